@@ -1,0 +1,360 @@
+"""Who and what is admitted: assets, contracts, members, accounts and the rulebook."""
+
+from fractions import Fraction
+
+import numpy as np
+
+from novate.core import layout
+from novate.core.book import Book, grown
+from novate.core.commands import AddAsset, AddMember, AdoptRulebook, ListContract, OpenAccount, Reason
+from novate.core.facts import (
+    AccountOpened,
+    AssetAdded,
+    ContractListed,
+    Fact,
+    MemberAdded,
+    Rejected,
+    RulebookAdopted,
+)
+from novate.core.money import EXPOSURE_MAX, PPM, VALUE_MAX, charge, ceil_div
+from novate.core.terms import Account, Contract, Kind, Layer, Member, Role, Rulebook, Tier
+
+INVALID = Reason.TERMS_INVALID
+NAME_LENGTH_MAX = 128
+
+
+class TermsError(ValueError):
+    """Terms that cannot be cleared; carries the path of the field."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+def check_name(name: str, taken: bool, path: str) -> Rejected | None:
+    """Why a name cannot be given, or None."""
+    if not name or name != name.strip() or len(name) > NAME_LENGTH_MAX:
+        return Rejected(Reason.NAME_EMPTY, path, f"a name of 1 to {NAME_LENGTH_MAX} characters is needed, got {name!r}")
+    if taken:
+        return Rejected(Reason.NAME_TAKEN, path, f"{name!r} is already in use; choose another name")
+    return None
+
+
+# ---- assets ---------------------------------------------------------------------------------------------------------
+
+
+def decide_add_asset(book: Book, command: AddAsset) -> list[Fact]:
+    """Admit an asset whose scales fit 64-bit arithmetic."""
+    asset = command.asset
+    if refused := check_name(asset.symbol, book.asset_index(asset.symbol) is not None, "$.asset.symbol"):
+        return [refused]
+    if not 0 <= asset.decimals <= asset.fine_decimals <= 18:
+        message = f"0 <= decimals <= fine_decimals <= 18 is needed, got {asset.decimals} and {asset.fine_decimals}"
+        return [Rejected(INVALID, "$.asset.decimals", message)]
+    if not 0 <= asset.price_max_fine <= VALUE_MAX or asset.stale_after_ns < 0:
+        return [Rejected(INVALID, "$.asset.price_max_fine", "price_max and stale_after must not be negative or above 2^61")]
+    return [AssetAdded(asset)]
+
+
+def fold_asset_added(book: Book, fact: AssetAdded) -> None:
+    """Give the asset the next index and a balance column."""
+    index = book.asset_count
+    registers = book.registers
+    registers.assets.append(fact.asset)
+    registers.external_minor.append(0)
+    book.assets = grown(book.assets, index + 1)
+    row = book.assets[index]
+    row["unit_fine"] = fact.asset.unit_fine
+    row["stale_after_ns"] = fact.asset.stale_after_ns
+    row["credit_scale"] = row["debit_scale"] = 1
+    if index + 1 > book.balances.shape[1]:
+        wider = np.zeros((len(book.balances), index + 1), layout.BALANCE)
+        wider[:, : book.balances.shape[1]] = book.balances
+        book.balances = wider
+    _set_eligibility(book)
+
+
+def _set_eligibility(book: Book) -> None:
+    """What the rulebook says of each asset; the numeraire is always worth itself."""
+    rulebook = book.registers.rulebook
+    if rulebook is None:
+        return
+    for index, asset in enumerate(book.registers.assets):
+        row = book.assets[index]
+        row["eligible"] = int(asset.symbol in rulebook.collateral or asset.symbol == rulebook.numeraire)
+        if asset.symbol == rulebook.numeraire:
+            row["credit_mantissa"] = row["debit_mantissa"] = 1
+            row["credit_scale"] = row["debit_scale"] = 1
+            row["live"] = 1
+
+
+# ---- contracts ------------------------------------------------------------------------------------------------------
+
+
+def decide_list_contract(book: Book, command: ListContract) -> list[Fact]:
+    """Admit a contract whose every allowed price gives whole fine units that cannot overflow."""
+    terms = command.contract
+    if refused := check_name(terms.symbol, book.contract_index(terms.symbol) is not None, "$.contract.symbol"):
+        return [refused]
+    asset = book.asset_index(terms.settlement)
+    if asset is None:
+        message = f"{terms.settlement!r} is not an asset on record"
+        return [Rejected(Reason.ASSET_UNKNOWN, "$.contract.settlement", message)]
+    try:
+        return [derive_listing(book, terms, asset)]
+    except TermsError as error:
+        return [Rejected(INVALID, f"$.contract.{error.path}", str(error))]
+
+
+def _decimal(text: str, path: str) -> Fraction:
+    """An exact positive decimal. Raises ``TermsError``."""
+    try:
+        value = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise TermsError(path, f"expected a decimal such as 0.5, got {text!r}") from None
+    if value <= 0 or "/" in text:
+        raise TermsError(path, f"expected a positive decimal, got {text!r}")
+    return value
+
+
+def _whole(value: Fraction, path: str, what: str) -> int:
+    """The value as an integer. Raises ``TermsError`` where it is not whole or too large."""
+    if value.denominator != 1:
+        raise TermsError(path, f"{what} must be a whole number of fine units, got {value}")
+    if value.numerator > VALUE_MAX:
+        raise TermsError(path, f"{what} is above 2^61 fine units: {value}")
+    return value.numerator
+
+
+def derive_listing(book: Book, terms: Contract, asset: int) -> ContractListed:
+    """The integers that a listing puts on record. Raises ``TermsError`` with the path of the field at fault."""
+    fine = 10 ** book.registers.assets[asset].fine_decimals
+    tick, lot = _decimal(terms.tick_size, "tick_size"), _decimal(terms.lot_size, "lot_size")
+    if not 0 < terms.price_min_ticks <= terms.price_max_ticks:
+        raise TermsError("price_min_ticks", f"0 < price_min <= price_max is needed, got {terms.price_min_ticks} ticks")
+    if terms.position_limit_lots <= 0 or terms.stale_after_ns <= 0 or not 0 <= terms.fee_ppm <= PPM:
+        raise TermsError("position_limit_lots", "position limit and stale_after must be positive, the fee 0 to 100 %")
+    if (terms.expiry_ns is not None) != (terms.kind in (Kind.FUTURE, Kind.CALL, Kind.PUT)):
+        raise TermsError("expiry_ns", f"an expiry belongs to futures and options, not to a {terms.kind} without one")
+    inverse = terms.inverse and not terms.is_option
+    if inverse:
+        factor = _whole(lot / tick * fine, "lot_size", "lot_size / tick_size")
+        largest = ceil_div(factor, terms.price_min_ticks)
+    else:
+        factor = _whole(tick * lot * fine, "tick_size", "one tick of one lot")
+        largest = factor * terms.price_max_ticks
+    underlying, strike_ticks, underlying_factor = -1, 0, 0
+    if terms.is_option:
+        underlying, strike_ticks, underlying_factor, bound = _derive_option(book, terms, lot, fine)
+        largest = max(largest, bound)
+    elif terms.underlying is not None or terms.strike is not None:
+        raise TermsError("underlying", "only an option has an underlying and a strike")
+    if terms.kind is Kind.PERPETUAL:
+        largest *= 2  # the cumulative funding index may reach the size of the largest value itself
+    if largest * terms.position_limit_lots > VALUE_MAX:
+        raise TermsError(
+            "position_limit_lots",
+            f"position limit x largest value per lot must be at most 2^61 fine units: lower the limit to "
+            f"{VALUE_MAX // largest} lots, narrow the price limits or use fewer fine decimals",
+        )
+    return ContractListed(terms, asset, factor, largest, underlying, strike_ticks, underlying_factor)
+
+
+def _derive_option(book: Book, terms: Contract, lot: Fraction, fine: int) -> tuple[int, int, int, int]:
+    """``(underlying, strike in its ticks, fine units per its tick per lot, bound on the payoff per lot)``."""
+    underlying = book.contract_index(terms.underlying) if terms.underlying else None
+    if underlying is None or terms.strike is None:
+        raise TermsError("underlying", f"an option needs a listed underlying and a strike, got {terms.underlying!r}")
+    of = book.registers.contracts[underlying]
+    if of.is_option:
+        raise TermsError("underlying", "an option cannot be written on an option")
+    strike = _decimal(terms.strike, "strike") / of.tick
+    if strike.denominator != 1 or not of.price_min_ticks <= strike <= of.price_max_ticks:
+        raise TermsError("strike", f"{terms.strike} must be a multiple of the underlying's tick inside its limits")
+    if terms.inverse:
+        factor = _whole(lot * fine, "lot_size", "one lot")
+        bound = max(factor, ceil_div(factor * strike.numerator, of.price_min_ticks))
+    else:
+        factor = _whole(of.tick * lot * fine, "lot_size", "one underlying tick of one lot")
+        bound = factor * of.price_max_ticks
+    return underlying, strike.numerator, factor, bound
+
+
+def fold_contract_listed(book: Book, fact: ContractListed) -> None:
+    """Give the contract the next index."""
+    index = book.contract_count
+    terms = fact.contract
+    book.registers.contracts.append(terms)
+    book.contracts = grown(book.contracts, index + 1)
+    row = book.contracts[index]
+    for field in ("price_min_ticks", "price_max_ticks", "position_limit_lots", "fee_ppm", "stale_after_ns"):
+        row[field] = getattr(terms, field)
+    for field in ("asset", "factor_fine", "largest_value_fine", "underlying", "strike_ticks", "underlying_factor_fine"):
+        row[field] = getattr(fact, field)
+    row["inverse"] = int(terms.inverse)
+    row["option"] = {Kind.CALL: 1, Kind.PUT: 2}.get(terms.kind, 0)
+    row["tradable"] = int(terms.kind is not Kind.INDEX)
+    book.registers.symbols[terms.symbol] = index
+    _set_tiers(book, index)
+
+
+# ---- members and accounts -------------------------------------------------------------------------------------------
+
+
+def decide_add_member(book: Book, command: AddMember) -> list[Fact]:
+    """Admit a member under a name of its own."""
+    name = command.name
+    taken = name in book.registers.names or f"{name}:fund" in book.registers.names
+    refused = check_name(name, taken, "$.name")
+    return [refused] if refused else [MemberAdded(name)]
+
+
+def decide_open_account(book: Book, command: OpenAccount) -> list[Fact]:
+    """Open a client account behind a member in good standing."""
+    if not 0 <= command.member < len(book.registers.members):
+        return [Rejected(Reason.MEMBER_UNKNOWN, "$.member", f"there is no member {command.member}")]
+    if refused := check_name(command.name, command.name in book.registers.names, "$.name"):
+        return [refused]
+    member = book.registers.members[command.member]
+    if member.defaulted:
+        return [Rejected(Reason.MEMBER_IN_DEFAULT, "$.member", f"{member.name} is in default")]
+    return [AccountOpened(command.member, command.name)]
+
+
+def fold_member_added(book: Book, fact: MemberAdded) -> None:
+    """Give the member the next index and two accounts."""
+    registers = book.registers
+    index = len(registers.members)
+    house = open_account(book, fact.name, Role.HOUSE, index)
+    fund = open_account(book, f"{fact.name}:fund", Role.DEFAULT_FUND, index)
+    registers.members.append(Member(fact.name, house, fund))
+
+
+def fold_account_opened(book: Book, fact: AccountOpened) -> None:
+    """Give the client account the next index."""
+    open_account(book, fact.name, Role.CLIENT, fact.member)
+
+
+def open_account(book: Book, name: str, role: Role, member: int) -> int:
+    """Add an account and its cross bucket; returns its index. For ``evolve`` only."""
+    registers = book.registers
+    index = len(registers.accounts)
+    registers.accounts.append(Account(name, role, member))
+    registers.names[name] = index
+    book.buckets = grown(book.buckets, index + 1)
+    book.balances = grown(book.balances, len(book.buckets))
+    access = layout.OPEN if role in (Role.HOUSE, Role.CLIENT) else layout.HOUSE_ONLY
+    book.buckets[index] = (0, 0, 0, member, access)
+    return index
+
+
+# ---- rulebook -------------------------------------------------------------------------------------------------------
+
+
+def decide_adopt_rulebook(book: Book, command: AdoptRulebook, time_ns: int) -> list[Fact]:
+    """Put a rulebook in force that is complete for everything listed."""
+    rulebook = command.rulebook
+    for path, message in check_rulebook(book, rulebook):
+        return [Rejected(Reason.RULEBOOK_INVALID, f"$.rulebook.{path}", message)]
+    due = book.registers.settlement_due_ns
+    if due is None or book.rulebook.settlement_interval_ns != rulebook.settlement_interval_ns:
+        due = (time_ns // rulebook.settlement_interval_ns + 1) * rulebook.settlement_interval_ns
+    return [RulebookAdopted(rulebook, due)]
+
+
+def check_rulebook(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
+    """Everything wrong with a rulebook, as ``(path, message)``."""
+    wrong = []
+    symbols = {asset.symbol: asset for asset in book.registers.assets}
+    if rulebook.numeraire not in symbols:
+        wrong.append(("numeraire", f"{rulebook.numeraire!r} is not an asset on record"))
+    current = book.registers.rulebook
+    if current is not None and current.numeraire != rulebook.numeraire:
+        wrong.append(("numeraire", f"the numeraire is {current.numeraire} and cannot change while the house is open"))
+    for symbol, haircut in rulebook.collateral.items():
+        if symbol not in symbols:
+            wrong.append((f"collateral.{symbol}", f"{symbol!r} is not an asset on record"))
+        elif not 0 <= haircut < PPM:
+            wrong.append((f"collateral.{symbol}", f"a haircut of 0 to below 100 % is needed, got {haircut} ppm"))
+        elif symbol != rulebook.numeraire and symbols[symbol].price_max_fine <= 0:
+            wrong.append((f"collateral.{symbol}", f"{symbol} has no price_max, which collateral needs"))
+    wrong += [
+        (name, f"must be between {low} and {high}, got {getattr(rulebook, name)}")
+        for name, low, high in (
+            ("settlement_interval_ns", 1, EXPOSURE_MAX),
+            ("call_due_ns", 0, EXPOSURE_MAX),
+            ("call_minimum_fine", 0, VALUE_MAX),
+            ("gains_ppm", 0, PPM),
+            ("long_option_ppm", 0, PPM),
+            ("slice_ppm", 1, PPM),
+            ("slippage_ppm", 0, PPM - 1),
+            ("slice_expiry_ns", 1, EXPOSURE_MAX),
+            ("slices_max", 0, 10**6),
+        )
+        if not low <= getattr(rulebook, name) <= high
+    ]
+    layers = rulebook.waterfall
+    if not layers or layers[-1] is not Layer.GAINS_HAIRCUT or len(dict.fromkeys(layers)) != len(layers):
+        wrong.append(("waterfall", "each layer once, the last of them gains_haircut: a cycle must always add up"))
+    for index, terms in enumerate(book.registers.contracts):
+        if terms.margin_class not in rulebook.margin_classes and book.contracts[index]["open_lots"]:
+            wrong.append((f"margin_classes.{terms.margin_class}", f"is missing, and {terms.symbol} is open in it"))
+    for name, tiers in rulebook.margin_classes.items():
+        wrong += [(f"margin_classes.{name}", message) for message in check_tiers(tiers)]
+    return wrong
+
+
+def check_tiers(tiers: tuple[Tier, ...]) -> list[str]:
+    """What is wrong with a margin class."""
+    wrong = []
+    if not tiers or tiers[0].floor_fine != 0:
+        wrong.append("the first tier must start at 0")
+    if any(high.floor_fine <= low.floor_fine for low, high in zip(tiers, tiers[1:], strict=False)):
+        wrong.append("floors must rise")
+    for tier in tiers:
+        rates = (tier.initial_ppm, tier.maintenance_ppm, tier.initial_least_ppm, tier.maintenance_least_ppm)
+        if not all(0 <= rate <= PPM for rate in rates) or tier.floor_fine > VALUE_MAX:
+            wrong.append("rates must be between 0 and 100 % and floors at most 2^61")
+        if tier.maintenance_ppm > tier.initial_ppm or tier.maintenance_least_ppm > tier.initial_least_ppm:
+            wrong.append("maintenance must not be above initial")
+    return wrong
+
+
+def fold_rulebook_adopted(book: Book, fact: RulebookAdopted) -> None:
+    """Put the rulebook in force and lay out its margin classes."""
+    book.registers.rulebook = fact.rulebook
+    book.registers.settlement_due_ns = fact.settlement_due_ns
+    rows = [row for tiers in fact.rulebook.margin_classes.values() for row in accumulate_tiers(tiers)]
+    book.tiers = np.array(rows, layout.TIER)
+    _set_tiers(book, 0)
+    _set_eligibility(book)
+
+
+def accumulate_tiers(tiers: tuple[Tier, ...]) -> list[tuple[int, ...]]:
+    """Rows of ``layout.TIER``: each with the requirement accumulated below its floor, every part rounded up."""
+    rows: list[tuple[int, ...]] = []
+    bases = [0, 0, 0, 0]
+    for at, tier in enumerate(tiers):
+        rates = (tier.initial_ppm, tier.maintenance_ppm, tier.initial_least_ppm, tier.maintenance_least_ppm)
+        rows.append((tier.floor_fine, *(figure for pair in zip(bases, rates, strict=True) for figure in pair)))
+        if at + 1 < len(tiers):
+            width = tiers[at + 1].floor_fine - tier.floor_fine
+            bases = [base + charge(width, rate) for base, rate in zip(bases, rates, strict=True)]
+    return rows
+
+
+def _set_tiers(book: Book, first: int) -> None:
+    """Point contracts from ``first`` on to their margin class; a class that is not in the rulebook has no tiers."""
+    rulebook = book.registers.rulebook
+    if rulebook is None:
+        return
+    starts: dict[str, tuple[int, int]] = {}
+    start = 0
+    for name, tiers in rulebook.margin_classes.items():
+        starts[name] = (start, len(tiers))
+        start += len(tiers)
+    for index, terms in enumerate(book.registers.contracts[first:], first):
+        row = book.contracts[index]
+        row["tier_start"], row["tier_count"] = starts.get(terms.margin_class, (0, 0))
+
+

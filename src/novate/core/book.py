@@ -1,0 +1,261 @@
+"""The whole state of the house: integer columns and small registers. No logic.
+
+The columns are structured arrays with spare rows at the end; ``Registers`` holds the names, terms and open matters.
+Snapshots and the state hash are taken over a canonical form that does not depend on where rows lie in memory.
+"""
+
+import hashlib
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from novate.core import layout
+from novate.core.facts import Contributor
+from novate.core.terms import HOUSE_ACCOUNTS, Account, Asset, Contract, Layer, Member, Rulebook
+
+
+class Call(msgspec.Struct):
+    """An open margin call: an amount of the numeraire, when it is due and the largest contributors."""
+
+    amount_fine: int
+    due_ns: int
+    largest: tuple[Contributor, ...] = ()
+
+
+class Order(msgspec.Struct):
+    """A liquidation order; ``open_lots`` is signed like ``lots`` and is 0 once it is closed."""
+
+    bucket: int
+    contract: int
+    lots: int
+    open_lots: int
+    limit_price_ticks: int
+    expiry_ns: int
+
+
+class Draw(msgspec.Struct):
+    """What a layer of the waterfall paid for a bucket, to be reimbursed first in reverse order."""
+
+    layer: Layer
+    payer: int
+    asset: int
+    amount_minor: int
+
+
+class Liquidation(msgspec.Struct):
+    """A bucket on its way from breach to flat. After a take-over ``account`` is the house's liquidation account."""
+
+    slices: int = 0
+    order: int = -1
+    account: int = -1
+
+
+class Registers(msgspec.Struct):
+    """Names, terms and open matters. Registers are indexed by position; indices never change."""
+
+    assets: list[Asset] = []
+    contracts: list[Contract] = []
+    members: list[Member] = []
+    accounts: list[Account] = []
+    names: dict[str, int] = {}
+    symbols: dict[str, int] = {}
+    rulebook: Rulebook | None = None
+    sources: dict[str, int] = {}
+    calls: dict[int, Call] = {}
+    orders: dict[int, Order] = {}
+    next_order: int = 0
+    liquidations: dict[int, Liquidation] = {}
+    origins: dict[int, int] = {}
+    draws: dict[int, list[Draw]] = {}
+    unpaid: dict[int, dict[int, int]] = {}
+    assigned: dict[int, dict[int, int]] = {}
+    external_minor: list[int] = []
+    time_ns: int = 0
+    settlement_due_ns: int | None = None
+
+
+def grown(rows: np.ndarray, needed: int) -> np.ndarray:
+    """The same rows with room for at least ``needed`` along the first axis, at least doubled."""
+    if needed <= len(rows):
+        return rows
+    more = np.zeros((max(needed, 2 * len(rows), 8), *rows.shape[1:]), rows.dtype)
+    more[: len(rows)] = rows
+    return more
+
+
+class Book:
+    """All state. Only ``evolve`` assigns to it."""
+
+    __slots__ = (
+        "assets",
+        "balances",
+        "buckets",
+        "contracts",
+        "holders",
+        "holders_end",
+        "positions",
+        "positions_end",
+        "registers",
+        "tiers",
+    )
+
+    def __init__(self) -> None:
+        self.registers = Registers()
+        self.assets = np.zeros(4, layout.ASSET)
+        self.contracts = np.zeros(16, layout.CONTRACT)
+        self.buckets = np.zeros(64, layout.BUCKET)
+        self.balances = np.zeros((64, 1), layout.BALANCE)
+        self.positions = np.zeros(256, layout.POSITION)
+        self.positions_end = 0
+        self.holders = np.zeros(256, np.int32)
+        self.holders_end = 0
+        self.tiers = np.zeros(0, layout.TIER)
+        for name, role in HOUSE_ACCOUNTS:
+            self.registers.names[name] = len(self.registers.accounts)
+            self.buckets[len(self.registers.accounts)] = (0, 0, 0, -1, layout.HOUSE_ONLY)
+            self.registers.accounts.append(Account(name, role, -1))
+
+    @property
+    def account_count(self) -> int:
+        """How many accounts there are; an account's cross bucket has the same index."""
+        return len(self.registers.accounts)
+
+    @property
+    def asset_count(self) -> int:
+        """How many assets are on record."""
+        return len(self.registers.assets)
+
+    @property
+    def contract_count(self) -> int:
+        """How many contracts and indices are on record."""
+        return len(self.registers.contracts)
+
+    @property
+    def rulebook(self) -> Rulebook:
+        """The rules in force. Commands that need them are refused before this is asked without any."""
+        if self.registers.rulebook is None:
+            raise LookupError("no rulebook is in force; adopt one first")
+        return self.registers.rulebook
+
+    def asset_index(self, symbol: str) -> int | None:
+        """Index of an asset by symbol, or None."""
+        return next((i for i, asset in enumerate(self.registers.assets) if asset.symbol == symbol), None)
+
+    def contract_index(self, symbol: str) -> int | None:
+        """Index of a contract by symbol, or None."""
+        return self.registers.symbols.get(symbol)
+
+    def segment(self, bucket: int) -> np.ndarray:
+        """The position rows of a bucket, sorted by contract (a view)."""
+        row = self.buckets[bucket]
+        return self.positions[int(row["start"]) : int(row["start"]) + int(row["count"])]
+
+    def positions_of(self, bucket: int) -> list[tuple[int, int, int]]:
+        """The bucket's ``(contract, lots, cost_fine)``, by contract; rows of nothing are left out."""
+        return [
+            (int(row["contract"]), int(row["lots"]), int(row["cost_fine"]))
+            for row in self.segment(bucket)
+            if row["lots"] or row["cost_fine"]
+        ]
+
+    def digest(self) -> bytes:
+        """SHA-256 of the canonical state: equal for equal houses wherever their rows lie in memory."""
+        hasher = hashlib.sha256()
+        for part in self._canonical():
+            hasher.update(len(part).to_bytes(8, "little"))
+            hasher.update(part)
+        return hasher.digest()
+
+    def dumps(self) -> bytes:
+        """A snapshot: the canonical state and its digest."""
+        return msgspec.msgpack.encode([self.digest(), *self._canonical()])
+
+    @classmethod
+    def loads(cls, data: bytes) -> "Book":
+        """The book of a snapshot. Raises ``ValueError`` where the digest does not match."""
+        digest, registers, assets, contracts, buckets, balances, counts, positions, tiers = msgspec.msgpack.decode(data)
+        book = cls()
+        book.registers = msgspec.msgpack.decode(registers, type=Registers)
+        book.assets = np.frombuffer(assets, layout.ASSET).copy()
+        book.contracts = np.frombuffer(contracts, layout.CONTRACT).copy()
+        book.buckets = np.frombuffer(buckets, layout.BUCKET).copy()
+        width = max(len(book.assets), 1)
+        book.balances = np.frombuffer(balances, layout.BALANCE).reshape(-1, width).copy()
+        book.tiers = np.frombuffer(tiers, layout.TIER).copy()
+        book.lay_out(np.frombuffer(counts, np.int32), np.frombuffer(positions, layout.POSITION))
+        if book.digest() != digest:
+            raise ValueError("the snapshot's digest does not match its content; use an older snapshot or the journal")
+        return book
+
+    def lay_out(self, counts: np.ndarray, positions: np.ndarray) -> None:
+        """Place position rows (bucket by bucket) afresh, with slack, and rebuild the index of holders."""
+        capacity = counts + counts // 4 + (counts > 0)
+        starts = np.cumsum(capacity) - capacity
+        self.buckets["start"][: len(counts)] = starts
+        self.buckets["count"][: len(counts)] = counts
+        self.buckets["capacity"][: len(counts)] = capacity
+        self.positions_end = int(capacity.sum())
+        self.positions = np.zeros(max(256, self.positions_end * 9 // 8), layout.POSITION)
+        if len(positions):
+            owner = np.repeat(np.arange(len(counts)), counts)
+            rank = np.arange(len(positions)) - np.repeat(np.cumsum(counts) - counts, counts)
+            self.positions[starts[owner] + rank] = positions
+            self._index_holders(owner, positions["contract"])
+        else:
+            self._index_holders(np.zeros(0, np.int64), np.zeros(0, np.int32))
+
+    def _index_holders(self, owner: np.ndarray, contract: np.ndarray) -> None:
+        """For each contract the buckets with a row in it, ascending, with slack."""
+        counts = np.bincount(contract, minlength=self.contract_count)[: self.contract_count]
+        capacity = counts + counts // 4 + (counts > 0)
+        starts = np.cumsum(capacity) - capacity
+        table = self.contracts[: self.contract_count]
+        table["holders_start"], table["holders_count"], table["holders_capacity"] = starts, counts, capacity
+        self.holders_end = int(capacity.sum())
+        self.holders = np.zeros(max(256, self.holders_end * 9 // 8), np.int32)
+        if len(owner):
+            order = np.argsort(contract, kind="stable")
+            rank = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+            self.holders[starts[contract[order]] + rank] = owner[order]
+
+    def packed_positions(self) -> tuple[np.ndarray, np.ndarray]:
+        """``(counts per bucket, rows)`` of all positions, bucket by bucket by contract, rows of nothing left out."""
+        buckets = self.buckets[: self.account_count]
+        counts = buckets["count"].astype(np.int64)
+        owner = np.repeat(np.arange(len(counts)), counts)
+        rank = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+        rows = self.positions[buckets["start"][owner] + rank]
+        kept = (rows["lots"] != 0) | (rows["cost_fine"] != 0)
+        rows, owner = rows[kept], owner[kept]
+        return np.bincount(owner, minlength=len(counts)).astype(np.int32), rows
+
+    def _canonical(self) -> list[bytes]:
+        accounts, assets = self.account_count, self.asset_count
+        contracts = self.contracts[: self.contract_count].copy()
+        buckets = self.buckets[:accounts].copy()
+        for table, fields in (
+            (contracts, ("holders_start", "holders_count", "holders_capacity")),
+            (buckets, ("start", "count", "capacity")),
+        ):
+            for field in fields:
+                table[field] = 0
+        counts, rows = self.packed_positions()
+        return [
+            msgspec.msgpack.encode(self.registers),
+            self.assets[:assets].tobytes(),
+            contracts.tobytes(),
+            buckets.tobytes(),
+            np.ascontiguousarray(self.balances[:accounts, :assets]).tobytes(),
+            counts.tobytes(),
+            rows.tobytes(),
+            self.tiers.tobytes(),
+        ]
+
+    def memory_bytes(self) -> dict[str, int]:
+        """Bytes held by each table, for the figures."""
+        return {name: getattr(self, name).nbytes for name in self.__slots__ if _is_table(getattr(self, name))}
+
+
+def _is_table(thing: Any) -> bool:
+    return isinstance(thing, np.ndarray)

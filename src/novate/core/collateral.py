@@ -1,0 +1,87 @@
+"""Collateral in other assets: what it counts for, and its conversion against the treasury."""
+
+from fractions import Fraction
+
+from novate.core.book import Book
+from novate.core.facts import AssetRate, CollateralConverted
+from novate.core.ledger import post
+from novate.core.money import PPM, ceil_div, rate_of
+from novate.core.terms import TREASURY, Asset, Rulebook
+
+
+def rates_at(rulebook: Rulebook, asset: Asset, index: int, price_fine: int) -> AssetRate:
+    """Conversion of an asset's fine units into the numeraire's at a price.
+
+    A credit counts at price x (1 - haircut), its rate rounded down; a debt at price x (1 + haircut), rounded up.
+    """
+    haircut = rulebook.collateral[asset.symbol]
+    price = Fraction(price_fine, 10**asset.fine_decimals)
+    credit = rate_of(price * Fraction(PPM - haircut, PPM), up=False)
+    debit = rate_of(price * Fraction(PPM + haircut, PPM), up=True)
+    return AssetRate(index, price_fine, *credit, *debit)
+
+
+class Purse:
+    """Balances as a settlement would leave them: what decide works on instead of the book."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.changed: dict[tuple[int, int], int] = {}
+
+    def balance(self, account: int, asset: int) -> int:
+        """Minor units the account would hold."""
+        return self.changed.get((account, asset), int(self.book.balances[account, asset]["balance_minor"]))
+
+    def add(self, account: int, asset: int, amount_minor: int) -> None:
+        """Change a balance."""
+        self.changed[account, asset] = self.balance(account, asset) + amount_minor
+
+    def raise_cash(self, account: int, asset: int, lack_minor: int) -> list[CollateralConverted]:
+        """Convert the account's other collateral into ``asset`` until the lack is covered or nothing is left.
+
+        The treasury pays the asset and takes the collateral at its journaled price less haircut; the amount taken is
+        rounded up. It never pays what it does not hold, and an asset without a live price is not converted.
+        """
+        facts: list[CollateralConverted] = []
+        for other in range(self.book.asset_count):
+            held = self.balance(account, other)
+            lack_minor = min(lack_minor, self.balance(TREASURY, asset))
+            if other == asset or held <= 0 or lack_minor <= 0:
+                continue
+            rate = self.exchange_rate(other, asset)
+            if rate is None:
+                continue
+            received = min(lack_minor, held * rate.numerator // rate.denominator)
+            if received <= 0:
+                continue
+            paid = ceil_div(received * rate.denominator, rate.numerator)
+            facts.append(CollateralConverted(account, other, paid, asset, received))
+            for payer, payee, moved, amount in ((account, TREASURY, other, paid), (TREASURY, account, asset, received)):
+                self.add(payer, moved, -amount)
+                self.add(payee, moved, amount)
+            lack_minor -= received
+        return facts
+
+    def exchange_rate(self, paid: int, received: int) -> Fraction | None:
+        """Minor units of ``received`` for one of ``paid``, less the paid asset's haircut; None without live prices."""
+        assets = self.book.assets
+        if not (assets[paid]["live"] and assets[received]["live"]):
+            return None
+        out, into = assets[paid], assets[received]
+        worth = Fraction(int(out["credit_mantissa"]) * int(out["unit_fine"]), int(out["credit_scale"]))
+        price = numeraire_rate(self.book, received) * int(into["unit_fine"])
+        return worth / price
+
+
+def numeraire_rate(book: Book, asset: int) -> Fraction:
+    """Numeraire fine units for one fine unit of an asset at its journaled price, without haircut."""
+    terms = book.registers.assets[asset]
+    if terms.symbol == book.rulebook.numeraire:
+        return Fraction(1)
+    return Fraction(int(book.assets[asset]["price_fine"]), 10**terms.fine_decimals)
+
+
+def fold_collateral_converted(book: Book, fact: CollateralConverted) -> None:
+    """Post both sides of a conversion."""
+    post(book, fact.bucket, TREASURY, fact.paid_asset, fact.paid_minor)
+    post(book, TREASURY, fact.bucket, fact.received_asset, fact.received_minor)

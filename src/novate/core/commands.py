@@ -1,0 +1,222 @@
+"""Everything that can be asked of the house.
+
+Accounts, contracts, assets and members are named by their index in the book's registers. Trades are rows of a
+fixed layout, carried as bytes so that a batch costs one copy. Commands from outside are numbered by their source,
+strictly increasing: a number at or below the source's high-water mark is a duplicate or late.
+"""
+
+import enum
+from typing import Final, Literal
+
+import msgspec
+import numpy as np
+
+from novate.core.terms import Asset, Contract, Rulebook
+
+TRADE: Final = np.dtype(
+    [
+        ("number", "<i8"),
+        ("lots", "<i8"),
+        ("price_ticks", "<i8"),
+        ("contract", "<i4"),
+        ("buyer", "<i4"),
+        ("seller", "<i4"),
+        ("pad", "<i4"),
+    ],
+    align=True,
+)
+"""One trade: the buyer's lots are positive. ``number`` is the source's own, strictly increasing."""
+
+MARK: Final = np.dtype([("price_ticks", "<i8"), ("contract", "<i4"), ("missing", "<i4")], align=True)
+"""One mark of a contract or index; ``missing`` = 1 says that the source has no price (which halts the contract)."""
+
+FUNDING: Final = np.dtype([("rate_e12", "<i8"), ("contract", "<i4"), ("pad", "<i4")], align=True)
+"""One funding rate of a perpetual, 10^-12 of the mark's value: positive means that longs pay shorts."""
+
+CASH: Final = np.dtype(
+    [("number", "<i8"), ("amount_minor", "<i8"), ("account", "<i4"), ("asset", "<i4")],
+    align=True,
+)
+"""One deposit or withdrawal of a positive amount."""
+
+
+class Reason(enum.IntEnum):
+    """Why something was not done: a closed list, tested in this order of precedence."""
+
+    ACCEPTED = 0
+    MALFORMED = 1
+    DUPLICATE_OR_LATE = 2
+    NAME_TAKEN = 3
+    NAME_EMPTY = 4
+    ASSET_UNKNOWN = 5
+    CONTRACT_UNKNOWN = 6
+    MEMBER_UNKNOWN = 7
+    ACCOUNT_UNKNOWN = 8
+    ORDER_UNKNOWN = 9
+    ORDER_NOT_OPEN = 10
+    TERMS_INVALID = 11
+    RULEBOOK_INVALID = 12
+    RULEBOOK_MISSING = 13
+    MARGIN_CLASS_UNKNOWN = 14
+    ASSET_NOT_ELIGIBLE = 15
+    ACCOUNTS_MUST_DIFFER = 16
+    ACCOUNT_NOT_TRADABLE = 17
+    CONTRACT_NOT_TRADABLE = 18
+    NOT_A_PERPETUAL = 19
+    QUANTITY_MUST_BE_POSITIVE = 20
+    AMOUNT_MUST_BE_POSITIVE = 21
+    PRICE_OFF_TICK = 22
+    QUANTITY_OFF_LOT = 23
+    AMOUNT_TOO_FINE = 24
+    PRICE_OUT_OF_LIMITS = 25
+    PRICE_WORSE_THAN_LIMIT = 26
+    PRICE_MISSING = 27
+    EXECUTION_EXCEEDS_ORDER = 28
+    EXECUTION_EXCEEDS_POSITION = 29
+    CONTRACT_EXPIRED = 30
+    NOT_YET_EXPIRED = 31
+    MEMBER_IN_DEFAULT = 32
+    ACCOUNT_IN_LIQUIDATION = 33
+    POSITION_LIMIT_EXCEEDED = 34
+    EXPOSURE_LIMIT_EXCEEDED = 35
+    MONEY_LIMIT_EXCEEDED = 36
+    FUNDING_OUT_OF_RANGE = 37
+    PREMIUM_NOT_COVERED = 38
+    MARGIN_INSUFFICIENT = 39
+    BALANCE_INSUFFICIENT = 40
+    TIME_RUNS_BACKWARDS = 41
+
+    @property
+    def text(self) -> str:
+        """The reason as people read it: ``margin_insufficient``."""
+        return self.name.lower()
+
+
+class Command(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
+    """Base of all commands."""
+
+
+class AddAsset(Command, frozen=True):
+    """Put an asset on record."""
+
+    asset: Asset
+
+
+class ListContract(Command, frozen=True):
+    """Put a contract or index on record. It trades once it has a mark and a rulebook knows its margin class."""
+
+    contract: Contract
+
+
+class AdoptRulebook(Command, frozen=True):
+    """Put the rules in force. Replaces the whole rulebook."""
+
+    rulebook: Rulebook
+
+
+class AddMember(Command, frozen=True):
+    """Admit a clearing member; opens its house account and its default fund account."""
+
+    name: str
+
+
+class OpenAccount(Command, frozen=True):
+    """Open an individually segregated client account behind a member."""
+
+    member: int
+    name: str
+
+
+class Contribute(Command, frozen=True):
+    """Pay money into a named account of the house: its own capital at risk or a member's fund contribution."""
+
+    source: str
+    number: int
+    fund: Literal["default_fund", "skin_in_the_game", "insurance_fund", "treasury"]
+    asset: int
+    amount_minor: int
+    member: int | None = None
+
+
+class Deposit(Command, frozen=True):
+    """Bring collateral in: rows of ``CASH``."""
+
+    source: str
+    rows: bytes
+
+
+class Withdraw(Command, frozen=True):
+    """Take free collateral out: rows of ``CASH``."""
+
+    source: str
+    rows: bytes
+
+
+class SubmitTrades(Command, frozen=True):
+    """Submit matched trades for novation: rows of ``TRADE``. Each row is accepted or rejected on its own."""
+
+    source: str
+    rows: bytes
+
+
+class AssetPrice(msgspec.Struct, frozen=True, array_like=True):
+    """The price of one whole unit of an asset in numeraire fine units; ``None`` is a missing price."""
+
+    asset: int
+    price_fine: int | None
+
+
+class PublishMarks(Command, frozen=True):
+    """Publish marks of contracts and indices (rows of ``MARK``) and prices of collateral assets.
+
+    What is omitted is unchanged; a null row or a price outside its limits halts.
+    """
+
+    rows: bytes
+    assets: tuple[AssetPrice, ...] = ()
+
+
+class PublishFunding(Command, frozen=True):
+    """Publish funding rates of perpetuals: rows of ``FUNDING``."""
+
+    rows: bytes
+
+
+class ExecuteLiquidation(Command, frozen=True):
+    """Report a fill, whole or partial, of a liquidation order against a counterparty's account."""
+
+    source: str
+    number: int
+    order: int
+    lots: int
+    price_ticks: int
+    counterparty: int
+
+
+class ExpireContract(Command, frozen=True):
+    """Settle a future or option finally. The price is ticks of the contract, or of its underlying for an option."""
+
+    contract: int
+    price_ticks: int
+
+
+class Clock(Command, frozen=True):
+    """Let time act: staleness, order expiries, settlement cycles and missed calls."""
+
+
+AnyCommand = (
+    AddAsset
+    | ListContract
+    | AdoptRulebook
+    | AddMember
+    | OpenAccount
+    | Contribute
+    | Deposit
+    | Withdraw
+    | SubmitTrades
+    | PublishMarks
+    | PublishFunding
+    | ExecuteLiquidation
+    | ExpireContract
+    | Clock
+)

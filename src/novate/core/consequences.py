@@ -1,0 +1,167 @@
+"""What follows from facts without anyone asking: calls, breaches, slices, take-overs, closings."""
+
+import numpy as np
+
+from novate.core import layout, margin
+from novate.core.book import Book
+from novate.core.facts import (
+    Breached,
+    CallMet,
+    ContractExpired,
+    CycleClosed,
+    Deposited,
+    Fact,
+    FundingPublished,
+    GainsCut,
+    LossAbsorbed,
+    MarksPublished,
+    MemberDefaulted,
+    OrderClosed,
+    RulebookAdopted,
+    TakenOver,
+)
+from novate.core.facts import FUNDED, MARKED, POSTED
+from novate.core.liquidation import close_out, next_step, take_over
+from novate.core.margin import Judgement, judge, judge_house, judge_many
+from novate.core.novation import holders_of
+from novate.core.terms import Role
+
+WHOLE_HOUSE_SHARE = 8  # beyond 1/8 of all buckets, judging every bucket on all cores is cheaper than choosing
+
+
+def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
+    """The facts that follow from facts already folded; called again with its own answer until nothing follows."""
+    follow: list[Fact] = []
+    steps: dict[int, None] = {}
+    for fact in facts:
+        match fact:
+            case Breached():
+                steps[fact.bucket] = None
+            case TakenOver():
+                steps[fact.bucket] = None
+            case MemberDefaulted():
+                follow.append(take_over(book, book.registers.members[fact.member].house_account))
+            case OrderClosed():
+                steps |= dict.fromkeys(_without_order(book))
+            case MarksPublished() | ContractExpired():
+                steps |= dict.fromkeys(_without_order(book))
+            case CycleClosed():
+                follow += _after_cycle(book, steps)
+            case Deposited():
+                follow += margin.calls_met_by_payment(book, np.frombuffer(fact.rows, POSTED)["account"].tolist())
+            case _:
+                pass
+    follow += _missed_settlement(book, facts)
+    moved = _moved(book, facts)
+    if moved is not None:
+        follow += check(book, moved)
+    started = dict.fromkeys(fact.bucket for fact in follow if isinstance(fact, TakenOver | Breached))
+    for estate in steps:
+        if estate in book.registers.liquidations and estate not in started:
+            follow += next_step(book, estate)
+    return follow
+
+
+def _without_order(book: Book) -> list[int]:
+    """Estates in liquidation that have nothing in the market."""
+    return [estate for estate, state in book.registers.liquidations.items() if state.order < 0]
+
+
+def _after_cycle(book: Book, steps: dict[int, None]) -> list[Fact]:
+    """Close what is flat; what is not goes on."""
+    closing: list[Fact] = []
+    for estate in _without_order(book):
+        closed = close_out(book, estate)
+        closing += closed
+        if not closed:
+            steps[estate] = None
+    return closing
+
+
+def _missed_settlement(book: Book, facts: list[Fact]) -> list[Fact]:
+    """A member's or client's own bucket that others had to pay for is in breach, whatever else it holds."""
+    missed: dict[int, None] = {}
+    for fact in facts:
+        if isinstance(fact, LossAbsorbed):
+            missed[fact.bucket] = None
+        elif isinstance(fact, GainsCut):
+            missed |= dict.fromkeys(bucket for bucket, _ in fact.unpaid)
+    breaches: list[Fact] = []
+    for bucket in missed:
+        if not margin.is_client_of_house(book, bucket) or bucket in book.registers.liquidations:
+            continue
+        verdict = judge(book, bucket)
+        breaches.append(Breached(bucket, "settlement_missed", verdict.equity_fine, verdict.maintenance_fine))
+    return breaches
+
+
+def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
+    """Buckets whose worth or requirement moved (int64, ascending); empty for the whole house, None for none."""
+    contracts: dict[int, None] = {}
+    for fact in facts:
+        if isinstance(fact, CycleClosed | RulebookAdopted) or (isinstance(fact, MarksPublished) and fact.assets):
+            return np.zeros(0, np.int64)
+        if isinstance(fact, MarksPublished):
+            contracts |= dict.fromkeys(np.frombuffer(fact.rows, MARKED)["contract"].tolist())
+        elif isinstance(fact, FundingPublished):
+            contracts |= dict.fromkeys(np.frombuffer(fact.rows, FUNDED)["contract"].tolist())
+        elif isinstance(fact, ContractExpired):
+            # The holders' rows are gone with the contract; a final price can move any of them.
+            return np.zeros(0, np.int64)
+    if not contracts:
+        return None
+    held = int(book.contracts["holders_count"][list(contracts)].sum())
+    if held * WHOLE_HOUSE_SHARE > book.account_count:
+        return np.zeros(0, np.int64)
+    if held == 0:
+        return None
+    return np.unique(np.concatenate([holders_of(book, contract) for contract in contracts]))
+
+
+def check(book: Book, buckets: np.ndarray) -> list[Fact]:
+    """Judge buckets (all where empty) and call or breach those that fall short."""
+    rows = judge_many(book, buckets) if len(buckets) else judge_house(book)
+    venue = book.rulebook.form == "venue"
+    bar = rows["maintenance_fine"] if venue else rows["initial_fine"]
+    short = np.flatnonzero(rows["equity_fine"] < bar)
+    judged: dict[int, Judgement] = {}
+    for at in short.tolist():
+        bucket = int(buckets[at]) if len(buckets) else at
+        if book.buckets[bucket]["access"] in (layout.OPEN, layout.REDUCE_ONLY):
+            equity, settled, initial, maintenance, priced = rows[at].tolist()
+            judged[bucket] = Judgement(equity, settled, initial, maintenance, bool(priced))
+    if not venue:
+        return margin.calls_for(book, judged, judged)
+    return [
+        Breached(bucket, "below_maintenance", verdict.equity_fine, verdict.maintenance_fine)
+        for bucket, verdict in judged.items()
+    ]
+
+
+def missed_calls(book: Book) -> list[Fact]:
+    """Calls that are due: met by price, or missed. A house account's miss is its member's default."""
+    facts: list[Fact] = []
+    for bucket in sorted(book.registers.calls):
+        if book.registers.calls[bucket].due_ns > book.registers.time_ns:
+            continue
+        verdict = judge(book, bucket)
+        account = book.registers.accounts[bucket]
+        if verdict.equity_fine >= verdict.initial_fine:
+            facts.append(CallMet(bucket, "price"))
+        elif account.role is Role.HOUSE:
+            facts.append(MemberDefaulted(account.member, "call_missed"))
+        else:
+            facts.append(Breached(bucket, "call_missed", verdict.equity_fine, verdict.maintenance_fine))
+    return facts
+
+
+def expired_orders(book: Book) -> list[Fact]:
+    """Orders whose time is over, or whose contract is."""
+    now = book.registers.time_ns
+    return [
+        OrderClosed(order, "expired")
+        for order, terms in book.registers.orders.items()
+        if terms.expiry_ns <= now or terms.open_lots == 0
+    ]
+
+

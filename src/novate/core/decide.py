@@ -1,0 +1,87 @@
+"""Every `if` lives behind this door: a command becomes facts. It may say no; it never writes."""
+
+from collections.abc import Callable, Iterator
+
+from novate.core import admission, ledger, liquidation, novation, variation
+from novate.core.book import Book
+from novate.core.commands import (
+    AddAsset,
+    AddMember,
+    AdoptRulebook,
+    AnyCommand,
+    Clock,
+    Contribute,
+    Deposit,
+    ExecuteLiquidation,
+    ExpireContract,
+    ListContract,
+    OpenAccount,
+    PublishFunding,
+    PublishMarks,
+    Reason,
+    SubmitTrades,
+    Withdraw,
+)
+from novate.core.consequences import expired_orders, missed_calls
+from novate.core.facts import Fact, Rejected
+from novate.core.settlement import decide_settlement
+
+NEEDS_RULEBOOK = (PublishMarks, PublishFunding, Deposit, Withdraw, SubmitTrades, ExecuteLiquidation, ExpireContract)
+
+
+def decide(book: Book, command: AnyCommand) -> list[Fact]:
+    """The facts of a command, at the book's time. The passing of time itself is ``phases``."""
+    if book.registers.rulebook is None and isinstance(command, NEEDS_RULEBOOK):
+        return [Rejected(Reason.RULEBOOK_MISSING, "$", "no rulebook is in force; adopt one first")]
+    match command:
+        case SubmitTrades():
+            return novation.decide_trades(book, command)
+        case PublishMarks():
+            return variation.decide_marks(book, command)
+        case Deposit():
+            return ledger.decide_deposit(book, command)
+        case Withdraw():
+            return ledger.decide_withdraw(book, command)
+        case ExecuteLiquidation():
+            return liquidation.decide_execution(book, command)
+        case PublishFunding():
+            return variation.decide_funding(book, command)
+        case ExpireContract():
+            return variation.decide_expire(book, command)
+        case Contribute():
+            return ledger.decide_contribute(book, command)
+        case _:
+            return _decide_admission(book, command)
+
+
+def _decide_admission(book: Book, command: AnyCommand) -> list[Fact]:
+    match command:
+        case AddAsset():
+            return admission.decide_add_asset(book, command)
+        case ListContract():
+            return admission.decide_list_contract(book, command)
+        case AddMember():
+            return admission.decide_add_member(book, command)
+        case OpenAccount():
+            return admission.decide_open_account(book, command)
+        case AdoptRulebook():
+            return admission.decide_adopt_rulebook(book, command, book.registers.time_ns)
+        case _:
+            raise AssertionError(f"no rule decides {type(command).__name__}")
+
+
+def phases(command: AnyCommand) -> Iterator[Callable[[Book], list[Fact]]]:
+    """A command is decided in one go; the clock acts in phases, each on the book that the one before left."""
+    if not isinstance(command, Clock):
+        yield lambda book: decide(book, command)
+        return
+    yield variation.stale_facts
+    yield expired_orders
+    yield settlement_if_due
+    yield missed_calls
+
+
+def settlement_if_due(book: Book) -> list[Fact]:
+    """One cycle where one is due; cycles that were slept through are not made up for."""
+    due = book.registers.settlement_due_ns
+    return decide_settlement(book) if due is not None and due <= book.registers.time_ns else []

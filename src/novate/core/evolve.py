@@ -1,0 +1,60 @@
+"""Every assignment lives behind this door: a fact is folded into the book. It never says no."""
+
+from collections.abc import Callable
+from typing import Any
+
+from novate.core import admission, collateral, facts, ledger, liquidation, margin, novation, settlement, variation
+from novate.core import waterfall
+from novate.core.book import Book
+
+
+def fold_source_advanced(book: Book, fact: facts.SourceAdvanced) -> None:
+    """Move a source's high-water mark."""
+    book.registers.sources[fact.source] = fact.number
+
+
+def fold_nothing(book: Book, fact: facts.Fact) -> None:
+    """A refusal is on record and changes nothing."""
+
+
+FOLDS: dict[type[facts.Fact], Callable[[Book, Any], None]] = {
+    facts.Rejected: fold_nothing,
+    facts.RowsRefused: fold_nothing,
+    facts.SourceAdvanced: fold_source_advanced,
+    facts.AssetAdded: admission.fold_asset_added,
+    facts.ContractListed: admission.fold_contract_listed,
+    facts.RulebookAdopted: admission.fold_rulebook_adopted,
+    facts.MemberAdded: admission.fold_member_added,
+    facts.AccountOpened: admission.fold_account_opened,
+    facts.Contributed: ledger.fold_contributed,
+    facts.Deposited: ledger.fold_posted,
+    facts.Withdrawn: ledger.fold_posted,
+    facts.TradesNovated: novation.fold_trades_novated,
+    facts.MarksPublished: variation.fold_marks_published,
+    facts.ContractHalted: variation.fold_contract_halted,
+    facts.AssetHalted: variation.fold_asset_halted,
+    facts.FundingPublished: variation.fold_funding_published,
+    facts.ContractExpired: variation.fold_contract_expired,
+    facts.MarginCalled: margin.fold_margin_called,
+    facts.CallMet: margin.fold_call_met,
+    facts.Breached: liquidation.fold_breached,
+    facts.MemberDefaulted: liquidation.fold_member_defaulted,
+    facts.LiquidationOrdered: liquidation.fold_liquidation_ordered,
+    facts.LiquidationExecuted: liquidation.fold_liquidation_executed,
+    facts.OrderClosed: liquidation.fold_order_closed,
+    facts.LiquidationEnded: liquidation.fold_liquidation_ended,
+    facts.TakenOver: liquidation.fold_taken_over,
+    facts.Transferred: liquidation.fold_transferred,
+    facts.LiquidationClosed: liquidation.fold_liquidation_closed,
+    facts.CollateralConverted: collateral.fold_collateral_converted,
+    facts.ShortfallAssigned: settlement.fold_shortfall_assigned,
+    facts.LossAbsorbed: waterfall.fold_loss_absorbed,
+    facts.GainsCut: waterfall.fold_gains_cut,
+    facts.Settled: settlement.fold_settled,
+    facts.CycleClosed: settlement.fold_cycle_closed,
+}
+
+
+def evolve(book: Book, fact: facts.Fact) -> None:
+    """Fold one fact into the book."""
+    FOLDS[type(fact)](book, fact)

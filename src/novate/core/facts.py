@@ -1,0 +1,419 @@
+"""Everything that can have happened.
+
+A fact carries every number that needed a rule, a rate, a rounding or a choice; folding it only sets and adds. Rows
+of many are packed in fixed layouts, as in the commands.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+import numpy as np
+
+from novate.core.commands import Reason
+from novate.core.terms import Asset, Contract, Layer, Rulebook
+
+NOVATED: Final = np.dtype(
+    [
+        ("lots", "<i8"),
+        ("value_fine", "<i8"),
+        ("buyer_fee_fine", "<i8"),
+        ("seller_fee_fine", "<i8"),
+        ("contract", "<i4"),
+        ("buyer", "<i4"),
+        ("seller", "<i4"),
+        ("row", "<i4"),
+    ],
+    align=True,
+)
+"""One novated trade: the buyer's cost rises by ``lots x value_fine``, the seller's falls by it. ``row`` of the command."""
+
+REFUSED: Final = np.dtype([("figure", "<i8"), ("row", "<i4"), ("reason", "<i4")], align=True)
+"""One refused row: its ``Reason`` and the figure that goes with it (a shortfall in numeraire fine units, a limit)."""
+
+MARKED: Final = np.dtype(
+    [
+        ("price_ticks", "<i8"),
+        ("value_fine", "<i8"),
+        ("reference_fine", "<i8"),
+        ("otm_fine", "<i8"),
+        ("contract", "<i4"),
+        ("fresh", "<i4"),
+    ],
+    align=True,
+)
+"""One mark: value per lot, reference value per lot for margin, out-of-the-money amount per lot of an option.
+
+``fresh`` is 0 for an option that is marked again at its own last price because its underlying moved."""
+
+FUNDED: Final = np.dtype(
+    [
+        ("index_whole_fine", "<i8"),
+        ("index_rest_e12", "<i8"),
+        ("index_fine", "<i8"),
+        ("value_fine", "<i8"),
+        ("contract", "<i4"),
+        ("pad", "<i4"),
+    ],
+    align=True,
+)
+"""One funding step: the contract's new cumulative index per lot (whole and rest in 10^-12 fine units, and rounded) and value."""
+
+POSTED: Final = np.dtype([("amount_minor", "<i8"), ("account", "<i4"), ("asset", "<i4")], align=True)
+"""One change of a balance by an amount from or to the outside; positive is paid in."""
+
+SETTLED: Final = np.dtype([("flow_minor", "<i8"), ("carry_fine", "<i8"), ("bucket", "<i4"), ("pad", "<i4")], align=True)
+"""One bucket's cash flow in a settlement (positive is received) and the carry that it keeps."""
+
+LEG: Final = np.dtype(
+    [("lots", "<i8"), ("cost_fine", "<i8"), ("contract", "<i4"), ("pad", "<i4")],
+    align=True,
+)
+"""Lots and cost that move between two buckets."""
+
+
+class Fact(msgspec.Struct, frozen=True, tag=True):
+    """Base of all facts."""
+
+
+class Rejected(Fact, frozen=True):
+    """A command was refused whole. The path names the field, the message the values and the cure."""
+
+    reason: Reason
+    path: str
+    message: str
+
+
+class RowsRefused(Fact, frozen=True):
+    """Rows of a command were refused: rows of ``REFUSED``. The other rows stand."""
+
+    rows: bytes
+
+
+class SourceAdvanced(Fact, frozen=True):
+    """A source's high-water mark moved."""
+
+    source: str
+    number: int
+
+
+class AssetAdded(Fact, frozen=True):
+    """An asset has the next index."""
+
+    asset: Asset
+
+
+class ContractListed(Fact, frozen=True):
+    """A contract has the next index.
+
+    ``factor_fine`` is fine units per tick per lot, or the numerator of an inverse value per lot (``value = -factor_fine
+    / price_ticks``). ``largest_value_fine`` bounds |value per lot|, funding included. For options the underlying's
+    index, the strike in its ticks and ``underlying_factor_fine`` (fine units per underlying tick per lot; one lot in
+    the base asset for an inverse option).
+    """
+
+    contract: Contract
+    asset: int
+    factor_fine: int
+    largest_value_fine: int
+    underlying: int
+    strike_ticks: int
+    underlying_factor_fine: int
+
+
+class RulebookAdopted(Fact, frozen=True):
+    """A rulebook is in force; ``settlement_due_ns`` is the next cycle."""
+
+    rulebook: Rulebook
+    settlement_due_ns: int
+
+
+class MemberAdded(Fact, frozen=True):
+    """A member has the next index; its house and fund accounts have the next two account indices."""
+
+    name: str
+
+
+class AccountOpened(Fact, frozen=True):
+    """A client account has the next account index."""
+
+    member: int
+    name: str
+
+
+class Contributed(Fact, frozen=True):
+    """Money came in for a named account."""
+
+    account: int
+    asset: int
+    amount_minor: int
+
+
+class Deposited(Fact, frozen=True):
+    """Collateral came in: rows of ``POSTED``, positive."""
+
+    rows: bytes
+
+
+class Withdrawn(Fact, frozen=True):
+    """Collateral went out: rows of ``POSTED``, negative."""
+
+    rows: bytes
+
+
+class TradesNovated(Fact, frozen=True):
+    """Trades became two legs each, facing the house: rows of ``NOVATED``."""
+
+    rows: bytes
+
+
+class AssetRate(msgspec.Struct, frozen=True, array_like=True):
+    """Conversion of an asset into the numeraire: credits at price x (1 - haircut), debts at price x (1 + haircut)."""
+
+    asset: int
+    price_fine: int
+    credit_mantissa: int
+    credit_scale: int
+    debit_mantissa: int
+    debit_scale: int
+
+
+class MarksPublished(Fact, frozen=True):
+    """Marks (rows of ``MARKED``) and collateral rates hold from now. A halted contract that is marked is live again."""
+
+    rows: bytes
+    assets: tuple[AssetRate, ...] = ()
+
+
+class ContractHalted(Fact, frozen=True):
+    """A contract has no price that can be trusted: none was given, it was outside its limits, or it grew old."""
+
+    contract: int
+    cause: Literal["missing", "out_of_limits", "stale"]
+
+
+class AssetHalted(Fact, frozen=True):
+    """A collateral asset has no price that can be trusted."""
+
+    asset: int
+    cause: Literal["missing", "out_of_limits", "stale"]
+
+
+class FundingPublished(Fact, frozen=True):
+    """Funding indices moved: rows of ``FUNDED``."""
+
+    rows: bytes
+
+
+class Contributor(msgspec.Struct, frozen=True, array_like=True):
+    """A position and its part of a requirement, in the contract's settlement asset."""
+
+    contract: int
+    lots: int
+    initial_fine: int
+
+
+class MarginCalled(Fact, frozen=True):
+    """A bucket must bring ``amount_fine`` of the numeraire by ``due_ns``. ``largest`` says why."""
+
+    bucket: int
+    amount_fine: int
+    due_ns: int
+    equity_fine: int
+    initial_fine: int
+    largest: tuple[Contributor, ...]
+
+
+class CallMet(Fact, frozen=True):
+    """A call is closed: the bucket is above its initial requirement again, by payment or by price."""
+
+    bucket: int
+    by: Literal["payment", "price"]
+
+
+class Breached(Fact, frozen=True):
+    """Liquidation of a bucket begins: a call was missed, or equity fell below maintenance."""
+
+    bucket: int
+    cause: Literal["call_missed", "below_maintenance", "settlement_missed"]
+    equity_fine: int
+    maintenance_fine: int
+
+
+class MemberDefaulted(Fact, frozen=True):
+    """A member failed: its house account missed a call or a settlement flow."""
+
+    member: int
+    cause: Literal["call_missed", "settlement_missed"]
+
+
+class LiquidationOrdered(Fact, frozen=True):
+    """A slice to be worked in the market: ``lots`` is signed from the bucket's side (positive buys)."""
+
+    order: int
+    bucket: int
+    contract: int
+    lots: int
+    limit_price_ticks: int
+    expiry_ns: int
+
+
+class LiquidationExecuted(Fact, frozen=True):
+    """Part of an order was filled against a counterparty; ``lots`` is signed from the liquidated bucket's side."""
+
+    order: int
+    counterparty: int
+    lots: int
+    value_fine: int
+
+
+class OrderClosed(Fact, frozen=True):
+    """An order is no longer open: it is filled or it expired."""
+
+    order: int
+    cause: Literal["filled", "expired"]
+
+
+class LiquidationEnded(Fact, frozen=True):
+    """A bucket is sound again (or flat) and may trade."""
+
+    bucket: int
+
+
+class CollateralMoved(msgspec.Struct, frozen=True, array_like=True):
+    """A balance and carry that move with a take-over."""
+
+    asset: int
+    amount_minor: int
+    carry_fine: int
+
+
+class TakenOver(Fact, frozen=True):
+    """The house takes a bucket over as one package at its bankruptcy price.
+
+    A liquidation account with the next account index receives the lots at ``cost_fine`` (rows of ``LEG``): the cost
+    that leaves the bucket exactly nothing in that asset. Assets without positions move as balances.
+    """
+
+    bucket: int
+    rows: bytes
+    collateral: tuple[CollateralMoved, ...]
+
+
+class ContractExpired(Fact, frozen=True):
+    """Every position in the contract became money at ``value_fine`` per lot."""
+
+    contract: int
+    price_ticks: int
+    value_fine: int
+
+
+class CollateralConverted(Fact, frozen=True):
+    """A bucket's collateral went to the treasury against money of the asset it owed."""
+
+    bucket: int
+    paid_asset: int
+    paid_minor: int
+    received_asset: int
+    received_minor: int
+
+
+class ShortfallAssigned(Fact, frozen=True):
+    """A member's house account makes good what its client lacks in this settlement."""
+
+    bucket: int
+    house_bucket: int
+    asset: int
+    amount_minor: int
+
+
+class LossAbsorbed(Fact, frozen=True):
+    """A layer of the waterfall paid for a bucket that could not."""
+
+    layer: Layer
+    payer: int
+    bucket: int
+    asset: int
+    amount_minor: int
+
+
+class GainsCut(Fact, frozen=True):
+    """The last resort: gains of this settlement were cut pro rata for losses that no layer could pay.
+
+    ``unpaid`` names each bucket that could not pay and the minor units left over; ``rows`` (``POSTED``, negative) the
+    winners and their cuts. Both sum to the same amount.
+    """
+
+    asset: int
+    unpaid: tuple[tuple[int, int], ...]
+    rows: bytes
+
+
+class Settled(Fact, frozen=True):
+    """One settlement cycle in one asset: rows of ``SETTLED`` after all cuts, and the rounding account's own flow.
+
+    Folding it sets every live variation cost to lots x value per lot and every premium cost to zero.
+    """
+
+    asset: int
+    rows: bytes
+
+
+class CycleClosed(Fact, frozen=True):
+    """All assets are settled; the next cycle is due then."""
+
+    settlement_due_ns: int
+
+
+class Transferred(Fact, frozen=True):
+    """Money moved between two accounts of the house's ledger."""
+
+    cause: Literal["reimbursement", "estate_returned", "surplus_to_insurance", "liquidation_rounding"]
+    payer: int
+    payee: int
+    asset: int
+    amount_minor: int
+    carry_fine: int = 0
+
+
+class LiquidationClosed(Fact, frozen=True):
+    """A liquidation account is flat and empty."""
+
+    account: int
+
+
+AnyFact = (
+    Rejected
+    | RowsRefused
+    | SourceAdvanced
+    | AssetAdded
+    | ContractListed
+    | RulebookAdopted
+    | MemberAdded
+    | AccountOpened
+    | Contributed
+    | Deposited
+    | Withdrawn
+    | TradesNovated
+    | MarksPublished
+    | ContractHalted
+    | AssetHalted
+    | FundingPublished
+    | MarginCalled
+    | CallMet
+    | Breached
+    | MemberDefaulted
+    | LiquidationOrdered
+    | LiquidationExecuted
+    | OrderClosed
+    | LiquidationEnded
+    | TakenOver
+    | ContractExpired
+    | CollateralConverted
+    | ShortfallAssigned
+    | LossAbsorbed
+    | GainsCut
+    | Settled
+    | CycleClosed
+    | Transferred
+    | LiquidationClosed
+)

@@ -1,0 +1,86 @@
+"""The conservation laws. Always on: running totals after every command, the whole book at settlement and snapshot."""
+
+import numpy as np
+
+from novate.core import kernels
+from novate.core.book import Book
+from novate.core.terms import Role
+
+
+class LawBroken(AssertionError):
+    """The house broke one of its laws: a defect of the program, not of a command. It stops; nothing is written."""
+
+
+def check_running(book: Book) -> None:
+    """The laws that running totals can show, in time that does not grow with the book."""
+    positions_face_each_other(book)
+    money_is_conserved(book)
+
+
+def check_whole(book: Book) -> None:
+    """Every law, recounted from the whole book."""
+    check_running(book)
+    totals_recount(book)
+    balances_recount(book)
+    house_is_flat(book)
+
+
+def positions_face_each_other(book: Book) -> None:
+    """In every contract the lots of all accounts sum to zero, and so do the costs: variation sums to zero."""
+    table = book.contracts[: book.contract_count]
+    if table["net_lots"].any() or table["net_cost_fine"].any():
+        at = int(np.flatnonzero(table["net_lots"] | table["net_cost_fine"])[0])
+        lots, cost = table[at]["net_lots"], table[at]["net_cost_fine"]
+        raise LawBroken(f"{book.registers.contracts[at].symbol}: lots sum to {lots} and costs to {cost}, not to zero")
+
+
+def money_is_conserved(book: Book) -> None:
+    """In every asset all balances sum to what came in less what went out."""
+    for index, asset in enumerate(book.registers.assets):
+        held, external = int(book.assets[index]["balance_total_minor"]), book.registers.external_minor[index]
+        if held != external:
+            raise LawBroken(f"{asset.symbol}: balances sum to {held} minor units, {external} came in")
+
+
+def totals_recount(book: Book) -> None:
+    """The running totals of lots, costs, open interest, exposure and premium equal a fresh count."""
+    count, contracts = book.account_count, book.contract_count
+    width = book.balances.shape[1]
+    lots, costs, long_lots = (np.zeros(contracts, np.int64) for _ in range(3))
+    exposure, premium = (np.zeros((count, width), np.int64) for _ in range(2))
+    kernels.recount(
+        count, book.buckets, book.positions, lots, costs, long_lots, exposure, premium, book.contracts
+    )
+    table = book.contracts[:contracts]
+    for name, fresh in (("net_lots", lots), ("net_cost_fine", costs), ("open_lots", long_lots)):
+        if (table[name] != fresh).any():
+            at = int(np.flatnonzero(table[name] != fresh)[0])
+            symbol = book.registers.contracts[at].symbol
+            raise LawBroken(f"{symbol}: {name} is {table[at][name]} but the positions count {fresh[at]}")
+    for name, fresh in (("exposure_fine", exposure), ("premium_fine", premium)):
+        wrong = np.argwhere(book.balances[:count][name] != fresh)
+        if len(wrong):
+            bucket, asset = wrong[0].tolist()
+            raise LawBroken(f"{book.registers.accounts[bucket].name}: {name} of asset {asset} is not what it holds")
+
+
+def balances_recount(book: Book) -> None:
+    """All balances sum to their running total, all carries to zero, and no balance is negative."""
+    table = book.balances[: book.account_count, : book.asset_count]
+    for index, asset in enumerate(book.registers.assets):
+        held = int(table[:, index]["balance_minor"].sum())
+        if held != int(book.assets[index]["balance_total_minor"]):
+            raise LawBroken(f"{asset.symbol}: balances sum to {held}, the running total differs")
+        carried = int(table[:, index]["carry_fine"].sum())
+        if carried:
+            raise LawBroken(f"{asset.symbol}: carries sum to {carried} fine units, not to zero")
+    if (table["balance_minor"] < 0).any():
+        bucket, asset = np.argwhere(table["balance_minor"] < 0)[0].tolist()
+        raise LawBroken(f"{book.registers.accounts[bucket].name} has a negative balance of asset {asset}")
+
+
+def house_is_flat(book: Book) -> None:
+    """Outside liquidation accounts the house holds no position."""
+    for bucket, account in enumerate(book.registers.accounts):
+        if account.member < 0 and account.role is not Role.LIQUIDATION and book.buckets[bucket]["count"]:
+            raise LawBroken(f"{account.name} holds positions, and only liquidation accounts of the house may")

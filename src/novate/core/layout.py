@@ -1,0 +1,138 @@
+"""The columns of the book: one fixed row layout per noun.
+
+Each array is a table with one row per asset, contract, bucket, balance, position or tier. Kernels and their slow
+twins read the same rows; no column is unsigned.
+"""
+
+from typing import Final
+
+import numpy as np
+
+ASSET: Final = np.dtype(
+    [
+        ("unit_fine", "<i8"),
+        ("price_fine", "<i8"),
+        ("marked_at_ns", "<i8"),
+        ("stale_after_ns", "<i8"),
+        ("credit_mantissa", "<i8"),
+        ("credit_scale", "<i8"),
+        ("debit_mantissa", "<i8"),
+        ("debit_scale", "<i8"),
+        ("balance_total_minor", "<i8"),
+        ("carry_total_fine", "<i8"),
+        ("eligible", "<i4"),
+        ("live", "<i4"),
+    ],
+    align=True,
+)
+"""Conversion into the numeraire, and running totals of all balances and carries for the laws."""
+
+CONTRACT: Final = np.dtype(
+    [
+        ("price_ticks", "<i8"),
+        ("value_fine", "<i8"),
+        ("reference_fine", "<i8"),
+        ("otm_fine", "<i8"),
+        ("index_whole_fine", "<i8"),
+        ("index_rest_e12", "<i8"),
+        ("index_fine", "<i8"),
+        ("factor_fine", "<i8"),
+        ("strike_ticks", "<i8"),
+        ("underlying_factor_fine", "<i8"),
+        ("largest_value_fine", "<i8"),
+        ("price_min_ticks", "<i8"),
+        ("price_max_ticks", "<i8"),
+        ("position_limit_lots", "<i8"),
+        ("fee_ppm", "<i8"),
+        ("marked_at_ns", "<i8"),
+        ("stale_after_ns", "<i8"),
+        ("net_lots", "<i8"),
+        ("net_cost_fine", "<i8"),
+        ("open_lots", "<i8"),
+        ("traded_lots", "<i8"),
+        ("holders_start", "<i8"),
+        ("holders_count", "<i4"),
+        ("holders_capacity", "<i4"),
+        ("asset", "<i4"),
+        ("tier_start", "<i4"),
+        ("tier_count", "<i4"),
+        ("underlying", "<i4"),
+        ("inverse", "<i4"),
+        ("option", "<i4"),
+        ("tradable", "<i4"),
+        ("state", "<i4"),
+    ],
+    align=True,
+)
+"""Prices and values of one lot now, limits, and running totals. ``option`` is 1 for a call, 2 for a put."""
+
+UNMARKED, LIVE, HALTED, EXPIRED = range(4)
+"""States of a contract: never marked, usable, without a price that can be trusted, over."""
+
+BUCKET: Final = np.dtype(
+    [
+        ("start", "<i8"),
+        ("count", "<i4"),
+        ("capacity", "<i4"),
+        ("member", "<i4"),
+        ("access", "<i4"),
+    ],
+    align=True,
+)
+"""Where a bucket's positions stand (sorted by contract) and what it may do."""
+
+OPEN, REDUCE_ONLY, LIQUIDATING, HOUSE_ONLY = range(4)
+"""What a bucket may do: trade; only reduce (its member is in default); nothing; only what the house does itself."""
+
+BALANCE: Final = np.dtype(
+    [
+        ("balance_minor", "<i8"),
+        ("carry_fine", "<i8"),
+        ("premium_fine", "<i8"),
+        ("exposure_fine", "<i8"),
+    ],
+    align=True,
+)
+"""A bucket's money in one asset: settled, unsettled fees and finals, cost of premium contracts, running overflow bound."""
+
+POSITION: Final = np.dtype([("lots", "<i8"), ("cost_fine", "<i8"), ("contract", "<i4"), ("pad", "<i4")], align=True)
+"""A position: long is positive; result = lots x value - cost. Zero lots with a cost is a result not yet settled."""
+
+TIER: Final = np.dtype(
+    [
+        ("floor_fine", "<i8"),
+        ("initial_base_fine", "<i8"),
+        ("initial_ppm", "<i8"),
+        ("maintenance_base_fine", "<i8"),
+        ("maintenance_ppm", "<i8"),
+        ("initial_least_base_fine", "<i8"),
+        ("initial_least_ppm", "<i8"),
+        ("maintenance_least_base_fine", "<i8"),
+        ("maintenance_least_ppm", "<i8"),
+    ],
+    align=True,
+)
+"""A bracket with the requirement accumulated below its floor, so that requirements are continuous."""
+
+SUBTOTAL: Final = np.dtype(
+    [
+        ("variation_fine", "<i8"),
+        ("option_fine", "<i8"),
+        ("initial_fine", "<i8"),
+        ("maintenance_fine", "<i8"),
+    ],
+    align=True,
+)
+"""A bucket's positions in one asset, summed: unsettled variation, option values as credited, requirements."""
+
+JUDGED: Final = np.dtype(
+    [
+        ("equity_fine", "<i8"),
+        ("settled_fine", "<i8"),
+        ("initial_fine", "<i8"),
+        ("maintenance_fine", "<i8"),
+        ("priced", "<i8"),
+    ],
+    align=True,
+)
+"""A bucket judged in the numeraire. ``priced`` is 0 where something it holds has no live price."""

@@ -1,0 +1,172 @@
+"""Balances: money in, money out, and postings between accounts. Whole minor units, never below zero."""
+
+import numpy as np
+
+from novate.core.book import Book
+from novate.core.commands import CASH, Contribute, Deposit, Reason, Withdraw
+from novate.core.facts import POSTED, Contributed, Deposited, Fact, Rejected, SourceAdvanced, Withdrawn
+from novate.core.margin import judge
+from novate.core.money import MONEY_MAX
+from novate.core.refusals import Refusals
+from novate.core.terms import INSURANCE, SKIN, TREASURY, Role
+
+FUNDS = {"skin_in_the_game": SKIN, "insurance_fund": INSURANCE, "treasury": TREASURY}
+
+
+# ---- postings (for evolve) ------------------------------------------------------------------------------------------
+
+
+def post_external(book: Book, account: int, asset: int, amount_minor: int) -> None:
+    """Money enters (positive) or leaves (negative) the house through an account."""
+    book.balances[account, asset]["balance_minor"] += amount_minor
+    book.assets[asset]["balance_total_minor"] += amount_minor
+    book.registers.external_minor[asset] += amount_minor
+
+
+def post(book: Book, payer: int, payee: int, asset: int, amount_minor: int) -> None:
+    """Money moves from one account to another: two entries of the same size."""
+    book.balances[payer, asset]["balance_minor"] -= amount_minor
+    book.balances[payee, asset]["balance_minor"] += amount_minor
+
+
+def move_carry(book: Book, payer: int, payee: int, asset: int, amount_fine: int) -> None:
+    """Unsettled money moves from one account to another."""
+    book.balances[payer, asset]["carry_fine"] -= amount_fine
+    book.balances[payee, asset]["carry_fine"] += amount_fine
+
+
+def balance_of(book: Book, account: int, asset: int) -> int:
+    """Settled balance in minor units."""
+    return int(book.balances[account, asset]["balance_minor"])
+
+
+# ---- money in and out -----------------------------------------------------------------------------------------------
+
+
+def decide_contribute(book: Book, command: Contribute) -> list[Fact]:
+    """Money for one of the house's named accounts or a member's default fund account."""
+    if command.number <= book.registers.sources.get(command.source, -1):
+        message = f"{command.source!r} is already at number {book.registers.sources[command.source]}"
+        return [Rejected(Reason.DUPLICATE_OR_LATE, "$.number", message)]
+    advanced = SourceAdvanced(command.source, command.number)
+    if not 0 <= command.asset < book.asset_count:
+        return [Rejected(Reason.ASSET_UNKNOWN, "$.asset", f"there is no asset {command.asset}"), advanced]
+    account = FUNDS.get(command.fund)
+    if account is None:
+        members = book.registers.members
+        if command.member is None or not 0 <= command.member < len(members):
+            return [Rejected(Reason.MEMBER_UNKNOWN, "$.member", f"there is no member {command.member}"), advanced]
+        account = members[command.member].fund_account
+        if members[command.member].defaulted:
+            message = f"{members[command.member].name} is in default"
+            return [Rejected(Reason.MEMBER_IN_DEFAULT, "$.member", message), advanced]
+    if command.amount_minor <= 0:
+        message = f"a positive amount is needed, got {command.amount_minor}"
+        return [Rejected(Reason.AMOUNT_MUST_BE_POSITIVE, "$.amount", message), advanced]
+    if not _has_room(book, command.asset, command.amount_minor):
+        message = f"all money of one asset is at most {MONEY_MAX} fine units"
+        return [Rejected(Reason.MONEY_LIMIT_EXCEEDED, "$.amount", message), advanced]
+    return [Contributed(account, command.asset, command.amount_minor), advanced]
+
+
+def _has_room(book: Book, asset: int, amount_minor: int) -> bool:
+    """Whether all money of the asset, this amount included, stays within the bound of the 64-bit argument."""
+    total = book.registers.external_minor[asset] + amount_minor
+    return total * book.registers.assets[asset].unit_fine <= MONEY_MAX
+
+
+def fold_contributed(book: Book, fact: Contributed) -> None:
+    """Post a contribution."""
+    post_external(book, fact.account, fact.asset, fact.amount_minor)
+
+
+def decide_deposit(book: Book, command: Deposit) -> list[Fact]:
+    """Collateral into members' and clients' accounts, row by row."""
+    rows = np.frombuffer(command.rows, CASH)
+    refusals = Refusals(book, command.source)
+    added: dict[int, int] = {}
+    kept = []
+    for at, row in enumerate(rows):
+        number, amount, account, asset = (int(row[field]) for field in CASH.names or ())
+        if refusals.out_of_turn(at, number):
+            continue
+        reason = _check_cash(book, account, asset, amount)
+        if reason is Reason.ACCEPTED and not _has_room(book, asset, added.get(asset, 0) + amount):
+            reason = Reason.MONEY_LIMIT_EXCEEDED
+        if reason is Reason.ACCEPTED and not book.assets[asset]["live"]:
+            reason = Reason.PRICE_MISSING
+        if reason is not Reason.ACCEPTED:
+            refusals.add(at, reason, amount)
+            continue
+        added[asset] = added.get(asset, 0) + amount
+        kept.append((amount, account, asset))
+    return _with_rows(Deposited, kept, refusals)
+
+
+def decide_withdraw(book: Book, command: Withdraw) -> list[Fact]:
+    """Free collateral out of members' and clients' accounts, row by row, each seeing the rows before it."""
+    rows = np.frombuffer(command.rows, CASH)
+    refusals = Refusals(book, command.source)
+    taken: dict[tuple[int, int], int] = {}
+    kept = []
+    for at, row in enumerate(rows):
+        number, amount, account, asset = (int(row[field]) for field in CASH.names or ())
+        if refusals.out_of_turn(at, number):
+            continue
+        reason, figure = _check_cash(book, account, asset, amount), amount
+        if reason is Reason.ACCEPTED:
+            reason, figure = _check_withdrawal(book, account, asset, amount, taken)
+        if reason is not Reason.ACCEPTED:
+            refusals.add(at, reason, figure)
+            continue
+        taken[account, asset] = taken.get((account, asset), 0) + amount
+        kept.append((-amount, account, asset))
+    return _with_rows(Withdrawn, kept, refusals)
+
+
+def _check_cash(book: Book, account: int, asset: int, amount: int) -> Reason:
+    """What deposits and withdrawals have in common."""
+    if not 0 <= asset < book.asset_count:
+        return Reason.ASSET_UNKNOWN
+    if not 0 <= account < book.account_count:
+        return Reason.ACCOUNT_UNKNOWN
+    if not book.assets[asset]["eligible"]:
+        return Reason.ASSET_NOT_ELIGIBLE
+    if book.registers.accounts[account].role not in (Role.HOUSE, Role.CLIENT):
+        return Reason.ACCOUNT_NOT_TRADABLE
+    if amount <= 0:
+        return Reason.AMOUNT_MUST_BE_POSITIVE
+    return Reason.ACCEPTED
+
+
+def _check_withdrawal(
+    book: Book, account: int, asset: int, amount: int, taken: dict[tuple[int, int], int]
+) -> tuple[Reason, int]:
+    """Whether an amount is free: ``(reason, what could be withdrawn in numeraire fine units or minor units)``."""
+    member = book.registers.members[book.registers.accounts[account].member]
+    if member.defaulted:
+        return Reason.MEMBER_IN_DEFAULT, 0
+    if account in book.registers.liquidations:
+        return Reason.ACCOUNT_IN_LIQUIDATION, 0
+    before = {held: amount for (of, held), amount in taken.items() if of == account}
+    balance = balance_of(book, account, asset) - before.get(asset, 0)
+    if amount > balance:
+        return Reason.BALANCE_INSUFFICIENT, balance
+    after = judge(book, account, {**before, asset: before.get(asset, 0) + amount})
+    if not after.priced:
+        return Reason.PRICE_MISSING, 0
+    lacking = after.initial_fine - min(after.settled_fine, after.equity_fine)
+    if lacking > 0:
+        return Reason.MARGIN_INSUFFICIENT, lacking
+    return Reason.ACCEPTED, 0
+
+
+def _with_rows(kind: type[Deposited] | type[Withdrawn], kept: list[tuple[int, int, int]], refusals: Refusals) -> list[Fact]:
+    facts: list[Fact] = [kind(np.array(kept, POSTED).tobytes())] if kept else []
+    return facts + refusals.facts()
+
+
+def fold_posted(book: Book, fact: Deposited | Withdrawn) -> None:
+    """Post money from or to the outside."""
+    for amount, account, asset in np.frombuffer(fact.rows, POSTED).tolist():
+        post_external(book, account, asset, amount)

@@ -1,0 +1,350 @@
+"""From breach to flat: slices worked in the market, take-over at the bankruptcy price, and the closing of an estate."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from novate.core import kernels, layout
+from novate.core.admission import open_account
+from novate.core.book import Book, Liquidation, Order
+from novate.core.commands import ExecuteLiquidation, Reason
+from novate.core.facts import (
+    LEG,
+    Breached,
+    CollateralMoved,
+    Fact,
+    LiquidationClosed,
+    LiquidationEnded,
+    LiquidationExecuted,
+    LiquidationOrdered,
+    MemberDefaulted,
+    OrderClosed,
+    Rejected,
+    SourceAdvanced,
+    TakenOver,
+    Transferred,
+)
+from novate.core.ledger import move_carry, post
+from novate.core.margin import judge, position_requirement, rates
+from novate.core.money import PPM, ceil_div, split_pro_rata
+from novate.core.novation import move_leg
+from novate.core.terms import INSURANCE, ROUNDING, Role
+from novate.core.waterfall import estate_of
+
+
+class Held(NamedTuple):
+    """An open position of a bucket in liquidation."""
+
+    contract: int
+    lots: int
+    cost_fine: int
+
+
+# ---- the state chart ------------------------------------------------------------------------------------------------
+
+
+def next_step(book: Book, estate: int) -> list[Fact]:
+    """What comes next for a bucket in liquidation that has no order open."""
+    liquidation = book.registers.liquidations[estate]
+    if liquidation.order >= 0:
+        return []
+    holder = liquidation.account if liquidation.account >= 0 else estate
+    held = [Held(*row) for row in book.positions_of(holder) if row[1]]
+    if liquidation.account >= 0:
+        return order_slice(book, holder, held, enough=False) if held else []
+    verdict = judge(book, estate)
+    if not held:  # what it lacks is collected at the next settlement
+        return [LiquidationEnded(estate)] if verdict.equity_fine >= 0 else []
+    if verdict.equity_fine >= verdict.initial_fine:
+        return [LiquidationEnded(estate)]
+    if verdict.equity_fine <= 0 or liquidation.slices >= book.rulebook.slices_max:
+        return [take_over(book, estate)]
+    return order_slice(book, estate, held, enough=True)
+
+
+def order_slice(book: Book, bucket: int, held: list[Held], *, enough: bool) -> list[Fact]:
+    """Order part of the live position with the largest maintenance requirement; nothing where none has a price.
+
+    ``enough`` asks for just the lots which, closed at the limit, bring equity back to the initial requirement; either
+    way a slice is at most ``slice_ppm`` of the position, rounded up to a lot.
+    """
+    live = [row for row in held if book.contracts[row.contract]["state"] == layout.LIVE]
+    if not live:
+        return []
+    largest = min(live, key=lambda row: (-weight_of(book, row), row.contract))
+    side = -1 if largest.lots > 0 else 1
+    limit = limit_price(book, largest.contract, side)
+    lots = ceil_div(abs(largest.lots) * book.rulebook.slice_ppm, PPM)
+    if enough:
+        lots = min(lots, enough_lots(book, bucket, largest, limit))
+    expiry = book.registers.time_ns + book.rulebook.slice_expiry_ns
+    return [LiquidationOrdered(book.registers.next_order, bucket, largest.contract, side * lots, limit, expiry)]
+
+
+def weight_of(book: Book, row: Held) -> int:
+    """Maintenance requirement in the numeraire: what closing the position would free."""
+    contract = book.contracts[row.contract]
+    asset = book.assets[contract["asset"]]
+    _, maintenance = position_requirement(book, row.contract, row.lots)
+    return ceil_div(maintenance * int(asset["debit_mantissa"]), int(asset["debit_scale"]))
+
+
+def limit_price(book: Book, contract: int, side: int) -> int:
+    """The worst price of a slice: the mark less (selling) or plus (buying) the slippage, rounded towards the mark."""
+    row = book.contracts[contract]
+    mark = int(row["price_ticks"])
+    price = mark + side * (mark * book.rulebook.slippage_ppm // PPM)
+    return max(int(row["price_min_ticks"]), min(int(row["price_max_ticks"]), price))
+
+
+def enough_lots(book: Book, bucket: int, row: Held, limit_ticks: int) -> int:
+    """The fewest lots that, closed at the limit, leave equity >= initial; the whole position where none do."""
+    contract = book.contracts[row.contract]
+    value = int(kernels.value_at(limit_ticks, contract))
+    side = -1 if row.lots > 0 else 1
+
+    def cures(lots: int) -> bool:
+        _, _, equity, initial = judge_fill(book, bucket, row.contract, side * lots, value)
+        return equity >= initial
+
+    low, high = 1, abs(row.lots)
+    while low < high:
+        middle = (low + high) // 2
+        if cures(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def judge_fill(book: Book, bucket: int, contract: int, lots: int, value_fine: int) -> tuple[int, int, int, int]:
+    """``(reason, figure, equity after, initial after)`` of a fill for one bucket."""
+    return kernels.judge_side(
+        bucket,
+        contract,
+        lots,
+        value_fine,
+        book.contracts,
+        book.tiers,
+        book.assets[: book.asset_count],
+        book.buckets,
+        book.balances,
+        book.positions,
+        rates(book),
+    )
+
+
+# ---- executions -----------------------------------------------------------------------------------------------------
+
+
+def decide_execution(book: Book, command: ExecuteLiquidation) -> list[Fact]:
+    """A fill of an open order, at its limit or better, against an account that can bear it."""
+    mark = book.registers.sources.get(command.source, -1)
+    if command.number <= mark:
+        message = f"{command.source!r} is already at number {mark}"
+        return [Rejected(Reason.DUPLICATE_OR_LATE, "$.number", message)]
+    advanced = SourceAdvanced(command.source, command.number)
+    if refused := _check_execution(book, command):
+        return [refused, advanced]
+    order = book.registers.orders[command.order]
+    side = 1 if order.lots > 0 else -1
+    value = int(kernels.value_at(command.price_ticks, book.contracts[order.contract]))
+    reason, figure, _, _ = judge_fill(book, command.counterparty, order.contract, -side * command.lots, value)
+    if reason != Reason.ACCEPTED:
+        name = book.registers.accounts[command.counterparty].name
+        message = f"{name} cannot take the other side ({figure} is what it lacks or the limit)"
+        return [Rejected(Reason(reason), "$.counterparty", message), advanced]
+    facts: list[Fact] = [LiquidationExecuted(command.order, command.counterparty, side * command.lots, value), advanced]
+    if command.lots == abs(order.open_lots):
+        facts.append(OrderClosed(command.order, "filled"))
+    return facts
+
+
+def _check_execution(book: Book, command: ExecuteLiquidation) -> Rejected | None:
+    """Everything about a fill that does not need the counterparty's margin."""
+    orders = book.registers.orders
+    if command.order not in orders:
+        past = 0 <= command.order < book.registers.next_order
+        reason = Reason.ORDER_NOT_OPEN if past else Reason.ORDER_UNKNOWN
+        return Rejected(reason, "$.order", f"order {command.order} is {'closed' if past else 'unknown'}")
+    if not 0 <= command.counterparty < book.account_count:
+        return Rejected(Reason.ACCOUNT_UNKNOWN, "$.counterparty", f"there is no account {command.counterparty}")
+    order = orders[command.order]
+    if command.counterparty in (order.bucket, estate_of(book, order.bucket)):
+        message = "an account cannot fill its own liquidation"
+        return Rejected(Reason.ACCOUNTS_MUST_DIFFER, "$.counterparty", message)
+    access = book.buckets[command.counterparty]["access"]
+    if access == layout.HOUSE_ONLY:
+        return Rejected(Reason.ACCOUNT_NOT_TRADABLE, "$.counterparty", "one of the house's own accounts cannot trade")
+    if access == layout.LIQUIDATING:
+        return Rejected(Reason.ACCOUNT_IN_LIQUIDATION, "$.counterparty", "the counterparty is in liquidation itself")
+    if command.lots <= 0:
+        return Rejected(Reason.QUANTITY_MUST_BE_POSITIVE, "$.lots", f"a positive number of lots, got {command.lots}")
+    if command.lots > abs(order.open_lots):
+        message = f"{abs(order.open_lots)} lots are still open, got {command.lots}"
+        return Rejected(Reason.EXECUTION_EXCEEDS_ORDER, "$.lots", message)
+    contract = book.contracts[order.contract]
+    if not contract["price_min_ticks"] <= command.price_ticks <= contract["price_max_ticks"]:
+        return Rejected(Reason.PRICE_OUT_OF_LIMITS, "$.price", f"{command.price_ticks} ticks is outside the limits")
+    if (command.price_ticks - order.limit_price_ticks) * order.lots > 0:
+        message = f"the limit is {order.limit_price_ticks} ticks, got {command.price_ticks}"
+        return Rejected(Reason.PRICE_WORSE_THAN_LIMIT, "$.price", message)
+    if contract["state"] != layout.LIVE:
+        return Rejected(Reason.PRICE_MISSING, "$.order", "the contract has no live price to judge the counterparty by")
+    return None
+
+
+# ---- take-over and closing ------------------------------------------------------------------------------------------
+
+
+def take_over(book: Book, estate: int) -> TakenOver:
+    """The whole bucket as one package, at the price that leaves it exactly nothing.
+
+    In an asset with open lots the package's costs sum to costs - balance - carry: each position moves at its value at
+    the mark less its share of the bucket's worth in that asset, by maintenance requirement and largest remainder. In
+    an asset without open lots balance, carry and unsettled results move as they are.
+    """
+    rows: list[tuple[int, int, int, int]] = []
+    collateral: list[CollateralMoved] = []
+    positions = [Held(*row) for row in book.positions_of(estate)]
+    for asset in range(book.asset_count):
+        balance = book.balances[estate, asset]
+        cash, carry = int(balance["balance_minor"]), int(balance["carry_fine"])
+        own = [row for row in positions if book.contracts[row.contract]["asset"] == asset]
+        held = [row for row in own if row.lots]
+        if not held:
+            rows += [(0, row.cost_fine, row.contract, 0) for row in own]
+            if cash or carry:
+                collateral.append(CollateralMoved(asset, cash, carry))
+            continue
+        at_mark = [row.lots * int(book.contracts[row.contract]["value_fine"]) for row in held]
+        unit = int(book.assets[asset]["unit_fine"])
+        worth = cash * unit + carry + sum(at_mark) - sum(row.cost_fine for row in own)
+        weights = [position_requirement(book, row.contract, row.lots)[1] for row in held]
+        shares = split_pro_rata(worth, weights if any(weights) else [abs(row.lots) for row in held])
+        rows += [
+            (row.lots, mark - share, row.contract, 0) for row, mark, share in zip(held, at_mark, shares, strict=True)
+        ]
+    return TakenOver(estate, np.array(rows, LEG).tobytes(), tuple(collateral))
+
+
+def close_out(book: Book, estate: int) -> list[Fact]:
+    """After a settlement: close a liquidation account that is flat.
+
+    What is left first reimburses the layers that paid, the last first, then a member that made its client's lack
+    good; the rest goes back to the estate (clearing house) or to the insurance fund (venue).
+    """
+    account = book.registers.liquidations[estate].account
+    if account < 0 or book.positions_of(account):
+        return []
+    facts: list[Fact] = []
+    venue = book.rulebook.form == "venue"
+    for asset in range(book.asset_count):
+        balance = book.balances[account, asset]
+        left, carry = int(balance["balance_minor"]), int(balance["carry_fine"])
+        claims = [(d.payer, d.amount_minor) for d in reversed(book.registers.draws.get(estate, [])) if d.asset == asset]
+        assigned = book.registers.assigned.get(account, {}).get(asset, 0)
+        if assigned:
+            member = book.registers.accounts[estate].member
+            claims.append((book.registers.members[member].house_account, assigned))
+        for payee, amount in claims:
+            paid = min(left, amount)
+            if paid:
+                facts.append(Transferred("reimbursement", account, payee, asset, paid))
+                left -= paid
+        if left:
+            cause, payee = ("surplus_to_insurance", INSURANCE) if venue else ("estate_returned", estate)
+            facts.append(Transferred(cause, account, payee, asset, left))
+        if carry:
+            facts.append(Transferred("liquidation_rounding", account, ROUNDING, asset, 0, carry))
+    return [*facts, LiquidationClosed(account)]
+
+
+# ---- folding --------------------------------------------------------------------------------------------------------
+
+
+def fold_breached(book: Book, fact: Breached) -> None:
+    """The bucket may do nothing itself until its liquidation ends."""
+    book.registers.calls.pop(fact.bucket, None)
+    book.registers.liquidations[fact.bucket] = Liquidation()
+    book.buckets[fact.bucket]["access"] = layout.LIQUIDATING
+
+
+def fold_member_defaulted(book: Book, fact: MemberDefaulted) -> None:
+    """The member's house account is the house's to close; its clients may only reduce."""
+    member = book.registers.members[fact.member]
+    member.defaulted = True
+    book.registers.calls.pop(member.house_account, None)
+    book.registers.liquidations[member.house_account] = Liquidation()
+    clients = book.buckets[: book.account_count]
+    own = (clients["member"] == fact.member) & (clients["access"] == layout.OPEN)
+    clients["access"][own] = layout.REDUCE_ONLY
+    book.buckets[member.house_account]["access"] = layout.HOUSE_ONLY
+
+
+def fold_taken_over(book: Book, fact: TakenOver) -> None:
+    """Open the liquidation account and move the package into it."""
+    account = open_account(book, f"liquidation:{book.account_count}", Role.LIQUIDATION, -1)
+    book.registers.origins[account] = fact.bucket
+    book.registers.liquidations[fact.bucket].account = account
+    for lots, cost, contract, _ in np.frombuffer(fact.rows, LEG).tolist():
+        move_leg(book, fact.bucket, contract, -lots, -cost)
+        move_leg(book, account, contract, lots, cost)
+    for moved in fact.collateral:
+        post(book, fact.bucket, account, moved.asset, moved.amount_minor)
+        move_carry(book, fact.bucket, account, moved.asset, moved.carry_fine)
+
+
+def fold_liquidation_ordered(book: Book, fact: LiquidationOrdered) -> None:
+    """Open an order."""
+    registers = book.registers
+    registers.orders[fact.order] = Order(
+        fact.bucket, fact.contract, fact.lots, fact.lots, fact.limit_price_ticks, fact.expiry_ns
+    )
+    registers.next_order = fact.order + 1
+    liquidation = registers.liquidations[estate_of(book, fact.bucket)]
+    liquidation.order = fact.order
+    liquidation.slices += 1
+
+
+def fold_liquidation_executed(book: Book, fact: LiquidationExecuted) -> None:
+    """Both legs of a fill."""
+    order = book.registers.orders[fact.order]
+    order.open_lots -= fact.lots
+    cost = fact.lots * fact.value_fine
+    move_leg(book, order.bucket, order.contract, fact.lots, cost)
+    move_leg(book, fact.counterparty, order.contract, -fact.lots, -cost)
+    book.contracts[order.contract]["traded_lots"] += abs(fact.lots)
+
+
+def fold_order_closed(book: Book, fact: OrderClosed) -> None:
+    """An order that is over leaves the register."""
+    order = book.registers.orders.pop(fact.order)
+    book.registers.liquidations[estate_of(book, order.bucket)].order = -1
+
+
+def fold_liquidation_ended(book: Book, fact: LiquidationEnded) -> None:
+    """The bucket may trade again, or only reduce where its member is in default."""
+    del book.registers.liquidations[fact.bucket]
+    _reopen(book, fact.bucket)
+
+
+def fold_transferred(book: Book, fact: Transferred) -> None:
+    """Post a transfer; a reimbursement takes its claim off the record."""
+    post(book, fact.payer, fact.payee, fact.asset, fact.amount_minor)
+    move_carry(book, fact.payer, fact.payee, fact.asset, fact.carry_fine)
+
+
+def fold_liquidation_closed(book: Book, fact: LiquidationClosed) -> None:
+    """The liquidation account is empty; its estate is no longer in liquidation."""
+    estate = book.registers.origins[fact.account]
+    del book.registers.liquidations[estate]
+    book.registers.draws.pop(estate, None)
+    book.registers.assigned.pop(fact.account, None)
+    if book.buckets[estate]["access"] == layout.LIQUIDATING:
+        _reopen(book, estate)
+
+
+def _reopen(book: Book, bucket: int) -> None:
+    member = book.registers.members[book.registers.accounts[bucket].member]
+    book.buckets[bucket]["access"] = layout.REDUCE_ONLY if member.defaulted else layout.OPEN

@@ -1,0 +1,158 @@
+"""What a bucket is worth and what it must hold; the margin call and its why."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from novate.core import kernels, layout
+from novate.core.book import Book, Call
+from novate.core.facts import CallMet, Contributor, Fact, MarginCalled
+from novate.core.terms import Role
+
+CONTRIBUTORS_MAX = 3
+
+
+class Judgement(NamedTuple):
+    """A bucket judged in numeraire fine units.
+
+    ``equity`` counts everything, ``settled`` is settled collateral after haircuts less premium owed, ``free`` is what
+    could leave: max(0, min(settled, equity) - initial). ``priced`` is False where something held has no live price.
+    """
+
+    equity_fine: int
+    settled_fine: int
+    initial_fine: int
+    maintenance_fine: int
+    priced: bool
+
+    @property
+    def free_fine(self) -> int:
+        """What could be withdrawn, in numeraire fine units, if the balances are there."""
+        return max(0, min(self.settled_fine, self.equity_fine) - self.initial_fine)
+
+
+def rates(book: Book) -> tuple[int, int]:
+    """``(gains_ppm, long_option_ppm)`` of the rulebook in force, as the kernels take them."""
+    return book.rulebook.gains_ppm, book.rulebook.long_option_ppm
+
+
+def judge(book: Book, bucket: int, withdrawn_minor: dict[int, int] | None = None) -> Judgement:
+    """Judge one bucket, as it would stand with the given amounts (per asset, minor units) taken out."""
+    balance = book.balances[bucket]
+    if withdrawn_minor:
+        balance = balance.copy()
+        for asset, amount in withdrawn_minor.items():
+            balance[asset]["balance_minor"] -= amount
+    equity, settled, initial, maintenance, priced = kernels.judge_one(
+        bucket,
+        balance,
+        book.buckets,
+        book.positions,
+        book.contracts,
+        book.tiers,
+        book.assets[: book.asset_count],
+        rates(book),
+    )
+    return Judgement(equity, settled, initial, maintenance, bool(priced))
+
+
+def judge_many(book: Book, buckets: np.ndarray) -> np.ndarray:
+    """Judge the given buckets (int64); rows of ``layout.JUDGED`` in the same order."""
+    out = np.zeros(len(buckets), layout.JUDGED)
+    kernels.judge_range(
+        0,
+        len(buckets),
+        buckets,
+        book.buckets,
+        book.balances,
+        book.positions,
+        book.contracts,
+        book.tiers,
+        book.assets[: book.asset_count],
+        rates(book),
+        out,
+    )
+    return out
+
+
+def judge_house(book: Book) -> np.ndarray:
+    """Judge every bucket, on all cores; rows of ``layout.JUDGED`` by bucket."""
+    out = np.zeros(book.account_count, layout.JUDGED)
+    kernels.judge_all(
+        book.account_count,
+        book.buckets,
+        book.balances,
+        book.positions,
+        book.contracts,
+        book.tiers,
+        book.assets[: book.asset_count],
+        rates(book),
+        out,
+    )
+    return out
+
+
+def position_requirement(book: Book, contract: int, lots: int) -> tuple[int, int]:
+    """``(initial, maintenance)`` of one position in fine units of its settlement asset."""
+    initial, maintenance = kernels.requirement(lots, book.contracts[contract], book.tiers)
+    return int(initial), int(maintenance)
+
+
+def largest_contributors(book: Book, bucket: int) -> tuple[Contributor, ...]:
+    """The positions with the largest initial requirements: the why of a call."""
+    parts = [
+        Contributor(contract, lots, position_requirement(book, contract, lots)[0])
+        for contract, lots, _ in book.positions_of(bucket)
+        if lots
+    ]
+    parts.sort(key=lambda part: (-part.initial_fine, part.contract))
+    return tuple(parts[:CONTRIBUTORS_MAX])
+
+
+def is_client_of_house(book: Book, bucket: int) -> bool:
+    """Whether the bucket is a member's or a client's (and not one of the house's own)."""
+    return book.registers.accounts[bucket].role in (Role.HOUSE, Role.CLIENT)
+
+
+def calls_for(book: Book, buckets: Iterable[int], judged: dict[int, Judgement]) -> list[Fact]:
+    """Call every bucket below its initial requirement that has no open call; amounts under the minimum wait."""
+    facts: list[Fact] = []
+    rulebook = book.rulebook
+    for bucket in buckets:
+        verdict = judged[bucket]
+        shortfall = verdict.initial_fine - verdict.equity_fine
+        if bucket in book.registers.calls or shortfall <= 0 or shortfall < rulebook.call_minimum_fine:
+            continue
+        facts.append(
+            MarginCalled(
+                bucket,
+                shortfall,
+                book.registers.time_ns + rulebook.call_due_ns,
+                verdict.equity_fine,
+                verdict.initial_fine,
+                largest_contributors(book, bucket),
+            )
+        )
+    return facts
+
+
+def calls_met_by_payment(book: Book, accounts: Iterable[int]) -> list[Fact]:
+    """Calls that a deposit just closed."""
+    facts: list[Fact] = []
+    for bucket in sorted(dict.fromkeys(accounts)):
+        if bucket in book.registers.calls:
+            verdict = judge(book, bucket)
+            if verdict.equity_fine >= verdict.initial_fine:
+                facts.append(CallMet(bucket, "payment"))
+    return facts
+
+
+def fold_margin_called(book: Book, fact: MarginCalled) -> None:
+    """Open a call."""
+    book.registers.calls[fact.bucket] = Call(fact.amount_fine, fact.due_ns, fact.largest)
+
+
+def fold_call_met(book: Book, fact: CallMet) -> None:
+    """Close a call."""
+    del book.registers.calls[fact.bucket]

@@ -1,0 +1,40 @@
+"""Rows that are refused, and the high-water mark of the source that numbers them."""
+
+import numpy as np
+
+from novate.core.book import Book
+from novate.core.commands import Reason
+from novate.core.facts import REFUSED, Fact, RowsRefused, SourceAdvanced
+
+
+class Refusals:
+    """Collects refusals of a command's rows and moves its source's mark with every row that is decided."""
+
+    def __init__(self, book: Book, source: str) -> None:
+        self.source = source
+        self.start = self.mark = book.registers.sources.get(source, -1)
+        self.rows: list[tuple[int, int, int]] = []
+
+    def out_of_turn(self, row: int, number: int) -> bool:
+        """Refuse a duplicate or late number; otherwise move the mark."""
+        if number <= self.mark:
+            self.add(row, Reason.DUPLICATE_OR_LATE, self.mark)
+            return True
+        self.mark = number
+        return False
+
+    def add(self, row: int, reason: Reason, figure: int) -> None:
+        """Refuse a row with the figure that goes with its reason."""
+        self.rows.append((figure, row, reason))
+
+    def facts(self) -> list[Fact]:
+        """What to put on record."""
+        return refusal_facts(np.array(self.rows, REFUSED), self.source, self.mark if self.mark > self.start else None)
+
+
+def refusal_facts(rows: np.ndarray, source: str | None, mark: int | None) -> list[Fact]:
+    """The refused rows and the source's new mark, where there are any."""
+    facts: list[Fact] = [RowsRefused(rows.tobytes())] if len(rows) else []
+    if source is not None and mark is not None:
+        facts.append(SourceAdvanced(source, mark))
+    return facts

@@ -1,0 +1,179 @@
+"""What is cleared, by whom and under which rules: the terms that commands put on record.
+
+Decimal quantities of people (tick sizes, lot sizes, strikes) are exact decimal strings; everything the house
+computes with is derived from them once, at listing, in integers.
+"""
+
+import enum
+from fractions import Fraction
+from typing import Final, Literal
+
+import msgspec
+
+
+class Asset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Money: something that balances are held in.
+
+    ``decimals`` is the precision people see (minor units), ``fine_decimals`` the precision the house computes in.
+    ``price_max_fine`` bounds its price: numeraire fine units per whole unit of the asset (ignored for the numeraire).
+    """
+
+    symbol: str
+    decimals: int
+    fine_decimals: int
+    price_max_fine: int = 0
+    stale_after_ns: int = 0
+
+    @property
+    def unit_fine(self) -> int:
+        """Fine units in one minor unit."""
+        return 10 ** (self.fine_decimals - self.decimals)
+
+
+class Kind(enum.StrEnum):
+    """What an instrument is. An index has marks and is not traded."""
+
+    INDEX = "index"
+    FUTURE = "future"
+    PERPETUAL = "perpetual"
+    CALL = "call"
+    PUT = "put"
+
+
+OPTIONS: Final = (Kind.CALL, Kind.PUT)
+
+
+class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The terms of one instrument.
+
+    A *linear* lot is ``lot_size`` units of the underlying, priced and settled in the quote asset. An *inverse* lot of a
+    future or perpetual is ``lot_size`` of the quote currency, settled in the base asset: one lot is worth
+    ``-lot_size / price``. An option's premium is quoted per unit of the underlying in the settlement asset and paid
+    up front; an inverse option pays ``max(S - K, 0) / S`` (a call) in the base asset.
+
+    Prices are ticks of ``tick_size``. ``strike`` is in the price of the ``underlying``. Both price limits and the
+    position limit (lots, per bucket) are mandatory: together they prove that nothing can overflow.
+    """
+
+    symbol: str
+    kind: Kind
+    settlement: str
+    tick_size: str
+    lot_size: str
+    price_min_ticks: int
+    price_max_ticks: int
+    position_limit_lots: int
+    margin_class: str
+    stale_after_ns: int
+    inverse: bool = False
+    underlying: str | None = None
+    strike: str | None = None
+    expiry_ns: int | None = None
+    fee_ppm: int = 0
+
+    @property
+    def is_option(self) -> bool:
+        """Whether the premium is paid up front and the payoff at expiry."""
+        return self.kind in OPTIONS
+
+    @property
+    def tick(self) -> Fraction:
+        """The tick size as an exact fraction."""
+        return Fraction(self.tick_size)
+
+
+class Tier(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One bracket of a margin class, applied to the part of ``|lots| x reference value`` above ``floor_fine``.
+
+    Rates are ppm of that part, in the contract's settlement asset. For a short option ``initial_ppm`` and
+    ``maintenance_ppm`` are the rate *a* before the out-of-the-money amount is taken off, and the two ``_least`` rates
+    are the rate *b* below which the requirement never falls.
+    """
+
+    floor_fine: int
+    initial_ppm: int
+    maintenance_ppm: int
+    initial_least_ppm: int = 0
+    maintenance_least_ppm: int = 0
+
+
+class Layer(enum.StrEnum):
+    """A layer of the default waterfall. The defaulter's own margin always comes first and is not listed."""
+
+    DEFAULTER_FUND = "defaulter_fund"
+    SKIN = "skin_in_the_game"
+    INSURANCE = "insurance_fund"
+    SURVIVORS_FUND = "survivors_fund"
+    GAINS_HAIRCUT = "gains_haircut"
+
+
+class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The rules the house runs by. Adopted by command; a change never alters how an old fact folds.
+
+    ``form`` is ``clearing_house`` (a call first, liquidation when it is missed, members stand behind clients) or
+    ``venue`` (liquidation at once below maintenance, losses go to the house's funds).
+    ``collateral`` maps an eligible asset to its haircut in ppm. Unsettled gains count towards margin at ``gains_ppm``
+    and the value of long options at ``long_option_ppm``. Margin calls are made for at least ``call_minimum_fine`` of
+    the numeraire and are due after ``call_due_ns``. A liquidation slice is at most ``slice_ppm`` of the position, at a
+    limit of ``slippage_ppm`` from the mark, open for ``slice_expiry_ns``; after ``slices_max`` of them the house takes
+    the bucket over. The waterfall must end with the gains haircut.
+    """
+
+    name: str
+    numeraire: str
+    form: Literal["clearing_house", "venue"]
+    collateral: dict[str, int]
+    margin_classes: dict[str, tuple[Tier, ...]]
+    settlement_interval_ns: int
+    call_due_ns: int
+    waterfall: tuple[Layer, ...]
+    gains_ppm: int = 1_000_000
+    long_option_ppm: int = 1_000_000
+    call_minimum_fine: int = 0
+    slice_ppm: int = 1_000_000
+    slippage_ppm: int = 20_000
+    slice_expiry_ns: int = 60_000_000_000
+    slices_max: int = 3
+
+
+class Role(enum.IntEnum):
+    """What an account is for. House accounts (liquidation and below) belong to no member."""
+
+    HOUSE = 0  # a member's own account
+    CLIENT = 1  # an individually segregated client of a member
+    DEFAULT_FUND = 2  # a member's contribution to the default fund
+    LIQUIDATION = 3  # one per take-over
+    FEES = 4
+    ROUNDING = 5  # what settlement's rounding leaves over
+    TREASURY = 6  # converts collateral
+    SKIN = 7  # the house's own money in the waterfall
+    INSURANCE = 8
+
+
+class Member(msgspec.Struct):
+    """A clearing member: its name, its accounts (indices) and whether it is in default."""
+
+    name: str
+    house_account: int
+    fund_account: int
+    defaulted: bool = False
+
+
+class Account(msgspec.Struct):
+    """A named account; its index is the index of its cross bucket. ``member`` is -1 for the house's own accounts."""
+
+    name: str
+    role: Role
+    member: int
+
+
+HOUSE_ACCOUNTS: Final = (
+    ("house:fees", Role.FEES),
+    ("house:rounding", Role.ROUNDING),
+    ("house:treasury", Role.TREASURY),
+    ("house:skin", Role.SKIN),
+    ("house:insurance", Role.INSURANCE),
+)
+"""The house's own accounts, opened with the book in this order: indices 0 to 4."""
+
+FEES, ROUNDING, TREASURY, SKIN, INSURANCE = range(5)

@@ -1,0 +1,42 @@
+"""What all tests share: the folder of recorded market data, and Hypothesis' profile.
+
+The data is not part of the repository. ``NOVATE_DATA`` names its folder, ``../shared/data`` beside the checkout is the
+default. A test that needs what is not there is skipped and says so; but where the variable names a folder that exists,
+the data was promised, and the test fails.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA_PROMISED = bool(os.environ.get("NOVATE_DATA"))
+DATA = Path(os.environ.get("NOVATE_DATA") or ROOT / "../shared/data").resolve()
+
+# A first call may compile a kernel, so no example has a deadline; a failure prints the line that repeats it.
+hypothesis.settings.register_profile("novate", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("novate")
+
+
+@pytest.fixture(scope="session")
+def market_data() -> Path:
+    """The folder of recorded market data. Ask ``market_file`` for a file in it."""
+    return present(DATA)
+
+
+@pytest.fixture(scope="session")
+def market_file(market_data: Path) -> Callable[[str], Path]:
+    """From the name of a recorded file to its path: ``market_file("vix_daily.parquet")``."""
+    return lambda name: present(market_data / name)
+
+
+def present(path: Path) -> Path:
+    """The path itself where it exists; where not, the calling test ends here."""
+    if path.exists():
+        return path
+    if DATA_PROMISED and DATA.is_dir():
+        pytest.fail(f"{path} is missing, though NOVATE_DATA names its folder: complete it, or unset NOVATE_DATA")
+    pytest.skip(f"no market data at {path}: set NOVATE_DATA to its folder")
