@@ -138,7 +138,7 @@ def derive_listing(book: Book, terms: Contract, asset: int) -> ContractListed:
         raise TermsError("expiry_ns", f"an expiry belongs to futures and options, not to a {terms.kind} without one")
     inverse = terms.inverse and not terms.is_option
     if inverse:
-        factor = _whole(lot / tick * fine, "lot_size", "lot_size / tick_size")
+        factor = _whole(Fraction(lot * fine, tick), "lot_size", "lot_size / tick_size")
         largest = ceil_div(factor, terms.price_min_ticks)
     else:
         factor = _whole(tick * lot * fine, "tick_size", "one tick of one lot")
@@ -168,7 +168,7 @@ def _derive_option(book: Book, terms: Contract, lot: Fraction, fine: int) -> tup
     of = book.registers.contracts[underlying]
     if of.is_option:
         raise TermsError("underlying", "an option cannot be written on an option")
-    strike = _decimal(terms.strike, "strike") / of.tick
+    strike = Fraction(_decimal(terms.strike, "strike"), of.tick)
     if strike.denominator != 1 or not of.price_min_ticks <= strike <= of.price_max_ticks:
         raise TermsError("strike", f"{terms.strike} must be a multiple of the underlying's tick inside its limits")
     if terms.inverse:

@@ -93,9 +93,8 @@ class Book:
         "buckets",
         "contracts",
         "holders",
-        "holders_end",
+        "ends",
         "positions",
-        "positions_end",
         "registers",
         "tiers",
     )
@@ -107,9 +106,8 @@ class Book:
         self.buckets = np.zeros(64, layout.BUCKET)
         self.balances = np.zeros((64, 1), layout.BALANCE)
         self.positions = np.zeros(256, layout.POSITION)
-        self.positions_end = 0
+        self.ends = np.zeros(2, np.int64)
         self.holders = np.zeros(256, np.int32)
-        self.holders_end = 0
         self.tiers = np.zeros(0, layout.TIER)
         for name, role in HOUSE_ACCOUNTS:
             self.registers.names[name] = len(self.registers.accounts)
@@ -137,6 +135,22 @@ class Book:
         if self.registers.rulebook is None:
             raise LookupError("no rulebook is in force; adopt one first")
         return self.registers.rulebook
+
+    def tables(self) -> layout.Tables:
+        """The columns as the kernels take them, with the rates of the rulebook in force (0 before the first)."""
+        rulebook = self.registers.rulebook
+        return layout.Tables(
+            self.assets[: self.asset_count],
+            self.contracts,
+            self.tiers,
+            self.buckets,
+            self.balances,
+            self.positions,
+            self.holders,
+            self.ends,
+            rulebook.gains_ppm if rulebook else 0,
+            rulebook.long_option_ppm if rulebook else 0,
+        )
 
     def asset_index(self, symbol: str) -> int | None:
         """Index of an asset by symbol, or None."""
@@ -195,8 +209,8 @@ class Book:
         self.buckets["start"][: len(counts)] = starts
         self.buckets["count"][: len(counts)] = counts
         self.buckets["capacity"][: len(counts)] = capacity
-        self.positions_end = int(capacity.sum())
-        self.positions = np.zeros(max(256, self.positions_end * 9 // 8), layout.POSITION)
+        self.ends[0] = int(capacity.sum())
+        self.positions = np.zeros(max(256, int(self.ends[0]) * 9 // 8), layout.POSITION)
         if len(positions):
             owner = np.repeat(np.arange(len(counts)), counts)
             rank = np.arange(len(positions)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -212,8 +226,8 @@ class Book:
         starts = np.cumsum(capacity) - capacity
         table = self.contracts[: self.contract_count]
         table["holders_start"], table["holders_count"], table["holders_capacity"] = starts, counts, capacity
-        self.holders_end = int(capacity.sum())
-        self.holders = np.zeros(max(256, self.holders_end * 9 // 8), np.int32)
+        self.ends[1] = int(capacity.sum())
+        self.holders = np.zeros(max(256, int(self.ends[1]) * 9 // 8), np.int32)
         if len(owner):
             order = np.argsort(contract, kind="stable")
             rank = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)

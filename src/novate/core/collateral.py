@@ -70,7 +70,7 @@ class Purse:
         out, into = assets[paid], assets[received]
         worth = Fraction(int(out["credit_mantissa"]) * int(out["unit_fine"]), int(out["credit_scale"]))
         price = numeraire_rate(self.book, received) * int(into["unit_fine"])
-        return worth / price
+        return Fraction(worth, price)
 
 
 def numeraire_rate(book: Book, asset: int) -> Fraction:

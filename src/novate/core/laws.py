@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from novate.core import kernels
 from novate.core.book import Book
+from novate.core.kernels.settle import recount
 from novate.core.terms import Role
 
 
@@ -48,9 +48,7 @@ def totals_recount(book: Book) -> None:
     width = book.balances.shape[1]
     lots, costs, long_lots = (np.zeros(contracts, np.int64) for _ in range(3))
     exposure, premium = (np.zeros((count, width), np.int64) for _ in range(2))
-    kernels.recount(
-        count, book.buckets, book.positions, lots, costs, long_lots, exposure, premium, book.contracts
-    )
+    recount(count, book.tables(), lots, costs, long_lots, exposure, premium)
     table = book.contracts[:contracts]
     for name, fresh in (("net_lots", lots), ("net_cost_fine", costs), ("open_lots", long_lots)):
         if (table[name] != fresh).any():

@@ -4,7 +4,7 @@ Each array is a table with one row per asset, contract, bucket, balance, positio
 twins read the same rows; no column is unsigned.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -136,3 +136,21 @@ JUDGED: Final = np.dtype(
     align=True,
 )
 """A bucket judged in the numeraire. ``priced`` is 0 where something it holds has no live price."""
+
+
+class Tables(NamedTuple):
+    """All tables of a book and the two rates that every judgement needs, as the kernels take them.
+
+    ``ends`` is ``[end of positions, end of holders]``. The tables are the book's own: what a kernel writes is written.
+    """
+
+    assets: np.ndarray
+    contracts: np.ndarray
+    tiers: np.ndarray
+    buckets: np.ndarray
+    balances: np.ndarray
+    positions: np.ndarray
+    holders: np.ndarray
+    ends: np.ndarray
+    gains_ppm: int
+    long_option_ppm: int

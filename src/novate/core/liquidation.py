@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from novate.core import kernels, layout
+from novate.core import layout
 from novate.core.admission import open_account
 from novate.core.book import Book, Liquidation, Order
 from novate.core.commands import ExecuteLiquidation, Reason
@@ -24,8 +24,10 @@ from novate.core.facts import (
     TakenOver,
     Transferred,
 )
+from novate.core.kernels.arithmetic import value_at
+from novate.core.kernels.trades import judge_side
 from novate.core.ledger import move_carry, post
-from novate.core.margin import judge, position_requirement, rates
+from novate.core.margin import judge, position_requirement
 from novate.core.money import PPM, ceil_div, split_pro_rata
 from novate.core.novation import move_leg
 from novate.core.terms import INSURANCE, ROUNDING, Role
@@ -100,7 +102,7 @@ def limit_price(book: Book, contract: int, side: int) -> int:
 def enough_lots(book: Book, bucket: int, row: Held, limit_ticks: int) -> int:
     """The fewest lots that, closed at the limit, leave equity >= initial; the whole position where none do."""
     contract = book.contracts[row.contract]
-    value = int(kernels.value_at(limit_ticks, contract))
+    value = int(value_at(limit_ticks, contract))
     side = -1 if row.lots > 0 else 1
 
     def cures(lots: int) -> bool:
@@ -119,19 +121,7 @@ def enough_lots(book: Book, bucket: int, row: Held, limit_ticks: int) -> int:
 
 def judge_fill(book: Book, bucket: int, contract: int, lots: int, value_fine: int) -> tuple[int, int, int, int]:
     """``(reason, figure, equity after, initial after)`` of a fill for one bucket."""
-    return kernels.judge_side(
-        bucket,
-        contract,
-        lots,
-        value_fine,
-        book.contracts,
-        book.tiers,
-        book.assets[: book.asset_count],
-        book.buckets,
-        book.balances,
-        book.positions,
-        rates(book),
-    )
+    return judge_side(bucket, contract, lots, value_fine, book.tables())
 
 
 # ---- executions -----------------------------------------------------------------------------------------------------
@@ -148,7 +138,7 @@ def decide_execution(book: Book, command: ExecuteLiquidation) -> list[Fact]:
         return [refused, advanced]
     order = book.registers.orders[command.order]
     side = 1 if order.lots > 0 else -1
-    value = int(kernels.value_at(command.price_ticks, book.contracts[order.contract]))
+    value = int(value_at(command.price_ticks, book.contracts[order.contract]))
     reason, figure, _, _ = judge_fill(book, command.counterparty, order.contract, -side * command.lots, value)
     if reason != Reason.ACCEPTED:
         name = book.registers.accounts[command.counterparty].name

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from novate.core import kernels, layout
+from novate.core import layout
 from novate.core.book import Book, Call
 from novate.core.facts import CallMet, Contributor, Fact, MarginCalled
+from novate.core.kernels import margin as kernel
 from novate.core.terms import Role
 
 CONTRIBUTORS_MAX = 3
@@ -32,11 +33,6 @@ class Judgement(NamedTuple):
         return max(0, min(self.settled_fine, self.equity_fine) - self.initial_fine)
 
 
-def rates(book: Book) -> tuple[int, int]:
-    """``(gains_ppm, long_option_ppm)`` of the rulebook in force, as the kernels take them."""
-    return book.rulebook.gains_ppm, book.rulebook.long_option_ppm
-
-
 def judge(book: Book, bucket: int, withdrawn_minor: dict[int, int] | None = None) -> Judgement:
     """Judge one bucket, as it would stand with the given amounts (per asset, minor units) taken out."""
     balance = book.balances[bucket]
@@ -44,58 +40,27 @@ def judge(book: Book, bucket: int, withdrawn_minor: dict[int, int] | None = None
         balance = balance.copy()
         for asset, amount in withdrawn_minor.items():
             balance[asset]["balance_minor"] -= amount
-    equity, settled, initial, maintenance, priced = kernels.judge_one(
-        bucket,
-        balance,
-        book.buckets,
-        book.positions,
-        book.contracts,
-        book.tiers,
-        book.assets[: book.asset_count],
-        rates(book),
-    )
+    equity, settled, initial, maintenance, priced = kernel.judge_one(bucket, balance, book.tables())
     return Judgement(equity, settled, initial, maintenance, bool(priced))
 
 
 def judge_many(book: Book, buckets: np.ndarray) -> np.ndarray:
     """Judge the given buckets (int64); rows of ``layout.JUDGED`` in the same order."""
     out = np.zeros(len(buckets), layout.JUDGED)
-    kernels.judge_range(
-        0,
-        len(buckets),
-        buckets,
-        book.buckets,
-        book.balances,
-        book.positions,
-        book.contracts,
-        book.tiers,
-        book.assets[: book.asset_count],
-        rates(book),
-        out,
-    )
+    kernel.judge_range(0, len(buckets), buckets, book.tables(), out)
     return out
 
 
 def judge_house(book: Book) -> np.ndarray:
     """Judge every bucket, on all cores; rows of ``layout.JUDGED`` by bucket."""
     out = np.zeros(book.account_count, layout.JUDGED)
-    kernels.judge_all(
-        book.account_count,
-        book.buckets,
-        book.balances,
-        book.positions,
-        book.contracts,
-        book.tiers,
-        book.assets[: book.asset_count],
-        rates(book),
-        out,
-    )
+    kernel.judge_all(book.account_count, book.tables(), out)
     return out
 
 
 def position_requirement(book: Book, contract: int, lots: int) -> tuple[int, int]:
     """``(initial, maintenance)`` of one position in fine units of its settlement asset."""
-    initial, maintenance = kernels.requirement(lots, book.contracts[contract], book.tiers)
+    initial, maintenance = kernel.requirement(lots, book.contracts[contract], book.tiers)
     return int(initial), int(maintenance)
 
 

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from novate.core import kernels
 from novate.core.book import Book
 from novate.core.collateral import Purse
 from novate.core.facts import (
@@ -17,6 +16,7 @@ from novate.core.facts import (
     Settled,
     ShortfallAssigned,
 )
+from novate.core.kernels.settle import settle_costs, settle_results
 from novate.core.money import split_pro_rata
 from novate.core.terms import ROUNDING, Role
 from novate.core.waterfall import absorb, is_client_with_standing_member
@@ -47,7 +47,7 @@ def flows_of(book: Book, asset: int) -> Flows:
     count = book.account_count
     unit = int(book.assets[asset]["unit_fine"])
     results = np.zeros(count, np.int64)
-    kernels.settle_results(asset, count, book.buckets, book.positions, book.contracts, results)
+    settle_results(asset, count, book.tables(), results)
     owed = results + book.balances[:count, asset]["carry_fine"]
     owed[ROUNDING] = 0
     flow = owed // unit
@@ -163,9 +163,7 @@ def fold_settled(book: Book, fact: Settled) -> None:
     column = book.balances[:, fact.asset]
     column["balance_minor"][rows["bucket"]] += rows["flow_minor"]
     column["carry_fine"][rows["bucket"]] = rows["carry_fine"]
-    kernels.settle_costs(
-        fact.asset, book.account_count, book.buckets, book.balances, book.positions, book.contracts
-    )
+    settle_costs(fact.asset, book.account_count, book.tables())
 
 
 def fold_shortfall_assigned(book: Book, fact: ShortfallAssigned) -> None:

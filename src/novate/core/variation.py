@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from novate.core import kernels, layout
+from novate.core import layout
 from novate.core.book import Book
 from novate.core.collateral import rates_at
 from novate.core.commands import FUNDING, MARK, ExpireContract, PublishFunding, PublishMarks, Reason
@@ -19,6 +19,8 @@ from novate.core.facts import (
     MarksPublished,
     Rejected,
 )
+from novate.core.kernels.arithmetic import value_at
+from novate.core.kernels.marks import mark_rows, set_marks
 from novate.core.money import E12, round_half_even
 from novate.core.novation import holders_of, move_leg
 from novate.core.refusals import refusal_facts
@@ -33,7 +35,7 @@ CAUSES = ("missing", "out_of_limits", "stale")
 def decide_marks(book: Book, command: PublishMarks) -> list[Fact]:
     """Value every mark; a null row or a price outside its limits halts the contract, and options written on it."""
     marks = np.frombuffer(command.rows, MARK)
-    marked, halted, refused = kernels.mark_rows(marks, book.contracts, book.contract_count)
+    marked, halted, refused = mark_rows(marks, book.contract_count, book.tables())
     facts: list[Fact] = [
         ContractHalted(contract, CAUSES[cause])
         for contract, cause in dict(halted.tolist()).items()
@@ -84,7 +86,7 @@ def _decide_asset_prices(book: Book, command: PublishMarks) -> tuple[list[Fact],
 
 def fold_marks_published(book: Book, fact: MarksPublished) -> None:
     """Set marks, values and rates."""
-    kernels.set_marks(np.frombuffer(fact.rows, MARKED), book.registers.time_ns, book.contracts)
+    set_marks(np.frombuffer(fact.rows, MARKED), book.registers.time_ns, book.contracts)
     for rate in fact.assets:
         row = book.assets[rate.asset]
         row["price_fine"] = rate.price_fine
@@ -201,7 +203,7 @@ def decide_expire(book: Book, command: ExpireContract) -> list[Fact]:
         return [Rejected(Reason.PRICE_OUT_OF_LIMITS, "$.price", message)]
     if terms.is_option:
         return [ContractExpired(index, command.price_ticks, payoff_fine(row, command.price_ticks))]
-    return [ContractExpired(index, command.price_ticks, int(kernels.value_at(command.price_ticks, row)))]
+    return [ContractExpired(index, command.price_ticks, int(value_at(command.price_ticks, row)))]
 
 
 def payoff_fine(option: np.void, spot_ticks: int) -> int:

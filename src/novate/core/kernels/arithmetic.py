@@ -1,0 +1,65 @@
+"""Exact 64-bit arithmetic for the loops; the plain forms are in ``money.py``."""
+
+from numba import njit
+
+from novate.core.money import EXPOSURE_MAX, PPM
+
+
+@njit(cache=True, inline="always")
+def credit(amount, rate_ppm):
+    """``amount * rate`` rounded down; amount >= 0."""
+    whole = amount // PPM
+    return whole * rate_ppm + (amount - whole * PPM) * rate_ppm // PPM
+
+
+@njit(cache=True, inline="always")
+def charge(amount, rate_ppm):
+    """``amount * rate`` rounded up; amount >= 0."""
+    whole = amount // PPM
+    return whole * rate_ppm + ((amount - whole * PPM) * rate_ppm + (PPM - 1)) // PPM
+
+
+@njit(cache=True)
+def convert(amount, asset):
+    """Worth in numeraire fine units: credits rounded down, debts rounded up in size, both kept within 2^62 - 1."""
+    if amount >= 0:
+        mantissa, scale, rest = asset.credit_mantissa, asset.credit_scale, 0
+        size = amount
+    else:
+        mantissa, scale, rest = asset.debit_mantissa, asset.debit_scale, asset.debit_scale - 1
+        size = -amount
+    if scale == 1 and mantissa == 1:
+        return amount
+    whole = size // scale
+    if mantissa > 0 and whole > EXPOSURE_MAX // mantissa - 1:
+        worth = EXPOSURE_MAX
+    else:
+        worth = min(EXPOSURE_MAX, whole * mantissa + ((size - whole * scale) * mantissa + rest) // scale)
+    return worth if amount >= 0 else -worth
+
+
+@njit(cache=True)
+def clamp(amount):
+    """Kept within 2^62 - 1 either way."""
+    return min(max(amount, -EXPOSURE_MAX), EXPOSURE_MAX)
+
+
+@njit(cache=True)
+def value_at(price_ticks, contract):
+    """Value of one lot at a price, in fine units: inverse values are rounded half to even, once."""
+    if contract.inverse == 0 or contract.option != 0:
+        return price_ticks * contract.factor_fine - contract.index_fine
+    whole = contract.factor_fine // price_ticks
+    rest = contract.factor_fine - whole * price_ticks
+    other = price_ticks - rest
+    if rest > other or (rest == other and whole % 2 == 1):
+        whole += 1
+    return -whole - contract.index_fine
+
+
+@njit(cache=True)
+def reference_at(price_ticks, contract):
+    """Size of one lot's value at a price, without funding, rounded up."""
+    if contract.inverse == 0 or contract.option != 0:
+        return abs(price_ticks * contract.factor_fine)
+    return (contract.factor_fine + price_ticks - 1) // price_ticks

@@ -1,0 +1,111 @@
+"""Lots and cost into positions: the one leg, on overlay rows and on the book, and the trades that are two of them."""
+
+from numba import njit
+
+
+@njit(cache=True, inline="always")
+def apply_leg(position, balance, contract, lots, cost_fine):
+    """Add lots and cost to a position and its bucket's running totals: on overlay rows and on the book alike."""
+    before = abs(position.lots) * contract.largest_value_fine + abs(position.cost_fine)
+    position.lots += lots
+    position.cost_fine += cost_fine
+    balance.exposure_fine += abs(position.lots) * contract.largest_value_fine + abs(position.cost_fine) - before
+    if contract.option != 0:
+        balance.premium_fine += cost_fine
+
+
+@njit(cache=True)
+def find(bucket, contract, tables):
+    """``(row, found)``: where the contract stands or belongs in the bucket's sorted rows."""
+    positions = tables.positions
+    low = tables.buckets[bucket].start
+    high = low + tables.buckets[bucket].count
+    end = high
+    while low < high:
+        middle = (low + high) // 2
+        if positions[middle].contract < contract:
+            low = middle + 1
+        else:
+            high = middle
+    return low, low < end and positions[low].contract == contract
+
+
+@njit(cache=True)
+def place(bucket, contract, tables):
+    """The row of a contract in a bucket, made where it is missing; -1 where the tables need more room first.
+
+    Where a bucket's or a contract's rows are full they move to the end of their table, with room to double.
+    """
+    where, found = find(bucket, contract, tables)
+    if found:
+        return where
+    positions, holders, ends = tables.positions, tables.holders, tables.ends
+    own = tables.buckets[bucket]
+    of = tables.contracts[contract]
+    if own.count == own.capacity and ends[0] + 2 * own.capacity + 4 > len(positions):
+        return -1
+    if of.holders_count == of.holders_capacity and ends[1] + 2 * of.holders_capacity + 4 > len(holders):
+        return -1
+    if own.count == own.capacity:
+        offset = where - own.start
+        fresh = ends[0]
+        for at in range(own.count):
+            positions[fresh + at] = positions[own.start + at]
+        own.capacity = 2 * own.capacity + 4
+        ends[0] += own.capacity
+        own.start = fresh
+        where = fresh + offset
+    if of.holders_count == of.holders_capacity:
+        fresh = ends[1]
+        for at in range(of.holders_count):
+            holders[fresh + at] = holders[of.holders_start + at]
+        of.holders_capacity = 2 * of.holders_capacity + 4
+        ends[1] += of.holders_capacity
+        of.holders_start = fresh
+    for at in range(own.start + own.count, where, -1):
+        positions[at] = positions[at - 1]
+    row = positions[where]
+    row.contract = contract
+    row.lots = 0
+    row.cost_fine = 0
+    row.pad = 0
+    own.count += 1
+    holders[of.holders_start + of.holders_count] = bucket
+    of.holders_count += 1
+    return where
+
+
+@njit(cache=True)
+def move(bucket, contract, lots, cost_fine, where, tables):
+    """Apply one leg to the book at a placed row, with the contract's running totals."""
+    of = tables.contracts[contract]
+    row = tables.positions[where]
+    of.open_lots -= max(0, row.lots)
+    apply_leg(row, tables.balances[bucket, of.asset], of, lots, cost_fine)
+    of.open_lots += max(0, row.lots)
+    of.net_lots += lots
+    of.net_cost_fine += cost_fine
+
+
+@njit(cache=True)
+def novate_rows(rows, first, fees_account, tables):
+    """Fold novated trades into the book from row ``first`` on; returns the row reached (tables full) or the count."""
+    balances = tables.balances
+    for at in range(first, len(rows)):
+        row = rows[at]
+        buyer_at = place(row.buyer, row.contract, tables)
+        if buyer_at < 0:
+            return at
+        seller_at = place(row.seller, row.contract, tables)
+        if seller_at < 0:
+            return at
+        # Placing the seller moves only the seller's rows, so the buyer's row still stands where it stood.
+        cost = row.lots * row.value_fine
+        move(row.buyer, row.contract, row.lots, cost, buyer_at, tables)
+        move(row.seller, row.contract, -row.lots, -cost, seller_at, tables)
+        contract = tables.contracts[row.contract]
+        contract.traded_lots += row.lots
+        balances[row.buyer, contract.asset].carry_fine -= row.buyer_fee_fine
+        balances[row.seller, contract.asset].carry_fine -= row.seller_fee_fine
+        balances[fees_account, contract.asset].carry_fine += row.buyer_fee_fine + row.seller_fee_fine
+    return len(rows)

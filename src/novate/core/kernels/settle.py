@@ -1,0 +1,58 @@
+"""A settlement cycle over the whole book, and the recount that the laws ask for."""
+
+from numba import njit
+
+from novate.core.kernels.legs import apply_leg
+from novate.core.layout import LIVE
+
+
+@njit(cache=True)
+def settle_results(asset, count, tables, out):
+    """Into ``out`` (int64 per bucket): unsettled results in one asset, of every contract that has a live price."""
+    for bucket in range(count):
+        result = 0
+        start = tables.buckets[bucket].start
+        for at in range(start, start + tables.buckets[bucket].count):
+            position = tables.positions[at]
+            contract = tables.contracts[position.contract]
+            if contract.asset != asset or contract.state != LIVE:
+                continue
+            if contract.option == 0:
+                result += position.lots * contract.value_fine
+            result -= position.cost_fine
+        out[bucket] = result
+
+
+@njit(cache=True)
+def settle_costs(asset, count, tables):
+    """Set the cost of every live variation position to lots x value and of every live premium position to zero."""
+    for bucket in range(count):
+        start = tables.buckets[bucket].start
+        for at in range(start, start + tables.buckets[bucket].count):
+            position = tables.positions[at]
+            contract = tables.contracts[position.contract]
+            if contract.asset != asset or contract.state != LIVE:
+                continue
+            cost = position.lots * contract.value_fine if contract.option == 0 else 0
+            change = cost - position.cost_fine
+            if change != 0:
+                apply_leg(position, tables.balances[bucket, asset], contract, 0, change)
+                contract.net_cost_fine += change
+
+
+@njit(cache=True)
+def recount(count, tables, lots, costs, long_lots, exposure, premium):
+    """Sum the whole book afresh: lots and costs per contract, exposure and premium per bucket and asset."""
+    for bucket in range(count):
+        start = tables.buckets[bucket].start
+        for at in range(start, start + tables.buckets[bucket].count):
+            position = tables.positions[at]
+            contract = tables.contracts[position.contract]
+            lots[position.contract] += position.lots
+            costs[position.contract] += position.cost_fine
+            long_lots[position.contract] += max(0, position.lots)
+            exposure[bucket, contract.asset] += abs(position.lots) * contract.largest_value_fine + abs(
+                position.cost_fine
+            )
+            if contract.option != 0:
+                premium[bucket, contract.asset] += position.cost_fine

@@ -1,0 +1,334 @@
+"""Trades decided on an overlay of the touched rows; the book is not written.
+
+Three passes: *route* each row to its two overlay buckets, *load* every touched bucket once (its balances and sums),
+*judge* the rows in order, each seeing those before it.
+"""
+
+import numpy as np
+from numba import njit
+
+from novate.core.commands import Reason
+from novate.core.facts import NOVATED, REFUSED
+from novate.core.kernels.arithmetic import charge, reference_at, value_at
+from novate.core.kernels.legs import apply_leg, find
+from novate.core.kernels.margin import option_worth, requirement, sum_positions, total
+from novate.core.layout import (
+    BALANCE,
+    EXPIRED,
+    HOUSE_ONLY,
+    JUDGED,
+    LIQUIDATING,
+    LIVE,
+    POSITION,
+    REDUCE_ONLY,
+    SUBTOTAL,
+)
+from novate.core.money import EXPOSURE_MAX
+
+ACCEPTED = int(Reason.ACCEPTED)
+DUPLICATE_OR_LATE = int(Reason.DUPLICATE_OR_LATE)
+CONTRACT_UNKNOWN = int(Reason.CONTRACT_UNKNOWN)
+ACCOUNT_UNKNOWN = int(Reason.ACCOUNT_UNKNOWN)
+MARGIN_CLASS_UNKNOWN = int(Reason.MARGIN_CLASS_UNKNOWN)
+ACCOUNTS_MUST_DIFFER = int(Reason.ACCOUNTS_MUST_DIFFER)
+ACCOUNT_NOT_TRADABLE = int(Reason.ACCOUNT_NOT_TRADABLE)
+CONTRACT_NOT_TRADABLE = int(Reason.CONTRACT_NOT_TRADABLE)
+QUANTITY_MUST_BE_POSITIVE = int(Reason.QUANTITY_MUST_BE_POSITIVE)
+PRICE_OUT_OF_LIMITS = int(Reason.PRICE_OUT_OF_LIMITS)
+PRICE_MISSING = int(Reason.PRICE_MISSING)
+CONTRACT_EXPIRED = int(Reason.CONTRACT_EXPIRED)
+MEMBER_IN_DEFAULT = int(Reason.MEMBER_IN_DEFAULT)
+ACCOUNT_IN_LIQUIDATION = int(Reason.ACCOUNT_IN_LIQUIDATION)
+POSITION_LIMIT_EXCEEDED = int(Reason.POSITION_LIMIT_EXCEEDED)
+EXPOSURE_LIMIT_EXCEEDED = int(Reason.EXPOSURE_LIMIT_EXCEEDED)
+PREMIUM_NOT_COVERED = int(Reason.PREMIUM_NOT_COVERED)
+MARGIN_INSUFFICIENT = int(Reason.MARGIN_INSUFFICIENT)
+
+
+@njit(cache=True)
+def check_row(row, mark, n_contracts, n_accounts, tables):
+    """Everything about a trade that does not need margin: its reason by precedence and the figure that goes with it."""
+    if row.number <= mark:
+        return DUPLICATE_OR_LATE, mark
+    if row.contract < 0 or row.contract >= n_contracts:
+        return CONTRACT_UNKNOWN, np.int64(row.contract)
+    if row.buyer < 0 or row.buyer >= n_accounts:
+        return ACCOUNT_UNKNOWN, np.int64(row.buyer)
+    if row.seller < 0 or row.seller >= n_accounts:
+        return ACCOUNT_UNKNOWN, np.int64(row.seller)
+    contract = tables.contracts[row.contract]
+    if contract.tier_count == 0 and contract.tradable != 0:
+        return MARGIN_CLASS_UNKNOWN, np.int64(row.contract)
+    if row.buyer == row.seller:
+        return ACCOUNTS_MUST_DIFFER, np.int64(row.buyer)
+    buyer_access = tables.buckets[row.buyer].access
+    seller_access = tables.buckets[row.seller].access
+    if buyer_access == HOUSE_ONLY or seller_access == HOUSE_ONLY:
+        return ACCOUNT_NOT_TRADABLE, np.int64(row.buyer if buyer_access == HOUSE_ONLY else row.seller)
+    if contract.tradable == 0:
+        return CONTRACT_NOT_TRADABLE, np.int64(row.contract)
+    if row.lots <= 0:
+        return QUANTITY_MUST_BE_POSITIVE, row.lots
+    if row.price_ticks < contract.price_min_ticks or row.price_ticks > contract.price_max_ticks:
+        return PRICE_OUT_OF_LIMITS, row.price_ticks
+    if contract.state != LIVE:
+        return CONTRACT_EXPIRED if contract.state == EXPIRED else PRICE_MISSING, np.int64(row.contract)
+    if buyer_access == LIQUIDATING or seller_access == LIQUIDATING:
+        return ACCOUNT_IN_LIQUIDATION, np.int64(row.buyer if buyer_access == LIQUIDATING else row.seller)
+    if row.lots > contract.position_limit_lots:
+        return POSITION_LIMIT_EXCEEDED, contract.position_limit_lots
+    return ACCEPTED, np.int64(0)
+
+
+@njit(cache=True)
+def judge_leg(lots, value, fee, position, balances, sums, judged, contract, access, tables, new_balances, new_sums):
+    """Whether one side of a trade is acceptable: ``(reason, figure, equity after, initial after)``.
+
+    ``judged`` is the side before the trade. The side's rows after it are left in ``new_balances`` and ``new_sums``;
+    nothing else is written.
+    """
+    asset = contract.asset
+    old_lots = position.lots
+    new_lots = old_lots + lots
+    cost = lots * value
+    if abs(new_lots) > contract.position_limit_lots:
+        return POSITION_LIMIT_EXCEEDED, contract.position_limit_lots, judged.equity_fine, judged.initial_fine
+    balance = balances[asset]
+    grown = (abs(new_lots) - abs(old_lots)) * contract.largest_value_fine
+    grown += abs(position.cost_fine + cost) - abs(position.cost_fine)
+    if grown > EXPOSURE_MAX - balance.exposure_fine - abs(balance.carry_fine) - fee:
+        return EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX, judged.equity_fine, judged.initial_fine
+    for at in range(len(new_sums)):
+        new_balances[at] = balances[at]
+        new_sums[at] = sums[at]
+    new_balances[asset].carry_fine -= fee
+    into = new_sums[asset]
+    before, _ = requirement(old_lots, contract, tables.tiers)
+    after, _ = requirement(new_lots, contract, tables.tiers)
+    into.initial_fine += after - before
+    if contract.option == 0:
+        into.variation_fine += lots * contract.value_fine - cost
+    else:
+        into.option_fine += option_worth(new_lots, contract, tables.long_option_ppm)
+        into.option_fine -= option_worth(old_lots, contract, tables.long_option_ppm)
+        new_balances[asset].premium_fine += cost
+    equity, _, initial, _, priced = total(new_balances, new_sums, tables)
+    reduces = (old_lots > 0 and lots < 0 and new_lots >= 0) or (old_lots < 0 and lots > 0 and new_lots <= 0)
+    if access == REDUCE_ONLY and not reduces:
+        return MEMBER_IN_DEFAULT, np.int64(0), equity, initial
+    if contract.option != 0 and cost > 0:
+        cash = balance.balance_minor * tables.assets[asset].unit_fine + min(0, new_balances[asset].carry_fine)
+        owed = new_balances[asset].premium_fine
+        if owed > cash:
+            return PREMIUM_NOT_COVERED, owed - cash, equity, initial
+    if reduces and initial - equity <= judged.initial_fine - judged.equity_fine:
+        return ACCEPTED, np.int64(0), equity, initial
+    if judged.priced == 0 or priced == 0:
+        return PRICE_MISSING, np.int64(0), equity, initial
+    if equity < initial:
+        return MARGIN_INSUFFICIENT, initial - equity, equity, initial
+    return ACCEPTED, np.int64(0), equity, initial
+
+
+@njit(cache=True)
+def judge_side(bucket, contract_index, lots, value, tables):
+    """One side of a fill on its own, without fee: ``(reason, figure, equity after, initial after)``."""
+    width = len(tables.assets)
+    sums = np.zeros(width, SUBTOTAL)
+    judged = np.zeros(1, JUDGED)
+    held = np.zeros(1, POSITION)
+    priced = sum_positions(bucket, tables, sums)
+    equity, _, initial, _, known = total(tables.balances[bucket], sums, tables)
+    judged[0].equity_fine = equity
+    judged[0].initial_fine = initial
+    judged[0].priced = priced * known
+    where, found = find(bucket, contract_index, tables)
+    if found:
+        held[0] = tables.positions[where]
+    return judge_leg(
+        lots,
+        value,
+        0,
+        held[0],
+        tables.balances[bucket],
+        sums,
+        judged[0],
+        tables.contracts[contract_index],
+        tables.buckets[bucket].access,
+        tables,
+        np.empty(width, BALANCE),
+        np.empty(width, SUBTOTAL),
+    )
+
+
+# ---- the overlay ----------------------------------------------------------------------------------------------------
+
+
+@njit(cache=True, inline="always")
+def slot_of(key, keys):
+    """Slot of a key in an open-addressed table of int64 keys (-1 is empty): the key's own or the first free one."""
+    mask = len(keys) - 1
+    at = ((key * 0x9E3779B97F4A7C1) >> 20) & mask
+    while keys[at] != -1 and keys[at] != key:
+        at = (at + 1) & mask
+    return at
+
+
+@njit(cache=True)
+def table_for(count):
+    """An empty table of keys with room for twice ``count`` at half load."""
+    size = 16
+    while size < 4 * count:
+        size *= 2
+    return np.full(size, -1, np.int64)
+
+
+@njit(cache=True)
+def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, sides):
+    """Check every row and give its buyer and seller their overlay slots; returns ``(buckets by slot, new mark)``."""
+    keys = table_for(len(rows))
+    slots = np.empty(len(keys), np.int32)
+    touched = np.empty(2 * len(rows), np.int32)
+    n_touched = 0
+    for at in range(len(rows)):
+        reasons[at], figures[at] = check_row(rows[at], mark, n_contracts, n_accounts, tables)
+        if reasons[at] != DUPLICATE_OR_LATE:
+            mark = rows[at].number
+        if reasons[at] != ACCEPTED:
+            continue
+        for side in range(2):
+            bucket = np.int64(rows[at].buyer if side == 0 else rows[at].seller)
+            slot = slot_of(bucket, keys)
+            if keys[slot] == -1:
+                keys[slot] = bucket
+                slots[slot] = n_touched
+                touched[n_touched] = bucket
+                n_touched += 1
+            sides[at, side] = slots[slot]
+    return touched[:n_touched], mark
+
+
+@njit(cache=True)
+def load(touched, tables, balances, sums, judged):
+    """Copy and price every touched bucket once."""
+    for at in range(len(touched)):
+        bucket = touched[at]
+        for asset in range(balances.shape[1]):
+            balances[at, asset] = tables.balances[bucket, asset]
+        priced = sum_positions(bucket, tables, sums[at])
+        equity, _, initial, _, known = total(balances[at], sums[at], tables)
+        judged[at].equity_fine = equity
+        judged[at].initial_fine = initial
+        judged[at].priced = priced * known
+
+
+@njit(cache=True)
+def hold(bucket, contract, n_contracts, tables, keys, slots, positions, n_positions):
+    """``(overlay slot of a position, how many there are now)``, copied from the book where it is first touched."""
+    key = np.int64(bucket) * n_contracts + contract
+    slot = slot_of(key, keys)
+    if keys[slot] == -1:
+        keys[slot] = key
+        slots[slot] = n_positions
+        where, found = find(bucket, contract, tables)
+        if found:
+            positions[n_positions] = tables.positions[where]
+        else:
+            positions[n_positions].lots = 0
+            positions[n_positions].cost_fine = 0
+        n_positions += 1
+    return slots[slot], n_positions
+
+
+@njit(cache=True)
+def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reasons, figures, novated):
+    """Judge the routed rows one after the other on the overlay; fills ``novated`` and returns how many.
+
+    A row that is refused leaves its reason and figure, and the overlay as it was.
+    """
+    width = tables.balances.shape[1]
+    balances = np.empty((len(touched), width), BALANCE)
+    sums = np.zeros((len(touched), width), SUBTOTAL)
+    judged = np.empty(len(touched), JUDGED)
+    load(touched, tables, balances, sums, judged)
+    keys = table_for(len(rows))
+    slots = np.empty(len(keys), np.int32)
+    positions = np.empty(2 * len(rows), POSITION)
+    n_positions = 0
+    fees = tables.balances[fees_account].copy()
+    new_balances = np.empty((2, width), BALANCE)
+    new_sums = np.empty((2, width), SUBTOTAL)
+    held = np.empty(2, np.int32)
+    verdicts = np.empty((2, 2), np.int64)
+    n_novated = 0
+    for at in range(len(rows)):
+        if reasons[at] != ACCEPTED:
+            continue
+        row = rows[at]
+        contract = tables.contracts[row.contract]
+        value = value_at(row.price_ticks, contract)
+        fee = charge(row.lots * reference_at(row.price_ticks, contract), contract.fee_ppm)
+        if fees[contract.asset].carry_fine > EXPOSURE_MAX - 2 * fee:
+            reasons[at], figures[at] = EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
+            continue
+        for side in range(2):
+            bucket = row.buyer if side == 0 else row.seller
+            over = sides[at, side]
+            held[side], n_positions = hold(
+                bucket, row.contract, n_contracts, tables, keys, slots, positions, n_positions
+            )
+            reasons[at], figures[at], verdicts[side, 0], verdicts[side, 1] = judge_leg(
+                row.lots if side == 0 else -row.lots,
+                value,
+                fee,
+                positions[held[side]],
+                balances[over],
+                sums[over],
+                judged[over],
+                contract,
+                tables.buckets[bucket].access,
+                tables,
+                new_balances[side],
+                new_sums[side],
+            )
+            if reasons[at] != ACCEPTED:
+                break
+        if reasons[at] != ACCEPTED:
+            continue
+        for side in range(2):
+            over = sides[at, side]
+            lots = row.lots if side == 0 else -row.lots
+            balances[over, contract.asset].carry_fine -= fee
+            apply_leg(positions[held[side]], balances[over, contract.asset], contract, lots, lots * value)
+            for asset in range(width):
+                sums[over, asset] = new_sums[side, asset]
+            judged[over].equity_fine = verdicts[side, 0]
+            judged[over].initial_fine = verdicts[side, 1]
+        fees[contract.asset].carry_fine += 2 * fee
+        done = novated[n_novated]
+        done.lots, done.value_fine = row.lots, value
+        done.buyer_fee_fine = done.seller_fee_fine = fee
+        done.contract, done.buyer, done.seller, done.row = row.contract, row.buyer, row.seller, at
+        n_novated += 1
+    return n_novated
+
+
+@njit(cache=True)
+def judge_trades(rows, mark, n_contracts, n_accounts, fees_account, tables):
+    """Decide a batch of trades: ``(NOVATED rows, REFUSED rows, new high-water mark)``."""
+    count = len(rows)
+    reasons = np.empty(count, np.int64)
+    figures = np.empty(count, np.int64)
+    sides = np.empty((count, 2), np.int32)
+    novated = np.empty(count, NOVATED)
+    touched, mark = route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, sides)
+    n_novated = judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reasons, figures, novated)
+    refused = np.empty(count - n_novated, REFUSED)
+    n_refused = 0
+    for at in range(count):
+        if reasons[at] != ACCEPTED:
+            refused[n_refused].figure = figures[at]
+            refused[n_refused].row = at
+            refused[n_refused].reason = reasons[at]
+            n_refused += 1
+    return novated[:n_novated], refused, mark
