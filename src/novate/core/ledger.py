@@ -6,7 +6,7 @@ from novate.core.book import Book
 from novate.core.commands import CASH, Contribute, Deposit, Reason, Withdraw
 from novate.core.facts import POSTED, Contributed, Deposited, Fact, Rejected, SourceAdvanced, Withdrawn
 from novate.core.margin import judge
-from novate.core.money import MONEY_MAX
+from novate.core.money import EXPOSURE_MAX, MONEY_MAX
 from novate.core.refusals import Refusals
 from novate.core.terms import INSURANCE, SKIN, TREASURY, Role
 
@@ -64,15 +64,21 @@ def decide_contribute(book: Book, command: Contribute) -> list[Fact]:
         message = f"a positive amount is needed, got {command.amount_minor}"
         return [Rejected(Reason.AMOUNT_MUST_BE_POSITIVE, "$.amount", message), advanced]
     if not _has_room(book, command.asset, command.amount_minor):
-        message = f"all money of one asset is at most {MONEY_MAX} fine units"
+        message = f"all money of one asset is at most {MONEY_MAX} minor units"
         return [Rejected(Reason.MONEY_LIMIT_EXCEEDED, "$.amount", message), advanced]
     return [Contributed(account, command.asset, command.amount_minor), advanced]
 
 
 def _has_room(book: Book, asset: int, amount_minor: int) -> bool:
-    """Whether all money of the asset, this amount included, stays within the bound of the 64-bit argument."""
-    total = book.registers.external_minor[asset] + amount_minor
-    return total * book.registers.assets[asset].unit_fine <= MONEY_MAX
+    """Whether all money of the asset, this amount included, stays within its bound."""
+    return book.registers.external_minor[asset] + amount_minor <= MONEY_MAX
+
+
+def _fits(book: Book, account: int, asset: int, amount_minor: int) -> bool:
+    """Whether an account's worth, this amount included, stays within the bound of the 64-bit argument."""
+    row = book.balances[account, asset]
+    money = (int(row["balance_minor"]) + amount_minor) * book.registers.assets[asset].unit_fine
+    return money + abs(int(row["carry_fine"])) + int(row["exposure_fine"]) <= EXPOSURE_MAX
 
 
 def fold_contributed(book: Book, fact: Contributed) -> None:
@@ -84,21 +90,25 @@ def decide_deposit(book: Book, command: Deposit) -> list[Fact]:
     """Collateral into members' and clients' accounts, row by row."""
     rows = np.frombuffer(command.rows, CASH)
     refusals = Refusals(book, command.source)
-    added: dict[int, int] = {}
+    added: dict[tuple[int, int], int] = {}
     kept = []
     for at, row in enumerate(rows):
         number, amount, account, asset = (int(row[field]) for field in CASH.names or ())
         if refusals.out_of_turn(at, number):
             continue
         reason = _check_cash(book, account, asset, amount)
-        if reason is Reason.ACCEPTED and not _has_room(book, asset, added.get(asset, 0) + amount):
+        if reason is Reason.ACCEPTED and not (
+            _has_room(book, asset, added.get((-1, asset), 0) + amount)
+            and _fits(book, account, asset, added.get((account, asset), 0) + amount)
+        ):
             reason = Reason.MONEY_LIMIT_EXCEEDED
         if reason is Reason.ACCEPTED and not book.assets[asset]["live"]:
             reason = Reason.PRICE_MISSING
         if reason is not Reason.ACCEPTED:
             refusals.add(at, reason, amount)
             continue
-        added[asset] = added.get(asset, 0) + amount
+        for key in ((-1, asset), (account, asset)):
+            added[key] = added.get(key, 0) + amount
         kept.append((amount, account, asset))
     return _with_rows(Deposited, kept, refusals)
 

@@ -35,12 +35,12 @@ class Judgement(NamedTuple):
 
 def judge(book: Book, bucket: int, withdrawn_minor: dict[int, int] | None = None) -> Judgement:
     """Judge one bucket, as it would stand with the given amounts (per asset, minor units) taken out."""
-    balance = book.balances[bucket]
+    balances, at = book.balances, bucket
     if withdrawn_minor:
-        balance = balance.copy()
+        balances, at = balances[bucket : bucket + 1].copy(), 0
         for asset, amount in withdrawn_minor.items():
-            balance[asset]["balance_minor"] -= amount
-    equity, settled, initial, maintenance, priced = kernel.judge_one(bucket, balance, book.tables())
+            balances[0, asset]["balance_minor"] -= amount
+    equity, settled, initial, maintenance, priced = kernel.judge_one(bucket, balances, at, book.tables())
     return Judgement(equity, settled, initial, maintenance, bool(priced))
 
 
@@ -60,7 +60,7 @@ def judge_house(book: Book) -> np.ndarray:
 
 def position_requirement(book: Book, contract: int, lots: int) -> tuple[int, int]:
     """``(initial, maintenance)`` of one position in fine units of its settlement asset."""
-    initial, maintenance = kernel.requirement(lots, book.contracts[contract], book.tiers)
+    initial, maintenance = kernel.requirement_of(lots, contract, book.tables())
     return int(initial), int(maintenance)
 
 

@@ -11,8 +11,10 @@ from typing import Final
 PPM: Final = 1_000_000
 E12: Final = 10**12
 
-# A bucket's positions in one asset weigh at most EXPOSURE_MAX fine units and all money of one asset at most
-# MONEY_MAX, so that balance + result of any bucket stays inside a signed 64-bit integer at any allowed price.
+# In one asset a bucket's |balance| + |carry| + sum over positions of (|lots| x largest value + |cost|) is at most
+# EXPOSURE_MAX fine units, checked whenever a trade or a deposit adds to it: whatever the marks then do inside their
+# limits, its worth stays inside a signed 64-bit integer, settled or not. MONEY_MAX bounds all money of one asset, in
+# minor units; VALUE_MAX what one position can be worth.
 EXPOSURE_MAX: Final = 2**62 - 1
 MONEY_MAX: Final = 2**61
 VALUE_MAX: Final = 2**61

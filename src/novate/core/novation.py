@@ -5,7 +5,7 @@ import numpy as np
 from novate.core.book import Book
 from novate.core.commands import TRADE, SubmitTrades
 from novate.core.facts import NOVATED, Fact, TradesNovated
-from novate.core.kernels.legs import move, novate_rows, place
+from novate.core.kernels.legs import novate_rows, place_and_move
 from novate.core.kernels.trades import judge_trades
 from novate.core.refusals import refusal_facts
 from novate.core.terms import FEES
@@ -32,19 +32,14 @@ def fold_trades_novated(book: Book, fact: TradesNovated) -> None:
 
 def move_leg(book: Book, bucket: int, contract: int, lots: int, cost_fine: int) -> None:
     """Apply one leg to the book: lots and cost are added to the bucket's position."""
-    tables = book.tables()
-    where = place(bucket, contract, tables)
-    if where < 0:
+    while not place_and_move(bucket, contract, lots, cost_fine, book.tables()):
         make_room(book)
-        tables = book.tables()
-        where = place(bucket, contract, tables)
-    move(bucket, contract, lots, cost_fine, where, tables)
 
 
 def make_room(book: Book) -> None:
-    """Room for more rows: pack the tables where much of them is dead, then let them grow by half."""
+    """Room for more rows: pack the tables where half of them is dead, then let them grow by half."""
     used = int(book.buckets["count"][: book.account_count].sum())
-    if used * 4 < int(book.ends[0]) * 3:
+    if used * 2 < int(book.ends[0]):
         book.lay_out(*book.packed_positions())
     # The largest bucket and the largest contract must be able to move to the end with room to double.
     widest = 3 * int(book.buckets["count"].max(initial=0)) + 1024

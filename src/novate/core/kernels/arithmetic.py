@@ -38,7 +38,7 @@ def convert(amount, asset):
     return worth if amount >= 0 else -worth
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def clamp(amount):
     """Kept within 2^62 - 1 either way."""
     return min(max(amount, -EXPOSURE_MAX), EXPOSURE_MAX)

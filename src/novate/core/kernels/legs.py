@@ -15,11 +15,10 @@ def apply_leg(position, balance, contract, lots, cost_fine):
 
 
 @njit(cache=True)
-def find(bucket, contract, tables):
+def find(bucket, contract, buckets, positions):
     """``(row, found)``: where the contract stands or belongs in the bucket's sorted rows."""
-    positions = tables.positions
-    low = tables.buckets[bucket].start
-    high = low + tables.buckets[bucket].count
+    low = buckets[bucket].start
+    high = low + buckets[bucket].count
     end = high
     while low < high:
         middle = (low + high) // 2
@@ -31,17 +30,16 @@ def find(bucket, contract, tables):
 
 
 @njit(cache=True)
-def place(bucket, contract, tables):
+def place(bucket, contract, buckets, contracts, positions, holders, ends):
     """The row of a contract in a bucket, made where it is missing; -1 where the tables need more room first.
 
     Where a bucket's or a contract's rows are full they move to the end of their table, with room to double.
     """
-    where, found = find(bucket, contract, tables)
+    where, found = find(bucket, contract, buckets, positions)
     if found:
         return where
-    positions, holders, ends = tables.positions, tables.holders, tables.ends
-    own = tables.buckets[bucket]
-    of = tables.contracts[contract]
+    own = buckets[bucket]
+    of = contracts[contract]
     if own.count == own.capacity and ends[0] + 2 * own.capacity + 4 > len(positions):
         return -1
     if of.holders_count == of.holders_capacity and ends[1] + 2 * of.holders_capacity + 4 > len(holders):
@@ -75,35 +73,46 @@ def place(bucket, contract, tables):
     return where
 
 
-@njit(cache=True)
-def move(bucket, contract, lots, cost_fine, where, tables):
+@njit(cache=True, inline="always")
+def move(bucket, of, lots, cost_fine, where, balances, positions):
     """Apply one leg to the book at a placed row, with the contract's running totals."""
-    of = tables.contracts[contract]
-    row = tables.positions[where]
+    row = positions[where]
     of.open_lots -= max(0, row.lots)
-    apply_leg(row, tables.balances[bucket, of.asset], of, lots, cost_fine)
+    apply_leg(row, balances[bucket, of.asset], of, lots, cost_fine)
     of.open_lots += max(0, row.lots)
     of.net_lots += lots
     of.net_cost_fine += cost_fine
 
 
 @njit(cache=True)
+def place_and_move(bucket, contract, lots, cost_fine, tables):
+    """One leg of the book, on a row made for it where there is none; returns False where the tables need more room."""
+    where = place(
+        bucket, contract, tables.buckets, tables.contracts, tables.positions, tables.holders, tables.ends
+    )
+    if where >= 0:
+        move(bucket, tables.contracts[contract], lots, cost_fine, where, tables.balances, tables.positions)
+    return where >= 0
+
+
+@njit(cache=True)
 def novate_rows(rows, first, fees_account, tables):
     """Fold novated trades into the book from row ``first`` on; returns the row reached (tables full) or the count."""
-    balances = tables.balances
+    buckets, contracts, positions, holders = tables.buckets, tables.contracts, tables.positions, tables.holders
+    balances, ends = tables.balances, tables.ends
     for at in range(first, len(rows)):
         row = rows[at]
-        buyer_at = place(row.buyer, row.contract, tables)
+        buyer_at = place(row.buyer, row.contract, buckets, contracts, positions, holders, ends)
         if buyer_at < 0:
             return at
-        seller_at = place(row.seller, row.contract, tables)
+        seller_at = place(row.seller, row.contract, buckets, contracts, positions, holders, ends)
         if seller_at < 0:
             return at
         # Placing the seller moves only the seller's rows, so the buyer's row still stands where it stood.
+        contract = contracts[row.contract]
         cost = row.lots * row.value_fine
-        move(row.buyer, row.contract, row.lots, cost, buyer_at, tables)
-        move(row.seller, row.contract, -row.lots, -cost, seller_at, tables)
-        contract = tables.contracts[row.contract]
+        move(row.buyer, contract, row.lots, cost, buyer_at, balances, positions)
+        move(row.seller, contract, -row.lots, -cost, seller_at, balances, positions)
         contract.traded_lots += row.lots
         balances[row.buyer, contract.asset].carry_fine -= row.buyer_fee_fine
         balances[row.seller, contract.asset].carry_fine -= row.seller_fee_fine

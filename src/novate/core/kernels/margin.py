@@ -7,109 +7,134 @@ from novate.core.kernels.arithmetic import charge, clamp, convert, credit
 from novate.core.layout import LIVE, SUBTOTAL
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def requirement(lots, contract, tiers):
     """``(initial, maintenance)`` of one position, rounded up, in the contract's settlement asset."""
-    if lots == 0 or (lots > 0 and contract.option != 0):
-        return 0, 0
-    size = abs(lots)
-    reference = size * contract.reference_fine
-    at = contract.tier_start
-    last = at + contract.tier_count - 1
-    while at < last and tiers[at + 1].floor_fine < reference:
-        at += 1
-    tier = tiers[at]
-    above = reference - tier.floor_fine
-    initial = tier.initial_base_fine + charge(above, tier.initial_ppm)
-    maintenance = tier.maintenance_base_fine + charge(above, tier.maintenance_ppm)
-    if contract.option != 0:
-        relief = size * contract.otm_fine
-        initial = max(
-            initial - relief, tier.initial_least_base_fine + charge(above, tier.initial_least_ppm)
-        )
-        maintenance = max(
-            maintenance - relief, tier.maintenance_least_base_fine + charge(above, tier.maintenance_least_ppm)
-        )
+    initial, maintenance = 0, 0
+    if lots < 0 or (lots > 0 and contract.option == 0):
+        size = abs(lots)
+        reference = size * contract.reference_fine
+        at = contract.tier_start
+        last = at + contract.tier_count - 1
+        while at < last and tiers[at + 1].floor_fine < reference:
+            at += 1
+        tier = tiers[at]
+        above = reference - tier.floor_fine
+        initial = tier.initial_base_fine + charge(above, tier.initial_ppm)
+        maintenance = tier.maintenance_base_fine + charge(above, tier.maintenance_ppm)
+        if contract.option != 0:
+            relief = size * contract.otm_fine
+            initial = max(initial - relief, tier.initial_least_base_fine + charge(above, tier.initial_least_ppm))
+            maintenance = max(
+                maintenance - relief, tier.maintenance_least_base_fine + charge(above, tier.maintenance_least_ppm)
+            )
     return initial, maintenance
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def option_worth(lots, contract, long_option_ppm):
     """What the value of an option position counts for: long credited at the rulebook's rate, short in full."""
     worth = lots * contract.value_fine
     if lots > 0 and worth > 0:
-        return credit(worth, long_option_ppm)
+        worth = credit(worth, long_option_ppm)
     return worth
 
 
-@njit(cache=True)
-def sum_positions(bucket, tables, sums):
-    """Sum a bucket's positions into ``sums`` (one ``SUBTOTAL`` per asset); returns 0 where a price is missing."""
+@njit(cache=True, inline="always")
+def sum_positions(start, count, positions, contracts, tiers, long_option_ppm, sums):
+    """Sum position rows into ``sums`` (one ``SUBTOTAL`` per asset); returns 0 where a price is missing."""
     for asset in range(len(sums)):
         sums[asset].variation_fine = 0
         sums[asset].option_fine = 0
         sums[asset].initial_fine = 0
         sums[asset].maintenance_fine = 0
     priced = 1
-    start = tables.buckets[bucket].start
-    for at in range(start, start + tables.buckets[bucket].count):
-        position = tables.positions[at]
-        contract = tables.contracts[position.contract]
-        into = sums[contract.asset]
+    # Contracts of one asset mostly stand together, so sums are kept at hand and put away when the asset changes.
+    asset = np.int32(0)
+    variation, worth, initial, maintenance = 0, 0, 0, 0
+    for at in range(start, start + count):
+        position = positions[at]
+        lots = position.lots
+        contract = contracts[position.contract]
+        if contract.asset != asset:
+            sums[asset].variation_fine += variation
+            sums[asset].option_fine += worth
+            sums[asset].initial_fine += initial
+            sums[asset].maintenance_fine += maintenance
+            variation, worth, initial, maintenance = 0, 0, 0, 0
+            asset = contract.asset
         if contract.option == 0:
-            into.variation_fine += position.lots * contract.value_fine - position.cost_fine
+            variation += lots * contract.value_fine - position.cost_fine
         else:
-            into.option_fine += option_worth(position.lots, contract, tables.long_option_ppm)
-        if position.lots != 0:
+            worth += option_worth(lots, contract, long_option_ppm)
+        if lots != 0:
             if contract.state != LIVE:
                 priced = 0
-            initial, maintenance = requirement(position.lots, contract, tables.tiers)
-            into.initial_fine += initial
-            into.maintenance_fine += maintenance
+            own_initial, own_maintenance = requirement(lots, contract, tiers)
+            initial += own_initial
+            maintenance += own_maintenance
+    if count > 0:
+        sums[asset].variation_fine += variation
+        sums[asset].option_fine += worth
+        sums[asset].initial_fine += initial
+        sums[asset].maintenance_fine += maintenance
     return priced
 
 
-@njit(cache=True)
-def total(balances, sums, tables):
-    """``(equity, settled, initial, maintenance, priced)`` in the numeraire from a bucket's balances and sums per asset."""
+@njit(cache=True, inline="always")
+def total(balances, bucket, sums, assets, gains_ppm):
+    """A bucket in the numeraire from its balances and sums: ``(equity, settled, initial, maintenance, priced)``."""
     equity, settled, initial, maintenance, priced = 0, 0, 0, 0, 1
     for at in range(len(sums)):
-        balance = balances[at]
+        balance = balances[bucket, at]
         own = sums[at]
-        asset = tables.assets[at]
+        asset = assets[at]
         cash = balance.balance_minor * asset.unit_fine
         unsettled = own.variation_fine + balance.carry_fine - balance.premium_fine
         if unsettled > 0:
-            unsettled = credit(unsettled, tables.gains_ppm)
+            unsettled = credit(unsettled, gains_ppm)
         amount = cash + unsettled + own.option_fine
-        if amount == 0 and cash == 0 and own.initial_fine == 0 and balance.premium_fine == 0:
-            continue
-        if asset.live == 0:
-            priced = 0
-        equity = clamp(equity + convert(amount, asset))
-        settled = clamp(settled + convert(cash - max(0, balance.premium_fine), asset))
-        initial = clamp(initial - convert(-own.initial_fine, asset))
-        maintenance = clamp(maintenance - convert(-own.maintenance_fine, asset))
+        if amount != 0 or cash != 0 or own.initial_fine != 0 or balance.premium_fine != 0:
+            if asset.live == 0:
+                priced = 0
+            equity = clamp(equity + convert(amount, asset))
+            settled = clamp(settled + convert(cash - max(0, balance.premium_fine), asset))
+            initial = clamp(initial - convert(-own.initial_fine, asset))
+            maintenance = clamp(maintenance - convert(-own.maintenance_fine, asset))
     return equity, settled, initial, maintenance, priced
 
 
 @njit(cache=True)
-def judge_one(bucket, balance, tables):
-    """Judge one bucket with the given row of balances: ``(equity, settled, initial, maintenance, priced)``."""
+def requirement_of(lots, contract_index, tables):
+    """``(initial, maintenance)`` of one position of a contract."""
+    return requirement(lots, tables.contracts[contract_index], tables.tiers)
+
+
+@njit(cache=True)
+def judge_one(bucket, balances, at, tables):
+    """Judge one bucket with row ``at`` of the given balances: ``(equity, settled, initial, maintenance, priced)``."""
     sums = np.zeros(len(tables.assets), SUBTOTAL)
-    priced = sum_positions(bucket, tables, sums)
-    equity, settled, initial, maintenance, known = total(balance, sums, tables)
+    own = tables.buckets[bucket]
+    priced = sum_positions(
+        own.start, own.count, tables.positions, tables.contracts, tables.tiers, tables.long_option_ppm, sums
+    )
+    equity, settled, initial, maintenance, known = total(balances, at, sums, tables.assets, tables.gains_ppm)
     return equity, settled, initial, maintenance, priced * known
 
 
 @njit(cache=True)
 def judge_range(first, last, chosen, tables, out):
     """Judge ``chosen[first:last]`` (or the buckets themselves where ``chosen`` is empty) into ``out``."""
-    sums = np.zeros(len(tables.assets), SUBTOTAL)
+    # A tuple of tables handed on per bucket would count references per bucket: take it apart once.
+    buckets, balances, positions, contracts = tables.buckets, tables.balances, tables.positions, tables.contracts
+    tiers, assets = tables.tiers, tables.assets
+    gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
+    sums = np.zeros(len(assets), SUBTOTAL)
     for at in range(first, last):
         bucket = chosen[at] if len(chosen) else at
-        priced = sum_positions(bucket, tables, sums)
-        equity, settled, initial, maintenance, known = total(tables.balances[bucket], sums, tables)
+        own = buckets[bucket]
+        priced = sum_positions(own.start, own.count, positions, contracts, tiers, long_option_ppm, sums)
+        equity, settled, initial, maintenance, known = total(balances, bucket, sums, assets, gains_ppm)
         row = out[at]
         row.equity_fine = equity
         row.settled_fine = settled

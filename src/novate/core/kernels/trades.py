@@ -46,7 +46,7 @@ MARGIN_INSUFFICIENT = int(Reason.MARGIN_INSUFFICIENT)
 
 
 @njit(cache=True)
-def check_row(row, mark, n_contracts, n_accounts, tables):
+def check_row(row, mark, n_contracts, n_accounts, contracts, buckets):
     """Everything about a trade that does not need margin: its reason by precedence and the figure that goes with it."""
     if row.number <= mark:
         return DUPLICATE_OR_LATE, mark
@@ -56,13 +56,13 @@ def check_row(row, mark, n_contracts, n_accounts, tables):
         return ACCOUNT_UNKNOWN, np.int64(row.buyer)
     if row.seller < 0 or row.seller >= n_accounts:
         return ACCOUNT_UNKNOWN, np.int64(row.seller)
-    contract = tables.contracts[row.contract]
+    contract = contracts[row.contract]
     if contract.tier_count == 0 and contract.tradable != 0:
         return MARGIN_CLASS_UNKNOWN, np.int64(row.contract)
     if row.buyer == row.seller:
         return ACCOUNTS_MUST_DIFFER, np.int64(row.buyer)
-    buyer_access = tables.buckets[row.buyer].access
-    seller_access = tables.buckets[row.seller].access
+    buyer_access = buckets[row.buyer].access
+    seller_access = buckets[row.seller].access
     if buyer_access == HOUSE_ONLY or seller_access == HOUSE_ONLY:
         return ACCOUNT_NOT_TRADABLE, np.int64(row.buyer if buyer_access == HOUSE_ONLY else row.seller)
     if contract.tradable == 0:
@@ -80,85 +80,78 @@ def check_row(row, mark, n_contracts, n_accounts, tables):
     return ACCEPTED, np.int64(0)
 
 
-@njit(cache=True)
-def judge_leg(lots, value, fee, position, balances, sums, judged, contract, access, tables, new_balances, new_sums):
+@njit(cache=True, inline="always")
+def judge_leg(
+    lots, value, fee, old_lots, old_cost, side, over, contract, access, balances, sums, judged, new_balances, new_sums,
+    assets, tiers, gains_ppm, long_option_ppm,
+):  # fmt: skip
     """Whether one side of a trade is acceptable: ``(reason, figure, equity after, initial after)``.
 
-    ``judged`` is the side before the trade. The side's rows after it are left in ``new_balances`` and ``new_sums``;
-    nothing else is written.
+    Row ``over`` of ``balances``, ``sums`` and ``judged`` is the side before the trade; its rows after it are left in row
+    ``side`` of ``new_balances`` and ``new_sums``. Nothing else is written.
     """
     asset = contract.asset
-    old_lots = position.lots
     new_lots = old_lots + lots
     cost = lots * value
+    balance = balances[over, asset]
+    equity, initial, priced = judged[over].equity_fine, judged[over].initial_fine, judged[over].priced
+    shortfall = initial - equity
+    cash = balance.balance_minor * assets[asset].unit_fine
+    grown = (abs(new_lots) - abs(old_lots)) * contract.largest_value_fine + abs(old_cost + cost) - abs(old_cost)
+    reason, figure = ACCEPTED, np.int64(0)
     if abs(new_lots) > contract.position_limit_lots:
-        return POSITION_LIMIT_EXCEEDED, contract.position_limit_lots, judged.equity_fine, judged.initial_fine
-    balance = balances[asset]
-    grown = (abs(new_lots) - abs(old_lots)) * contract.largest_value_fine
-    grown += abs(position.cost_fine + cost) - abs(position.cost_fine)
-    if grown > EXPOSURE_MAX - balance.exposure_fine - abs(balance.carry_fine) - fee:
-        return EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX, judged.equity_fine, judged.initial_fine
-    for at in range(len(new_sums)):
-        new_balances[at] = balances[at]
-        new_sums[at] = sums[at]
-    new_balances[asset].carry_fine -= fee
-    into = new_sums[asset]
-    before, _ = requirement(old_lots, contract, tables.tiers)
-    after, _ = requirement(new_lots, contract, tables.tiers)
-    into.initial_fine += after - before
-    if contract.option == 0:
-        into.variation_fine += lots * contract.value_fine - cost
+        reason, figure = POSITION_LIMIT_EXCEEDED, contract.position_limit_lots
+    elif grown > EXPOSURE_MAX - balance.exposure_fine - abs(cash) - abs(balance.carry_fine) - fee:
+        reason, figure = EXPOSURE_LIMIT_EXCEEDED, np.int64(EXPOSURE_MAX)
     else:
-        into.option_fine += option_worth(new_lots, contract, tables.long_option_ppm)
-        into.option_fine -= option_worth(old_lots, contract, tables.long_option_ppm)
-        new_balances[asset].premium_fine += cost
-    equity, _, initial, _, priced = total(new_balances, new_sums, tables)
-    reduces = (old_lots > 0 and lots < 0 and new_lots >= 0) or (old_lots < 0 and lots > 0 and new_lots <= 0)
-    if access == REDUCE_ONLY and not reduces:
-        return MEMBER_IN_DEFAULT, np.int64(0), equity, initial
-    if contract.option != 0 and cost > 0:
-        cash = balance.balance_minor * tables.assets[asset].unit_fine + min(0, new_balances[asset].carry_fine)
-        owed = new_balances[asset].premium_fine
-        if owed > cash:
-            return PREMIUM_NOT_COVERED, owed - cash, equity, initial
-    if reduces and initial - equity <= judged.initial_fine - judged.equity_fine:
-        return ACCEPTED, np.int64(0), equity, initial
-    if judged.priced == 0 or priced == 0:
-        return PRICE_MISSING, np.int64(0), equity, initial
-    if equity < initial:
-        return MARGIN_INSUFFICIENT, initial - equity, equity, initial
-    return ACCEPTED, np.int64(0), equity, initial
+        for at in range(new_sums.shape[1]):
+            new_balances[side, at] = balances[over, at]
+            new_sums[side, at] = sums[over, at]
+        new_balances[side, asset].carry_fine -= fee
+        before, _ = requirement(old_lots, contract, tiers)
+        after, _ = requirement(new_lots, contract, tiers)
+        new_sums[side, asset].initial_fine += after - before
+        if contract.option == 0:
+            new_sums[side, asset].variation_fine += lots * contract.value_fine - cost
+        else:
+            new_sums[side, asset].option_fine += option_worth(new_lots, contract, long_option_ppm)
+            new_sums[side, asset].option_fine -= option_worth(old_lots, contract, long_option_ppm)
+            new_balances[side, asset].premium_fine += cost
+        equity, _, initial, _, still_priced = total(new_balances, side, new_sums[side], assets, gains_ppm)
+        reduces = (old_lots > 0 and lots < 0 and new_lots >= 0) or (old_lots < 0 and lots > 0 and new_lots <= 0)
+        owed = new_balances[side, asset].premium_fine - min(0, new_balances[side, asset].carry_fine)
+        if access == REDUCE_ONLY and not reduces:
+            reason = MEMBER_IN_DEFAULT
+        elif contract.option != 0 and cost > 0 and owed > cash:
+            reason, figure = PREMIUM_NOT_COVERED, owed - cash
+        elif not (reduces and initial - equity <= shortfall):
+            if priced == 0 or still_priced == 0:
+                reason = PRICE_MISSING
+            elif equity < initial:
+                reason, figure = MARGIN_INSUFFICIENT, initial - equity
+    return reason, figure, equity, initial
 
 
 @njit(cache=True)
 def judge_side(bucket, contract_index, lots, value, tables):
     """One side of a fill on its own, without fee: ``(reason, figure, equity after, initial after)``."""
     width = len(tables.assets)
-    sums = np.zeros(width, SUBTOTAL)
+    contracts, assets, tiers = tables.contracts, tables.assets, tables.tiers
+    sums = np.zeros((1, width), SUBTOTAL)
     judged = np.zeros(1, JUDGED)
-    held = np.zeros(1, POSITION)
-    priced = sum_positions(bucket, tables, sums)
-    equity, _, initial, _, known = total(tables.balances[bucket], sums, tables)
-    judged[0].equity_fine = equity
-    judged[0].initial_fine = initial
-    judged[0].priced = priced * known
-    where, found = find(bucket, contract_index, tables)
-    if found:
-        held[0] = tables.positions[where]
+    balances = np.empty((1, width), BALANCE)
+    touched = np.array([bucket], np.int32)
+    load(touched, tables, balances, sums, judged)
+    where, found = find(bucket, contract_index, tables.buckets, tables.positions)
+    old_lots = tables.positions[where].lots if found else np.int64(0)
+    old_cost = tables.positions[where].cost_fine if found else np.int64(0)
+    contract = contracts[contract_index]
+    access = tables.buckets[bucket].access
+    new_balances, new_sums = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL)
     return judge_leg(
-        lots,
-        value,
-        0,
-        held[0],
-        tables.balances[bucket],
-        sums,
-        judged[0],
-        tables.contracts[contract_index],
-        tables.buckets[bucket].access,
-        tables,
-        np.empty(width, BALANCE),
-        np.empty(width, SUBTOTAL),
-    )
+        lots, value, 0, old_lots, old_cost, 0, 0, contract, access, balances, sums, judged, new_balances, new_sums,
+        assets, tiers, tables.gains_ppm, tables.long_option_ppm,
+    )  # fmt: skip
 
 
 # ---- the overlay ----------------------------------------------------------------------------------------------------
@@ -186,12 +179,13 @@ def table_for(count):
 @njit(cache=True)
 def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, sides):
     """Check every row and give its buyer and seller their overlay slots; returns ``(buckets by slot, new mark)``."""
+    contracts, buckets = tables.contracts, tables.buckets
     keys = table_for(len(rows))
     slots = np.empty(len(keys), np.int32)
     touched = np.empty(2 * len(rows), np.int32)
     n_touched = 0
     for at in range(len(rows)):
-        reasons[at], figures[at] = check_row(rows[at], mark, n_contracts, n_accounts, tables)
+        reasons[at], figures[at] = check_row(rows[at], mark, n_contracts, n_accounts, contracts, buckets)
         if reasons[at] != DUPLICATE_OR_LATE:
             mark = rows[at].number
         if reasons[at] != ACCEPTED:
@@ -211,28 +205,31 @@ def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, sides):
 @njit(cache=True)
 def load(touched, tables, balances, sums, judged):
     """Copy and price every touched bucket once."""
+    buckets, positions, contracts, tiers = tables.buckets, tables.positions, tables.contracts, tables.tiers
+    assets, gains_ppm, long_option_ppm = tables.assets, tables.gains_ppm, tables.long_option_ppm
     for at in range(len(touched)):
         bucket = touched[at]
+        own = buckets[bucket]
         for asset in range(balances.shape[1]):
             balances[at, asset] = tables.balances[bucket, asset]
-        priced = sum_positions(bucket, tables, sums[at])
-        equity, _, initial, _, known = total(balances[at], sums[at], tables)
+        priced = sum_positions(own.start, own.count, positions, contracts, tiers, long_option_ppm, sums[at])
+        equity, _, initial, _, known = total(balances, at, sums[at], assets, gains_ppm)
         judged[at].equity_fine = equity
         judged[at].initial_fine = initial
         judged[at].priced = priced * known
 
 
-@njit(cache=True)
-def hold(bucket, contract, n_contracts, tables, keys, slots, positions, n_positions):
+@njit(cache=True, inline="always")
+def hold(bucket, contract, n_contracts, buckets, book_positions, keys, slots, positions, n_positions):
     """``(overlay slot of a position, how many there are now)``, copied from the book where it is first touched."""
     key = np.int64(bucket) * n_contracts + contract
     slot = slot_of(key, keys)
     if keys[slot] == -1:
         keys[slot] = key
         slots[slot] = n_positions
-        where, found = find(bucket, contract, tables)
+        where, found = find(bucket, contract, buckets, book_positions)
         if found:
-            positions[n_positions] = tables.positions[where]
+            positions[n_positions] = book_positions[where]
         else:
             positions[n_positions].lots = 0
             positions[n_positions].cost_fine = 0
@@ -246,9 +243,10 @@ def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reas
 
     A row that is refused leaves its reason and figure, and the overlay as it was.
     """
+    contracts, assets, tiers, buckets = tables.contracts, tables.assets, tables.tiers, tables.buckets
+    book_positions, gains_ppm, long_option_ppm = tables.positions, tables.gains_ppm, tables.long_option_ppm
     width = tables.balances.shape[1]
-    balances = np.empty((len(touched), width), BALANCE)
-    sums = np.zeros((len(touched), width), SUBTOTAL)
+    balances, sums = np.empty((len(touched), width), BALANCE), np.empty((len(touched), width), SUBTOTAL)
     judged = np.empty(len(touched), JUDGED)
     load(touched, tables, balances, sums, judged)
     keys = table_for(len(rows))
@@ -256,43 +254,32 @@ def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reas
     positions = np.empty(2 * len(rows), POSITION)
     n_positions = 0
     fees = tables.balances[fees_account].copy()
-    new_balances = np.empty((2, width), BALANCE)
-    new_sums = np.empty((2, width), SUBTOTAL)
-    held = np.empty(2, np.int32)
-    verdicts = np.empty((2, 2), np.int64)
+    new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
+    held, verdicts = np.empty(2, np.int32), np.empty((2, 2), np.int64)
     n_novated = 0
     for at in range(len(rows)):
         if reasons[at] != ACCEPTED:
             continue
         row = rows[at]
-        contract = tables.contracts[row.contract]
+        contract = contracts[row.contract]
         value = value_at(row.price_ticks, contract)
         fee = charge(row.lots * reference_at(row.price_ticks, contract), contract.fee_ppm)
         if fees[contract.asset].carry_fine > EXPOSURE_MAX - 2 * fee:
             reasons[at], figures[at] = EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
-            continue
         for side in range(2):
-            bucket = row.buyer if side == 0 else row.seller
-            over = sides[at, side]
-            held[side], n_positions = hold(
-                bucket, row.contract, n_contracts, tables, keys, slots, positions, n_positions
-            )
-            reasons[at], figures[at], verdicts[side, 0], verdicts[side, 1] = judge_leg(
-                row.lots if side == 0 else -row.lots,
-                value,
-                fee,
-                positions[held[side]],
-                balances[over],
-                sums[over],
-                judged[over],
-                contract,
-                tables.buckets[bucket].access,
-                tables,
-                new_balances[side],
-                new_sums[side],
-            )
             if reasons[at] != ACCEPTED:
                 break
+            bucket, lots = (row.buyer, row.lots) if side == 0 else (row.seller, -row.lots)
+            over, access = sides[at, side], buckets[bucket].access
+            own, n_positions = hold(
+                bucket, row.contract, n_contracts, buckets, book_positions, keys, slots, positions, n_positions
+            )
+            held[side] = own
+            old_lots, old_cost = positions[own].lots, positions[own].cost_fine
+            reasons[at], figures[at], verdicts[side, 0], verdicts[side, 1] = judge_leg(
+                lots, value, fee, old_lots, old_cost, side, over, contract, access, balances, sums, judged,
+                new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
+            )  # fmt: skip
         if reasons[at] != ACCEPTED:
             continue
         for side in range(2):
@@ -302,8 +289,7 @@ def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reas
             apply_leg(positions[held[side]], balances[over, contract.asset], contract, lots, lots * value)
             for asset in range(width):
                 sums[over, asset] = new_sums[side, asset]
-            judged[over].equity_fine = verdicts[side, 0]
-            judged[over].initial_fine = verdicts[side, 1]
+            judged[over].equity_fine, judged[over].initial_fine = verdicts[side, 0], verdicts[side, 1]
         fees[contract.asset].carry_fine += 2 * fee
         done = novated[n_novated]
         done.lots, done.value_fine = row.lots, value
