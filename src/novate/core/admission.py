@@ -21,6 +21,8 @@ from novate.core.terms import Account, Contract, Kind, Layer, Member, Role, Rule
 
 INVALID = Reason.TERMS_INVALID
 NAME_LENGTH_MAX = 128
+RESERVED = ("house:", "liquidation:")
+RATE_MAX = 10**9
 
 
 class TermsError(ValueError):
@@ -35,6 +37,8 @@ def check_name(name: str, taken: bool, path: str) -> Rejected | None:
     """Why a name cannot be given, or None."""
     if not name or name != name.strip() or len(name) > NAME_LENGTH_MAX:
         return Rejected(Reason.NAME_EMPTY, path, f"a name of 1 to {NAME_LENGTH_MAX} characters is needed, got {name!r}")
+    if name.startswith(RESERVED):
+        return Rejected(Reason.NAME_TAKEN, path, f"names that begin with {' or '.join(RESERVED)} are the house's own")
     if taken:
         return Rejected(Reason.NAME_TAKEN, path, f"{name!r} is already in use; choose another name")
     return None
@@ -51,8 +55,11 @@ def decide_add_asset(book: Book, command: AddAsset) -> list[Fact]:
     if not 0 <= asset.decimals <= asset.fine_decimals <= 18:
         message = f"0 <= decimals <= fine_decimals <= 18 is needed, got {asset.decimals} and {asset.fine_decimals}"
         return [Rejected(INVALID, "$.asset.decimals", message)]
-    if not 0 <= asset.price_max_fine <= VALUE_MAX or asset.stale_after_ns < 0:
+    if not (0 <= asset.price_max_fine <= VALUE_MAX and 0 <= asset.stale_after_ns <= VALUE_MAX):
         return [Rejected(INVALID, "$.asset.price_max_fine", "price_max and stale_after must not be negative or above 2^61")]
+    if 2 * asset.price_max_fine > RATE_MAX * 10**asset.fine_decimals:  # twice: a debt counts at price x (1 + haircut)
+        message = f"price_max must be below {RATE_MAX // 2} numeraire fine units per fine unit: use more fine_decimals"
+        return [Rejected(INVALID, "$.asset.price_max_fine", message)]
     return [AssetAdded(asset)]
 
 
@@ -130,10 +137,12 @@ def derive_listing(book: Book, terms: Contract, asset: int) -> ContractListed:
     """The integers that a listing puts on record. Raises ``TermsError`` with the path of the field at fault."""
     fine = 10 ** book.registers.assets[asset].fine_decimals
     tick, lot = _decimal(terms.tick_size, "tick_size"), _decimal(terms.lot_size, "lot_size")
-    if not 0 < terms.price_min_ticks <= terms.price_max_ticks:
+    if not 0 < terms.price_min_ticks <= terms.price_max_ticks <= VALUE_MAX:
         raise TermsError("price_min_ticks", f"0 < price_min <= price_max is needed, got {terms.price_min_ticks} ticks")
     if terms.position_limit_lots <= 0 or terms.stale_after_ns <= 0 or not 0 <= terms.fee_ppm <= PPM:
         raise TermsError("position_limit_lots", "position limit and stale_after must be positive, the fee 0 to 100 %")
+    if max(terms.stale_after_ns, terms.expiry_ns or 0) > VALUE_MAX:
+        raise TermsError("expiry_ns", "expiry and stale_after must not be above 2^61 ns")
     if (terms.expiry_ns is not None) != (terms.kind in (Kind.FUTURE, Kind.CALL, Kind.PUT)):
         raise TermsError("expiry_ns", f"an expiry belongs to futures and options, not to a {terms.kind} without one")
     inverse = terms.inverse and not terms.is_option
@@ -174,6 +183,8 @@ def _derive_option(book: Book, terms: Contract, lot: Fraction, fine: int) -> tup
     if terms.inverse:
         factor = _whole(lot * fine, "lot_size", "one lot")
         bound = max(factor, ceil_div(factor * strike.numerator, of.price_min_ticks))
+        if min(factor, of.price_max_ticks) * of.price_max_ticks > EXPOSURE_MAX:
+            raise TermsError("underlying", f"{of.symbol}'s price_max ({of.price_max_ticks} ticks) is too fine for an inverse option")
     else:
         factor = _whole(of.tick * lot * fine, "lot_size", "one underlying tick of one lot")
         bound = factor * of.price_max_ticks

@@ -1,5 +1,6 @@
 """What follows from facts without anyone asking: calls, breaches, slices, take-overs, closings."""
 
+import msgspec
 import numpy as np
 
 from novate.core import layout, margin
@@ -13,6 +14,7 @@ from novate.core.facts import (
     Fact,
     FundingPublished,
     GainsCut,
+    LiquidationOrdered,
     LossAbsorbed,
     MarksPublished,
     MemberDefaulted,
@@ -59,7 +61,19 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
     for estate in steps:
         if estate in book.registers.liquidations and estate not in started:
             follow += next_step(book, estate)
-    return follow
+    return _numbered(book, follow)
+
+
+def _numbered(book: Book, facts: list[Fact]) -> list[Fact]:
+    """The same facts, with orders decided in one go numbered one after the other."""
+    number = book.registers.next_order
+    numbered: list[Fact] = []
+    for fact in facts:
+        if isinstance(fact, LiquidationOrdered):
+            fact = msgspec.structs.replace(fact, order=number)
+            number += 1
+        numbered.append(fact)
+    return numbered
 
 
 def _without_order(book: Book) -> list[int]:

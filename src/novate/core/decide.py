@@ -5,6 +5,10 @@ from collections.abc import Callable, Iterator
 from novate.core import admission, ledger, liquidation, novation, variation
 from novate.core.book import Book
 from novate.core.commands import (
+    CASH,
+    FUNDING,
+    MARK,
+    TRADE,
     AddAsset,
     AddMember,
     AdoptRulebook,
@@ -26,6 +30,14 @@ from novate.core.consequences import expired_orders, missed_calls
 from novate.core.facts import Fact, Rejected
 from novate.core.settlement import decide_settlement
 
+ROWS = {
+    Deposit: CASH,
+    Withdraw: CASH,
+    SubmitTrades: TRADE,
+    PublishMarks: MARK,
+    PublishFunding: FUNDING,
+}
+NUMBER_MAX = 2**63 - 1
 NEEDS_RULEBOOK = (PublishMarks, PublishFunding, Deposit, Withdraw, SubmitTrades, ExecuteLiquidation, ExpireContract)
 
 
@@ -33,6 +45,8 @@ def decide(book: Book, command: AnyCommand) -> list[Fact]:
     """The facts of a command, at the book's time. The passing of time itself is ``phases``."""
     if book.registers.rulebook is None and isinstance(command, NEEDS_RULEBOOK):
         return [Rejected(Reason.RULEBOOK_MISSING, "$", "no rulebook is in force; adopt one first")]
+    if refused := _malformed(command):
+        return [refused]
     match command:
         case SubmitTrades():
             return novation.decide_trades(book, command)
@@ -52,6 +66,17 @@ def decide(book: Book, command: AnyCommand) -> list[Fact]:
             return ledger.decide_contribute(book, command)
         case _:
             return _decide_admission(book, command)
+
+
+def _malformed(command: AnyCommand) -> Rejected | None:
+    """Rows that are not whole records, or a number that is not a signed 64-bit integer."""
+    row = ROWS.get(type(command))
+    if row is not None and len(command.rows) % row.itemsize:
+        message = f"rows are records of {row.itemsize} bytes, got {len(command.rows)} bytes"
+        return Rejected(Reason.MALFORMED, "$.rows", message)
+    if isinstance(command, Contribute | ExecuteLiquidation) and not -NUMBER_MAX <= command.number <= NUMBER_MAX:
+        return Rejected(Reason.MALFORMED, "$.number", f"expected a 64-bit integer, got {command.number}")
+    return None
 
 
 def _decide_admission(book: Book, command: AnyCommand) -> list[Fact]:

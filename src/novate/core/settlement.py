@@ -75,6 +75,7 @@ def settle_asset(book: Book, asset: int, purse: Purse, failing: dict[int, str]) 
     houses = [book.registers.members[m].house_account for m in dict.fromkeys(_member(book, b) for b in clients)]
     for bucket in sorted(dict.fromkeys([b for b in lacking if b not in clients] + houses)):
         facts += _collect(book, purse, bucket, asset, flow, failing, unpaid)
+    facts += _collect_for_rounding(book, purse, asset, flow, failing, unpaid)
     if unpaid:
         facts.append(_cut_gains(book, asset, flow, unpaid))
     facts.append(_settled(book, asset, flow, carry))
@@ -125,8 +126,26 @@ def _collect(
     return facts
 
 
+def _collect_for_rounding(
+    book: Book, purse: Purse, asset: int, flow: np.ndarray, failing: dict[int, str], unpaid: dict[int, int]
+) -> list[Fact]:
+    """Carries that turn into cash are paid by the rounding account; what an earlier cut took from it is a loss too."""
+    lack = int(flow.sum()) - sum(unpaid.values()) - purse.balance(ROUNDING, asset)
+    if lack <= 0:
+        return []
+    facts = absorb(book, purse, ROUNDING, asset, lack, failing)
+    lack = int(flow.sum()) - sum(unpaid.values()) - purse.balance(ROUNDING, asset)
+    if lack > 0:
+        unpaid[ROUNDING] = lack
+    return facts
+
+
 def _cut_gains(book: Book, asset: int, flow: np.ndarray, unpaid: dict[int, int]) -> GainsCut:
-    """Cut what members and clients receive in this cycle, pro rata; only beyond that what the house itself receives."""
+    """Cut what members and clients receive in this cycle, pro rata; only beyond that what the house itself receives.
+
+    Flows are rounded down for payers and receivers alike, so the losers can owe a few units more than anyone gains:
+    those the rounding account would have received, and it goes without them.
+    """
     loss = sum(unpaid.values())
     own = np.array([book.registers.accounts[bucket].member >= 0 for bucket in range(book.account_count)])
     cuts: list[tuple[int, int, int]] = []
@@ -141,7 +160,7 @@ def _cut_gains(book: Book, asset: int, flow: np.ndarray, unpaid: dict[int, int])
     for cut, bucket, _ in cuts:
         flow[bucket] += cut
     if loss:
-        raise AssertionError(f"settlement of asset {asset} leaves {loss} minor units that nobody gains")
+        cuts.append((-loss, ROUNDING, asset))
     return GainsCut(asset, tuple(unpaid.items()), np.array(cuts, POSTED).tobytes())
 
 

@@ -22,14 +22,13 @@ def charge(amount, rate_ppm):
 @njit(cache=True)
 def convert(amount, asset):
     """Worth in numeraire fine units: credits rounded down, debts rounded up in size, both kept within 2^62 - 1."""
+    if asset.credit_mantissa == 1 and asset.credit_scale == 1 and asset.debit_mantissa == 1 and asset.debit_scale == 1:
+        return amount
     if amount >= 0:
         mantissa, scale, rest = asset.credit_mantissa, asset.credit_scale, 0
-        size = amount
     else:
         mantissa, scale, rest = asset.debit_mantissa, asset.debit_scale, asset.debit_scale - 1
-        size = -amount
-    if scale == 1 and mantissa == 1:
-        return amount
+    size = abs(amount)
     whole = size // scale
     if mantissa > 0 and whole > EXPOSURE_MAX // mantissa - 1:
         worth = EXPOSURE_MAX

@@ -11,7 +11,8 @@ from novate.core.layout import LIVE, SUBTOTAL
 def requirement(lots, contract, tiers):
     """``(initial, maintenance)`` of one position, rounded up, in the contract's settlement asset."""
     initial, maintenance = 0, 0
-    if lots < 0 or (lots > 0 and contract.option == 0):
+    # The sign of a position is a coin toss for the processor, its being an option is not: ask that first.
+    if lots != 0 and (contract.option == 0 or lots < 0):
         size = abs(lots)
         reference = size * contract.reference_fine
         at = contract.tier_start
@@ -41,13 +42,13 @@ def option_worth(lots, contract, long_option_ppm):
 
 
 @njit(cache=True, inline="always")
-def sum_positions(start, count, positions, contracts, tiers, long_option_ppm, sums):
-    """Sum position rows into ``sums`` (one ``SUBTOTAL`` per asset); returns 0 where a price is missing."""
-    for asset in range(len(sums)):
-        sums[asset].variation_fine = 0
-        sums[asset].option_fine = 0
-        sums[asset].initial_fine = 0
-        sums[asset].maintenance_fine = 0
+def sum_positions(start, count, positions, contracts, tiers, long_option_ppm, sums, into):
+    """Sum position rows into row ``into`` of ``sums`` (one ``SUBTOTAL`` per asset); returns 0 where a price is missing."""
+    for asset in range(sums.shape[1]):
+        sums[into, asset].variation_fine = 0
+        sums[into, asset].option_fine = 0
+        sums[into, asset].initial_fine = 0
+        sums[into, asset].maintenance_fine = 0
     priced = 1
     # Contracts of one asset mostly stand together, so sums are kept at hand and put away when the asset changes.
     asset = np.int32(0)
@@ -57,10 +58,10 @@ def sum_positions(start, count, positions, contracts, tiers, long_option_ppm, su
         lots = position.lots
         contract = contracts[position.contract]
         if contract.asset != asset:
-            sums[asset].variation_fine += variation
-            sums[asset].option_fine += worth
-            sums[asset].initial_fine += initial
-            sums[asset].maintenance_fine += maintenance
+            sums[into, asset].variation_fine += variation
+            sums[into, asset].option_fine += worth
+            sums[into, asset].initial_fine += initial
+            sums[into, asset].maintenance_fine += maintenance
             variation, worth, initial, maintenance = 0, 0, 0, 0
             asset = contract.asset
         if contract.option == 0:
@@ -74,26 +75,24 @@ def sum_positions(start, count, positions, contracts, tiers, long_option_ppm, su
             initial += own_initial
             maintenance += own_maintenance
     if count > 0:
-        sums[asset].variation_fine += variation
-        sums[asset].option_fine += worth
-        sums[asset].initial_fine += initial
-        sums[asset].maintenance_fine += maintenance
+        sums[into, asset].variation_fine += variation
+        sums[into, asset].option_fine += worth
+        sums[into, asset].initial_fine += initial
+        sums[into, asset].maintenance_fine += maintenance
     return priced
 
 
 @njit(cache=True, inline="always")
-def total(balances, bucket, sums, assets, gains_ppm):
+def total(balances, bucket, sums, into, assets, gains_ppm):
     """A bucket in the numeraire from its balances and sums: ``(equity, settled, initial, maintenance, priced)``."""
     equity, settled, initial, maintenance, priced = 0, 0, 0, 0, 1
-    for at in range(len(sums)):
+    for at in range(sums.shape[1]):
         balance = balances[bucket, at]
-        own = sums[at]
+        own = sums[into, at]
         asset = assets[at]
         cash = balance.balance_minor * asset.unit_fine
         unsettled = own.variation_fine + balance.carry_fine - balance.premium_fine
-        if unsettled > 0:
-            unsettled = credit(unsettled, gains_ppm)
-        amount = cash + unsettled + own.option_fine
+        amount = cash + min(0, unsettled) + credit(max(0, unsettled), gains_ppm) + own.option_fine
         if amount != 0 or cash != 0 or own.initial_fine != 0 or balance.premium_fine != 0:
             if asset.live == 0:
                 priced = 0
@@ -113,12 +112,12 @@ def requirement_of(lots, contract_index, tables):
 @njit(cache=True)
 def judge_one(bucket, balances, at, tables):
     """Judge one bucket with row ``at`` of the given balances: ``(equity, settled, initial, maintenance, priced)``."""
-    sums = np.zeros(len(tables.assets), SUBTOTAL)
+    sums = np.empty((1, len(tables.assets)), SUBTOTAL)
     own = tables.buckets[bucket]
     priced = sum_positions(
-        own.start, own.count, tables.positions, tables.contracts, tables.tiers, tables.long_option_ppm, sums
+        own.start, own.count, tables.positions, tables.contracts, tables.tiers, tables.long_option_ppm, sums, 0
     )
-    equity, settled, initial, maintenance, known = total(balances, at, sums, tables.assets, tables.gains_ppm)
+    equity, settled, initial, maintenance, known = total(balances, at, sums, 0, tables.assets, tables.gains_ppm)
     return equity, settled, initial, maintenance, priced * known
 
 
@@ -129,12 +128,12 @@ def judge_range(first, last, chosen, tables, out):
     buckets, balances, positions, contracts = tables.buckets, tables.balances, tables.positions, tables.contracts
     tiers, assets = tables.tiers, tables.assets
     gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
-    sums = np.zeros(len(assets), SUBTOTAL)
+    sums = np.empty((1, len(assets)), SUBTOTAL)
     for at in range(first, last):
         bucket = chosen[at] if len(chosen) else at
         own = buckets[bucket]
-        priced = sum_positions(own.start, own.count, positions, contracts, tiers, long_option_ppm, sums)
-        equity, settled, initial, maintenance, known = total(balances, bucket, sums, assets, gains_ppm)
+        priced = sum_positions(own.start, own.count, positions, contracts, tiers, long_option_ppm, sums, 0)
+        equity, settled, initial, maintenance, known = total(balances, bucket, sums, 0, assets, gains_ppm)
         row = out[at]
         row.equity_fine = equity
         row.settled_fine = settled
