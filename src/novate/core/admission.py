@@ -1,11 +1,13 @@
 """Who and what is admitted: assets, contracts, members, accounts and the rulebook."""
 
+import itertools
 from fractions import Fraction
 
 import numpy as np
 
 from novate.core import layout
 from novate.core.book import Book, grown
+from novate.core.collateral import rates_under, set_rate
 from novate.core.commands import AddAsset, AddMember, AdoptRulebook, ListContract, OpenAccount, Reason
 from novate.core.facts import (
     AccountOpened,
@@ -16,7 +18,7 @@ from novate.core.facts import (
     Rejected,
     RulebookAdopted,
 )
-from novate.core.money import EXPOSURE_MAX, PPM, VALUE_MAX, charge, ceil_div
+from novate.core.money import EXPOSURE_MAX, PPM, VALUE_MAX, ceil_div, charge
 from novate.core.terms import Account, Contract, Kind, Layer, Member, Role, Rulebook, Tier
 
 INVALID = Reason.TERMS_INVALID
@@ -56,7 +58,9 @@ def decide_add_asset(book: Book, command: AddAsset) -> list[Fact]:
         message = f"0 <= decimals <= fine_decimals <= 18 is needed, got {asset.decimals} and {asset.fine_decimals}"
         return [Rejected(INVALID, "$.asset.decimals", message)]
     if not (0 <= asset.price_max_fine <= VALUE_MAX and 0 <= asset.stale_after_ns <= VALUE_MAX):
-        return [Rejected(INVALID, "$.asset.price_max_fine", "price_max and stale_after must not be negative or above 2^61")]
+        return [
+            Rejected(INVALID, "$.asset.price_max_fine", "price_max and stale_after must not be negative or above 2^61")
+        ]
     if 2 * asset.price_max_fine > RATE_MAX * 10**asset.fine_decimals:  # twice: a debt counts at price x (1 + haircut)
         message = f"price_max must be below {RATE_MAX // 2} numeraire fine units per fine unit: use more fine_decimals"
         return [Rejected(INVALID, "$.asset.price_max_fine", message)]
@@ -93,6 +97,8 @@ def _set_eligibility(book: Book) -> None:
             row["credit_mantissa"] = row["debit_mantissa"] = 1
             row["credit_scale"] = row["debit_scale"] = 1
             row["live"] = 1
+        elif not row["eligible"]:
+            row["live"] = 0
 
 
 # ---- contracts ------------------------------------------------------------------------------------------------------
@@ -184,7 +190,9 @@ def _derive_option(book: Book, terms: Contract, lot: Fraction, fine: int) -> tup
         factor = _whole(lot * fine, "lot_size", "one lot")
         bound = max(factor, ceil_div(factor * strike.numerator, of.price_min_ticks))
         if min(factor, of.price_max_ticks) * of.price_max_ticks > EXPOSURE_MAX:
-            raise TermsError("underlying", f"{of.symbol}'s price_max ({of.price_max_ticks} ticks) is too fine for an inverse option")
+            raise TermsError(
+                "underlying", f"{of.symbol}'s price_max ({of.price_max_ticks} ticks) is too fine for an inverse option"
+            )
     else:
         factor = _whole(of.tick * lot * fine, "lot_size", "one underlying tick of one lot")
         bound = factor * of.price_max_ticks
@@ -270,7 +278,7 @@ def decide_adopt_rulebook(book: Book, command: AdoptRulebook, time_ns: int) -> l
     due = book.registers.settlement_due_ns
     if due is None or book.rulebook.settlement_interval_ns != rulebook.settlement_interval_ns:
         due = (time_ns // rulebook.settlement_interval_ns + 1) * rulebook.settlement_interval_ns
-    return [RulebookAdopted(rulebook, due)]
+    return [RulebookAdopted(rulebook, due, rates_under(book, rulebook))]
 
 
 def check_rulebook(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
@@ -282,6 +290,8 @@ def check_rulebook(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
     current = book.registers.rulebook
     if current is not None and current.numeraire != rulebook.numeraire:
         wrong.append(("numeraire", f"the numeraire is {current.numeraire} and cannot change while the house is open"))
+    if current is not None and current.form != rulebook.form and (book.registers.calls or book.registers.liquidations):
+        wrong.append(("form", f"the form is {current.form} and cannot change while a call or a liquidation is open"))
     for symbol, haircut in rulebook.collateral.items():
         if symbol not in symbols:
             wrong.append((f"collateral.{symbol}", f"{symbol!r} is not an asset on record"))
@@ -310,6 +320,10 @@ def check_rulebook(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
     for index, terms in enumerate(book.registers.contracts):
         if terms.margin_class not in rulebook.margin_classes and book.contracts[index]["open_lots"]:
             wrong.append((f"margin_classes.{terms.margin_class}", f"is missing, and {terms.symbol} is open in it"))
+        if terms.settlement not in (rulebook.numeraire, *rulebook.collateral) and book.contracts[index]["open_lots"]:
+            wrong.append(
+                (f"collateral.{terms.settlement}", f"is missing, and {terms.symbol} is open and settled in it")
+            )
     for name, tiers in rulebook.margin_classes.items():
         wrong += [(f"margin_classes.{name}", message) for message in check_tiers(tiers)]
     return wrong
@@ -320,7 +334,7 @@ def check_tiers(tiers: tuple[Tier, ...]) -> list[str]:
     wrong = []
     if not tiers or tiers[0].floor_fine != 0:
         wrong.append("the first tier must start at 0")
-    if any(high.floor_fine <= low.floor_fine for low, high in zip(tiers, tiers[1:], strict=False)):
+    if any(high.floor_fine <= low.floor_fine for low, high in itertools.pairwise(tiers)):
         wrong.append("floors must rise")
     for tier in tiers:
         rates = (tier.initial_ppm, tier.maintenance_ppm, tier.initial_least_ppm, tier.maintenance_least_ppm)
@@ -337,6 +351,8 @@ def fold_rulebook_adopted(book: Book, fact: RulebookAdopted) -> None:
     book.registers.settlement_due_ns = fact.settlement_due_ns
     rows = [row for tiers in fact.rulebook.margin_classes.values() for row in accumulate_tiers(tiers)]
     book.tiers = np.array(rows, layout.TIER)
+    for rate in fact.rates:
+        set_rate(book, rate)
     _set_tiers(book, 0)
     _set_eligibility(book)
 
@@ -367,5 +383,3 @@ def _set_tiers(book: Book, first: int) -> None:
     for index, terms in enumerate(book.registers.contracts[first:], first):
         row = book.contracts[index]
         row["tier_start"], row["tier_count"] = starts.get(terms.margin_class, (0, 0))
-
-

@@ -21,6 +21,29 @@ def rates_at(rulebook: Rulebook, asset: Asset, index: int, price_fine: int) -> A
     return AssetRate(index, price_fine, *credit, *debit)
 
 
+def rates_under(book: Book, rulebook: Rulebook) -> tuple[AssetRate, ...]:
+    """The rates of all assets that have a price, as another rulebook has them."""
+    rates = []
+    for index, asset in enumerate(book.registers.assets):
+        row = book.assets[index]
+        price = int(row["price_fine"])
+        if asset.symbol == rulebook.numeraire or not price:
+            continue
+        if asset.symbol in rulebook.collateral:
+            rates.append(rates_at(rulebook, asset, index, price))
+        else:
+            rates.append(AssetRate(index, price, 0, 1, int(row["debit_mantissa"]), int(row["debit_scale"])))
+    return tuple(rates)
+
+
+def set_rate(book: Book, rate: AssetRate) -> None:
+    """Put a conversion on record. For ``evolve`` only."""
+    row = book.assets[rate.asset]
+    row["price_fine"] = rate.price_fine
+    row["credit_mantissa"], row["credit_scale"] = rate.credit_mantissa, rate.credit_scale
+    row["debit_mantissa"], row["debit_scale"] = rate.debit_mantissa, rate.debit_scale
+
+
 class Purse:
     """Balances as a settlement would leave them: what decide works on instead of the book."""
 
@@ -61,6 +84,15 @@ class Purse:
                 self.add(payee, moved, amount)
             lack_minor -= received
         return facts
+
+    def has_other(self, account: int, asset: int) -> bool:
+        """Whether the account holds another asset that is worth at least a unit of this one, or has no price now."""
+        for other in range(self.book.asset_count):
+            held = self.balance(account, other)
+            rate = self.exchange_rate(other, asset) if other != asset and held > 0 else Fraction(0)
+            if rate is None or held * rate >= 1:
+                return True
+        return False
 
     def exchange_rate(self, paid: int, received: int) -> Fraction | None:
         """Minor units of ``received`` for one of ``paid``, less the paid asset's haircut; None without live prices."""

@@ -5,7 +5,11 @@ import numpy as np
 
 from novate.core import layout, margin
 from novate.core.book import Book
+from novate.core.collateral import Purse
 from novate.core.facts import (
+    FUNDED,
+    MARKED,
+    POSTED,
     Breached,
     CallMet,
     ContractExpired,
@@ -22,7 +26,6 @@ from novate.core.facts import (
     RulebookAdopted,
     TakenOver,
 )
-from novate.core.facts import FUNDED, MARKED, POSTED
 from novate.core.liquidation import close_out, next_step, take_over
 from novate.core.margin import Judgement, judge, judge_house, judge_many
 from novate.core.novation import holders_of
@@ -84,8 +87,9 @@ def _without_order(book: Book) -> list[int]:
 def _after_cycle(book: Book, steps: dict[int, None]) -> list[Fact]:
     """Close what is flat; what is not goes on."""
     closing: list[Fact] = []
+    purse = Purse(book)
     for estate in _without_order(book):
-        closed = close_out(book, estate)
+        closed = close_out(book, estate, purse)
         closing += closed
         if not closed:
             steps[estate] = None
@@ -177,5 +181,3 @@ def expired_orders(book: Book) -> list[Fact]:
         for order, terms in book.registers.orders.items()
         if terms.expiry_ns <= now or terms.open_lots == 0
     ]
-
-

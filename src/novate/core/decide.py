@@ -43,10 +43,10 @@ NEEDS_RULEBOOK = (PublishMarks, PublishFunding, Deposit, Withdraw, SubmitTrades,
 
 def decide(book: Book, command: AnyCommand) -> list[Fact]:
     """The facts of a command, at the book's time. The passing of time itself is ``phases``."""
-    if book.registers.rulebook is None and isinstance(command, NEEDS_RULEBOOK):
-        return [Rejected(Reason.RULEBOOK_MISSING, "$", "no rulebook is in force; adopt one first")]
     if refused := _malformed(command):
         return [refused]
+    if book.registers.rulebook is None and isinstance(command, NEEDS_RULEBOOK):
+        return [Rejected(Reason.RULEBOOK_MISSING, "$", "no rulebook is in force; adopt one first")]
     match command:
         case SubmitTrades():
             return novation.decide_trades(book, command)
@@ -70,9 +70,9 @@ def decide(book: Book, command: AnyCommand) -> list[Fact]:
 
 def _malformed(command: AnyCommand) -> Rejected | None:
     """Rows that are not whole records, or a number that is not a signed 64-bit integer."""
-    row = ROWS.get(type(command))
-    if row is not None and len(command.rows) % row.itemsize:
-        message = f"rows are records of {row.itemsize} bytes, got {len(command.rows)} bytes"
+    row, size = ROWS.get(type(command)), len(getattr(command, "rows", b""))
+    if row is not None and size % row.itemsize:
+        message = f"rows are records of {row.itemsize} bytes, got {size} bytes"
         return Rejected(Reason.MALFORMED, "$.rows", message)
     if isinstance(command, Contribute | ExecuteLiquidation) and not -NUMBER_MAX <= command.number <= NUMBER_MAX:
         return Rejected(Reason.MALFORMED, "$.number", f"expected a 64-bit integer, got {command.number}")

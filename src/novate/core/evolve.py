@@ -3,8 +3,18 @@
 from collections.abc import Callable
 from typing import Any
 
-from novate.core import admission, collateral, facts, ledger, liquidation, margin, novation, settlement, variation
-from novate.core import waterfall
+from novate.core import (
+    admission,
+    collateral,
+    facts,
+    ledger,
+    liquidation,
+    margin,
+    novation,
+    settlement,
+    variation,
+    waterfall,
+)
 from novate.core.book import Book
 
 

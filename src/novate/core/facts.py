@@ -25,7 +25,7 @@ NOVATED: Final = np.dtype(
     ],
     align=True,
 )
-"""One novated trade: the buyer's cost rises by ``lots x value_fine``, the seller's falls by it. ``row`` of the command."""
+"""One novated trade: the buyer's cost rises by ``lots x value_fine``, the seller's falls by it."""
 
 REFUSED: Final = np.dtype([("figure", "<i8"), ("row", "<i4"), ("reason", "<i4")], align=True)
 """One refused row: its ``Reason`` and the figure that goes with it (a shortfall in numeraire fine units, a limit)."""
@@ -56,7 +56,7 @@ FUNDED: Final = np.dtype(
     ],
     align=True,
 )
-"""One funding step: the contract's new cumulative index per lot (whole and rest in 10^-12 fine units, and rounded) and value."""
+"""One funding step: the contract's new index per lot (whole, 10^-12 rest, rounded) and value."""
 
 POSTED: Final = np.dtype([("amount_minor", "<i8"), ("account", "<i4"), ("asset", "<i4")], align=True)
 """One change of a balance by an amount from or to the outside; positive is paid in."""
@@ -120,11 +120,27 @@ class ContractListed(Fact, frozen=True):
     underlying_factor_fine: int
 
 
+class AssetRate(msgspec.Struct, frozen=True, array_like=True):
+    """Conversion of an asset into the numeraire: credits at price x (1 - haircut), debts at price x (1 + haircut)."""
+
+    asset: int
+    price_fine: int
+    credit_mantissa: int
+    credit_scale: int
+    debit_mantissa: int
+    debit_scale: int
+
+
 class RulebookAdopted(Fact, frozen=True):
-    """A rulebook is in force; ``settlement_due_ns`` is the next cycle."""
+    """A rulebook is in force; ``settlement_due_ns`` is the next cycle.
+
+    ``rates`` are those of the assets that have a price, at the new haircuts; an asset that is no longer eligible counts
+    for nothing, and what is owed in it at the rate of before.
+    """
 
     rulebook: Rulebook
     settlement_due_ns: int
+    rates: tuple[AssetRate, ...] = ()
 
 
 class MemberAdded(Fact, frozen=True):
@@ -166,19 +182,8 @@ class TradesNovated(Fact, frozen=True):
     rows: bytes
 
 
-class AssetRate(msgspec.Struct, frozen=True, array_like=True):
-    """Conversion of an asset into the numeraire: credits at price x (1 - haircut), debts at price x (1 + haircut)."""
-
-    asset: int
-    price_fine: int
-    credit_mantissa: int
-    credit_scale: int
-    debit_mantissa: int
-    debit_scale: int
-
-
 class MarksPublished(Fact, frozen=True):
-    """Marks (rows of ``MARKED``) and collateral rates hold from now. A halted contract that is marked is live again."""
+    """Marks (rows of ``MARKED``) and collateral rates hold from now; a halted contract that is marked is live."""
 
     rows: bytes
     assets: tuple[AssetRate, ...] = ()

@@ -93,7 +93,7 @@ BALANCE: Final = np.dtype(
     ],
     align=True,
 )
-"""A bucket's money in one asset: settled, unsettled fees and finals, cost of premium contracts, running overflow bound."""
+"""A bucket's money in one asset: settled, unsettled fees and finals, cost of premium contracts, overflow bound."""
 
 POSITION: Final = np.dtype([("lots", "<i8"), ("cost_fine", "<i8"), ("contract", "<i4"), ("pad", "<i4")], align=True)
 """A position: long is positive; result = lots x value - cost. Zero lots with a cost is a result not yet settled."""

@@ -96,7 +96,7 @@ def decide_deposit(book: Book, command: Deposit) -> list[Fact]:
         number, amount, account, asset = (int(row[field]) for field in CASH.names or ())
         if refusals.out_of_turn(at, number):
             continue
-        reason = _check_cash(book, account, asset, amount)
+        reason = _check_cash(book, account, asset, amount, coming_in=True)
         if reason is Reason.ACCEPTED and not (
             _has_room(book, asset, added.get((-1, asset), 0) + amount)
             and _fits(book, account, asset, added.get((account, asset), 0) + amount)
@@ -123,7 +123,7 @@ def decide_withdraw(book: Book, command: Withdraw) -> list[Fact]:
         number, amount, account, asset = (int(row[field]) for field in CASH.names or ())
         if refusals.out_of_turn(at, number):
             continue
-        reason, figure = _check_cash(book, account, asset, amount), amount
+        reason, figure = _check_cash(book, account, asset, amount, coming_in=False), amount
         if reason is Reason.ACCEPTED:
             reason, figure = _check_withdrawal(book, account, asset, amount, taken)
         if reason is not Reason.ACCEPTED:
@@ -134,13 +134,13 @@ def decide_withdraw(book: Book, command: Withdraw) -> list[Fact]:
     return _with_rows(Withdrawn, kept, refusals)
 
 
-def _check_cash(book: Book, account: int, asset: int, amount: int) -> Reason:
-    """What deposits and withdrawals have in common."""
+def _check_cash(book: Book, account: int, asset: int, amount: int, *, coming_in: bool) -> Reason:
+    """What deposits and withdrawals have in common. What is no longer eligible may still leave."""
     if not 0 <= asset < book.asset_count:
         return Reason.ASSET_UNKNOWN
     if not 0 <= account < book.account_count:
         return Reason.ACCOUNT_UNKNOWN
-    if not book.assets[asset]["eligible"]:
+    if coming_in and not book.assets[asset]["eligible"]:
         return Reason.ASSET_NOT_ELIGIBLE
     if book.registers.accounts[account].role not in (Role.HOUSE, Role.CLIENT):
         return Reason.ACCOUNT_NOT_TRADABLE
@@ -171,7 +171,9 @@ def _check_withdrawal(
     return Reason.ACCEPTED, 0
 
 
-def _with_rows(kind: type[Deposited] | type[Withdrawn], kept: list[tuple[int, int, int]], refusals: Refusals) -> list[Fact]:
+def _with_rows(
+    kind: type[Deposited] | type[Withdrawn], kept: list[tuple[int, int, int]], refusals: Refusals
+) -> list[Fact]:
     facts: list[Fact] = [kind(np.array(kept, POSTED).tobytes())] if kept else []
     return facts + refusals.facts()
 

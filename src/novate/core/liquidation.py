@@ -7,6 +7,7 @@ import numpy as np
 from novate.core import layout
 from novate.core.admission import open_account
 from novate.core.book import Book, Liquidation, Order
+from novate.core.collateral import Purse
 from novate.core.commands import ExecuteLiquidation, Reason
 from novate.core.facts import (
     LEG,
@@ -121,7 +122,8 @@ def enough_lots(book: Book, bucket: int, row: Held, limit_ticks: int) -> int:
 
 def judge_fill(book: Book, bucket: int, contract: int, lots: int, value_fine: int) -> tuple[int, int, int, int]:
     """``(reason, figure, equity after, initial after)`` of a fill for one bucket."""
-    return judge_side(bucket, contract, lots, value_fine, book.tables())
+    reason, figure, equity, initial = judge_side(bucket, contract, lots, value_fine, book.tables())
+    return int(reason), int(figure), int(equity), int(initial)
 
 
 # ---- executions -----------------------------------------------------------------------------------------------------
@@ -218,26 +220,28 @@ def take_over(book: Book, estate: int) -> TakenOver:
     return TakenOver(estate, np.array(rows, LEG).tobytes(), tuple(collateral))
 
 
-def close_out(book: Book, estate: int) -> list[Fact]:
+def close_out(book: Book, estate: int, purse: Purse) -> list[Fact]:
     """After a settlement: close a liquidation account that is flat.
 
     What is left first reimburses the layers that paid, the last first, then a member that made its client's lack
-    good; the rest goes back to the estate (clearing house) or to the insurance fund (venue).
+    good; the rest goes back to the estate (clearing house) or to the insurance fund (venue). Collateral in other
+    assets is converted for them; as long as that cannot be done, the account stays open. All that close together share
+    a purse, since the treasury pays only once.
     """
     account = book.registers.liquidations[estate].account
     if account < 0 or book.positions_of(account):
         return []
     facts: list[Fact] = []
+    claims = [_claims_on(book, estate, asset) for asset in range(book.asset_count)]
+    for asset, owed in enumerate(claims):
+        facts += purse.raise_cash(account, asset, _lack(purse, account, asset, owed))
+    for asset, owed in enumerate(claims):
+        if _lack(purse, account, asset, owed) > 0 and purse.has_other(account, asset):
+            return facts
     venue = book.rulebook.form == "venue"
-    for asset in range(book.asset_count):
-        balance = book.balances[account, asset]
-        left, carry = int(balance["balance_minor"]), int(balance["carry_fine"])
-        claims = [(d.payer, d.amount_minor) for d in reversed(book.registers.draws.get(estate, [])) if d.asset == asset]
-        assigned = book.registers.assigned.get(account, {}).get(asset, 0)
-        if assigned:
-            member = book.registers.accounts[estate].member
-            claims.append((book.registers.members[member].house_account, assigned))
-        for payee, amount in claims:
+    for asset, owed in enumerate(claims):
+        left, carry = purse.balance(account, asset), int(book.balances[account, asset]["carry_fine"])
+        for payee, amount in owed:
             paid = min(left, amount)
             if paid:
                 facts.append(Transferred("reimbursement", account, payee, asset, paid))
@@ -248,6 +252,23 @@ def close_out(book: Book, estate: int) -> list[Fact]:
         if carry:
             facts.append(Transferred("liquidation_rounding", account, ROUNDING, asset, 0, carry))
     return [*facts, LiquidationClosed(account)]
+
+
+def _claims_on(book: Book, estate: int, asset: int) -> list[tuple[int, int]]:
+    """Who paid for an estate in an asset, and how much, in the order in which they are reimbursed."""
+    registers = book.registers
+    claims = [
+        (draw.payer, draw.amount_minor) for draw in reversed(registers.draws.get(estate, [])) if draw.asset == asset
+    ]
+    assigned = registers.assigned.get(estate, {}).get(asset, 0)
+    if assigned:
+        claims.append((registers.members[registers.accounts[estate].member].house_account, assigned))
+    return claims
+
+
+def _lack(purse: Purse, account: int, asset: int, owed: list[tuple[int, int]]) -> int:
+    """What an account lacks of an asset to pay what is owed."""
+    return sum(amount for _, amount in owed) - purse.balance(account, asset)
 
 
 # ---- folding --------------------------------------------------------------------------------------------------------
@@ -330,7 +351,7 @@ def fold_liquidation_closed(book: Book, fact: LiquidationClosed) -> None:
     estate = book.registers.origins[fact.account]
     del book.registers.liquidations[estate]
     book.registers.draws.pop(estate, None)
-    book.registers.assigned.pop(fact.account, None)
+    book.registers.assigned.pop(estate, None)
     if book.buckets[estate]["access"] == layout.LIQUIDATING:
         _reopen(book, estate)
 

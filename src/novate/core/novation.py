@@ -62,5 +62,3 @@ def holders_of(book: Book, contract: int) -> np.ndarray:
     row = book.contracts[contract]
     start, count = int(row["holders_start"]), int(row["holders_count"])
     return np.sort(book.holders[start : start + count]).astype(np.int64)
-
-

@@ -19,7 +19,7 @@ from novate.core.facts import (
 from novate.core.kernels.settle import settle_costs, settle_results
 from novate.core.money import split_pro_rata
 from novate.core.terms import ROUNDING, Role
-from novate.core.waterfall import absorb, is_client_with_standing_member
+from novate.core.waterfall import absorb, estate_of, is_client_with_standing_member
 
 
 class Flows(NamedTuple):
@@ -106,7 +106,7 @@ def _collect_from_client(book: Book, purse: Purse, bucket: int, asset: int, flow
 def _collect(
     book: Book, purse: Purse, bucket: int, asset: int, flow: np.ndarray, failing: dict[int, str], unpaid: dict[int, int]
 ) -> list[Fact]:
-    """Convert the payer's other collateral, then ask the waterfall; a member's house account that lacks is in default."""
+    """Convert other collateral, then ask the waterfall; a member's own account that still lacks is its default."""
     lack = -int(flow[bucket]) - purse.balance(bucket, asset)
     if flow[bucket] >= 0 or lack <= 0:
         return []
@@ -115,9 +115,9 @@ def _collect(
     if lack <= 0:
         return facts
     account = book.registers.accounts[bucket]
-    if account.role is Role.HOUSE and book.rulebook.form == "clearing_house":
-        if not book.registers.members[account.member].defaulted:
-            failing[account.member] = "settlement_missed"
+    own_default = account.role is Role.HOUSE and book.rulebook.form == "clearing_house"
+    if own_default and not book.registers.members[account.member].defaulted:
+        failing[account.member] = "settlement_missed"
     facts += absorb(book, purse, bucket, asset, lack, failing)
     lack = -int(flow[bucket]) - purse.balance(bucket, asset)
     if lack > 0:
@@ -187,7 +187,7 @@ def fold_settled(book: Book, fact: Settled) -> None:
 
 def fold_shortfall_assigned(book: Book, fact: ShortfallAssigned) -> None:
     """Remember that the member made its client's lack good; the money is in the settlement's flows."""
-    owed = book.registers.assigned.setdefault(fact.bucket, {})
+    owed = book.registers.assigned.setdefault(estate_of(book, fact.bucket), {})
     owed[fact.asset] = owed.get(fact.asset, 0) + fact.amount_minor
 
 

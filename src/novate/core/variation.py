@@ -4,7 +4,7 @@ import numpy as np
 
 from novate.core import layout
 from novate.core.book import Book
-from novate.core.collateral import rates_at
+from novate.core.collateral import rates_at, set_rate
 from novate.core.commands import FUNDING, MARK, ExpireContract, PublishFunding, PublishMarks, Reason
 from novate.core.facts import (
     FUNDED,
@@ -88,11 +88,8 @@ def fold_marks_published(book: Book, fact: MarksPublished) -> None:
     """Set marks, values and rates."""
     set_marks(np.frombuffer(fact.rows, MARKED), book.registers.time_ns, book.contracts)
     for rate in fact.assets:
-        row = book.assets[rate.asset]
-        row["price_fine"] = rate.price_fine
-        row["credit_mantissa"], row["credit_scale"] = rate.credit_mantissa, rate.credit_scale
-        row["debit_mantissa"], row["debit_scale"] = rate.debit_mantissa, rate.debit_scale
-        row["marked_at_ns"], row["live"] = book.registers.time_ns, 1
+        set_rate(book, rate)
+        book.assets[rate.asset]["marked_at_ns"], book.assets[rate.asset]["live"] = book.registers.time_ns, 1
 
 
 def fold_contract_halted(book: Book, fact: ContractHalted) -> None:

@@ -87,9 +87,7 @@ def move(bucket, of, lots, cost_fine, where, balances, positions):
 @njit(cache=True)
 def place_and_move(bucket, contract, lots, cost_fine, tables):
     """One leg of the book, on a row made for it where there is none; returns False where the tables need more room."""
-    where = place(
-        bucket, contract, tables.buckets, tables.contracts, tables.positions, tables.holders, tables.ends
-    )
+    where = place(bucket, contract, tables.buckets, tables.contracts, tables.positions, tables.holders, tables.ends)
     if where >= 0:
         move(bucket, tables.contracts[contract], lots, cost_fine, where, tables.balances, tables.positions)
     return where >= 0

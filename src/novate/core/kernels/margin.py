@@ -43,7 +43,7 @@ def option_worth(lots, contract, long_option_ppm):
 
 @njit(cache=True, inline="always")
 def sum_positions(start, count, positions, contracts, tiers, long_option_ppm, sums, into):
-    """Sum position rows into row ``into`` of ``sums`` (one ``SUBTOTAL`` per asset); returns 0 where a price is missing."""
+    """Sum position rows into row ``into`` of ``sums`` (per asset); returns 0 where a price is missing."""
     for asset in range(sums.shape[1]):
         sums[into, asset].variation_fine = 0
         sums[into, asset].option_fine = 0

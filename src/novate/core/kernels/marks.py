@@ -53,7 +53,9 @@ def mark_rows(marks, n_contracts, tables):
                 contract = contracts[mark.contract]
                 if contract.state == EXPIRED:
                     reason = CONTRACT_EXPIRED
-                elif mark.missing != 0 or not (contract.price_min_ticks <= mark.price_ticks <= contract.price_max_ticks):
+                elif mark.missing != 0 or not (
+                    contract.price_min_ticks <= mark.price_ticks <= contract.price_max_ticks
+                ):
                     states[mark.contract] = HALTED
                     moved[mark.contract] = 0
                     halted[n_halted, 0] = mark.contract
@@ -70,9 +72,15 @@ def mark_rows(marks, n_contracts, tables):
                 refused[n_refused].reason = reason
                 refused[n_refused].figure = mark.contract
                 n_refused += 1
-    rows = np.zeros(n_contracts, MARKED)
+    return value_moved(moved, prices, states, contracts), halted[:n_halted], refused[:n_refused]
+
+
+@njit(cache=True)
+def value_moved(moved, prices, states, contracts):
+    """MARKED rows of all contracts that moved (1), and of live options whose underlying did."""
+    rows = np.zeros(len(moved), MARKED)
     n_rows = 0
-    for at in range(n_contracts):
+    for at in range(len(moved)):
         contract = contracts[at]
         if contract.option != 0 and moved[at] == 0 and states[at] == LIVE and moved[contract.underlying] == 1:
             moved[at] = 2
@@ -88,7 +96,7 @@ def mark_rows(marks, n_contracts, tables):
         else:
             row.reference_fine = reference_at(prices[at], contract)
         n_rows += 1
-    return rows[:n_rows], halted[:n_halted], refused[:n_refused]
+    return rows[:n_rows]
 
 
 @njit(cache=True)

@@ -91,8 +91,8 @@ def judge_leg(
 ):  # fmt: skip
     """Whether one side of a trade is acceptable: ``(reason, figure, equity after, initial after)``.
 
-    Row ``over`` of ``balances``, ``sums`` and ``judged`` is the side before the trade; its rows after it are left in row
-    ``side`` of ``new_balances`` and ``new_sums``. Nothing else is written.
+    Row ``over`` of ``balances``, ``sums`` and ``judged`` is the side before the trade; its rows after it are left in
+    row ``side`` of ``new_balances`` and ``new_sums``. Nothing else is written.
     """
     asset = contract.asset
     new_lots = old_lots + lots
@@ -232,7 +232,7 @@ def load(touched, tables, balances, sums, judged):
 
 @njit(cache=True)
 def fetch(touched, buckets, positions):
-    """Read a little of every line of the first position rows of some buckets; the sum keeps the reads from vanishing."""
+    """Read a little of every line of some buckets' first rows; the sum keeps the reads from vanishing."""
     starts = np.empty(len(touched), np.int64)
     counts = np.empty(len(touched), np.int64)
     for at in range(len(touched)):
