@@ -18,6 +18,7 @@ from novate.core.facts import (
     Rejected,
     RulebookAdopted,
 )
+from novate.core.kernels.margin import set_lot, set_lots
 from novate.core.money import EXPOSURE_MAX, PPM, VALUE_MAX, ceil_div, charge
 from novate.core.terms import Account, Contract, Kind, Layer, Member, Role, Rulebook, Tier
 
@@ -205,6 +206,7 @@ def fold_contract_listed(book: Book, fact: ContractListed) -> None:
     terms = fact.contract
     book.registers.contracts.append(terms)
     book.contracts = grown(book.contracts, index + 1)
+    book.lot_terms = grown(book.lot_terms, len(book.contracts))
     row = book.contracts[index]
     for field in ("price_min_ticks", "price_max_ticks", "position_limit_lots", "fee_ppm", "stale_after_ns"):
         row[field] = getattr(terms, field)
@@ -215,6 +217,7 @@ def fold_contract_listed(book: Book, fact: ContractListed) -> None:
     row["tradable"] = int(terms.kind is not Kind.INDEX)
     book.registers.symbols[terms.symbol] = index
     _set_tiers(book, index)
+    set_lot(index, book.contracts, book.tiers, book.lot_terms)
 
 
 # ---- members and accounts -------------------------------------------------------------------------------------------
@@ -354,6 +357,7 @@ def fold_rulebook_adopted(book: Book, fact: RulebookAdopted) -> None:
     for rate in fact.rates:
         set_rate(book, rate)
     _set_tiers(book, 0)
+    set_lots(book.contract_count, book.tables())
     _set_eligibility(book)
 
 

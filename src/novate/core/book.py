@@ -12,6 +12,7 @@ import numpy as np
 
 from novate.core import layout
 from novate.core.facts import Contributor
+from novate.core.kernels.margin import set_lots
 from novate.core.terms import HOUSE_ACCOUNTS, Account, Asset, Contract, Layer, Member, Rulebook
 
 
@@ -94,6 +95,7 @@ class Book:
         "contracts",
         "ends",
         "holders",
+        "lot_terms",
         "positions",
         "registers",
         "tiers",
@@ -103,6 +105,7 @@ class Book:
         self.registers = Registers()
         self.assets = np.zeros(4, layout.ASSET)
         self.contracts = np.zeros(16, layout.CONTRACT)
+        self.lot_terms = np.zeros(16, layout.LOT)
         self.buckets = np.zeros(64, layout.BUCKET)
         self.balances = np.zeros((64, 1), layout.BALANCE)
         self.positions = np.zeros(256, layout.POSITION)
@@ -142,6 +145,7 @@ class Book:
         return layout.Tables(
             self.assets[: self.asset_count],
             self.contracts,
+            self.lot_terms,
             self.tiers,
             self.buckets,
             self.balances,
@@ -197,7 +201,9 @@ class Book:
         width = max(len(book.assets), 1)
         book.balances = np.frombuffer(balances, layout.BALANCE).reshape(-1, width).copy()
         book.tiers = np.frombuffer(tiers, layout.TIER).copy()
+        book.lot_terms = np.zeros(len(book.contracts), layout.LOT)
         book.lay_out(np.frombuffer(counts, np.int32), np.frombuffer(positions, layout.POSITION))
+        set_lots(book.contract_count, book.tables())
         if book.digest() != digest:
             raise ValueError("the snapshot's digest does not match its content; use an older snapshot or the journal")
         return book

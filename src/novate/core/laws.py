@@ -3,6 +3,7 @@
 import numpy as np
 
 from novate.core.book import Book
+from novate.core.kernels.margin import set_lots
 from novate.core.kernels.settle import recount
 from novate.core.terms import Role
 
@@ -23,6 +24,7 @@ def check_whole(book: Book) -> None:
     totals_recount(book)
     balances_recount(book)
     house_is_flat(book)
+    lot_terms_are_current(book)
 
 
 def positions_face_each_other(book: Book) -> None:
@@ -82,3 +84,12 @@ def house_is_flat(book: Book) -> None:
     for bucket, account in enumerate(book.registers.accounts):
         if account.member < 0 and account.role is not Role.LIQUIDATION and book.buckets[bucket]["count"]:
             raise LawBroken(f"{account.name} holds positions, and only liquidation accounts of the house may")
+
+
+def lot_terms_are_current(book: Book) -> None:
+    """The cache of what one lot is worth and asks for equals a fresh computation."""
+    kept = book.lot_terms[: book.contract_count].copy()
+    set_lots(book.contract_count, book.tables())
+    stale = np.flatnonzero(kept != book.lot_terms[: book.contract_count])
+    if len(stale):
+        raise LawBroken(f"{book.registers.contracts[int(stale[0])].symbol}: its cached lot terms are not current")

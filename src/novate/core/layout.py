@@ -98,6 +98,25 @@ BALANCE: Final = np.dtype(
 POSITION: Final = np.dtype([("lots", "<i8"), ("cost_fine", "<i8"), ("contract", "<i4"), ("pad", "<i4")], align=True)
 """A position: long is positive; result = lots x value - cost. Zero lots with a cost is a result not yet settled."""
 
+LOT: Final = np.dtype(
+    [
+        ("value_fine", "<i8"),
+        ("initial_whole_fine", "<i8"),
+        ("maintenance_whole_fine", "<i8"),
+        ("bracket_lots", "<i8"),
+        ("initial_rest_ppm", "<i4"),
+        ("maintenance_rest_ppm", "<i4"),
+        ("asset", "<i4"),
+        ("plain", "<i4"),
+    ],
+    align=True,
+)
+"""What one lot of a contract is worth and asks for, as long as a position stays inside the first bracket.
+
+A cache of what contracts and tiers say, never state: requirement = lots x whole + ceil(lots x rest / 10^6), exactly the
+charge of the first bracket. ``plain`` is 0 where the long way must be taken: options, contracts without a live price.
+"""
+
 TIER: Final = np.dtype(
     [
         ("floor_fine", "<i8"),
@@ -146,6 +165,7 @@ class Tables(NamedTuple):
 
     assets: np.ndarray
     contracts: np.ndarray
+    lot_terms: np.ndarray
     tiers: np.ndarray
     buckets: np.ndarray
     balances: np.ndarray

@@ -20,6 +20,7 @@ from novate.core.facts import (
     Rejected,
 )
 from novate.core.kernels.arithmetic import value_at
+from novate.core.kernels.margin import set_lots
 from novate.core.kernels.marks import mark_rows, set_marks
 from novate.core.money import E12, round_half_even
 from novate.core.novation import holders_of, move_leg
@@ -86,7 +87,7 @@ def _decide_asset_prices(book: Book, command: PublishMarks) -> tuple[list[Fact],
 
 def fold_marks_published(book: Book, fact: MarksPublished) -> None:
     """Set marks, values and rates."""
-    set_marks(np.frombuffer(fact.rows, MARKED), book.registers.time_ns, book.contracts)
+    set_marks(np.frombuffer(fact.rows, MARKED), book.registers.time_ns, book.tables())
     for rate in fact.assets:
         set_rate(book, rate)
         book.assets[rate.asset]["marked_at_ns"], book.assets[rate.asset]["live"] = book.registers.time_ns, 1
@@ -96,6 +97,7 @@ def fold_contract_halted(book: Book, fact: ContractHalted) -> None:
     """A contract that was never marked stays so; any other waits for a price."""
     if book.contracts[fact.contract]["state"] == layout.LIVE:
         book.contracts[fact.contract]["state"] = layout.HALTED
+        set_lots(book.contract_count, book.tables())
 
 
 def fold_asset_halted(book: Book, fact: AssetHalted) -> None:
@@ -176,6 +178,7 @@ def fold_funding_published(book: Book, fact: FundingPublished) -> None:
         contract = book.contracts[row["contract"]]
         for field in ("index_whole_fine", "index_rest_e12", "index_fine", "value_fine"):
             contract[field] = row[field]
+    set_lots(book.contract_count, book.tables())
 
 
 # ---- expiry ---------------------------------------------------------------------------------------------------------
@@ -223,6 +226,7 @@ def fold_contract_expired(book: Book, fact: ContractExpired) -> None:
     contract["state"] = layout.EXPIRED
     contract["price_ticks"] = fact.price_ticks
     contract["value_fine"] = fact.value_fine
+    set_lots(book.contract_count, book.tables())
     for order in book.registers.orders.values():
         if order.contract == fact.contract:
             order.open_lots = 0

@@ -5,6 +5,9 @@ from numba import njit, prange
 
 from novate.core.kernels.arithmetic import charge, clamp, convert, credit
 from novate.core.layout import LIVE, SUBTOTAL
+from novate.core.money import PPM
+
+BRACKET_LOTS_MAX = 2**40
 
 
 @njit(cache=True, inline="always")
@@ -32,6 +35,36 @@ def requirement(lots, contract, tiers):
     return initial, maintenance
 
 
+@njit(cache=True)
+def set_lot(at, contracts, tiers, lot_terms):
+    """Work out afresh what one lot of a contract is worth and asks for inside the first bracket."""
+    contract = contracts[at]
+    lot = lot_terms[at]
+    lot.value_fine = contract.value_fine
+    lot.asset = contract.asset
+    lot.plain = 1 if contract.option == 0 and contract.state == LIVE and contract.tier_count > 0 else 0
+    if lot.plain == 0:
+        return
+    first = tiers[contract.tier_start]
+    initial = (contract.reference_fine % PPM) * first.initial_ppm
+    maintenance = (contract.reference_fine % PPM) * first.maintenance_ppm
+    lot.initial_whole_fine = (contract.reference_fine // PPM) * first.initial_ppm + initial // PPM
+    lot.maintenance_whole_fine = (contract.reference_fine // PPM) * first.maintenance_ppm + maintenance // PPM
+    lot.initial_rest_ppm = initial % PPM
+    lot.maintenance_rest_ppm = maintenance % PPM
+    lot.bracket_lots = BRACKET_LOTS_MAX
+    if contract.tier_count > 1 and contract.reference_fine > 0:
+        within = tiers[contract.tier_start + 1].floor_fine // contract.reference_fine
+        lot.bracket_lots = min(BRACKET_LOTS_MAX, within)
+
+
+@njit(cache=True)
+def set_lots(count, tables):
+    """Work out every contract's lot afresh."""
+    for at in range(count):
+        set_lot(at, tables.contracts, tables.tiers, tables.lot_terms)
+
+
 @njit(cache=True, inline="always")
 def option_worth(lots, contract, long_option_ppm):
     """What the value of an option position counts for: long credited at the rulebook's rate, short in full."""
@@ -42,7 +75,7 @@ def option_worth(lots, contract, long_option_ppm):
 
 
 @njit(cache=True, inline="always")
-def sum_positions(start, count, positions, contracts, tiers, long_option_ppm, sums, into):
+def sum_positions(start, count, positions, lot_terms, contracts, tiers, long_option_ppm, sums, into):
     """Sum position rows into row ``into`` of ``sums`` (per asset); returns 0 where a price is missing."""
     for asset in range(sums.shape[1]):
         sums[into, asset].variation_fine = 0
@@ -56,24 +89,31 @@ def sum_positions(start, count, positions, contracts, tiers, long_option_ppm, su
     for at in range(start, start + count):
         position = positions[at]
         lots = position.lots
-        contract = contracts[position.contract]
-        if contract.asset != asset:
+        lot = lot_terms[position.contract]
+        if lot.asset != asset:
             sums[into, asset].variation_fine += variation
             sums[into, asset].option_fine += worth
             sums[into, asset].initial_fine += initial
             sums[into, asset].maintenance_fine += maintenance
             variation, worth, initial, maintenance = 0, 0, 0, 0
-            asset = contract.asset
-        if contract.option == 0:
-            variation += lots * contract.value_fine - position.cost_fine
+            asset = lot.asset
+        size = abs(lots)
+        if lot.plain != 0 and size <= lot.bracket_lots:
+            variation += lots * lot.value_fine - position.cost_fine
+            initial += size * lot.initial_whole_fine + (size * lot.initial_rest_ppm + (PPM - 1)) // PPM
+            maintenance += size * lot.maintenance_whole_fine + (size * lot.maintenance_rest_ppm + (PPM - 1)) // PPM
         else:
-            worth += option_worth(lots, contract, long_option_ppm)
-        if lots != 0:
-            if contract.state != LIVE:
-                priced = 0
-            own_initial, own_maintenance = requirement(lots, contract, tiers)
-            initial += own_initial
-            maintenance += own_maintenance
+            contract = contracts[position.contract]
+            if contract.option == 0:
+                variation += lots * contract.value_fine - position.cost_fine
+            else:
+                worth += option_worth(lots, contract, long_option_ppm)
+            if lots != 0:
+                if contract.state != LIVE:
+                    priced = 0
+                own_initial, own_maintenance = requirement(lots, contract, tiers)
+                initial += own_initial
+                maintenance += own_maintenance
     if count > 0:
         sums[into, asset].variation_fine += variation
         sums[into, asset].option_fine += worth
@@ -115,7 +155,7 @@ def judge_one(bucket, balances, at, tables):
     sums = np.empty((1, len(tables.assets)), SUBTOTAL)
     own = tables.buckets[bucket]
     priced = sum_positions(
-        own.start, own.count, tables.positions, tables.contracts, tables.tiers, tables.long_option_ppm, sums, 0
+        own.start, own.count, tables.positions, tables.lot_terms, tables.contracts, tables.tiers, tables.long_option_ppm, sums, 0
     )
     equity, settled, initial, maintenance, known = total(balances, at, sums, 0, tables.assets, tables.gains_ppm)
     return equity, settled, initial, maintenance, priced * known
@@ -126,13 +166,13 @@ def judge_range(first, last, chosen, tables, out):
     """Judge ``chosen[first:last]`` (or the buckets themselves where ``chosen`` is empty) into ``out``."""
     # A tuple of tables handed on per bucket would count references per bucket: take it apart once.
     buckets, balances, positions, contracts = tables.buckets, tables.balances, tables.positions, tables.contracts
-    tiers, assets = tables.tiers, tables.assets
+    lot_terms, tiers, assets = tables.lot_terms, tables.tiers, tables.assets
     gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
     sums = np.empty((1, len(assets)), SUBTOTAL)
     for at in range(first, last):
         bucket = chosen[at] if len(chosen) else at
         own = buckets[bucket]
-        priced = sum_positions(own.start, own.count, positions, contracts, tiers, long_option_ppm, sums, 0)
+        priced = sum_positions(own.start, own.count, positions, lot_terms, contracts, tiers, long_option_ppm, sums, 0)
         equity, settled, initial, maintenance, known = total(balances, bucket, sums, 0, assets, gains_ppm)
         row = out[at]
         row.equity_fine = equity

@@ -6,6 +6,7 @@ from numba import njit
 from novate.core.commands import Reason
 from novate.core.facts import MARKED, REFUSED
 from novate.core.kernels.arithmetic import reference_at, value_at
+from novate.core.kernels.margin import set_lot
 from novate.core.layout import EXPIRED, HALTED, LIVE
 
 CONTRACT_UNKNOWN = int(Reason.CONTRACT_UNKNOWN)
@@ -100,8 +101,9 @@ def value_moved(moved, prices, states, contracts):
 
 
 @njit(cache=True)
-def set_marks(rows, time_ns, contracts):
+def set_marks(rows, time_ns, tables):
     """Fold marks into the contracts. An option marked again only for its underlying keeps the age of its own mark."""
+    contracts, tiers, lot_terms = tables.contracts, tables.tiers, tables.lot_terms
     for at in range(len(rows)):
         row = rows[at]
         contract = contracts[row.contract]
@@ -112,3 +114,4 @@ def set_marks(rows, time_ns, contracts):
         contract.state = LIVE
         if row.fresh != 0:
             contract.marked_at_ns = time_ns
+        set_lot(row.contract, contracts, tiers, lot_terms)

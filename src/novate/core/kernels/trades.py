@@ -1,7 +1,7 @@
 """Trades decided on an overlay of the touched rows; the book is not written.
 
-Three passes: *route* each row to its two overlay buckets, *load* every touched bucket once (its balances and sums),
-*judge* the rows in order, each seeing those before it.
+Four passes: *route* each row to its two overlay buckets, *load* every touched bucket once (its balances and sums),
+*hold* every touched position once, *judge* the rows in order, each seeing those before it.
 """
 
 import numpy as np
@@ -213,16 +213,17 @@ def load(touched, tables, balances, sums, judged):
     Buckets lie far apart, so a block of them is first fetched by reads that do not wait for one another.
     """
     buckets, positions, contracts, tiers = tables.buckets, tables.positions, tables.contracts, tables.tiers
+    lot_terms = tables.lot_terms
     assets, gains_ppm, long_option_ppm = tables.assets, tables.gains_ppm, tables.long_option_ppm
     fetched = 0
     for at in range(len(touched)):
         bucket = touched[at]
         own = buckets[bucket]
         if at % BLOCK == 0:
-            fetched += fetch(touched[at : at + BLOCK], buckets, positions)
+            fetched += fetch(touched[at : at + BLOCK], buckets, positions, tables.balances)
         for asset in range(balances.shape[1]):
             balances[at, asset] = tables.balances[bucket, asset]
-        priced = sum_positions(own.start, own.count, positions, contracts, tiers, long_option_ppm, sums, at)
+        priced = sum_positions(own.start, own.count, positions, lot_terms, contracts, tiers, long_option_ppm, sums, at)
         equity, _, initial, _, known = total(balances, at, sums, at, assets, gains_ppm)
         judged[at].equity_fine = equity
         judged[at].initial_fine = initial
@@ -231,7 +232,7 @@ def load(touched, tables, balances, sums, judged):
 
 
 @njit(cache=True)
-def fetch(touched, buckets, positions):
+def fetch(touched, buckets, positions, balances):
     """Read a little of every line of some buckets' first rows; the sum keeps the reads from vanishing."""
     starts = np.empty(len(touched), np.int64)
     counts = np.empty(len(touched), np.int64)
@@ -240,27 +241,42 @@ def fetch(touched, buckets, positions):
         counts[at] = min(FETCH_ROWS_MAX, buckets[touched[at]].count)
     fetched = 0
     for at in range(len(touched)):
+        fetched += balances[touched[at], 0].carry_fine
         for row in range(starts[at], starts[at] + counts[at], ROWS_PER_LINE):
             fetched += positions[row].contract
     return fetched
 
 
-@njit(cache=True, inline="always")
-def hold(bucket, contract, n_contracts, buckets, book_positions, keys, slots, positions, n_positions):
-    """``(overlay slot of a position, how many there are now)``, copied from the book where it is first touched."""
-    key = np.int64(bucket) * n_contracts + contract
-    slot = slot_of(key, keys)
-    if keys[slot] == -1:
-        keys[slot] = key
-        slots[slot] = n_positions
-        where, found = find(bucket, contract, buckets, book_positions)
-        if found:
-            positions[n_positions] = book_positions[where]
-        else:
-            positions[n_positions].lots = 0
-            positions[n_positions].cost_fine = 0
-        n_positions += 1
-    return slots[slot], n_positions
+@njit(cache=True)
+def hold(rows, reasons, n_contracts, tables, held):
+    """Copy every position that a row touches, once; ``held`` gets the overlay row of each side. Returns the rows.
+
+    A pass of its own, because look-ups that do not wait for one another overlap.
+    """
+    buckets, book_positions = tables.buckets, tables.positions
+    keys = table_for(len(rows))
+    slots = np.empty(len(keys), np.int32)
+    positions = np.empty(2 * len(rows), POSITION)
+    n_positions = 0
+    for at in range(len(rows)):
+        if reasons[at] != ACCEPTED:
+            continue
+        for side in range(2):
+            bucket = rows[at].buyer if side == 0 else rows[at].seller
+            key = np.int64(bucket) * n_contracts + rows[at].contract
+            slot = slot_of(key, keys)
+            if keys[slot] == -1:
+                keys[slot] = key
+                slots[slot] = n_positions
+                where, found = find(bucket, rows[at].contract, buckets, book_positions)
+                if found:
+                    positions[n_positions] = book_positions[where]
+                else:
+                    positions[n_positions].lots = 0
+                    positions[n_positions].cost_fine = 0
+                n_positions += 1
+            held[at, side] = slots[slot]
+    return positions
 
 
 @njit(cache=True)
@@ -270,18 +286,16 @@ def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reas
     A row that is refused leaves its reason and figure, and the overlay as it was.
     """
     contracts, assets, tiers, buckets = tables.contracts, tables.assets, tables.tiers, tables.buckets
-    book_positions, gains_ppm, long_option_ppm = tables.positions, tables.gains_ppm, tables.long_option_ppm
+    gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
     width = tables.balances.shape[1]
     balances, sums = np.empty((len(touched), width), BALANCE), np.empty((len(touched), width), SUBTOTAL)
     judged = np.empty(len(touched), JUDGED)
     load(touched, tables, balances, sums, judged)
-    keys = table_for(len(rows))
-    slots = np.empty(len(keys), np.int32)
-    positions = np.empty(2 * len(rows), POSITION)
-    n_positions = 0
+    held = np.empty((len(rows), 2), np.int32)
+    positions = hold(rows, reasons, n_contracts, tables, held)
     fees = tables.balances[fees_account].copy()
     new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
-    held, verdicts = np.empty(2, np.int32), np.empty((2, 2), np.int64)
+    verdicts = np.empty((2, 2), np.int64)
     n_novated = 0
     for at in range(len(rows)):
         if reasons[at] != ACCEPTED:
@@ -297,10 +311,7 @@ def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reas
                 break
             bucket, lots = (row.buyer, row.lots) if side == 0 else (row.seller, -row.lots)
             over, access = sides[at, side], buckets[bucket].access
-            own, n_positions = hold(
-                bucket, row.contract, n_contracts, buckets, book_positions, keys, slots, positions, n_positions
-            )
-            held[side] = own
+            own = held[at, side]
             old_lots, old_cost = positions[own].lots, positions[own].cost_fine
             reasons[at], figures[at], verdicts[side, 0], verdicts[side, 1] = judge_leg(
                 lots, value, fee, old_lots, old_cost, side, over, contract, access, balances, sums, judged,
@@ -312,7 +323,7 @@ def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reas
             over = sides[at, side]
             lots = row.lots if side == 0 else -row.lots
             balances[over, contract.asset].carry_fine -= fee
-            apply_leg(positions[held[side]], balances[over, contract.asset], contract, lots, lots * value)
+            apply_leg(positions[held[at, side]], balances[over, contract.asset], contract, lots, lots * value)
             for asset in range(width):
                 sums[over, asset] = new_sums[side, asset]
             judged[over].equity_fine, judged[over].initial_fine = verdicts[side, 0], verdicts[side, 1]

@@ -1,0 +1,1 @@
+"""Stories: the plain-text tables under ``stories/``, parsed and run as tests."""

@@ -1,0 +1,257 @@
+"""The ``Then`` sentences: what a table says against what the house says, cell by cell.
+
+A table names the accounts it speaks of and is complete for them (positions) or for the whole house (calls, orders,
+facts, refusals). A wrong cell fails with the place, what the story says and what the house says.
+"""
+
+from collections.abc import Callable
+
+from novate.core import layout
+from novate.core.margin import judge
+from tests.stories.parse import Step, StoryError
+from tests.stories.words import UNSPOKEN, Words, moment
+from tests.stories.world import World, told
+
+Record = dict[str, str]
+STATES = {layout.UNMARKED: "unmarked", layout.LIVE: "live", layout.HALTED: "halted", layout.EXPIRED: "expired"}
+
+
+def check(world: World, step: Step) -> None:
+    """One Then. Raises ``StoryError`` where the house disagrees."""
+    if step.phrase not in CHECKS:
+        raise StoryError(f'{step.place}: no sentence is "Then {step.phrase}"; known are {", ".join(CHECKS)}')
+    CHECKS[step.phrase](world, step)
+
+
+def compare(step: Step, said: list[Record], found: list[Record]) -> None:
+    """Row by row and cell by cell; cells that a row leaves empty are not compared."""
+    for at, (row, own) in enumerate(zip(said, found, strict=False), start=1):
+        for column, cell in row.items():
+            if column not in own:
+                raise StoryError(f"{step.place}: no column {column!r} in {step.phrase}; known are {', '.join(own)}")
+            if plain(cell) != plain(own[column]):
+                who = own.get("account") or own.get("who") or own.get("contract") or ""
+                raise StoryError(
+                    f"{step.place}: {step.phrase}, row {at} ({who}), {column}: the story says {cell}, "
+                    f"the house says {own[column]}\n{pictured(found)}"
+                )
+    if len(said) != len(found):
+        counts = f"the story has {len(said)} rows, the house has {len(found)}"
+        raise StoryError(f"{step.place}: {step.phrase}: {counts}\n{pictured(found)}")
+
+
+def plain(cell: str) -> str:
+    """A cell without thousands separators and without needless zeros: 1,000.00 and 1000 are the same figure."""
+    words = []
+    for word in cell.split(" "):
+        bare, comma = (word[:-1], ",") if word.endswith(",") else (word, "")
+        number = bare.replace(",", "")
+        if number.lstrip("-").replace(".", "", 1).isdigit() and "." in number:
+            number = number.rstrip("0").rstrip(".")
+        words.append((number if number.lstrip("-").replace(".", "", 1).isdigit() else bare) + comma)
+    return " ".join(words)
+
+
+def pictured(rows: list[Record]) -> str:
+    """The house's own rows, for a failing story."""
+    return "\n".join("| " + " | ".join(row.values()) + " |" for row in rows) or "(no rows)"
+
+
+def account_of(world: World, step: Step, name: str) -> int:
+    """Index of an account by name."""
+    if name not in world.book.registers.names:
+        raise StoryError(f"{step.place}: the house has no account {name!r}")
+    return world.book.registers.names[name]
+
+
+# --- sentences ----------------------------------------------------------------------------------------------------
+
+
+def balances(world: World, step: Step) -> None:
+    """Settled balances: one column per asset."""
+    _money(world, step, "balance_minor")
+
+
+def carries(world: World, step: Step) -> None:
+    """What an account carries over: fees, finals and fractions of a cent that are not settled yet."""
+    _money(world, step, "carry_fine")
+
+
+def _money(world: World, step: Step, field: str) -> None:
+    words, said, found = Words(world.book), step.records(), []
+    for row in said:
+        account = account_of(world, step, row["account"])
+        own = {"account": row["account"]}
+        for index, asset in enumerate(world.book.registers.assets):
+            amount = int(world.book.balances[account, index][field])
+            scale = words.unit(index) if field == "balance_minor" else 1
+            own[asset.symbol.lower()] = words.fine(amount * scale, index)
+        found.append(own)
+    compare(step, said, found)
+
+
+def positions(world: World, step: Step) -> None:
+    """Lots and costs, complete for each account that is named; a flat account says none."""
+    words, said, found = Words(world.book), step.records(), []
+    for name in dict.fromkeys(row["account"] for row in said):
+        held = world.book.positions_of(account_of(world, step, name))
+        for contract, lots, cost in held:
+            found.append(
+                {
+                    "account": name,
+                    "contract": words.contract(contract),
+                    "lots": str(lots),
+                    "cost": words.fine(cost, words.asset_of(contract)),
+                }
+            )
+        if not held:
+            found.append({"account": name, "contract": "none"})
+    compare(step, said, found)
+
+
+def accounts(world: World, step: Step) -> None:
+    """Each account judged in the numeraire."""
+    words, said, found = Words(world.book), step.records(), []
+    for row in said:
+        verdict = judge(world.book, account_of(world, step, row["account"]))
+        figures = {
+            "equity": verdict.equity_fine,
+            "settled": verdict.settled_fine,
+            "initial": verdict.initial_fine,
+            "maintenance": verdict.maintenance_fine,
+            "free": verdict.free_fine if verdict.priced else 0,
+        }
+        own = {name: words.fine(figure, words.numeraire()) for name, figure in figures.items()}
+        found.append({"account": row["account"], **own})
+    compare(step, said, found)
+
+
+def contracts(world: World, step: Step) -> None:
+    """State, value per lot and statistics of contracts: traded is gross, open is net."""
+    words, said, found = Words(world.book), step.records(), []
+    for row in said:
+        index = world.book.contract_index(row["contract"])
+        if index is None:
+            raise StoryError(f"{step.place}: the house has no contract {row['contract']!r}")
+        own, asset = world.book.contracts[index], words.asset_of(index)
+        found.append(
+            {
+                "contract": row["contract"],
+                "state": STATES[int(own["state"])],
+                "price": words.price(int(own["price_ticks"]), index),
+                "value": words.fine(int(own["value_fine"]), asset),
+                "traded": str(own["traded_lots"]),
+                "open": str(own["open_lots"]),
+            }
+        )
+    compare(step, said, found)
+
+
+def members(world: World, step: Step) -> None:
+    """Whether members are in default."""
+    of_members = world.book.registers.members
+    states = {each.name: "in default" if each.defaulted else "in good standing" for each in of_members}
+    said = step.records()
+    compare(step, said, [{"member": row["member"], "state": states.get(row["member"], "unknown")} for row in said])
+
+
+def calls(world: World, step: Step) -> None:
+    """All open margin calls of the house."""
+    words = Words(world.book)
+    found = [
+        {
+            "account": words.account(bucket),
+            "amount": words.judged(call.amount_fine),
+            "due": moment(call.due_ns),
+            "because": ", ".join(
+                f"{words.contract(part.contract)} {part.lots} lots: "
+                f"{words.fine_money(part.initial_fine, words.asset_of(part.contract))}"
+                for part in call.largest
+            ),
+        }
+        for bucket, call in sorted(world.book.registers.calls.items())
+    ]
+    compare(step, step.records() if step.table else [], found)
+
+
+def orders(world: World, step: Step) -> None:
+    """All open liquidation orders of the house."""
+    words = Words(world.book)
+    found = [
+        {
+            "order": str(number),
+            "account": words.account(order.bucket),
+            "contract": words.contract(order.contract),
+            "lots": str(order.lots),
+            "open": str(order.open_lots),
+            "limit": words.price(order.limit_price_ticks, order.contract),
+            "expires": moment(order.expiry_ns),
+        }
+        for number, order in sorted(world.book.registers.orders.items())
+        if order.open_lots
+    ]
+    compare(step, step.records() if step.table else [], found)
+
+
+def facts(world: World, step: Step) -> None:
+    """All that happened since the last When began, in order; sources' marks and refusals are left out."""
+    words = Words(world.book, world.orders)
+    lines = [words.line(fact) for fact in world.facts if not isinstance(fact, UNSPOKEN)]
+    found = [{"fact": kind, "who": who, "what": what} for kind, who, what in lines]
+    compare(step, step.records() if step.table else [], found)
+
+
+def refusals(world: World, step: Step) -> None:
+    """All refusals since the last of these sentences; row "all" is the whole command, ``says`` part of a message."""
+    found, said = [], step.records()
+    for at, each in enumerate(world.refusals):
+        own = said[at] if at < len(said) else {}
+        says = own["says"] if own.get("says", "") in each.message and "says" in own else each.message
+        row = "all" if each.row is None else str(each.row + 1)
+        found.append({"row": row, "reason": each.reason.text.replace("_", " "), "path": each.path, "says": says})
+    world.refusals = []
+    compare(step, said, found)
+
+
+def nothing_changed(world: World, step: Step) -> None:
+    """The last command left everything as it was, but for the clock and its source's mark."""
+    if world.essence() != world.before:
+        raise StoryError(f"{step.place}: the last command changed the house")
+
+
+CHECKS: dict[str, Callable[[World, Step], None]] = {
+    "the balances are": balances,
+    "the carries are": carries,
+    "the positions are": positions,
+    "the accounts are": accounts,
+    "the contracts are": contracts,
+    "the members are": members,
+    "the calls are": calls,
+    "no calls are open": calls,
+    "the orders are": orders,
+    "no orders are open": orders,
+    "the facts are": facts,
+    "nothing happened": facts,
+    "the refusals are": refusals,
+    "nothing changed": nothing_changed,
+}
+
+
+def run(steps: tuple[Step, ...]) -> World:
+    """Tell a story from its first step to its last. Raises ``StoryError`` at the first figure that is not so."""
+    world, word = World(), "Given"
+    for step in steps:
+        if step.word == "Then":
+            try:
+                check(world, step)
+            except StoryError as error:
+                unsaid = f"\nrefused and not mentioned so far: {told(world.refusals)}" if world.refusals else ""
+                raise StoryError(f"{error}{unsaid}") from None
+        else:
+            if step.word != "When" or word != "When":
+                world.settled(step.place)
+                world.facts = []
+            world.act(step)
+        word = step.word
+    world.close()
+    return world

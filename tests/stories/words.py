@@ -1,0 +1,231 @@
+"""Facts and figures in words: what stands in a story's ``Then`` tables.
+
+Money is written in its asset with all its minor digits and no thousands separators (``270.00 USD``; finer where the
+figure is finer), times as ``day 1 11:00``, lots with a sign where the side matters.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from novate.core import facts as f
+from novate.core.book import Book
+from novate.core.facts import Fact
+from novate.tape.decimals import SECOND_NS, text, time_ns
+from tests.stories.world import DAY_NS, DAY_ONE
+
+Line = tuple[str, str, str]
+"""A fact as a row: what happened, to whom, and the figures."""
+
+UNSPOKEN = (f.SourceAdvanced, f.RowsRefused, f.Rejected)
+"""Facts that a facts table leaves out: refusals have a table of their own."""
+
+
+class Words:
+    """Names and decimals of one book."""
+
+    def __init__(self, book: Book, orders: Mapping[int, f.LiquidationOrdered] | None = None) -> None:
+        self.book = book
+        self.orders = orders or {}
+        self.registers = book.registers
+
+    # --- figures ------------------------------------------------------------------------------------------------
+
+    def fine(self, amount_fine: int, asset: int) -> str:
+        """Fine units as a decimal of the asset, with at least its minor digits."""
+        terms = self.registers.assets[asset]
+        head, _, tail = text(amount_fine, terms.fine_decimals).partition(".")
+        return f"{head}.{tail.ljust(terms.decimals, '0')}" if terms.decimals or tail else head
+
+    def money(self, amount_minor: int, asset: int) -> str:
+        """Minor units with their asset: ``270.00 USD``."""
+        return f"{self.fine(amount_minor * self.unit(asset), asset)} {self.registers.assets[asset].symbol}"
+
+    def fine_money(self, amount_fine: int, asset: int) -> str:
+        """Fine units with their asset."""
+        return f"{self.fine(amount_fine, asset)} {self.registers.assets[asset].symbol}"
+
+    def unit(self, asset: int) -> int:
+        """Fine units of one minor unit."""
+        return self.registers.assets[asset].unit_fine
+
+    def numeraire(self) -> int:
+        """The asset that buckets are judged in."""
+        index = self.book.asset_index(self.book.rulebook.numeraire)
+        assert index is not None
+        return index
+
+    def judged(self, amount_fine: int) -> str:
+        """An amount of the numeraire."""
+        return self.fine_money(amount_fine, self.numeraire())
+
+    def price(self, ticks: int, contract: int) -> str:
+        """A price with the digits of its tick."""
+        tick = self.registers.contracts[contract].tick_size
+        places = len(tick.partition(".")[2])
+        head, _, tail = text(ticks * int(tick.replace(".", "")), places).partition(".")
+        return f"{head}.{tail.ljust(places, '0')}" if places else head
+
+    def account(self, index: int) -> str:
+        """An account's name."""
+        return self.registers.accounts[index].name
+
+    def contract(self, index: int) -> str:
+        """A contract's symbol."""
+        return self.registers.contracts[index].symbol
+
+    def asset_of(self, contract: int) -> int:
+        """The settlement asset of a contract."""
+        return int(self.book.contracts[contract]["asset"])
+
+    # --- facts --------------------------------------------------------------------------------------------------
+
+    def line(self, fact: Fact) -> Line:
+        """The row of a fact. Raises ``LookupError`` for a kind that no words are written for."""
+        for told in (self.of_terms(fact), self.of_trading(fact), self.of_calls(fact), self.of_defaults(fact)):
+            if told is not None:
+                kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(fact).__name__).lower()
+                return kind, *told
+        raise LookupError(f"no words for {type(fact).__name__}")
+
+    def of_terms(self, fact: Fact) -> tuple[str, str] | None:
+        """Admissions and states."""
+        match fact:
+            case f.AssetAdded():
+                return fact.asset.symbol, ""
+            case f.ContractListed():
+                return fact.contract.symbol, ""
+            case f.RulebookAdopted():
+                return fact.rulebook.name, f"settlement at {moment(fact.settlement_due_ns)}"
+            case f.MemberAdded():
+                return fact.name, ""
+            case f.AccountOpened():
+                member = self.registers.members[fact.member]
+                return fact.name, f"client of {member.name}"
+            case f.ContractHalted():
+                return self.contract(fact.contract), spaced(fact.cause)
+            case f.AssetHalted():
+                return self.registers.assets[fact.asset].symbol, spaced(fact.cause)
+            case f.CycleClosed():
+                return "", f"next at {moment(fact.settlement_due_ns)}"
+        return None
+
+    def of_trading(self, fact: Fact) -> tuple[str, str] | None:
+        """Trades, prices and money."""
+        match fact:
+            case f.TradesNovated():
+                rows = np.frombuffer(fact.rows, f.NOVATED)
+                return "", listed(
+                    f"{self.account(row['buyer'])} {row['lots']} {self.contract(row['contract'])} from "
+                    f"{self.account(row['seller'])}"
+                    for row in rows
+                )
+            case f.MarksPublished():
+                names = [self.contract(row["contract"]) for row in np.frombuffer(fact.rows, f.MARKED) if row["fresh"]]
+                return "", listed([*names, *(self.registers.assets[rate.asset].symbol for rate in fact.assets)])
+            case f.FundingPublished():
+                rows = np.frombuffer(fact.rows, f.FUNDED)
+                return "", listed(self.contract(row["contract"]) for row in rows)
+            case f.ContractExpired():
+                value = self.fine_money(fact.value_fine, self.asset_of(fact.contract))
+                return self.contract(fact.contract), f"{value} a lot"
+            case f.Deposited() | f.Withdrawn():
+                rows = np.frombuffer(fact.rows, f.POSTED)
+                sign = 1 if isinstance(fact, f.Deposited) else -1
+                return "", listed(
+                    f"{self.account(row['account'])} {self.money(sign * int(row['amount_minor']), int(row['asset']))}"
+                    for row in rows
+                )
+            case f.Contributed():
+                return self.account(fact.account), self.money(fact.amount_minor, fact.asset)
+            case f.Settled():
+                rows = [row for row in np.frombuffer(fact.rows, f.SETTLED) if row["flow_minor"]]
+                flows = ((int(row["bucket"]), int(row["flow_minor"])) for row in rows)
+                moved = listed(f"{self.account(bucket)} {self.money(flow, fact.asset)}" for bucket, flow in flows)
+                return "", moved or "nobody"
+        return None
+
+    def of_calls(self, fact: Fact) -> tuple[str, str] | None:
+        """From the call to the market."""
+        match fact:
+            case f.MarginCalled():
+                return self.account(fact.bucket), f"{self.judged(fact.amount_fine)} by {moment(fact.due_ns)}"
+            case f.CallMet():
+                return self.account(fact.bucket), f"by {fact.by}"
+            case f.Breached():
+                return self.account(fact.bucket), spaced(fact.cause)
+            case f.LiquidationOrdered():
+                side = f"{'buy' if fact.lots > 0 else 'sell'} {abs(fact.lots)} {self.contract(fact.contract)}"
+                limit = self.price(fact.limit_price_ticks, fact.contract)
+                return (
+                    self.account(fact.bucket),
+                    f"order {fact.order}: {side} at {limit} or better until {moment(fact.expiry_ns)}",
+                )
+            case f.LiquidationExecuted():
+                order = self.orders[fact.order]
+                side = f"{'bought' if fact.lots > 0 else 'sold'} {abs(fact.lots)} {self.contract(order.contract)}"
+                value = self.fine_money(fact.value_fine, self.asset_of(order.contract))
+                what = f"{side}, counterparty {self.account(fact.counterparty)}, {value} a lot"
+                return self.account(order.bucket), what
+            case f.OrderClosed():
+                return self.account(self.orders[fact.order].bucket), f"order {fact.order} {fact.cause}"
+            case f.LiquidationEnded():
+                return self.account(fact.bucket), ""
+        return None
+
+    def of_defaults(self, fact: Fact) -> tuple[str, str] | None:
+        """From default to the last layer."""
+        match fact:
+            case f.MemberDefaulted():
+                member = self.registers.members[fact.member]
+                return member.name, spaced(fact.cause)
+            case f.TakenOver():
+                legs = np.frombuffer(fact.rows, f.LEG)
+                moved = [
+                    f"{row['lots']} {self.contract(row['contract'])} at a cost of "
+                    f"{self.fine_money(int(row['cost_fine']), self.asset_of(row['contract']))}"
+                    for row in legs
+                ]
+                moved += [self.money(each.amount_minor, each.asset) for each in fact.collateral]
+                return self.account(fact.bucket), listed(moved)
+            case f.CollateralConverted():
+                paid, received = (
+                    self.money(fact.paid_minor, fact.paid_asset),
+                    self.money(fact.received_minor, fact.received_asset),
+                )
+                return self.account(fact.bucket), f"{paid} for {received}"
+            case f.ShortfallAssigned():
+                money = self.money(fact.amount_minor, fact.asset)
+                return self.account(fact.bucket), f"{money} to {self.account(fact.house_bucket)}"
+            case f.LossAbsorbed():
+                money = self.money(fact.amount_minor, fact.asset)
+                return self.account(fact.bucket), f"{money} by {spaced(fact.layer)}: {self.account(fact.payer)}"
+            case f.GainsCut():
+                rows = [(int(row["account"]), int(row["amount_minor"])) for row in np.frombuffer(fact.rows, f.POSTED)]
+                who = listed(self.account(bucket) for bucket, _ in fact.unpaid)
+                return who, listed(f"{self.account(account)} {self.money(cut, fact.asset)}" for account, cut in rows)
+            case f.Transferred():
+                money = self.money(fact.amount_minor, fact.asset)
+                return self.account(fact.payer), f"{spaced(fact.cause)}: {money} to {self.account(fact.payee)}"
+            case f.LiquidationClosed():
+                return self.account(fact.account), ""
+        return None
+
+
+def listed(parts: Iterable[str]) -> str:
+    """Parts of a row, in order."""
+    return ", ".join(parts)
+
+
+def spaced(name: str) -> str:
+    """``below_maintenance`` as people write it."""
+    return name.replace("_", " ")
+
+
+def moment(at_ns: int) -> str:
+    """A time as ``day 1 11:00``."""
+    days, rest_ns = divmod(at_ns - time_ns(DAY_ONE), DAY_NS)
+    seconds = rest_ns // SECOND_NS
+    tail = f":{seconds % 60:02d}" if seconds % 60 else ""
+    return f"day {days + 1} {seconds // 3600:02d}:{seconds // 60 % 60:02d}{tail}"

@@ -1,0 +1,253 @@
+"""The house of one story: sentences become tape commands, the tape's decoder makes them commands of the core.
+
+So a story is read with the same eyes as a user's tape: names, decimals and times as people write them. What the house
+answers is kept for the ``Then`` sentences; a refusal that no sentence expects fails the story.
+"""
+
+import functools
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from novate.core.book import Book
+from novate.core.facts import Fact, LiquidationOrdered
+from novate.core.step import fold, step
+from novate.tape import Names, Refusal, Refused, decode_command, explain_refusals, wire_command
+from novate.tape.decimals import duration_ns, time_ns
+from tests.stories.parse import Step, StoryError, parse_file
+
+FOLDER = Path(__file__).resolve().parents[2] / "stories"
+DAY_ONE = "2025-01-06"
+DAY_NS = duration_ns("1d")
+WHOLE = {"lots", "number", "order", "decimals", "fine_decimals", "slices_max"}
+FLAGS = {"inverse"}
+FUNDS = {"house:skin": "skin_in_the_game", "house:insurance": "insurance_fund", "house:treasury": "treasury"}
+
+
+class World:
+    """A house at a time, driven by the sentences of one story."""
+
+    def __init__(self) -> None:
+        self.book = Book()
+        self.names = Names(self.book.registers)
+        self.time_ns = time_ns(f"{DAY_ONE}T09:00:00Z")
+        self.numbers: dict[str, int] = {}
+        self.rules: dict[str, Any] = {}
+        self.facts: list[Fact] = []
+        self.log: list[tuple[list[Fact], int]] = []
+        self.refusals: list[Refusal] = []
+        self.orders: dict[int, LiquidationOrdered] = {}
+        self.before = b""
+
+    # --- commands -----------------------------------------------------------------------------------------------
+
+    def send(self, command: str, fields: dict[str, Any]) -> None:
+        """One tape command at the present time."""
+        self.before = self.essence()
+        try:
+            decoded = decode_command(wire_command({"command": command, **fields}), self.book.registers, self.names)
+        except Refused as error:
+            self.refusals.append(error.refusal)
+            return
+        facts: list[Fact] = []
+        if decoded.command is not None:
+            facts = step(self.book, decoded.command, self.time_ns)
+            self.log.append((facts, self.time_ns))
+            self.facts += facts
+        self.refusals += explain_refusals(decoded, facts, self.book.registers)
+        self.orders |= {fact.order: fact for fact in facts if isinstance(fact, LiquidationOrdered)}
+
+    def essence(self) -> bytes:
+        """Digest of the house without its clock and its sources' marks, which refused rows move too."""
+        copy = Book.loads(self.book.dumps())
+        copy.registers.sources, copy.registers.time_ns = {}, 0
+        return copy.digest()
+
+    def number(self, source: str, record: dict[str, Any]) -> int:
+        """The record's own number, or the source's next."""
+        given = record.pop("number", None)
+        number = self.numbers.get(source, 0) + 1 if given is None else given
+        self.numbers[source] = max(number, self.numbers.get(source, 0))
+        return number
+
+    def rows(self, command: str, records: list[dict[str, Any]]) -> None:
+        """A command of numbered rows, all from one source."""
+        sources = list(dict.fromkeys(record.pop("source", "story") for record in records))
+        if len(sources) > 1:
+            raise StoryError(f"the rows of one command have one source, not {', '.join(sources)}")
+        source = sources[0]
+        self.send(command, {"source": source, "rows": [{**r, "number": self.number(source, r)} for r in records]})
+
+    # --- the story ----------------------------------------------------------------------------------------------
+
+    def act(self, done: Step) -> None:
+        """One Given or When."""
+        if done.clock:
+            self.time_ns = self.moment(done.clock)
+        if match := re.fullmatch(r"(?P<contract>\S+) expires at (?P<price>\S+)", done.phrase):
+            self.send("expire", {"contract": match["contract"], "price": plain(match["price"])})
+        elif done.phrase == "the clock strikes":
+            self.send("clock", {})
+        elif done.phrase in (pages := setups()):
+            for inner in pages[done.phrase]:
+                self.act(inner)
+        elif done.phrase in SENTENCES:
+            SENTENCES[done.phrase](self, [fields_of(record) for record in done.records()])
+        else:
+            known = ", ".join([*SENTENCES, *setups()])
+            raise StoryError(f'{done.place}: no sentence is "{done.phrase}"; known are {known}')
+
+    def moment(self, clock: tuple[int | None, str]) -> int:
+        """Nanoseconds of a time of day, on the day that is said or on the present one."""
+        day, text = clock
+        start = time_ns(DAY_ONE)
+        days = (self.time_ns - start) // DAY_NS if day is None else day - 1
+        hours, minutes, seconds = (int(part) for part in f"{text}:00".split(":")[:3])
+        return start + days * DAY_NS + (hours * 3600 + minutes * 60 + seconds) * 10**9
+
+    def settled(self, place: str) -> None:
+        """Nothing that was refused has gone unsaid."""
+        if self.refusals:
+            raise StoryError(f"{place}: before this, the house refused {told(self.refusals)}")
+
+    def close(self) -> None:
+        """What holds at the end of every story: nothing was refused unsaid, and folding the facts gives this house."""
+        self.settled("at the end")
+        again = Book()
+        for facts, at_ns in self.log:
+            fold(again, facts, at_ns)
+        if again.digest() != self.book.digest():
+            raise StoryError("folding the story's facts gives another house than deciding them did")
+        if Book.loads(self.book.dumps()).digest() != self.book.digest():
+            raise StoryError("a snapshot does not come back as the house it was taken of")
+
+
+def told(refusals: list[Refusal]) -> str:
+    """Refusals for a message."""
+    return "; ".join(str(each) for each in refusals)
+
+
+@functools.cache
+def setups() -> dict[str, tuple[Step, ...]]:
+    """The named set-ups of ``stories/README.md``."""
+    return parse_file(FOLDER / "README.md").setups
+
+
+def plain(cell: str) -> str:
+    """A number without its thousands separators; anything else as it is."""
+    return cell.replace(",", "") if re.fullmatch(r"-?[\d,]+(?:\.\d+)?%?", cell) else cell
+
+
+def fields_of(record: dict[str, str]) -> dict[str, Any]:
+    """A table row as fields of the tape: ``price min`` is ``price_min``, ``1,000.00 USD`` an amount and its asset."""
+    fields: dict[str, Any] = {}
+    for column, cell in record.items():
+        name = column.replace(" ", "_")
+        if name in WHOLE and re.fullmatch(r"-?[\d,]+", cell):
+            fields[name] = int(cell.replace(",", ""))
+        elif name in FLAGS:
+            fields[name] = cell == "yes"
+        elif match := re.fullmatch(r"(-?[\d,.]+) ([A-Za-z]+)", cell) if name == "amount" else None:
+            fields["amount"], fields["asset"] = plain(match[1]), match[2]
+        elif match := re.fullmatch(r"day (\d+),? (\d\d:\d\d)", cell):
+            hour, minute = match[2].split(":")
+            fields[name] = time_ns(DAY_ONE) + (int(match[1]) - 1) * DAY_NS + duration_ns(f"{hour}h{minute}m")
+        else:
+            fields[name] = plain(cell)
+    return fields
+
+
+# --- sentences ----------------------------------------------------------------------------------------------------
+
+Records = list[dict[str, Any]]
+
+
+def _each(command: str) -> Callable[[World, Records], None]:
+    def send(world: World, records: Records) -> None:
+        for record in records:
+            world.send(command, record)
+
+    return send
+
+
+def _rows(command: str) -> Callable[[World, Records], None]:
+    return lambda world, records: world.rows(command, records)
+
+
+def _members(world: World, records: Records) -> None:
+    for record in records:
+        world.send("add_member", {"name": record["member"]})
+        for name in record.get("clients", "").split():
+            world.send("open_account", {"member": record["member"], "name": name})
+
+
+def _clients(world: World, records: Records) -> None:
+    for record in records:
+        world.send("open_account", {"member": record["member"], "name": record.get("client", "")})
+
+
+def _contributions(world: World, records: Records) -> None:
+    for record in records:
+        account = record.pop("to")
+        own = {"fund": "default_fund", "member": account.split(":")[0]}
+        fund = {"fund": FUNDS[account]} if account in FUNDS else own
+        source = record.pop("source", "story")
+        world.send("contribute", {**fund, **record, "source": source, "number": world.number(source, record)})
+
+
+def _prices(world: World, records: Records) -> None:
+    prices = {record["of"]: None if record["price"] == "none" else record["price"] for record in records}
+    world.send("marks", {"prices": prices})
+
+
+def _funding(world: World, records: Records) -> None:
+    world.send("funding", {"rates": {record["contract"]: record["rate"] for record in records}})
+
+
+def _fills(world: World, records: Records) -> None:
+    for record in records:
+        source = record.pop("source", "market")
+        world.send("execute", {**record, "source": source, "number": world.number(source, record)})
+
+
+def _margin_classes(world: World, records: Records) -> None:
+    classes: dict[str, Any] = {}
+    for record in records:
+        classes.setdefault(record.pop("class"), []).append(record)
+    world.rules.setdefault("margin_classes", {}).update(classes)
+
+
+def _collateral(world: World, records: Records) -> None:
+    world.rules["collateral"] = {record["asset"]: record["haircut"] for record in records}
+
+
+def _rules(world: World, records: Records) -> None:
+    for record in records:
+        name, value = record["rule"].replace(" ", "_"), record["value"]
+        if name == "waterfall":
+            value = [layer.strip().replace(" ", "_") for layer in value.split(",")]
+        elif name == "form":
+            value = value.replace(" ", "_")
+        elif name in WHOLE:
+            value = int(value)
+        world.rules[name] = value
+    world.send("adopt_rulebook", world.rules)
+
+
+SENTENCES: dict[str, Callable[[World, Records], None]] = {
+    "the assets": _each("add_asset"),
+    "the margin classes": _margin_classes,
+    "the collateral": _collateral,
+    "the rules": _rules,
+    "the contracts": _each("list_contract"),
+    "the members": _members,
+    "the clients": _clients,
+    "the contributions": _contributions,
+    "the deposits": _rows("deposit"),
+    "the withdrawals": _rows("withdraw"),
+    "the trades": _rows("trades"),
+    "the prices": _prices,
+    "the funding rates": _funding,
+    "the fills": _fills,
+}
