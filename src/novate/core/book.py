@@ -35,11 +35,11 @@ class Order(msgspec.Struct):
     expiry_ns: int
 
 
-class Draw(msgspec.Struct):
-    """What a layer of the waterfall paid for a bucket, to be reimbursed first in reverse order."""
+class Claim(msgspec.Struct):
+    """What somebody paid or went without for an estate: a layer of the waterfall or (None) the client's own member."""
 
-    layer: Layer
-    payer: int
+    layer: Layer | None
+    payee: int
     asset: int
     amount_minor: int
 
@@ -68,9 +68,8 @@ class Registers(msgspec.Struct):
     next_order: int = 0
     liquidations: dict[int, Liquidation] = {}
     origins: dict[int, int] = {}
-    draws: dict[int, list[Draw]] = {}
-    unpaid: dict[int, dict[int, int]] = {}
-    assigned: dict[int, dict[int, int]] = {}
+    claims: dict[int, list[Claim]] = {}
+    receivables: dict[int, dict[int, int]] = {}
     external_minor: list[int] = []
     time_ns: int = 0
     settlement_due_ns: int | None = None

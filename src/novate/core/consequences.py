@@ -5,7 +5,7 @@ import numpy as np
 
 from novate.core import layout, margin
 from novate.core.book import Book
-from novate.core.collateral import Purse
+from novate.core.estate import after_cycle
 from novate.core.facts import (
     FUNDED,
     MARKED,
@@ -26,7 +26,7 @@ from novate.core.facts import (
     RulebookAdopted,
     TakenOver,
 )
-from novate.core.liquidation import close_out, next_step, take_over
+from novate.core.liquidation import next_step, take_over
 from novate.core.margin import Judgement, judge, judge_house, judge_many
 from novate.core.novation import holders_of
 from novate.core.terms import Role
@@ -51,7 +51,9 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
             case MarksPublished() | ContractExpired():
                 steps |= dict.fromkeys(_without_order(book))
             case CycleClosed():
-                follow += _after_cycle(book, steps)
+                closed, going_on = after_cycle(book, _without_order(book))
+                follow += closed
+                steps |= dict.fromkeys(going_on)
             case Deposited():
                 follow += margin.calls_met_by_payment(book, np.frombuffer(fact.rows, POSTED)["account"].tolist())
             case _:
@@ -82,18 +84,6 @@ def _numbered(book: Book, facts: list[Fact]) -> list[Fact]:
 def _without_order(book: Book) -> list[int]:
     """Estates in liquidation that have nothing in the market."""
     return [estate for estate, state in book.registers.liquidations.items() if state.order < 0]
-
-
-def _after_cycle(book: Book, steps: dict[int, None]) -> list[Fact]:
-    """Close what is flat; what is not goes on."""
-    closing: list[Fact] = []
-    purse = Purse(book)
-    for estate in _without_order(book):
-        closed = close_out(book, estate, purse)
-        closing += closed
-        if not closed:
-            steps[estate] = None
-    return closing
 
 
 def _missed_settlement(book: Book, facts: list[Fact]) -> list[Fact]:

@@ -64,6 +64,9 @@ POSTED: Final = np.dtype([("amount_minor", "<i8"), ("account", "<i4"), ("asset",
 SETTLED: Final = np.dtype([("flow_minor", "<i8"), ("carry_fine", "<i8"), ("bucket", "<i4"), ("pad", "<i4")], align=True)
 """One bucket's cash flow in a settlement (positive is received) and the carry that it keeps."""
 
+CLAIMED: Final = np.dtype([("amount_minor", "<i8"), ("loser", "<i4"), ("winner", "<i4")], align=True)
+"""What one winner went without for one loser."""
+
 LEG: Final = np.dtype(
     [("lots", "<i8"), ("cost_fine", "<i8"), ("contract", "<i4"), ("pad", "<i4")],
     align=True,
@@ -345,12 +348,13 @@ class GainsCut(Fact, frozen=True):
     """The last resort: gains of this settlement were cut pro rata for losses that no layer could pay.
 
     ``unpaid`` names each bucket that could not pay and the minor units left over; ``rows`` (``POSTED``, negative) the
-    winners and their cuts. Both sum to the same amount.
+    winners and their cuts; ``claims`` (``CLAIMED``) who went without how much for whom. All sum to the same amount.
     """
 
     asset: int
     unpaid: tuple[tuple[int, int], ...]
     rows: bytes
+    claims: bytes
 
 
 class Settled(Fact, frozen=True):

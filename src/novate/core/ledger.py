@@ -159,6 +159,8 @@ def _check_withdrawal(
     if account in book.registers.liquidations:
         return Reason.ACCOUNT_IN_LIQUIDATION, 0
     before = {held: amount for (of, held), amount in taken.items() if of == account}
+    for claim in book.registers.claims.get(account, []):  # what others paid for it is not its own to take
+        before[claim.asset] = before.get(claim.asset, 0) + claim.amount_minor
     balance = balance_of(book, account, asset) - before.get(asset, 0)
     if amount > balance:
         return Reason.BALANCE_INSUFFICIENT, balance

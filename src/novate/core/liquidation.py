@@ -7,14 +7,12 @@ import numpy as np
 from novate.core import layout
 from novate.core.admission import open_account
 from novate.core.book import Book, Liquidation, Order
-from novate.core.collateral import Purse
 from novate.core.commands import ExecuteLiquidation, Reason
 from novate.core.facts import (
     LEG,
     Breached,
     CollateralMoved,
     Fact,
-    LiquidationClosed,
     LiquidationEnded,
     LiquidationExecuted,
     LiquidationOrdered,
@@ -23,7 +21,6 @@ from novate.core.facts import (
     Rejected,
     SourceAdvanced,
     TakenOver,
-    Transferred,
 )
 from novate.core.kernels.arithmetic import value_at
 from novate.core.kernels.trades import judge_side
@@ -31,7 +28,7 @@ from novate.core.ledger import move_carry, post
 from novate.core.margin import judge, position_requirement
 from novate.core.money import PPM, ceil_div, split_pro_rata
 from novate.core.novation import move_leg
-from novate.core.terms import INSURANCE, ROUNDING, Role
+from novate.core.terms import Role
 from novate.core.waterfall import estate_of
 
 
@@ -56,10 +53,11 @@ def next_step(book: Book, estate: int) -> list[Fact]:
     if liquidation.account >= 0:
         return order_slice(book, holder, held, enough=False) if held else []
     verdict = judge(book, estate)
+    if verdict.equity_fine >= (verdict.initial_fine if held else 0):
+        # What others paid for it is collected at the next settlement; until then it may do nothing.
+        return [] if estate in book.registers.claims else [LiquidationEnded(estate)]
     if not held:  # what it lacks is collected at the next settlement
-        return [LiquidationEnded(estate)] if verdict.equity_fine >= 0 else []
-    if verdict.equity_fine >= verdict.initial_fine:
-        return [LiquidationEnded(estate)]
+        return []
     if verdict.equity_fine <= 0 or liquidation.slices >= book.rulebook.slices_max:
         return [take_over(book, estate)]
     return order_slice(book, estate, held, enough=True)
@@ -220,57 +218,6 @@ def take_over(book: Book, estate: int) -> TakenOver:
     return TakenOver(estate, np.array(rows, LEG).tobytes(), tuple(collateral))
 
 
-def close_out(book: Book, estate: int, purse: Purse) -> list[Fact]:
-    """After a settlement: close a liquidation account that is flat.
-
-    What is left first reimburses the layers that paid, the last first, then a member that made its client's lack
-    good; the rest goes back to the estate (clearing house) or to the insurance fund (venue). Collateral in other
-    assets is converted for them; as long as that cannot be done, the account stays open. All that close together share
-    a purse, since the treasury pays only once.
-    """
-    account = book.registers.liquidations[estate].account
-    if account < 0 or book.positions_of(account):
-        return []
-    facts: list[Fact] = []
-    claims = [_claims_on(book, estate, asset) for asset in range(book.asset_count)]
-    for asset, owed in enumerate(claims):
-        facts += purse.raise_cash(account, asset, _lack(purse, account, asset, owed))
-    for asset, owed in enumerate(claims):
-        if _lack(purse, account, asset, owed) > 0 and purse.has_other(account, asset):
-            return facts
-    venue = book.rulebook.form == "venue"
-    for asset, owed in enumerate(claims):
-        left, carry = purse.balance(account, asset), int(book.balances[account, asset]["carry_fine"])
-        for payee, amount in owed:
-            paid = min(left, amount)
-            if paid:
-                facts.append(Transferred("reimbursement", account, payee, asset, paid))
-                left -= paid
-        if left:
-            cause, payee = ("surplus_to_insurance", INSURANCE) if venue else ("estate_returned", estate)
-            facts.append(Transferred(cause, account, payee, asset, left))
-        if carry:
-            facts.append(Transferred("liquidation_rounding", account, ROUNDING, asset, 0, carry))
-    return [*facts, LiquidationClosed(account)]
-
-
-def _claims_on(book: Book, estate: int, asset: int) -> list[tuple[int, int]]:
-    """Who paid for an estate in an asset, and how much, in the order in which they are reimbursed."""
-    registers = book.registers
-    claims = [
-        (draw.payer, draw.amount_minor) for draw in reversed(registers.draws.get(estate, [])) if draw.asset == asset
-    ]
-    assigned = registers.assigned.get(estate, {}).get(asset, 0)
-    if assigned:
-        claims.append((registers.members[registers.accounts[estate].member].house_account, assigned))
-    return claims
-
-
-def _lack(purse: Purse, account: int, asset: int, owed: list[tuple[int, int]]) -> int:
-    """What an account lacks of an asset to pay what is owed."""
-    return sum(amount for _, amount in owed) - purse.balance(account, asset)
-
-
 # ---- folding --------------------------------------------------------------------------------------------------------
 
 
@@ -337,25 +284,10 @@ def fold_order_closed(book: Book, fact: OrderClosed) -> None:
 def fold_liquidation_ended(book: Book, fact: LiquidationEnded) -> None:
     """The bucket may trade again, or only reduce where its member is in default."""
     del book.registers.liquidations[fact.bucket]
-    _reopen(book, fact.bucket)
+    reopen(book, fact.bucket)
 
 
-def fold_transferred(book: Book, fact: Transferred) -> None:
-    """Post a transfer; a reimbursement takes its claim off the record."""
-    post(book, fact.payer, fact.payee, fact.asset, fact.amount_minor)
-    move_carry(book, fact.payer, fact.payee, fact.asset, fact.carry_fine)
-
-
-def fold_liquidation_closed(book: Book, fact: LiquidationClosed) -> None:
-    """The liquidation account is empty; its estate is no longer in liquidation."""
-    estate = book.registers.origins[fact.account]
-    del book.registers.liquidations[estate]
-    book.registers.draws.pop(estate, None)
-    book.registers.assigned.pop(estate, None)
-    if book.buckets[estate]["access"] == layout.LIQUIDATING:
-        _reopen(book, estate)
-
-
-def _reopen(book: Book, bucket: int) -> None:
+def reopen(book: Book, bucket: int) -> None:
+    """A bucket may trade again, or only reduce where its member is in default."""
     member = book.registers.members[book.registers.accounts[bucket].member]
     book.buckets[bucket]["access"] = layout.REDUCE_ONLY if member.defaulted else layout.OPEN

@@ -12,6 +12,7 @@ from novate.core.kernels import margin as kernel
 from novate.core.terms import Role
 
 CONTRIBUTORS_MAX = 3
+ALL_CORES_LEAST = 20_000  # below this many buckets one core is done before two have been woken
 
 
 class Judgement(NamedTuple):
@@ -52,9 +53,12 @@ def judge_many(book: Book, buckets: np.ndarray) -> np.ndarray:
 
 
 def judge_house(book: Book) -> np.ndarray:
-    """Judge every bucket, on all cores; rows of ``layout.JUDGED`` by bucket."""
+    """Judge every bucket, in a large house on all cores; rows of ``layout.JUDGED`` by bucket."""
     out = np.zeros(book.account_count, layout.JUDGED)
-    kernel.judge_all(book.account_count, book.tables(), out)
+    if book.account_count < ALL_CORES_LEAST:
+        kernel.judge_range(0, book.account_count, np.zeros(0, np.int64), book.tables(), out)
+    else:
+        kernel.judge_all(book.account_count, book.tables(), out)
     return out
 
 

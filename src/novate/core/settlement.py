@@ -7,6 +7,7 @@ import numpy as np
 from novate.core.book import Book
 from novate.core.collateral import Purse
 from novate.core.facts import (
+    CLAIMED,
     POSTED,
     SETTLED,
     CycleClosed,
@@ -19,7 +20,7 @@ from novate.core.facts import (
 from novate.core.kernels.settle import settle_costs, settle_results
 from novate.core.money import split_pro_rata
 from novate.core.terms import ROUNDING, Role
-from novate.core.waterfall import absorb, estate_of, is_client_with_standing_member
+from novate.core.waterfall import absorb, is_client_with_standing_member
 
 
 class Flows(NamedTuple):
@@ -161,7 +162,20 @@ def _cut_gains(book: Book, asset: int, flow: np.ndarray, unpaid: dict[int, int])
         flow[bucket] += cut
     if loss:
         cuts.append((-loss, ROUNDING, asset))
-    return GainsCut(asset, tuple(unpaid.items()), np.array(cuts, POSTED).tobytes())
+    claims = np.array(_who_went_without(unpaid, cuts), CLAIMED)
+    return GainsCut(asset, tuple(unpaid.items()), np.array(cuts, POSTED).tobytes(), claims.tobytes())
+
+
+def _who_went_without(unpaid: dict[int, int], cuts: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """``(amount, loser, winner)``: each loser's part of the cuts, pro rata to what is left of every winner's."""
+    left = [-cut for cut, _, _ in cuts]
+    claims: list[tuple[int, int, int]] = []
+    for loser, amount in unpaid.items():
+        part = min(amount, sum(left))
+        shares = split_pro_rata(part, left) if part else [0] * len(left)
+        claims += [(share, loser, cut[1]) for cut, share in zip(cuts, shares, strict=True) if share]
+        left = [rest - share for rest, share in zip(left, shares, strict=True)]
+    return claims
 
 
 def _settled(book: Book, asset: int, flow: np.ndarray, carry: np.ndarray) -> Settled:
@@ -183,12 +197,6 @@ def fold_settled(book: Book, fact: Settled) -> None:
     column["balance_minor"][rows["bucket"]] += rows["flow_minor"]
     column["carry_fine"][rows["bucket"]] = rows["carry_fine"]
     settle_costs(fact.asset, book.account_count, book.tables())
-
-
-def fold_shortfall_assigned(book: Book, fact: ShortfallAssigned) -> None:
-    """Remember that the member made its client's lack good; the money is in the settlement's flows."""
-    owed = book.registers.assigned.setdefault(estate_of(book, fact.bucket), {})
-    owed[fact.asset] = owed.get(fact.asset, 0) + fact.amount_minor
 
 
 def fold_cycle_closed(book: Book, fact: CycleClosed) -> None:

@@ -1,11 +1,13 @@
 """Loss in, layers out, in the rulebook's order, to the last minor unit."""
 
-from novate.core.book import Book, Draw
+import numpy as np
+
+from novate.core.book import Book, Claim
 from novate.core.collateral import Purse
-from novate.core.facts import Fact, GainsCut, LossAbsorbed
+from novate.core.facts import CLAIMED, Fact, GainsCut, LossAbsorbed, ShortfallAssigned
 from novate.core.ledger import post
 from novate.core.money import split_pro_rata
-from novate.core.terms import INSURANCE, SKIN, Layer, Role
+from novate.core.terms import INSURANCE, ROUNDING, SKIN, Layer, Role
 
 
 def payers_of(book: Book, layer: Layer, bucket: int, failing: dict[int, str]) -> list[int]:
@@ -58,15 +60,25 @@ def absorb(book: Book, purse: Purse, bucket: int, asset: int, loss_minor: int, f
 def fold_loss_absorbed(book: Book, fact: LossAbsorbed) -> None:
     """Post the payment and remember the draw on the estate it was paid for."""
     post(book, fact.payer, fact.bucket, fact.asset, fact.amount_minor)
-    estate = estate_of(book, fact.bucket)
-    book.registers.draws.setdefault(estate, []).append(Draw(fact.layer, fact.payer, fact.asset, fact.amount_minor))
+    add_claim(book, fact.bucket, Claim(fact.layer, fact.payer, fact.asset, fact.amount_minor))
 
 
 def fold_gains_cut(book: Book, fact: GainsCut) -> None:
     """Remember what the losers still owe; the cuts themselves are in the settlement's flows."""
-    for bucket, amount in fact.unpaid:
-        owed = book.registers.unpaid.setdefault(estate_of(book, bucket), {})
-        owed[fact.asset] = owed.get(fact.asset, 0) + amount
+    for amount, loser, winner in np.frombuffer(fact.claims, CLAIMED).tolist():
+        if book.registers.accounts[winner].member >= 0:  # what the house itself goes without, it bears
+            add_claim(book, loser, Claim(Layer.GAINS_HAIRCUT, winner, fact.asset, amount))
+
+
+def fold_shortfall_assigned(book: Book, fact: ShortfallAssigned) -> None:
+    """Remember that the member made its client's lack good; the money is in the settlement's flows."""
+    add_claim(book, fact.bucket, Claim(None, fact.house_bucket, fact.asset, fact.amount_minor))
+
+
+def add_claim(book: Book, bucket: int, claim: Claim) -> None:
+    """Somebody paid for a bucket, or for the estate that it liquidates. The rounding account is nobody's estate."""
+    if bucket != ROUNDING:
+        book.registers.claims.setdefault(estate_of(book, bucket), []).append(claim)
 
 
 def estate_of(book: Book, bucket: int) -> int:

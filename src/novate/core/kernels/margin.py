@@ -155,7 +155,15 @@ def judge_one(bucket, balances, at, tables):
     sums = np.empty((1, len(tables.assets)), SUBTOTAL)
     own = tables.buckets[bucket]
     priced = sum_positions(
-        own.start, own.count, tables.positions, tables.lot_terms, tables.contracts, tables.tiers, tables.long_option_ppm, sums, 0
+        own.start,
+        own.count,
+        tables.positions,
+        tables.lot_terms,
+        tables.contracts,
+        tables.tiers,
+        tables.long_option_ppm,
+        sums,
+        0,
     )
     equity, settled, initial, maintenance, known = total(balances, at, sums, 0, tables.assets, tables.gains_ppm)
     return equity, settled, initial, maintenance, priced * known
