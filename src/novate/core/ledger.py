@@ -45,8 +45,9 @@ def balance_of(book: Book, account: int, asset: int) -> int:
 
 def decide_contribute(book: Book, command: Contribute) -> list[Fact]:
     """Money for one of the house's named accounts or a member's default fund account."""
-    if command.number <= book.registers.sources.get(command.source, -1):
-        message = f"{command.source!r} is already at number {book.registers.sources[command.source]}"
+    mark = book.registers.sources.get(command.source, -1)
+    if command.number <= mark:
+        message = f"{command.source!r} is at number {mark}, got {command.number}; give a number above it"
         return [Rejected(Reason.DUPLICATE_OR_LATE, "$.number", message)]
     advanced = SourceAdvanced(command.source, command.number)
     if not 0 <= command.asset < book.asset_count:
