@@ -20,11 +20,17 @@ from novate.core.facts import (
     GainsCut,
     LiquidationOrdered,
     LossAbsorbed,
+    MarginCalled,
     MarksPublished,
     MemberDefaulted,
     OrderClosed,
+    Rejected,
+    RowsRefused,
     RulebookAdopted,
+    SourceAdvanced,
     TakenOver,
+    TradesNovated,
+    Withdrawn,
 )
 from novate.core.liquidation import next_step, take_over
 from novate.core.margin import Judgement, judge, judge_house, judge_many
@@ -34,8 +40,14 @@ from novate.core.terms import Role
 WHOLE_HOUSE_SHARE = 8  # beyond 1/8 of all buckets, judging every bucket on all cores is cheaper than choosing
 
 
+WITHOUT = frozenset((TradesNovated, RowsRefused, Rejected, SourceAdvanced, Withdrawn, CallMet, MarginCalled))
+"""Facts of every day from which nothing follows: what they do was judged before they were."""
+
+
 def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
     """The facts that follow from facts already folded; called again with its own answer until nothing follows."""
+    if all(type(fact) in WITHOUT for fact in facts):
+        return []
     follow: list[Fact] = []
     steps: dict[int, None] = {}
     for fact in facts:

@@ -4,7 +4,7 @@ import numpy as np
 
 from novate.core.book import Book
 from novate.core.kernels.margin import set_lots
-from novate.core.kernels.settle import recount
+from novate.core.kernels.settle import first_unbalanced, recount
 from novate.core.terms import Role
 
 
@@ -29,10 +29,9 @@ def check_whole(book: Book) -> None:
 
 def positions_face_each_other(book: Book) -> None:
     """In every contract the lots of all accounts sum to zero, and so do the costs: variation sums to zero."""
-    table = book.contracts[: book.contract_count]
-    if table["net_lots"].any() or table["net_cost_fine"].any():
-        at = int(np.flatnonzero(table["net_lots"] | table["net_cost_fine"])[0])
-        lots, cost = table[at]["net_lots"], table[at]["net_cost_fine"]
+    at = first_unbalanced(book.contract_count, book.contracts)
+    if at >= 0:
+        lots, cost = book.contracts[at]["net_lots"], book.contracts[at]["net_cost_fine"]
         raise LawBroken(f"{book.registers.contracts[at].symbol}: lots sum to {lots} and costs to {cost}, not to zero")
 
 

@@ -56,3 +56,12 @@ def recount(count, tables, lots, costs, long_lots, exposure, premium):
             )
             if contract.option != 0:
                 premium[bucket, contract.asset] += position.cost_fine
+
+
+@njit(cache=True)
+def first_unbalanced(count, contracts):
+    """The first contract whose lots or costs do not sum to zero, or -1."""
+    for at in range(count):
+        if contracts[at].net_lots != 0 or contracts[at].net_cost_fine != 0:
+            return at
+    return -1
