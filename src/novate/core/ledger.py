@@ -64,8 +64,9 @@ def decide_contribute(book: Book, command: Contribute) -> list[Fact]:
     if command.amount_minor <= 0:
         message = f"a positive amount is needed, got {command.amount_minor}"
         return [Rejected(Reason.AMOUNT_MUST_BE_POSITIVE, "$.amount", message), advanced]
-    if not _has_room(book, command.asset, command.amount_minor):
-        message = f"all money of one asset is at most {MONEY_MAX} minor units"
+    amount = command.amount_minor
+    if not (_has_room(book, command.asset, amount) and _fits(book, account, command.asset, amount)):
+        message = f"all money of one asset is at most {MONEY_MAX} minor units, an account's {EXPOSURE_MAX} fine units"
         return [Rejected(Reason.MONEY_LIMIT_EXCEEDED, "$.amount", message), advanced]
     return [Contributed(account, command.asset, command.amount_minor), advanced]
 

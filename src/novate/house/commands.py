@@ -1,0 +1,236 @@
+"""The commands of the house as methods. Each builds the tape's command and submits it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from novate.house.outcome import Outcome
+from novate.house.plain import Duration, Number, Time
+
+SOURCE = "library"
+"""The source of commands that do not name one. Its numbers are given by the house, one after another."""
+
+Fund = Literal["default_fund", "skin_in_the_game", "insurance_fund", "treasury"]
+
+
+class Commands(ABC):
+    """Everything that can be asked of a house.
+
+    Numbers are decimal strings, ints or ``Decimal``, never floats. ``time`` is when it happens; by default the time of
+    the house's clock. Commands from outside carry a ``source`` and its ``number``, strictly increasing, so that one
+    sent twice is done once; without a number the house gives the next. Nothing raises because it was refused: ask the
+    ``Outcome``, or chain ``.expect()``. Wrong types, floats above all, raise ``TypeError``.
+    """
+
+    @abstractmethod
+    def submit(self, command: str | bytes | Mapping[str, Any]) -> Outcome:
+        """Submit a command of the tape."""
+
+    @abstractmethod
+    def next_number(self, source: str) -> int:
+        """The number that follows the last one of a source."""
+
+    # --- terms --------------------------------------------------------------------------------------------------
+
+    def add_asset(
+        self,
+        symbol: str,
+        decimals: int,
+        fine_decimals: int,
+        *,
+        price_max: Number = 0,
+        price_in: str | None = None,
+        stale_after: Duration = 0,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Put an asset on record.
+
+        ``decimals`` is the precision of balances, ``fine_decimals`` that of values and fees (8 for dollars, 12 for
+        BTC). Collateral other than the numeraire needs ``price_max``, the largest price that is believed.
+        """
+        return self._ask("add_asset", locals())
+
+    def list_contract(
+        self,
+        symbol: str,
+        kind: Literal["index", "future", "perpetual", "call", "put"],
+        *,
+        settlement: str,
+        tick_size: Number,
+        lot_size: Number,
+        price_min: Number,
+        price_max: Number,
+        position_limit: Number,
+        margin_class: str,
+        stale_after: Duration,
+        inverse: bool = False,
+        underlying: str | None = None,
+        strike: Number | None = None,
+        expiry: Time | None = None,
+        fee: Number = 0,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Put a contract or index on record.
+
+        Prices are quoted in steps of ``tick_size`` between ``price_min`` and ``price_max``. One lot is ``lot_size`` of
+        the underlying (of the quote currency for an ``inverse`` contract); ``position_limit`` is a quantity in the same
+        unit. ``fee`` is a rate per side.
+        """
+        return self._ask("list_contract", locals())
+
+    def adopt_rulebook(
+        self,
+        name: str,
+        *,
+        numeraire: str,
+        form: Literal["clearing_house", "venue"],
+        collateral: Mapping[str, Number],
+        margin_classes: Mapping[str, Any],
+        settlement_interval: Duration,
+        call_due: Duration,
+        waterfall: Sequence[str],
+        gains: Number = 1,
+        long_option: Number = 1,
+        call_minimum: Number = 0,
+        slice: Number = 1,  # noqa: A002  # the field's own name
+        slippage: Number = "0.02",
+        slice_expiry: Duration = "1m",
+        slices_max: int = 3,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Put the rules in force; replaces the rulebook before. Rates are ``"0.05"`` or ``"5%"``.
+
+        ``margin_classes`` maps a class to its tiers: ``{"above": "0", "initial": "5%", "maintenance": "2.5%"}``.
+        """
+        return self._ask("adopt_rulebook", locals())
+
+    def add_member(self, name: str, *, time: Time | None = None) -> Outcome:
+        """Admit a clearing member: opens its house account ``name`` and its fund account ``name:fund``."""
+        return self._ask("add_member", locals())
+
+    def open_account(self, name: str, *, member: str, time: Time | None = None) -> Outcome:
+        """Open a client account behind a member."""
+        return self._ask("open_account", locals())
+
+    # --- money --------------------------------------------------------------------------------------------------
+
+    def contribute(
+        self,
+        fund: Fund,
+        asset: str,
+        amount: Number,
+        *,
+        member: str | None = None,
+        source: str = SOURCE,
+        number: int | None = None,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Pay money into one of the house's funds; ``default_fund`` is the contribution of ``member``."""
+        return self._ask("contribute", {**locals(), "number": self._number(source, number)})
+
+    def deposit(
+        self,
+        account: str,
+        asset: str,
+        amount: Number,
+        *,
+        source: str = SOURCE,
+        number: int | None = None,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Bring collateral in."""
+        row = {"account": account, "asset": asset, "amount": amount, "number": self._number(source, number)}
+        return self._ask("deposit", {"source": source, "rows": [row], "time": time})
+
+    def withdraw(
+        self,
+        account: str,
+        asset: str,
+        amount: Number,
+        *,
+        source: str = SOURCE,
+        number: int | None = None,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Take free collateral out."""
+        row = {"account": account, "asset": asset, "amount": amount, "number": self._number(source, number)}
+        return self._ask("withdraw", {"source": source, "rows": [row], "time": time})
+
+    # --- trades and prices --------------------------------------------------------------------------------------
+
+    def trade(
+        self,
+        contract: str,
+        *,
+        buyer: str,
+        seller: str,
+        price: Number,
+        lots: int | None = None,
+        quantity: Number | None = None,
+        source: str = SOURCE,
+        number: int | None = None,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Submit one matched trade for novation, its size in ``lots`` or as a ``quantity``."""
+        row = {"contract": contract, "buyer": buyer, "seller": seller, "price": price}
+        row |= {"lots": lots} if quantity is None else {"quantity": quantity, "lots": lots}
+        return self.trades([{**row, "number": self._number(source, number)}], source=source, time=time)
+
+    def trades(self, rows: Sequence[Mapping[str, Any]], *, source: str = SOURCE, time: Time | None = None) -> Outcome:
+        """Submit matched trades for novation, accepted or refused one by one.
+
+        A row has ``contract``, ``buyer``, ``seller``, ``price`` and ``lots`` or ``quantity``, and its ``number`` unless
+        the house shall give the next ones.
+        """
+        first = self.next_number(source)
+        numbered = [{"number": first + index, **row} for index, row in enumerate(rows)]
+        return self._ask("trades", {"source": source, "rows": numbered, "time": time})
+
+    def marks(
+        self,
+        prices: Mapping[str, Number | None] | None = None,
+        *,
+        asset_prices: Mapping[str, Number | None] | None = None,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Publish prices by symbol, of contracts, indices and collateral assets. None says that there is none.
+
+        What is left out is unchanged. ``asset_prices`` is for assets whose symbol a contract has too.
+        """
+        return self._ask("marks", {"prices": prices or {}, "asset_prices": asset_prices or {}, "time": time})
+
+    def funding(self, rates: Mapping[str, Number], *, time: Time | None = None) -> Outcome:
+        """Publish funding rates of perpetuals, as a part of the mark's value; positive means that longs pay shorts."""
+        return self._ask("funding", locals())
+
+    def execute(
+        self,
+        order: int,
+        *,
+        counterparty: str,
+        price: Number,
+        lots: int | None = None,
+        quantity: Number | None = None,
+        source: str = SOURCE,
+        number: int | None = None,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Report a fill, whole or partial, of a liquidation order against a counterparty's account."""
+        return self._ask("execute", {**locals(), "number": self._number(source, number)})
+
+    def expire(self, contract: str, price: Number, *, time: Time | None = None) -> Outcome:
+        """Settle a future finally at ``price``, or an option at that price of its underlying."""
+        return self._ask("expire", locals())
+
+    def clock(self, time: Time | None = None) -> Outcome:
+        """Let time act: staleness, order expiries, settlement cycles and missed calls."""
+        return self._ask("clock", locals())
+
+    # --- how ----------------------------------------------------------------------------------------------------
+
+    def _number(self, source: str, number: int | None) -> int:
+        return self.next_number(source) if number is None else number
+
+    def _ask(self, command: str, fields: Mapping[str, Any]) -> Outcome:
+        given = {name: value for name, value in fields.items() if name != "self" and value is not None}
+        return self.submit({"command": command, **given})

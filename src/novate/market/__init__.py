@@ -1,0 +1,1 @@
+"""Prices from outside: what a source recorded, as it recorded it."""

@@ -1,0 +1,177 @@
+"""The report of a run: one HTML file that needs nothing else, not even a network.
+
+Charts are drawn by uPlot, whose code is part of the file; the waterfall and the tables are plain HTML. The page follows
+the reader's light or dark scheme.
+"""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from novate.report.charts import Chart, all_charts, iso
+from novate.report.series import LAYERS, DefaultRecord, RunSeries
+
+BARS_MAX = 16
+"""Defaults drawn as bars, the largest; the table lists all of them."""
+
+
+def write_report(run: RunSeries, out: Path) -> Path:
+    """Write the report of a run to ``out`` (folders are made) and return its path."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(render(run), encoding="utf-8")
+    return out
+
+
+def render(run: RunSeries) -> str:
+    """The report as text. Raises ``ValueError`` for a run without steps: there is nothing to show."""
+    if not run.steps:
+        raise ValueError("the run has no steps: clear at least one before asking for its report")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("novate.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(count=count, when=lambda seconds: iso(seconds, run.intraday))
+    environment.filters["money"] = lambda minor: money(minor, run.decimals)
+    charts = all_charts(run)
+    return environment.get_template("report.html").render(
+        run=run,
+        layers=LAYERS,
+        tiles=tiles(run),
+        charts={chart.key: chart for chart in charts},
+        chart_data=_json([chart.as_data() for chart in charts]),
+        bars=[bar(run, record) for record in largest(run)],
+        holds=all(check.holds for check in run.checks) and all(not line.difference_minor for line in run.money),
+        money_of=money,
+        style=asset("style.css"),
+        uplot_style=asset("uplot.min.css"),
+        uplot=asset("uplot.min.js"),
+        uplot_license=asset("uplot.LICENSE"),
+        script=asset("charts.js"),
+    )
+
+
+def asset(name: str) -> Markup:
+    """A file of the package as text that goes into the page as it is."""
+    return Markup(files("novate.report").joinpath("assets", name).read_text(encoding="utf-8"))
+
+
+def _json(value: Any) -> Markup:
+    """JSON that may stand inside a script element: no ``<`` in it can end the element."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("<", "\\u003c"))
+
+
+# --- numbers ------------------------------------------------------------------------------------------------------
+
+
+def count(number: float) -> str:
+    """A whole number with thousands separators."""
+    return f"{number:,.0f}"
+
+
+def money(minor: int, decimals: int) -> str:
+    """An amount of minor units, exactly, with thousands separators: 123456789 -> 1,234,567.89."""
+    sign, size = ("−", -minor) if minor < 0 else ("", minor)
+    whole, rest = divmod(size, 10**decimals)
+    return f"{sign}{whole:,}" + (f".{rest:0{decimals}d}" if decimals else "")
+
+
+def short(amount: float) -> str:
+    """An amount for a headline, three digits or so and its size in words: 1.23 billion."""
+    for size, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
+        if abs(amount) >= size:
+            scaled = amount / size
+            return f"{scaled:,.0f} {word}" if abs(scaled) >= 100 else f"{scaled:,.3g} {word}"
+    return f"{amount:,.0f}"
+
+
+# --- headline -----------------------------------------------------------------------------------------------------
+
+
+def tiles(run: RunSeries) -> list[dict[str, str]]:
+    """The figures at the top: a name, a value and what it means."""
+    figures, unit, scale = run.figures, run.numeraire, 10**run.decimals
+    made = sum(step.calls_made for step in run.steps)
+    missed = sum(step.calls_missed for step in run.steps)
+    mutual = sum(record.mutual_minor for record in run.defaults)
+    unexplained = sum(abs(line.difference_minor) for line in run.money)
+    ordered, filled = (sum(getattr(step, name) for step in run.steps) for name in ("ordered", "filled"))
+    return [
+        _tile("Trades novated", count(figures["trades"]), f"{short(figures['notional'])} {unit} at the trade price"),
+        _tile(
+            "Cleared for",
+            f"{count(figures['accounts'])} accounts",
+            f"of {count(figures['members'])} members, in {count(figures['contracts'])} contracts",
+        ),
+        _tile(
+            "Netting",
+            f"{100 * (1 - figures['net_lots'] / max(figures['gross_lots'], 1)):.1f} %",
+            "of all lots traded closed another out; the rest was held to the end",
+        ),
+        _calls_tile(run, made, missed),
+        _tile(
+            "Liquidations",
+            f"{count(figures['orders'])} orders",
+            f"{100 * filled / ordered:.0f} % filled, {count(figures['taken_over'])} buckets taken over"
+            if ordered
+            else f"none needed, {count(figures['taken_over'])} buckets taken over",
+        ),
+        _tile("Member defaults", count(len(run.defaults)), f"of {count(figures['members'])} members"),
+        _tile(
+            "Loss beyond the defaulters",
+            f"{short(mutual / scale)} {unit}",
+            "paid by house capital, insurance and the survivors' fund before recoveries",
+        ),
+        _tile("Unexplained", f"{money(unexplained, run.decimals)} {unit}", "of all the money that moved"),
+    ]
+
+
+def _calls_tile(run: RunSeries, made: int, missed: int) -> dict[str, str]:
+    if run.form == "venue":
+        return _tile("Margin calls", "none", "the venue form liquidates at once below maintenance")
+    met = made - missed
+    return _tile(
+        "Margin calls", count(made), f"{100 * met / made:.1f} % met, {count(missed)} missed" if made else "none"
+    )
+
+
+def _tile(name: str, value: str, remark: str) -> dict[str, str]:
+    return {"name": name, "value": value, "remark": remark}
+
+
+# --- the waterfall ------------------------------------------------------------------------------------------------
+
+
+def largest(run: RunSeries) -> list[DefaultRecord]:
+    """The defaults that reached furthest beyond the defaulter, the largest first."""
+    return sorted(run.defaults, key=lambda record: (-record.mutual_minor, -record.loss_minor, record.time_s))[:BARS_MAX]
+
+
+def bar(run: RunSeries, record: DefaultRecord) -> dict[str, Any]:
+    """One bar: its segments in paying order with their share of the whole in percent."""
+    whole = max(record.loss_minor, 1)
+    parts = []
+    for layer, label in LAYERS:
+        amount = record.paid.get(layer, 0)
+        if amount > 0:
+            share = 100 * amount / whole
+            parts.append(
+                {
+                    "layer": layer,
+                    "label": label,
+                    "share": f"{share:.4f}",
+                    "amount": money(amount, run.decimals),
+                    "text": f"{short(amount / 10**run.decimals)}" if share >= 11 else "",
+                }
+            )
+    return {"record": record, "parts": parts, "total": short(record.loss_minor / 10**run.decimals)}
+
+
+__all__ = ["Chart", "render", "write_report"]

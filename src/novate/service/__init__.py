@@ -1,0 +1,1 @@
+"""Everything that touches the outside: the journal on disk and the engine that owns the book."""

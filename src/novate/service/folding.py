@@ -1,0 +1,83 @@
+"""Folding records into a book, quickly where there are many small ones."""
+
+from typing import Final
+
+import msgspec
+
+from novate.core.book import Book
+from novate.core.facts import AnyFact, Fact, Rejected, RowsRefused, SourceAdvanced, TradesNovated
+from novate.core.step import DECISION_VERSION, fold
+from novate.service.journal import JournalError, Record
+
+DECIDED_BY: Final = {1: "0.1"}
+"""Decision version -> the release that decides by it."""
+
+TOGETHER_RECORDS: Final = 4096
+ALONE_BYTES: Final = 1 << 16
+
+decode_facts = msgspec.msgpack.Decoder(list[AnyFact]).decode
+
+
+def release_of(version: int) -> str:
+    """The release that decides by a version, for people."""
+    known = DECIDED_BY.get(version)
+    return "a later release than this one" if known is None else f"release {known}"
+
+
+class Folding:
+    """Folds records, in order, into a book.
+
+    Trades only add, so the trades of neighbouring records are folded in one go, as if one command had brought them;
+    the laws are then checked after the last of them. ``flush()`` before the book is looked at.
+    """
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._rows: list[bytes] = []
+        self._sources: dict[str, Fact] = {}
+        self._first = self._last = self._time_ns = 0
+
+    def add(self, record: Record) -> None:
+        """Fold one record. Raises ``JournalError`` where its facts cannot be read, or where they break a law."""
+        try:
+            facts = decode_facts(record.facts)
+        except msgspec.MsgspecError as error:
+            raise JournalError(
+                f"record {record.seq}: {error}: its facts are of decision version {record.version}, this release writes"
+                f" {DECISION_VERSION}; use {release_of(record.version)}"
+            ) from error
+        if len(record.facts) < ALONE_BYTES and self._gather(facts):
+            if not self._first:
+                self._first = record.seq
+            self._last, self._time_ns = record.seq, record.time_ns
+            if self._last - self._first >= TOGETHER_RECORDS:
+                self.flush()
+        else:
+            self.flush()
+            self._fold(facts, record.time_ns, f"record {record.seq} ({record.kind}): its facts do")
+
+    def flush(self) -> None:
+        """Fold what was gathered."""
+        if self._first:
+            facts = [TradesNovated(b"".join(self._rows)), *self._sources.values()]
+            self._fold(facts, self._time_ns, f"records {self._first} to {self._last}: their facts do")
+            self._rows, self._sources, self._first = [], {}, 0
+
+    def _gather(self, facts: list[AnyFact]) -> bool:
+        for fact in facts:
+            if type(fact) not in (TradesNovated, SourceAdvanced, RowsRefused, Rejected):
+                return False
+        for fact in facts:
+            if type(fact) is TradesNovated:
+                self._rows.append(fact.rows)
+            elif type(fact) is SourceAdvanced:
+                self._sources[fact.source] = fact
+        return True
+
+    def _fold(self, facts: list[Fact] | list[AnyFact], time_ns: int, place: str) -> None:
+        try:
+            fold(self._book, facts, time_ns)
+        except Exception as error:
+            raise JournalError(
+                f"{place} not fold: {type(error).__name__}: {error}; an audit tells whether the house decided so"
+            ) from error

@@ -1,0 +1,355 @@
+"""Watches a run from outside and keeps what its report shows.
+
+It has its own ledger, written only from facts: at the end its balances must be those of the book.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from novate.core.book import Book
+from novate.core.commands import AnyCommand, Reason
+from novate.core.facts import (
+    LEG,
+    NOVATED,
+    POSTED,
+    REFUSED,
+    SETTLED,
+    AccountOpened,
+    AssetAdded,
+    Breached,
+    CallMet,
+    CollateralConverted,
+    Contributed,
+    Deposited,
+    Fact,
+    GainsCut,
+    LiquidationClosed,
+    LiquidationExecuted,
+    LiquidationOrdered,
+    LossAbsorbed,
+    MarginCalled,
+    MemberAdded,
+    MemberDefaulted,
+    Rejected,
+    RowsRefused,
+    Settled,
+    TakenOver,
+    TradesNovated,
+    Transferred,
+    Withdrawn,
+)
+from novate.core.terms import HOUSE_ACCOUNTS, INSURANCE, SKIN, TREASURY, Kind, Role
+from novate.report.series import DefaultRecord, StepFigures
+from novate.sim.market import Market
+from novate.sim.plan import COIN_DECIMALS, NUMERAIRE_DECIMALS
+from novate.sim.population import Population
+from novate.sim.sight import NUMERAIRE, Sight
+from novate.sim.world import FIRST_ACCOUNT, World
+
+ROLE_WORDS = {
+    Role.HOUSE: "members' house accounts",
+    Role.CLIENT: "client accounts",
+    Role.DEFAULT_FUND: "the default fund",
+    Role.LIQUIDATION: "liquidation accounts",
+    Role.FEES: "the fees account",
+    Role.ROUNDING: "the rounding account",
+    Role.TREASURY: "the treasury",
+    Role.SKIN: "the house's capital at risk",
+    Role.INSURANCE: "the insurance fund",
+}
+
+
+@dataclass(slots=True)
+class Estate:
+    """A bucket that failed, from its take-over on: what it had when the house took it over, and what came of it."""
+
+    record: DefaultRecord
+    bucket: int
+    held_minor: int
+    raised_minor: int = 0
+    returned_minor: int = 0
+
+    @property
+    def own_minor(self) -> int:
+        """What its own margin paid."""
+        return max(0, self.held_minor + self.raised_minor - self.returned_minor)
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Gathers figures step by step; ``figures`` is the step at hand."""
+
+    people: Population
+    form: str
+    market: Market = field(init=False)
+    figures: StepFigures = field(default_factory=lambda: StepFigures(0, {}))
+    facts: Counter[str] = field(default_factory=Counter)
+    rejections: Counter[str] = field(default_factory=Counter)
+    ledger: defaultdict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
+    paid_in: Counter[int] = field(default_factory=Counter)
+    paid_out: Counter[int] = field(default_factory=Counter)
+    assets: list[str] = field(default_factory=list)
+    roles: list[Role] = field(default_factory=lambda: [role for _, role in HOUSE_ACCOUNTS])
+    members: list[int] = field(default_factory=lambda: [-1] * len(HOUSE_ACCOUNTS))
+    member_count: int = 0
+    origins: dict[int, int] = field(default_factory=dict)
+    estates: dict[int, Estate] = field(default_factory=dict)
+    failed: dict[int, Estate] = field(default_factory=dict)
+    trades: int = 0
+    gross_lots: int = 0
+    notional: float = 0.0
+    orders: dict[int, int] = field(default_factory=dict)
+    taken_over: int = 0
+    commands: int = 0
+    started: dict[int, int] = field(default_factory=dict)
+    held_to_expiry: int = 0
+
+    def watch(self, _command: AnyCommand, facts: Sequence[Fact], _time_ns: int) -> None:
+        """One command and its facts."""
+        self.commands += 1
+        self.started = {}
+        for fact in facts:
+            self.facts[type(fact).__name__] += 1
+            self._admission(fact)
+            self._money(fact)
+            self._margin(fact)
+            self._liquidation(fact)
+            self._default(fact)
+
+    # --- who is who -----------------------------------------------------------------------------------------------
+
+    def _admission(self, fact: Fact) -> None:
+        match fact:
+            case AssetAdded():
+                self.assets.append(fact.asset.symbol)
+            case MemberAdded():
+                self._open(Role.HOUSE, self.member_count)
+                self._open(Role.DEFAULT_FUND, self.member_count)
+                self.member_count += 1
+            case AccountOpened():
+                self._open(Role.CLIENT, fact.member)
+            case TakenOver():
+                self.origins[len(self.roles)] = fact.bucket
+                self._open(Role.LIQUIDATION, -1)
+            case Rejected():
+                self.rejections[fact.reason.text] += 1
+            case RowsRefused():
+                for reason in np.frombuffer(fact.rows, REFUSED)["reason"].tolist():
+                    self.rejections[Reason(reason).text] += 1
+            case TradesNovated():
+                rows = np.frombuffer(fact.rows, NOVATED)
+                self.trades += len(rows)
+                self.gross_lots += int(rows["lots"].sum())
+                self.notional += float(rows["lots"] @ self.market.lot_value[rows["contract"]])
+            case _:
+                pass
+
+    def _open(self, role: Role, member: int) -> None:
+        self.roles.append(role)
+        self.members.append(member)
+
+    def _estate(self, bucket: int) -> int:
+        return self.origins.get(bucket, bucket)
+
+    # --- the ledger -----------------------------------------------------------------------------------------------
+
+    def _money(self, fact: Fact) -> None:
+        match fact:
+            case Deposited() | Withdrawn():
+                for amount, account, asset in np.frombuffer(fact.rows, POSTED).tolist():
+                    self._external(account, asset, amount)
+            case Contributed():
+                self._external(fact.account, fact.asset, fact.amount_minor)
+            case Settled():
+                for flow, _, bucket, _ in np.frombuffer(fact.rows, SETTLED).tolist():
+                    self._post(bucket, fact.asset, flow)
+            case CollateralConverted():
+                self._move(fact.bucket, TREASURY, fact.paid_asset, fact.paid_minor)
+                self._move(TREASURY, fact.bucket, fact.received_asset, fact.received_minor)
+            case LossAbsorbed():
+                self._move(fact.payer, fact.bucket, fact.asset, fact.amount_minor)
+            case Transferred():
+                self._move(fact.payer, fact.payee, fact.asset, fact.amount_minor)
+            case TakenOver():
+                for moved in fact.collateral:
+                    self._move(fact.bucket, len(self.roles) - 1, moved.asset, moved.amount_minor)
+            case _:
+                pass
+
+    def _external(self, account: int, asset: int, amount: int) -> None:
+        (self.paid_in if amount > 0 else self.paid_out)[asset] += abs(amount)
+        self._post(account, asset, amount)
+
+    def _move(self, payer: int, payee: int, asset: int, amount: int) -> None:
+        self._post(payer, asset, -amount)
+        self._post(payee, asset, amount)
+
+    def _post(self, account: int, asset: int, amount: int) -> None:
+        self.started.setdefault(account, self.ledger[account, NUMERAIRE])
+        self.ledger[account, asset] += amount
+
+    # --- calls and liquidations -----------------------------------------------------------------------------------
+
+    def _margin(self, fact: Fact) -> None:
+        match fact:
+            case MarginCalled():
+                self.figures.calls_made += 1
+                self.figures.called += fact.amount_fine / 10**8
+            case CallMet(by="payment"):
+                self.figures.calls_met_by_payment += 1
+            case CallMet():
+                self.figures.calls_met_by_price += 1
+            case Breached(cause="call_missed") | MemberDefaulted(cause="call_missed"):
+                self.figures.calls_missed += 1
+            case _:
+                pass
+
+    def _liquidation(self, fact: Fact) -> None:
+        value = self.market.lot_value
+        match fact:
+            case LiquidationOrdered():
+                self.orders[fact.order] = fact.contract
+                self.figures.ordered += abs(fact.lots) * float(value[fact.contract])
+            case LiquidationExecuted():
+                self.figures.filled += abs(fact.lots) * float(value[self.orders[fact.order]])
+            case TakenOver():
+                self.taken_over += 1
+                self.figures.taken_over += self._value(fact)
+            case _:
+                pass
+
+    def _value(self, fact: TakenOver) -> float:
+        rows = np.frombuffer(fact.rows, LEG)
+        return float(np.abs(rows["lots"]) @ self.market.lot_value[rows["contract"]])
+
+    # --- defaults -------------------------------------------------------------------------------------------------
+
+    def _default(self, fact: Fact) -> None:
+        match fact:
+            case MemberDefaulted():
+                self.figures.members_defaulted += 1
+                self._member_failed(fact)
+            case TakenOver():
+                self._bucket_taken(fact)
+            case CollateralConverted() if fact.received_asset == NUMERAIRE:
+                if estate := self.estates.get(self._estate(fact.bucket)):
+                    estate.raised_minor += fact.received_minor
+            case LossAbsorbed():
+                self._loss(fact.bucket, fact.layer, fact.asset, fact.amount_minor)
+            case GainsCut():
+                for bucket, amount in fact.unpaid:
+                    self._loss(bucket, "gains_haircut", fact.asset, amount)
+            case Transferred() if fact.asset == NUMERAIRE:
+                self._returned(fact)
+            case LiquidationClosed():
+                if estate := self.estates.get(self._estate(fact.account)):
+                    estate.record.closed = True
+            case _:
+                pass
+
+    def _member_failed(self, fact: MemberDefaulted) -> None:
+        bucket = FIRST_ACCOUNT + 2 * fact.member
+        name, kind = self.people.member_name(fact.member), self.people.kind(fact.member)
+        behind = int((self.people.member == fact.member).sum())
+        early = self.failed.pop(fact.member, None)
+        record = DefaultRecord(name, kind, self.figures.time_s, fact.cause, behind, 0.0, {}, 0, closed=False)
+        held = self.started.get(bucket, self.ledger[bucket, NUMERAIRE])
+        self.estates[bucket] = self.failed[fact.member] = Estate(record, bucket, held)
+        if early is not None:  # losses of this very settlement were absorbed before the default was declared
+            record.paid.update(early.record.paid)
+
+    def _bucket_taken(self, fact: TakenOver) -> None:
+        known = self.estates.get(fact.bucket)
+        if known is None and self.form == "venue":
+            place = int(np.flatnonzero(self.people.index == fact.bucket)[0])
+            name = self.people.account_name(place)
+            kind = self.people.kind(place)
+            record = DefaultRecord(name, kind, self.figures.time_s, "below_maintenance", 1, 0.0, {}, 0, closed=False)
+            held = self.started.get(fact.bucket, self.ledger[fact.bucket, NUMERAIRE])
+            known = self.estates[fact.bucket] = Estate(record, fact.bucket, held)
+        if known is not None:
+            known.record.position += self._value(fact)
+
+    def _loss(self, bucket: int, layer: str, asset: int, amount: int) -> None:
+        origin = self._estate(bucket)
+        estate = self.estates.get(origin)
+        member = self.members[origin]
+        if estate is None and member >= 0:
+            blank = DefaultRecord(self.people.member_name(member), "", 0, "", 0, 0.0, {}, 0, closed=True)
+            estate = self.failed.setdefault(member, Estate(blank, origin, 0))
+        if estate is None:
+            raise LookupError(f"a loss of account {bucket} belongs to no estate that the recorder knows")
+        paid = estate.record.paid
+        paid[str(layer)] = paid.get(str(layer), 0) + self.in_numeraire(asset, amount)
+
+    def _returned(self, fact: Transferred) -> None:
+        estate = self.estates.get(self._estate(fact.payer))
+        if estate is None:
+            return
+        if fact.cause == "reimbursement":
+            estate.record.returned_minor += fact.amount_minor
+        elif fact.cause in ("estate_returned", "surplus_to_insurance"):
+            estate.returned_minor += fact.amount_minor
+
+    def in_numeraire(self, asset: int, amount: int) -> int:
+        """Minor units of the numeraire for an amount of an asset, at the last price, rounded towards zero."""
+        if asset == NUMERAIRE:
+            return amount
+        return int(amount * self.market.coin_price / 10 ** (COIN_DECIMALS - NUMERAIRE_DECIMALS))
+
+    # --- at the end of a step and of the run ----------------------------------------------------------------------
+
+    def close_step(self, world: World, before: Sight, after: Sight) -> StepFigures:
+        """Fill in what is known once a step is over; ``before`` is how the step before left the accounts."""
+        figures, value = self.figures, self.market.lot_value
+        figures.collateral = float(after.settled.sum())
+        figures.required = float(after.initial.sum())
+        figures.losses = float(np.maximum(before.equity - world.marked.equity, 0.0).sum())
+        for entry in self.market.listed:
+            if entry.terms.kind is not Kind.INDEX and after.open_lots[entry.index]:
+                name = f"{entry.series.name} options" if entry.terms.is_option else entry.series.name
+                worth = float(after.open_lots[entry.index] * value[entry.index])
+                figures.exposure[name] = figures.exposure.get(name, 0.0) + worth
+        self.held_to_expiry += world.expired_lots
+        funds = [account for account, role in enumerate(self.roles) if role is Role.DEFAULT_FUND]
+        whole = 10**NUMERAIRE_DECIMALS
+        figures.default_fund = sum(self.ledger[account, NUMERAIRE] for account in funds) / whole
+        figures.skin = self.ledger[SKIN, NUMERAIRE] / whole
+        figures.insurance = self.ledger[INSURANCE, NUMERAIRE] / whole
+        return figures
+
+    def net_lots(self, book: Book) -> int:
+        """Lots that were held to a contract's end, or are still open."""
+        return self.held_to_expiry + int(book.contracts["open_lots"][: book.contract_count].sum())
+
+    def held_by_role(self, asset: int) -> dict[str, int]:
+        """Balances of the ledger by what the accounts are for."""
+        held: dict[str, int] = {}
+        for account, role in enumerate(self.roles):
+            words = ROLE_WORDS[role]
+            held[words] = held.get(words, 0) + self.ledger[account, asset]
+        return held
+
+    def differences(self, book: Book) -> int:
+        """How many balances of the book are not those of the ledger."""
+        balances = book.balances[: book.account_count, : book.asset_count]["balance_minor"]
+        if len(balances) != len(self.roles):
+            return abs(len(balances) - len(self.roles)) * book.asset_count
+        mine = np.zeros_like(balances)
+        for (account, asset), amount in self.ledger.items():
+            mine[account, asset] = amount
+        return int((mine != balances).sum())
+
+    def records(self) -> list[DefaultRecord]:
+        """Every default, in order of time, with what its own margin paid."""
+        found = []
+        for estate in {**self.failed, **{-1 - bucket: estate for bucket, estate in self.estates.items()}}.values():
+            record = estate.record
+            if estate.own_minor:
+                record.paid["own_margin"] = estate.own_minor
+            if record.time_s and record not in found:
+                found.append(record)
+        return sorted(found, key=lambda record: record.time_s)

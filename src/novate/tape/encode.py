@@ -1,0 +1,280 @@
+"""From commands of the core to tape lines: what a journal holds, written so that a tape reads it back exactly.
+
+Encoding looks up the same committed terms as decoding. Decoding an encoded command against the same registers gives
+the command again, bit by bit.
+"""
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, TypeVar
+
+import numpy as np
+
+from novate.core import commands as core
+from novate.core.commands import AnyCommand
+from novate.core.money import E12, PPM
+from novate.core.terms import Asset, Contract, Rulebook
+from novate.tape import decimals
+from novate.tape.decode import Registers
+
+T = TypeVar("T")
+V = TypeVar("V")
+
+
+def encode_command(command: AnyCommand, registers: Registers, time_ns: int | None = None) -> dict[str, Any]:
+    """The command as a tape object; ``registers`` are those of a book that has decided it or can decide it.
+
+    Closed orders leave the registers: to write the fills of a journal, give registers whose ``orders`` has them still.
+    Raises ``LookupError`` for what a tape cannot say.
+    """
+    fields = _fields(command, registers)
+    return fields if time_ns is None else {"command": fields["command"], "time": decimals.time_text(time_ns), **fields}
+
+
+def to_line(fields: dict[str, Any]) -> str:
+    """A tape object as one line of JSON, without the newline."""
+    return json.dumps(fields, ensure_ascii=False, separators=(", ", ": "), allow_nan=False)
+
+
+def _fields(command: AnyCommand, registers: Registers) -> dict[str, Any]:
+    match command:
+        case core.SubmitTrades():
+            rows = _trade_rows(command.rows, registers)
+            return {"command": "trades", "source": command.source, "rows": rows}
+        case core.Deposit() | core.Withdraw():
+            name = "deposit" if isinstance(command, core.Deposit) else "withdraw"
+            return {"command": name, "source": command.source, "rows": _cash_rows(command.rows, registers)}
+        case core.PublishMarks():
+            return _marks(command, registers)
+        case core.PublishFunding():
+            rates: dict[str, str] = {}
+            for rate_e12, contract, _ in np.frombuffer(command.rows, core.FUNDING).tolist():
+                put_once(rates, at(registers.contracts, contract, "contract").symbol, decimals.rate_text(rate_e12, E12))
+            return {"command": "funding", "rates": rates}
+        case core.AddAsset():
+            return _asset(command.asset, registers)
+        case core.ListContract():
+            return {"command": "list_contract", **_contract(command.contract)}
+        case core.AdoptRulebook():
+            return {"command": "adopt_rulebook", **_rulebook(command.rulebook, registers)}
+    return _single(command, registers)
+
+
+def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
+    match command:
+        case core.AddMember():
+            return {"command": "add_member", "name": command.name}
+        case core.OpenAccount():
+            return {
+                "command": "open_account",
+                "member": at(registers.members, command.member, "member").name,
+                "name": command.name,
+            }
+        case core.Contribute():
+            asset = at(registers.assets, command.asset, "asset")
+            fields = {
+                "command": "contribute",
+                "source": command.source,
+                "number": command.number,
+                "fund": command.fund,
+                "asset": asset.symbol,
+                "amount": decimals.text(command.amount_minor, asset.decimals),
+            }
+            return (
+                fields
+                if command.member is None
+                else {**fields, "member": at(registers.members, command.member, "member").name}
+            )
+        case core.ExecuteLiquidation():
+            if command.order not in registers.orders:
+                raise LookupError(f"there is no order {command.order}: its price has no tick to be written in")
+            contract = registers.contracts[registers.orders[command.order].contract]
+            return {
+                "command": "execute",
+                "source": command.source,
+                "number": command.number,
+                "order": command.order,
+                "lots": command.lots,
+                "price": price_text(command.price_ticks, contract),
+                "counterparty": at(registers.accounts, command.counterparty, "account").name,
+            }
+        case core.ExpireContract():
+            contract = at(registers.contracts, command.contract, "contract")
+            quoted = quoted_in(contract, registers)
+            return {
+                "command": "expire",
+                "contract": contract.symbol,
+                "price": price_text(command.price_ticks, quoted),
+            }
+        case core.Clock():
+            return {"command": "clock"}
+    raise TypeError(f"no tape command for {type(command).__name__}")
+
+
+def price_text(price_ticks: int, contract: Contract) -> str:
+    """A price in ticks as a decimal string."""
+    return decimals.text_of(Fraction(contract.tick_size) * price_ticks)
+
+
+def price_decimal(price_ticks: int, contract: Contract) -> Decimal:
+    """A price in ticks, exactly."""
+    return Decimal(price_text(price_ticks, contract))
+
+
+def quantity_decimal(lots: int, contract: Contract) -> Decimal:
+    """Lots as a quantity of the underlying (of the quote currency for an inverse contract), exactly."""
+    return Decimal(decimals.text_of(Fraction(contract.lot_size) * lots))
+
+
+def quoted_in(contract: Contract, registers: Registers) -> Contract:
+    """The contract whose ticks a final price is in: an option's underlying, else the contract itself."""
+    if not contract.is_option:
+        return contract
+    return next(other for other in registers.contracts if other.symbol == contract.underlying)
+
+
+def at(register: Sequence[T], index: int, noun: str) -> T:
+    """The entry of a register. Raises ``LookupError`` where the command names none, which no tape can write."""
+    if not 0 <= index < len(register):
+        raise LookupError(f"there is no {noun} {index}: the command names it, so it cannot be written as a tape")
+    return register[index]
+
+
+def put_once(prices: dict[str, V], symbol: str, value: V) -> None:
+    """Set an entry that must not be there yet: a tape's map has each symbol once."""
+    if symbol in prices:
+        raise LookupError(f"{symbol} occurs twice in one command, so it cannot be written as a tape")
+    prices[symbol] = value
+
+
+def _trade_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
+    found = []
+    for number, lots, price_ticks, contract, buyer, seller, _ in np.frombuffer(rows, core.TRADE).tolist():
+        terms = at(registers.contracts, contract, "contract")
+        found.append(
+            {
+                "number": number,
+                "contract": terms.symbol,
+                "buyer": at(registers.accounts, buyer, "account").name,
+                "seller": at(registers.accounts, seller, "account").name,
+                "lots": lots,
+                "price": price_text(price_ticks, terms),
+            }
+        )
+    return found
+
+
+def _cash_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": number,
+            "account": at(registers.accounts, account, "account").name,
+            "asset": at(registers.assets, asset, "asset").symbol,
+            "amount": decimals.text(amount_minor, registers.assets[asset].decimals),
+        }
+        for number, amount_minor, account, asset in np.frombuffer(rows, core.CASH).tolist()
+    ]
+
+
+def _marks(command: core.PublishMarks, registers: Registers) -> dict[str, Any]:
+    prices: dict[str, str | None] = {}
+    for price_ticks, contract, missing in np.frombuffer(command.rows, core.MARK).tolist():
+        terms = at(registers.contracts, contract, "contract")
+        put_once(prices, terms.symbol, None if missing else price_text(price_ticks, terms))
+    fields: dict[str, Any] = {"command": "marks", "prices": prices}
+    if command.assets:
+        places = _numeraire(registers).fine_decimals
+        of_assets: dict[str, str | None] = {}
+        for row in command.assets:
+            price = None if row.price_fine is None else decimals.text(row.price_fine, places)
+            put_once(of_assets, at(registers.assets, row.asset, "asset").symbol, price)
+        fields["asset_prices"] = of_assets
+    return fields
+
+
+def _numeraire(registers: Registers) -> Asset:
+    if registers.rulebook is None:
+        raise LookupError("prices of assets are in the numeraire, and no rulebook names one: adopt a rulebook first")
+    symbol = registers.rulebook.numeraire
+    return next(asset for asset in registers.assets if asset.symbol == symbol)
+
+
+def _asset(asset: Asset, registers: Registers) -> dict[str, Any]:
+    # `price_max_fine` does not say in which asset it is: any that was on record before writes it exactly, and so does
+    # the asset itself.
+    known = [other.symbol for other in registers.assets]
+    before = registers.assets[: known.index(asset.symbol)] if asset.symbol in known else registers.assets
+    numeraire = None if registers.rulebook is None else registers.rulebook.numeraire
+    quote = next((other for other in before if other.symbol == numeraire), before[0] if before else asset)
+    return {
+        "command": "add_asset",
+        "symbol": asset.symbol,
+        "decimals": asset.decimals,
+        "fine_decimals": asset.fine_decimals,
+        "price_max": decimals.text(asset.price_max_fine, quote.fine_decimals),
+        "price_in": quote.symbol,
+        "stale_after": decimals.duration_text(asset.stale_after_ns),
+    }
+
+
+def _contract(contract: Contract) -> dict[str, Any]:
+    tick, lot = Fraction(contract.tick_size), Fraction(contract.lot_size)
+    fields: dict[str, Any] = {
+        "symbol": contract.symbol,
+        "kind": contract.kind.value,
+        "settlement": contract.settlement,
+        "tick_size": decimals.plain(contract.tick_size),
+        "lot_size": decimals.plain(contract.lot_size),
+        "price_min": decimals.text_of(tick * contract.price_min_ticks),
+        "price_max": decimals.text_of(tick * contract.price_max_ticks),
+        "position_limit": decimals.text_of(lot * contract.position_limit_lots),
+        "margin_class": contract.margin_class,
+        "stale_after": decimals.duration_text(contract.stale_after_ns),
+        "inverse": contract.inverse,
+        "fee": decimals.rate_text(contract.fee_ppm, PPM),
+    }
+    if contract.underlying is not None:
+        fields["underlying"] = contract.underlying
+    if contract.strike is not None:
+        fields["strike"] = decimals.plain(contract.strike)
+    if contract.expiry_ns is not None:
+        fields["expiry"] = decimals.time_text(contract.expiry_ns)
+    return fields
+
+
+def _rulebook(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
+    numeraire = next((asset for asset in registers.assets if asset.symbol == rulebook.numeraire), None)
+    if numeraire is None:
+        raise LookupError(f"there is no asset {rulebook.numeraire}: a rulebook's amounts are written in its numeraire")
+    classes = {
+        name: [
+            {
+                "above": decimals.text(tier.floor_fine, numeraire.fine_decimals),
+                "initial": decimals.rate_text(tier.initial_ppm, PPM),
+                "maintenance": decimals.rate_text(tier.maintenance_ppm, PPM),
+                "initial_least": decimals.rate_text(tier.initial_least_ppm, PPM),
+                "maintenance_least": decimals.rate_text(tier.maintenance_least_ppm, PPM),
+            }
+            for tier in tiers
+        ]
+        for name, tiers in rulebook.margin_classes.items()
+    }
+    return {
+        "name": rulebook.name,
+        "numeraire": rulebook.numeraire,
+        "form": rulebook.form,
+        "collateral": {symbol: decimals.rate_text(haircut, PPM) for symbol, haircut in rulebook.collateral.items()},
+        "margin_classes": classes,
+        "settlement_interval": decimals.duration_text(rulebook.settlement_interval_ns),
+        "call_due": decimals.duration_text(rulebook.call_due_ns),
+        "waterfall": [layer.value for layer in rulebook.waterfall],
+        "gains": decimals.rate_text(rulebook.gains_ppm, PPM),
+        "long_option": decimals.rate_text(rulebook.long_option_ppm, PPM),
+        "call_minimum": decimals.text(rulebook.call_minimum_fine, numeraire.fine_decimals),
+        "slice": decimals.rate_text(rulebook.slice_ppm, PPM),
+        "slippage": decimals.rate_text(rulebook.slippage_ppm, PPM),
+        "slice_expiry": decimals.duration_text(rulebook.slice_expiry_ns),
+        "slices_max": rulebook.slices_max,
+    }

@@ -1,0 +1,203 @@
+"""What the core refused, in sentences: the path as submitted, the values and the cure.
+
+The core answers with a reason, a row and a figure; the names and decimals that people wrote are still at hand here.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+import numpy as np
+
+from novate.core import commands as core
+from novate.core.commands import Reason
+from novate.core.facts import REFUSED, Fact, Rejected, RowsRefused
+from novate.core.terms import Contract
+from novate.tape import decimals
+from novate.tape.decode import Decoded, Registers
+from novate.tape.encode import price_text, quoted_in
+from novate.tape.refusal import Refusal
+
+_UNITS: Final = re.compile(r"(?<=[a-z])_(?:fine|ticks|lots|ns|ppm|minor|e12)\b")
+_NESTED: Final = re.compile(r"^\$\.(?:asset|contract|rulebook)\.(?=.)")
+_ASSET_ROW: Final = re.compile(r"^\$\.assets\[(\d+)\]$")
+
+
+def explain_refusals(decoded: Decoded, facts: Iterable[Fact], registers: Registers) -> tuple[Refusal, ...]:
+    """Every refusal of a command, in the order of its rows: those of decoding and those that the core put on record."""
+    found = list(decoded.refusals)
+    for fact in facts:
+        if isinstance(fact, Rejected):
+            found.append(_rejected(decoded, fact, registers))
+        elif isinstance(fact, RowsRefused):
+            rows = np.frombuffer(fact.rows, REFUSED)
+            found += [
+                _refused(decoded, int(row["row"]), Reason(int(row["reason"])), int(row["figure"]), registers)
+                for row in rows
+            ]
+    return tuple(sorted(found, key=lambda refusal: -1 if refusal.row is None else refusal.row))
+
+
+def _rejected(decoded: Decoded, fact: Rejected, registers: Registers) -> Refusal:
+    if (match := _ASSET_ROW.match(fact.path)) and int(match[1]) < len(decoded.asset_kept):
+        at = int(match[1])
+        return Refusal(
+            reason=fact.reason, path=decoded.asset_places[at], message=fact.message, row=decoded.asset_kept[at]
+        )
+    path, message = _UNITS.sub("", fact.path), fact.message
+    if fact.reason is Reason.TIME_RUNS_BACKWARDS and decoded.time_ns is not None:
+        times = (decimals.time_text(time_ns) for time_ns in (decoded.time_ns, registers.time_ns))
+        message = "{} is before the house's time, {}: put the tape in order of time".format(*times)
+    if isinstance(decoded.command, core.ExecuteLiquidation | core.ExpireContract):
+        message = _price_message(fact.reason, decoded.command, registers) or message
+    if isinstance(decoded.command, core.AddAsset | core.ListContract | core.AdoptRulebook):
+        path = _NESTED.sub("$.", path)
+    return Refusal(reason=fact.reason, path=path, message=message)
+
+
+def _price_message(
+    reason: Reason, command: core.ExecuteLiquidation | core.ExpireContract, registers: Registers
+) -> str | None:
+    """What the core says in ticks, said in prices."""
+    if isinstance(command, core.ExpireContract):
+        if reason is Reason.PRICE_OUT_OF_LIMITS:
+            return _outside(command.price_ticks, quoted_in(registers.contracts[command.contract], registers))
+        return None
+    order = registers.orders.get(command.order)
+    if order is None:
+        return None
+    contract = registers.contracts[order.contract]
+    if reason is Reason.PRICE_OUT_OF_LIMITS:
+        return _outside(command.price_ticks, contract)
+    if reason is Reason.PRICE_WORSE_THAN_LIMIT:
+        price, limit = (price_text(ticks, contract) for ticks in (command.price_ticks, order.limit_price_ticks))
+        side = "buys at most" if order.lots > 0 else "sells at least"
+        return f"{price} is worse than the order's limit: order {command.order} {side} at {limit}"
+    return None
+
+
+def _outside(price_ticks: int, contract: Contract) -> str:
+    low, high = (price_text(limit, contract) for limit in (contract.price_min_ticks, contract.price_max_ticks))
+    return f"{price_text(price_ticks, contract)} is outside the limits of {contract.symbol}, {low} to {high}"
+
+
+def _refused(decoded: Decoded, at: int, reason: Reason, figure: int, registers: Registers) -> Refusal:
+    row, place = decoded.kept[at], decoded.places[at]
+    if isinstance(decoded.command, core.SubmitTrades):
+        values = np.frombuffer(decoded.command.rows, core.TRADE)[at]
+        field, message = _trade_sentence(reason, figure, values, registers)
+    elif isinstance(decoded.command, core.Deposit | core.Withdraw):
+        values = np.frombuffer(decoded.command.rows, core.CASH)[at]
+        field, message = _cash_sentence(reason, figure, values, registers)
+    else:
+        field, message = "", _price_sentence(reason, figure, registers)
+    return Refusal(reason=reason, path=f"{place}.{field}" if field else place, message=message, row=row)
+
+
+def _trade_sentence(reason: Reason, figure: int, row: Any, registers: Registers) -> tuple[str, str]:
+    contract = registers.contracts[row["contract"]] if 0 <= row["contract"] < len(registers.contracts) else None
+    symbol = contract.symbol if contract else str(row["contract"])
+    match reason:
+        case Reason.DUPLICATE_OR_LATE:
+            return "number", _late(int(row["number"]), figure)
+        case Reason.ACCOUNTS_MUST_DIFFER:
+            return "seller", f"{_account(figure, registers)} is on both sides: a trade needs two accounts"
+        case Reason.ACCOUNT_NOT_TRADABLE | Reason.ACCOUNT_IN_LIQUIDATION:
+            cause = "is no trading account" if reason is Reason.ACCOUNT_NOT_TRADABLE else "is in liquidation"
+            side = "buyer" if figure == row["buyer"] else "seller"
+            return side, f"{_account(figure, registers)} {cause}: use a member's or client's account in good standing"
+        case Reason.PRICE_OUT_OF_LIMITS if contract is not None:
+            return "price", _outside(figure, contract)
+        case Reason.QUANTITY_MUST_BE_POSITIVE:
+            return "lots", f"{figure} is not a size: give a positive number; the buyer is who is long of it"
+        case Reason.POSITION_LIMIT_EXCEEDED:
+            return "lots", f"{row['lots']} lots would pass the position limit of {symbol}, {figure} lots: trade fewer"
+        case Reason.MARGIN_INSUFFICIENT:
+            return "", (
+                f"{_account(row['buyer'], registers)} or {_account(row['seller'], registers)} would be"
+                f" {_numeraire(figure, registers)} short of its initial requirement: deposit it or trade fewer lots"
+            )
+        case Reason.PREMIUM_NOT_COVERED if contract is not None:
+            lacking = _fine(figure, contract.settlement, registers)
+            return "buyer", f"the settled balance is {lacking} short of the premium due: deposit that much first"
+        case Reason.MEMBER_IN_DEFAULT:
+            return "", "the member behind one side is in default: its accounts may only reduce their positions"
+    return _FIELD.get(reason, ""), _contract_sentence(reason, symbol)
+
+
+def _cash_sentence(reason: Reason, figure: int, row: Any, registers: Registers) -> tuple[str, str]:
+    asset = registers.assets[row["asset"]] if 0 <= row["asset"] < len(registers.assets) else None
+    symbol = asset.symbol if asset else str(row["asset"])
+    account = _account(row["account"], registers)
+    amount = f"{decimals.text(figure, asset.decimals)} {symbol}" if asset else str(figure)
+    match reason:
+        case Reason.DUPLICATE_OR_LATE:
+            return "number", _late(int(row["number"]), figure)
+        case Reason.ASSET_NOT_ELIGIBLE:
+            return "asset", f"{symbol} is no collateral of the rulebook: adopt one that gives it a haircut"
+        case Reason.ACCOUNT_NOT_TRADABLE:
+            return "account", f"{account} is the house's own account: use contribute for the house's funds"
+        case Reason.AMOUNT_MUST_BE_POSITIVE:
+            return "amount", f"{amount} is not positive: deposits and withdrawals are separate commands"
+        case Reason.MONEY_LIMIT_EXCEEDED:
+            return "amount", f"with {amount} more the house would hold more {symbol} than 64 bits can count"
+        case Reason.PRICE_MISSING:
+            return "", f"{account} holds, or brings, something without a live price: publish its mark first"
+        case Reason.BALANCE_INSUFFICIENT:
+            return "amount", f"the settled balance of {account} is {amount}: withdraw at most that"
+        case Reason.MARGIN_INSUFFICIENT:
+            lacking = _numeraire(figure, registers)
+            return "amount", f"without it {account} would be {lacking} short of its initial requirement: withdraw less"
+        case Reason.MEMBER_IN_DEFAULT | Reason.ACCOUNT_IN_LIQUIDATION:
+            cause = "its member is in default" if reason is Reason.MEMBER_IN_DEFAULT else "it is in liquidation"
+            return "account", f"nothing leaves {account}: {cause}"
+    return _FIELD.get(reason, ""), _contract_sentence(reason, symbol)
+
+
+def _price_sentence(reason: Reason, figure: int, registers: Registers) -> str:
+    symbol = registers.contracts[figure].symbol if 0 <= figure < len(registers.contracts) else str(figure)
+    if reason is Reason.NOT_A_PERPETUAL:
+        return f"{symbol} is not a perpetual: only perpetuals have funding"
+    if reason is Reason.FUNDING_OUT_OF_RANGE:
+        return "the cumulative funding would pass the contract's largest value per lot: give a smaller rate"
+    return _contract_sentence(reason, symbol)
+
+
+def _contract_sentence(reason: Reason, symbol: str) -> str:
+    return {
+        Reason.CONTRACT_NOT_TRADABLE: f"{symbol} is an index: it has marks and no trades",
+        Reason.CONTRACT_EXPIRED: f"{symbol} has expired",
+        Reason.PRICE_MISSING: f"{symbol} has no live price (or the contract it is written on): publish a mark first",
+        Reason.MARGIN_CLASS_UNKNOWN: f"the rulebook has no margin class for {symbol}: adopt one that has",
+        Reason.EXPOSURE_LIMIT_EXCEEDED: "the account's positions would pass what 64 bits can hold: trade fewer lots",
+    }.get(reason, f"refused, {symbol}: {reason.text.replace('_', ' ')}")
+
+
+_FIELD: Final = {
+    Reason.CONTRACT_UNKNOWN: "contract",
+    Reason.CONTRACT_NOT_TRADABLE: "contract",
+    Reason.CONTRACT_EXPIRED: "contract",
+    Reason.PRICE_MISSING: "contract",
+    Reason.MARGIN_CLASS_UNKNOWN: "contract",
+    Reason.EXPOSURE_LIMIT_EXCEEDED: "lots",
+    Reason.ASSET_UNKNOWN: "asset",
+}
+
+
+def _late(number: int, mark: int) -> str:
+    return f"the source is already at number {mark}, so {number} is a duplicate or late: number it above {mark}"
+
+
+def _account(index: int, registers: Registers) -> str:
+    return registers.accounts[index].name if 0 <= index < len(registers.accounts) else f"account {index}"
+
+
+def _fine(amount_fine: int, symbol: str, registers: Registers) -> str:
+    asset = next(asset for asset in registers.assets if asset.symbol == symbol)
+    return f"{decimals.text(amount_fine, asset.fine_decimals)} {symbol}"
+
+
+def _numeraire(amount_fine: int, registers: Registers) -> str:
+    return (
+        str(amount_fine) if registers.rulebook is None else _fine(amount_fine, registers.rulebook.numeraire, registers)
+    )

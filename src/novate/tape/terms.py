@@ -1,0 +1,126 @@
+"""The two commands with many fields: a contract's terms and a rulebook, from the tape to the core."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, TypeVar
+
+from novate.core import terms
+from novate.core.commands import Reason
+from novate.core.money import PPM
+from novate.tape import decimals, wire
+from novate.tape.decimals import TooFine, Unfit, shown
+from novate.tape.names import Names, lots, ticks
+from novate.tape.read import convert
+from novate.tape.refusal import refuse
+
+T = TypeVar("T")
+
+
+def guarded(read: Callable[[str | int], T], value: str | int, path: str, reason: Reason = Reason.MALFORMED) -> T:
+    """``read(value)``, its errors as ``Refused`` at the path."""
+    try:
+        return read(value)
+    except TooFine as error:
+        raise refuse(Reason.AMOUNT_TOO_FINE if reason is Reason.MALFORMED else reason, path, str(error)) from None
+    except Unfit as error:
+        raise refuse(reason, path, str(error)) from None
+
+
+def ppm(value: str | int, path: str) -> int:
+    """A rate as ppm."""
+    return guarded(lambda written: decimals.rate(written, PPM, "ppm"), value, path, Reason.TERMS_INVALID)
+
+
+def contract_of(command: wire.ListContract) -> terms.Contract:
+    """The contract's terms: price limits in ticks, position limit in lots, times in nanoseconds, fee in ppm."""
+    tick = _step(command.tick_size, "$.tick_size")
+    lot = _step(command.lot_size, "$.lot_size")
+    strike = command.strike
+    if strike is not None:
+        guarded(decimals.fraction, strike, "$.strike", Reason.TERMS_INVALID)
+    return terms.Contract(
+        symbol=command.symbol,
+        kind=terms.Kind(command.kind),
+        settlement=command.settlement,
+        tick_size=str(command.tick_size),
+        lot_size=str(command.lot_size),
+        price_min_ticks=ticks(command.price_min, tick, "$.price_min"),
+        price_max_ticks=ticks(command.price_max, tick, "$.price_max"),
+        position_limit_lots=lots(command.position_limit, lot, "$.position_limit"),
+        margin_class=command.margin_class,
+        stale_after_ns=guarded(decimals.duration_ns, command.stale_after, "$.stale_after"),
+        inverse=command.inverse,
+        underlying=command.underlying,
+        strike=None if strike is None else str(strike),
+        expiry_ns=None if command.expiry is None else guarded(decimals.time_ns, command.expiry, "$.expiry"),
+        fee_ppm=ppm(command.fee, "$.fee"),
+    )
+
+
+def _step(value: str | int, path: str) -> Fraction:
+    size = guarded(decimals.fraction, value, path, Reason.TERMS_INVALID)
+    if size <= 0:
+        raise refuse(Reason.TERMS_INVALID, path, f"{value} is not a size: give a decimal above zero")
+    return size
+
+
+def rulebook_of(command: wire.AdoptRulebook, names: Names) -> terms.Rulebook:
+    """The rulebook: rates in ppm, amounts in fine units of the numeraire (or of the class's own asset)."""
+    numeraire = names.terms.assets[names.asset(command.numeraire, "$.numeraire")]
+    collateral = {
+        symbol: ppm(convert(haircut, NUMBER, f"$.collateral.{symbol}"), f"$.collateral.{symbol}")
+        for symbol, haircut in command.collateral.items()
+    }
+    classes = {
+        name: _tiers(content, numeraire, names, f"$.margin_classes.{name}")
+        for name, content in command.margin_classes.items()
+    }
+    return terms.Rulebook(
+        name=command.name,
+        numeraire=command.numeraire,
+        form=command.form,
+        collateral=collateral,
+        margin_classes=classes,
+        settlement_interval_ns=guarded(decimals.duration_ns, command.settlement_interval, "$.settlement_interval"),
+        call_due_ns=guarded(decimals.duration_ns, command.call_due, "$.call_due"),
+        waterfall=tuple(terms.Layer(layer) for layer in command.waterfall),
+        gains_ppm=ppm(command.gains, "$.gains"),
+        long_option_ppm=ppm(command.long_option, "$.long_option"),
+        call_minimum_fine=names.fine(command.call_minimum, numeraire, "$.call_minimum"),
+        slice_ppm=ppm(command.slice, "$.slice"),
+        slippage_ppm=ppm(command.slippage, "$.slippage"),
+        slice_expiry_ns=guarded(decimals.duration_ns, command.slice_expiry, "$.slice_expiry"),
+        slices_max=_small(command.slices_max, "$.slices_max"),
+    )
+
+
+def _tiers(content: Any, numeraire: terms.Asset, names: Names, path: str) -> tuple[terms.Tier, ...]:
+    asset, rows = numeraire, content
+    if isinstance(content, dict):
+        margin_class = convert(content, wire.MarginClass, path)
+        asset = names.terms.assets[names.asset(margin_class.asset, f"{path}.asset")]
+        path, rows = f"{path}.tiers", margin_class.tiers
+    if not isinstance(rows, list):
+        message = f'expected a list of tiers, got {shown(rows)}: write [{{"above": "0", "initial": …}}, …]'
+        raise refuse(Reason.MALFORMED, path, message)
+    return tuple(_tier(row, asset, names, f"{path}[{index}]") for index, row in enumerate(rows))
+
+
+def _tier(row: Any, asset: terms.Asset, names: Names, path: str) -> terms.Tier:
+    tier = convert(row, wire.Tier, path)
+    return terms.Tier(
+        floor_fine=names.fine(tier.above, asset, f"{path}.above"),
+        initial_ppm=ppm(tier.initial, f"{path}.initial"),
+        maintenance_ppm=ppm(tier.maintenance, f"{path}.maintenance"),
+        initial_least_ppm=ppm(tier.initial_least, f"{path}.initial_least"),
+        maintenance_least_ppm=ppm(tier.maintenance_least, f"{path}.maintenance_least"),
+    )
+
+
+def _small(value: int, path: str) -> int:
+    if not 0 <= value <= 1_000_000:
+        raise refuse(Reason.RULEBOOK_INVALID, path, f"{shown(value)} is out of range: give 0 to 1000000")
+    return value
+
+
+NUMBER: Any = str | int

@@ -1,0 +1,206 @@
+"""The tape's schema: one struct per command, names instead of indices, decimals as strings.
+
+``docs/reference/tape.md`` describes the same fields for people. Rows stay plain objects here, because each of them is
+converted, and answered, on its own.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+Number = str | int
+"""A decimal string, or an integer where the value is whole."""
+
+
+class Wire(msgspec.Struct, frozen=True, tag_field="command", forbid_unknown_fields=True, kw_only=True):
+    """Base of all tape commands. ``time`` is when the command happens; by default when the one before it did."""
+
+    time: Number | None = None
+
+
+class AddAsset(Wire, frozen=True, tag="add_asset"):
+    """Put an asset on record. ``price_max`` is in the asset ``price_in``, by default the numeraire."""
+
+    symbol: str
+    decimals: int
+    fine_decimals: int
+    price_max: Number = 0
+    price_in: str | None = None
+    stale_after: Number = 0
+
+
+class ListContract(Wire, frozen=True, tag="list_contract"):
+    """Put a contract or index on record. Prices are prices, ``position_limit`` is a quantity."""
+
+    symbol: str
+    kind: Literal["index", "future", "perpetual", "call", "put"]
+    settlement: str
+    tick_size: Number
+    lot_size: Number
+    price_min: Number
+    price_max: Number
+    position_limit: Number
+    margin_class: str
+    stale_after: Number
+    inverse: bool = False
+    underlying: str | None = None
+    strike: Number | None = None
+    expiry: Number | None = None
+    fee: Number = 0
+
+
+class Tier(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One bracket: rates for the part of the reference value above ``above``."""
+
+    above: Number
+    initial: Number
+    maintenance: Number
+    initial_least: Number = 0
+    maintenance_least: Number = 0
+
+
+class MarginClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The tiers of a class whose floors are amounts of ``asset`` rather than of the numeraire."""
+
+    asset: str
+    tiers: list[Any]
+
+
+class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
+    """Put the rules in force. A margin class is a list of ``Tier``, or a ``MarginClass``."""
+
+    name: str
+    numeraire: str
+    form: Literal["clearing_house", "venue"]
+    collateral: dict[str, Any]
+    margin_classes: dict[str, Any]
+    settlement_interval: Number
+    call_due: Number
+    waterfall: list[Literal["defaulter_fund", "skin_in_the_game", "insurance_fund", "survivors_fund", "gains_haircut"]]
+    gains: Number = 1
+    long_option: Number = 1
+    call_minimum: Number = 0
+    slice: Number = 1
+    slippage: Number = "0.02"
+    slice_expiry: Number = "1m"
+    slices_max: int = 3
+
+
+class AddMember(Wire, frozen=True, tag="add_member"):
+    """Admit a clearing member."""
+
+    name: str
+
+
+class OpenAccount(Wire, frozen=True, tag="open_account"):
+    """Open a client account behind a member."""
+
+    member: str
+    name: str
+
+
+class Contribute(Wire, frozen=True, tag="contribute"):
+    """Pay money into one of the house's funds."""
+
+    source: str
+    number: int
+    fund: Literal["default_fund", "skin_in_the_game", "insurance_fund", "treasury"]
+    asset: str
+    amount: Number
+    member: str | None = None
+
+
+class Deposit(Wire, frozen=True, tag="deposit"):
+    """Bring collateral in: rows of ``CashRow``."""
+
+    source: str
+    rows: list[Any]
+
+
+class Withdraw(Wire, frozen=True, tag="withdraw"):
+    """Take free collateral out: rows of ``CashRow``."""
+
+    source: str
+    rows: list[Any]
+
+
+class Trades(Wire, frozen=True, tag="trades"):
+    """Matched trades for novation: rows of ``TradeRow``."""
+
+    source: str
+    rows: list[Any]
+
+
+class Marks(Wire, frozen=True, tag="marks"):
+    """Prices by symbol: of contracts and indices, and of assets in the numeraire. Null says that there is none."""
+
+    prices: dict[str, Any] = {}
+    asset_prices: dict[str, Any] = {}
+
+
+class Funding(Wire, frozen=True, tag="funding"):
+    """Funding rates of perpetuals, as a part of the mark's value; positive means that longs pay shorts."""
+
+    rates: dict[str, Any]
+
+
+class Execute(Wire, frozen=True, tag="execute"):
+    """A fill, whole or partial, of a liquidation order."""
+
+    source: str
+    number: int
+    order: int
+    price: Number
+    counterparty: str
+    lots: int | None = None
+    quantity: Number | None = None
+
+
+class Expire(Wire, frozen=True, tag="expire"):
+    """The final price of a contract, or of an option's underlying."""
+
+    contract: str
+    price: Number
+
+
+class Clock(Wire, frozen=True, tag="clock"):
+    """Let time act."""
+
+
+AnyWire = (
+    AddAsset
+    | ListContract
+    | AdoptRulebook
+    | AddMember
+    | OpenAccount
+    | Contribute
+    | Deposit
+    | Withdraw
+    | Trades
+    | Marks
+    | Funding
+    | Execute
+    | Expire
+    | Clock
+)
+
+
+class TradeRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One trade, its size given as ``lots`` or as ``quantity``."""
+
+    number: int
+    contract: str
+    buyer: str
+    seller: str
+    price: Number
+    lots: int | None = None
+    quantity: Number | None = None
+
+
+class CashRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One deposit or withdrawal of a positive amount."""
+
+    number: int
+    account: str
+    asset: str
+    amount: Number

@@ -1,0 +1,52 @@
+"""The house as people read it: accounts, members, contracts, funds and facts with names and exact decimals."""
+
+from novate.views.facts import Named, detail, fact_name, fact_rows
+from novate.views.state import (
+    Account,
+    Balance,
+    Compression,
+    Contract,
+    Fund,
+    MarginCall,
+    Member,
+    Order,
+    Position,
+    account,
+    call,
+    compression,
+    contract,
+    funds,
+    member,
+    open_orders,
+)
+from novate.views.tables import House, Table, aligned, facts_table, house, tables, to_json
+
+__all__ = [
+    "Account",
+    "Balance",
+    "Compression",
+    "Contract",
+    "Fund",
+    "House",
+    "MarginCall",
+    "Member",
+    "Named",
+    "Order",
+    "Position",
+    "Table",
+    "account",
+    "aligned",
+    "call",
+    "compression",
+    "contract",
+    "detail",
+    "fact_name",
+    "fact_rows",
+    "facts_table",
+    "funds",
+    "house",
+    "member",
+    "open_orders",
+    "tables",
+    "to_json",
+]

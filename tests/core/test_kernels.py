@@ -1,0 +1,294 @@
+"""The compiled loops against their plain twin, on houses planted at random: every access, state and kind of contract."""
+
+import functools
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from novate.core import layout, plain
+from novate.core.book import Book
+from novate.core.commands import MARK, PublishMarks, Reason, SubmitTrades
+from novate.core.facts import MARKED, NOVATED, ContractHalted, Fact, MarksPublished, SourceAdvanced, TradesNovated
+from novate.core.margin import judge, judge_house, judge_many
+from novate.core.novation import decide_trades, move_leg
+from novate.core.settlement import flows_of
+from novate.core.variation import decide_marks
+from tests.core.worlds import BTC, EUR, FEED, INDEX, USD, House, marks, refusals, rich_house, trades
+
+Draw = st.DrawFn
+ACCOUNTS = range(17)
+CONTRACTS = range(10)
+TRADERS = [5, 7, 8, 9, 11, 12, 13, 15, 16]
+accounts = st.sampled_from(TRADERS)
+lots = st.one_of(st.integers(-50, 50), st.integers(-200_000, 200_000))
+costs = st.one_of(st.just(0), st.integers(-(10**10), 10**10), st.integers(-(10**15), 10**15))
+
+
+@functools.cache
+def snapshot() -> bytes:
+    """The rich house, marked, as bytes: loading it is quicker than driving it."""
+    return rich_house().book.dumps()
+
+
+@st.composite
+def planted(draw: Draw) -> Book:
+    """The rich house with random money, positions, marks, funding, accesses and states planted into its columns."""
+    house = House(Book.loads(snapshot()))
+    book = house.book
+    table = book.contracts
+    factor = draw(st.sampled_from([500_000, 900_000, 1_000_000, 1_100_000, 3_000_000]))
+    house.mark(*((contract, price * factor // 1_000_000) for contract, price in FEED.items()))
+    prices = draw(st.fixed_dictionaries({BTC: st.integers(1, 10**13), EUR: st.integers(1, 10**10)}))
+    house.mark(assets=dict(prices))
+    for asset, unit in ((USD, 10**7), (BTC, 10**7), (EUR, 10**7)):
+        purses = draw(st.lists(st.sampled_from([0, 0, 1, 10, 100, 10_000]), min_size=9, max_size=9))
+        for account, purse in zip(TRADERS, purses, strict=True):
+            book.balances[account, asset]["balance_minor"] = purse * unit
+    for account, asset, carry in draw(
+        st.lists(st.tuples(accounts, st.sampled_from([USD, BTC, EUR]), st.integers(-(10**9), 10**9)), max_size=6)
+    ):
+        book.balances[account, asset]["carry_fine"] = carry
+    for account, contract, size, cost in draw(
+        st.lists(st.tuples(accounts, st.sampled_from(CONTRACTS[1:]), lots, costs), max_size=16)
+    ):
+        move_leg(book, account, contract, size, cost)
+    for contract, index in draw(st.dictionaries(st.sampled_from([2, 3, 9]), st.integers(-(10**7), 10**7))).items():
+        table[contract]["value_fine"] += int(table[contract]["index_fine"]) - index
+        table[contract]["index_fine"] = index
+    states = st.sampled_from([layout.UNMARKED, layout.HALTED, layout.EXPIRED])
+    for contract, state in draw(st.dictionaries(st.sampled_from(CONTRACTS), states, max_size=2)).items():
+        table[contract]["state"] = state
+    for account, access in draw(st.dictionaries(accounts, st.integers(0, 3), max_size=3)).items():
+        book.buckets[account]["access"] = access
+    for asset in draw(st.sets(st.sampled_from([BTC, EUR]), max_size=1)):
+        book.assets[asset]["live"] = 0
+    return book
+
+
+wide = st.sampled_from([-1, -(2**31), 2**31 - 1, 99])
+Row = tuple[int, int, int, int, int, int]
+
+
+@st.composite
+def batches(draw: Draw) -> list[Row]:
+    """Rows ``(number, lots, price, contract, buyer, seller)``; most could be accepted, some have one odd field.
+
+    A price of 800 to 1 200 is per mille of the mark.
+    """
+    rows = []
+    for at in range(draw(st.integers(1, 12))):
+        size = draw(st.one_of(st.integers(1, 20), st.integers(1, 2_000), st.integers(1, 3_000_000)))
+        price = draw(st.one_of(st.just(1_000), st.integers(990, 1_010), st.integers(800, 1_200)))
+        buyer, seller = draw(st.lists(accounts, min_size=2, max_size=2, unique=True))
+        row = [at + 1, size, price, draw(st.sampled_from(CONTRACTS[1:])), buyer, seller]
+        field = draw(st.integers(0, 40))
+        if field < 6:
+            number, side = st.integers(-2, at), st.one_of(wide, st.sampled_from(ACCOUNTS))
+            odd_lots = st.sampled_from([0, -1, 2**63 - 1, -(2**63), 200_001])
+            odd_price = st.sampled_from([1, 2_000, 20_000, 2**63 - 1, 0, -5])
+            row[field] = draw((number, odd_lots, odd_price, st.one_of(wide, st.just(INDEX)), side, side)[field])
+        rows.append(tuple(row))
+    return rows
+
+
+def priced(book: Book, rows: list[Row]) -> list[Row]:
+    """The rows with prices of 800 to 1 200 taken as per mille of the mark."""
+    out = []
+    for number, size, price, contract, buyer, seller in rows:
+        if 800 <= price <= 1_200 and 0 <= contract < book.contract_count:
+            price = int(book.contracts[contract]["price_ticks"]) * price // 1000
+        out.append((number, size, price, contract, buyer, seller))
+    return out
+
+
+def examples(fast: int, slow: int) -> list[object]:
+    """A fast run for every day, and one with many examples."""
+    return [pytest.param(fast, id="fast"), pytest.param(slow, id="long", marks=pytest.mark.long)]
+
+
+def compare_judgements(book: Book) -> None:
+    """All three ways of judging agree with the twin for every bucket."""
+    every = judge_house(book)
+    some = judge_many(book, np.arange(book.account_count))
+    for bucket in range(book.account_count):
+        expected = plain.judge(book, plain.read(book, bucket))
+        assert judge(book, bucket) == expected, book.registers.accounts[bucket].name
+        for rows in (every, some):
+            assert tuple(rows[bucket].tolist()) == (*expected[:4], int(expected.priced))
+
+
+def compare_trades(book: Book, rows: list[Row]) -> list[Reason]:
+    """A batch decided by the kernel is what the twin decides; returns the reasons of refused rows."""
+    facts = decide_trades(book, SubmitTrades("venue", trades(rows)))
+    mark = book.registers.sources.get("venue", -1)
+    novated, refused, new_mark = plain.decide_trades(book, mark, rows)
+    kernel = [row.tolist() for fact in facts if isinstance(fact, TradesNovated) for row in _rows(fact)]
+    assert kernel == novated
+    assert refusals(facts) == [(row, reason, figure) for figure, row, reason in refused]
+    assert next((fact.number for fact in facts if isinstance(fact, SourceAdvanced)), mark) == new_mark
+    return [reason for _, _, reason in refused]
+
+
+def _rows(fact: TradesNovated) -> np.ndarray:
+    return np.frombuffer(fact.rows, NOVATED)
+
+
+@pytest.mark.parametrize("count", examples(60, 2_000))
+def test_buckets_are_judged_as_the_twin_judges_them(count: int) -> None:
+    @settings(max_examples=count)
+    @given(planted())
+    def run(book: Book) -> None:
+        compare_judgements(book)
+
+    run()
+
+
+@pytest.mark.parametrize("count", examples(120, 4_000))
+def test_trades_are_decided_as_the_twin_decides_them(count: int) -> None:
+    @settings(max_examples=count)
+    @given(planted(), batches())
+    def run(book: Book, rows: list[Row]) -> None:
+        before = book.digest()
+        compare_trades(book, priced(book, rows))
+        assert book.digest() == before, "decide wrote to the book"
+
+    run()
+
+
+@pytest.mark.parametrize("count", examples(60, 1_000))
+def test_a_batch_is_what_its_rows_are_one_by_one(count: int) -> None:
+    @settings(max_examples=count)
+    @given(planted(), batches())
+    def run(book: Book, rows: list[Row]) -> None:
+        rows, digests = priced(book, rows), []
+        for batches in ([rows], [[row] for row in rows]):
+            house = House(Book.loads(book.dumps()))
+            for batch in batches:
+                for fact in decide_trades(house.book, SubmitTrades("venue", trades(batch))):
+                    _fold(house.book, fact)
+            digests.append(house.book.digest())
+        assert digests[0] == digests[1]
+
+    run()
+
+
+def _fold(book: Book, fact: Fact) -> None:
+    from novate.core.evolve import evolve
+
+    evolve(book, fact)
+
+
+@pytest.mark.parametrize("count", examples(60, 2_000))
+def test_marks_are_valued_as_the_twin_values_them(count: int) -> None:
+    ticks = st.one_of(st.integers(1_900, 1_000_100), st.sampled_from([0, -1, 1, 2**62, -(2**63)]))
+    rows = st.lists(st.tuples(st.one_of(st.sampled_from(CONTRACTS), wide), st.one_of(st.none(), ticks)), max_size=14)
+
+    @settings(max_examples=count)
+    @given(planted(), rows)
+    def run(book: Book, rows: list[tuple[int, int | None]]) -> None:
+        packed = marks(rows)
+        facts = decide_marks(book, PublishMarks(packed))
+        plain_rows = [(row["price_ticks"].item(), row["contract"].item(), row["missing"].item()) for row in
+                      np.frombuffer(packed, MARK)]  # fmt: skip
+        marked, halted, refused = plain.decide_marks(book, plain_rows)
+        kernel = {
+            int(row["contract"]): tuple(
+                int(row[field]) for field in ("price_ticks", "value_fine", "reference_fine", "otm_fine", "fresh")
+            )
+            for fact in facts
+            if isinstance(fact, MarksPublished)
+            for row in np.frombuffer(fact.rows, MARKED)
+        }
+        assert kernel == marked
+        own = {fact.contract: fact.cause for fact in facts if isinstance(fact, ContractHalted)}
+        causes = ("missing", "out_of_limits")
+        expected = {contract: causes[cause] for contract, cause in halted.items() if contract not in marked}
+        assert {contract: own[contract] for contract in expected} == expected
+        assert set(own) - set(expected) <= _written_on(book, expected)
+        assert sorted((row, reason) for row, reason, _ in refusals(facts)) == sorted(refused)
+
+    run()
+
+
+def _written_on(book: Book, halted: dict[int, str]) -> set[int]:
+    """Options whose underlying is halted."""
+    return {at for at in range(book.contract_count) if int(book.contracts[at]["underlying"]) in halted}
+
+
+@pytest.mark.parametrize("count", examples(40, 1_000))
+def test_settlement_flows_are_those_of_the_twin(count: int) -> None:
+    @settings(max_examples=count)
+    @given(planted())
+    def run(book: Book) -> None:
+        for asset in range(book.asset_count):
+            flow, carry = flows_of(book, asset)
+            kernel = {at: (int(flow[at]), int(carry[at])) for at in range(book.account_count)}
+            assert kernel == plain.flows(book, asset)
+
+    run()
+
+
+@settings(max_examples=60)
+@given(st.integers(2_000, 1_000_000), st.sampled_from(CONTRACTS), st.integers(1_000, 10**6))
+def test_values_per_lot_follow_from_the_terms(price: int, contract: int, _: int) -> None:
+    from novate.core.kernels.arithmetic import reference_at, value_at
+
+    book = House(Book.loads(snapshot())).book
+    row = book.contracts[contract]
+    assert value_at(price, row) == plain.value_per_lot(book, contract, price)
+    assert reference_at(price, row) == plain.reference_per_lot(book, contract, price)
+
+
+def test_every_reason_of_a_trade_row_is_reached() -> None:
+    """The batches above are only worth something if they meet every reason; this one names them one by one."""
+    house = rich_house()
+    book = house.book
+    a, b = house.account("m0"), house.account("m1")
+    liquidating, reducing = house.account("m2/c0"), house.account("m2/c1")
+    house.deposit(a, USD, 10**8)
+    house.deposit(b, USD, 10**9)
+    book.buckets[liquidating]["access"] = layout.LIQUIDATING
+    book.buckets[reducing]["access"] = layout.REDUCE_ONLY
+    book.contracts[9]["state"] = layout.HALTED
+    book.contracts[8]["state"] = layout.EXPIRED
+    book.contracts[7]["tier_count"] = 0
+    at = 100_000
+    rows = [
+        (1, 1, at, 2, a, b),
+        (1, 1, at, 2, a, b),
+        (2, 1, at, 77, a, b),
+        (3, 1, at, 2, a, 77),
+        (5, 1, at, 2, a, a),
+        (6, 1, at, 2, a, 0),
+        (7, 1, at, INDEX, a, b),
+        (8, 0, at, 2, a, b),
+        (9, 1, 1, 2, a, b),
+        (10, 1, at, 9, a, b),
+        (11, 1, at, 8, a, b),
+        (12, 1, at, 2, a, liquidating),
+        (13, 1, at, 2, a, reducing),
+        (14, 200_001, at, 2, a, b),
+        (15, 200_000, 20_000, 4, a, b),
+        (16, 190_000, at, 2, a, b),
+    ]
+    assert compare_trades(book, rows) == [
+        Reason.DUPLICATE_OR_LATE,
+        Reason.CONTRACT_UNKNOWN,
+        Reason.ACCOUNT_UNKNOWN,
+        Reason.ACCOUNTS_MUST_DIFFER,
+        Reason.ACCOUNT_NOT_TRADABLE,
+        Reason.CONTRACT_NOT_TRADABLE,
+        Reason.QUANTITY_MUST_BE_POSITIVE,
+        Reason.PRICE_OUT_OF_LIMITS,
+        Reason.PRICE_MISSING,
+        Reason.CONTRACT_EXPIRED,
+        Reason.ACCOUNT_IN_LIQUIDATION,
+        Reason.MEMBER_IN_DEFAULT,
+        Reason.POSITION_LIMIT_EXCEEDED,
+        Reason.PREMIUM_NOT_COVERED,
+        Reason.MARGIN_INSUFFICIENT,
+    ]
+    facts = decide_trades(book, SubmitTrades("venue", trades([(1, 1, 400, 7, a, b)])))
+    assert [reason for _, reason, _ in refusals(facts)] == [Reason.MARGIN_CLASS_UNKNOWN]

@@ -1,0 +1,326 @@
+"""Every command in any order, in both forms, on a rich house and on one at the bounds of 64 bits.
+
+After every step: all laws hold; a second book that folds the encoded facts has the same digest; a snapshot loads to
+the same digest; every bucket is worth to Python's integers what it is worth to the kernels; a refused command has left
+nothing but its source's mark and the time; and whoever is short is called (clearing house) or in liquidation (venue).
+"""
+
+import functools
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from novate.core import commands as c
+from novate.core import laws, layout, plain
+from novate.core.book import Book
+from novate.core.facts import CycleClosed, Fact, Rejected, RowsRefused, SourceAdvanced, Withdrawn
+from novate.core.margin import judge
+from novate.core.novation import make_room
+from novate.core.step import fold
+from novate.core.terms import ROUNDING, Asset, Role
+from tests.core.test_kernels import compare_judgements, compare_trades, examples
+from tests.core.worlds import (
+    DAY,
+    HOUR,
+    MAJOR,
+    SECOND,
+    House,
+    cash,
+    decoded,
+    extreme_house,
+    funding,
+    future,
+    marks,
+    rich_house,
+    rich_rulebook,
+    trades,
+)
+
+INT64 = 2**63
+REFUSALS = (Rejected, RowsRefused, SourceAdvanced)
+PRICES = (1_000, 1_000, 999, 1_001, 950, 1_050, 700, 1_400, 0, 10**9)
+"""Per mille of a mark; the last two are the lowest and the highest price allowed."""
+
+
+@functools.cache
+def snapshot(kind: str, form: str) -> bytes:
+    return (rich_house if kind == "rich" else extreme_house)(form).book.dumps()
+
+
+class Clearing(RuleBasedStateMachine):
+    """The rules draw from what is there: accounts, contracts, open orders."""
+
+    house: House
+    shadow: Book
+    kind: str
+
+    @initialize(
+        kind=st.sampled_from(["rich", "rich", "extreme"]),
+        form=st.sampled_from(["clearing_house", "venue"]),
+        purses=st.lists(st.sampled_from([0, 0, 1, 1, 10, 1000]), min_size=18, max_size=18),
+        funds=st.lists(st.sampled_from([0, 0, 1, 100]), min_size=12, max_size=12),
+    )
+    def open(self, kind: str, form: str, purses: list[int], funds: list[int]) -> None:
+        data = snapshot(kind, form)
+        self.kind, self.house, self.shadow = kind, House(Book.loads(data)), Book.loads(data)
+        units = (10**6, 10**7, 10**6) if kind == "rich" else (2**50, 2**48, 2**45)
+        rows = [(account, asset) for asset in range(3) for account in self.traders()]
+        money = [
+            (self.house.next(), purses[at % 18] * units[asset], account, asset)
+            for at, (account, asset) in enumerate(rows)
+        ]
+        self.do(c.Deposit("bank", cash(money)))
+        for at, fund in enumerate(("skin_in_the_game", "insurance_fund", "treasury", "default_fund")):
+            for asset in range(3):
+                amount = funds[3 * at + asset] * units[asset] // 100
+                self.do(c.Contribute("bank", self.house.next(), fund, asset, amount, asset))  # type: ignore[arg-type]
+
+    # ---- the commands -----------------------------------------------------------------------------------------------
+
+    @rule(data=st.data())
+    def submit_trades(self, data: st.DataObject) -> None:
+        rows = []
+        for _ in range(data.draw(st.integers(1, 4))):
+            contract = data.draw(self.contracts())
+            limit = int(self.book.contracts[contract]["position_limit_lots"])
+            size = data.draw(st.one_of(st.integers(1, 20), st.sampled_from([1, 2, 3, 10, 1_000])))
+            if self.kind == "extreme" or data.draw(st.integers(0, 5)) == 0:
+                size = max(1, limit // size)
+            price = self.price_of(contract, data.draw(st.sampled_from(PRICES)))
+            buyer, seller = data.draw(self.account()), data.draw(self.account())
+            rows.append((self.house.next(), size, price, contract, buyer, seller))
+        compare_trades(self.book, rows)
+        self.do(c.SubmitTrades("venue", trades(rows)))
+
+    @rule(data=st.data(), scale=st.sampled_from([1, 100, 10_000, 10**6, 10**8, 2**40, 2**61 - 1, -1]))
+    def deposit(self, data: st.DataObject, scale: int) -> None:
+        row = (self.house.next(), scale, data.draw(self.account()), data.draw(st.integers(0, 2)))
+        self.do(c.Deposit("bank", cash([row])))
+
+    @rule(data=st.data(), share=st.sampled_from([0, 1, 10, 500, 900, 1_000, 1_001]))
+    def withdraw(self, data: st.DataObject, share: int) -> None:
+        account, asset = data.draw(self.account()), data.draw(st.integers(0, 2))
+        held = self.house.balance(account, asset) if account < self.book.account_count else 1
+        amount = held * share // 1_000
+        facts = self.do(c.Withdraw("bank", cash([(self.house.next(), amount, account, asset)])))
+        if any(isinstance(fact, Withdrawn) for fact in facts):
+            after = judge(self.book, account)
+            assert after.priced
+            assert min(after.settled_fine, after.equity_fine) >= after.initial_fine
+
+    @rule(
+        fund=st.sampled_from(["default_fund", "skin_in_the_game", "insurance_fund", "treasury"]),
+        asset=st.integers(0, 3),
+        amount=st.sampled_from([0, 1, 10**4, 10**8, 2**61]),
+        member=st.integers(0, 4),
+    )
+    def contribute(self, fund: Any, asset: int, amount: int, member: int) -> None:
+        self.do(c.Contribute("bank", self.house.next(), fund, asset, amount, member))
+
+    @rule(data=st.data(), move=st.sampled_from(PRICES))
+    def mark(self, data: st.DataObject, move: int) -> None:
+        """One market move of everything, or of a few; now and then a price is missing or out of limits."""
+        rows: list[tuple[int, int | None]] = []
+        chosen = data.draw(st.one_of(st.just(range(10)), st.lists(st.integers(0, 9), max_size=3)))
+        for contract in chosen:
+            rows.append((contract, self.price_of(contract, move)))
+        odd = data.draw(st.integers(0, 19))
+        if odd < 10:
+            rows.append((odd, data.draw(st.sampled_from([None, None, 0, 2**62]))))
+        self.do(c.PublishMarks(marks(rows)))
+
+    @rule(asset=st.integers(0, 2), move=st.sampled_from([1_000, 900, 1_100, 500, 2_000, 0, None]))
+    def price_asset(self, asset: int, move: int | None) -> None:
+        price = None if move is None else int(self.book.assets[asset]["price_fine"]) * move // 1_000
+        self.do(c.PublishMarks(b"", (c.AssetPrice(asset, price),)))
+
+    @rule(
+        rates=st.lists(
+            st.tuples(st.sampled_from([2, 3, 9, 1]), st.sampled_from([10**8, -(10**8), 10**11, -(10**11), 10**12, 1])),
+            max_size=3,
+        )
+    )
+    def fund_perpetuals(self, rates: list[tuple[int, int]]) -> None:
+        self.do(c.PublishFunding(funding(rates)))
+
+    @rule(data=st.data(), share=st.sampled_from([1, 500, 1_000, 1_000, 1_001]), better=st.integers(-1, 3))
+    def execute(self, data: st.DataObject, share: int, better: int) -> None:
+        orders = self.book.registers.orders
+        order = data.draw(st.sampled_from([*orders, *orders, self.book.registers.next_order - 1, 10**6]))
+        terms = orders.get(order)
+        lots = max(1, abs(terms.open_lots) * share // 1_000) if terms else 1
+        price = terms.limit_price_ticks - better * (1 if terms.lots > 0 else -1) if terms else 1
+        counterparty = data.draw(self.account())
+        self.do(c.ExecuteLiquidation("venue-liq", self.house.next(), order, lots, price, counterparty))
+
+    @precondition(lambda self: self.book.registers.orders)
+    @rule(data=st.data())
+    def fill(self, data: st.DataObject) -> None:
+        """A fill that most likely stands: the oldest order, whole, at its limit."""
+        order, terms = next(iter(self.book.registers.orders.items()))
+        counterparty = data.draw(self.account())
+        command = c.ExecuteLiquidation(
+            "venue-liq", self.house.next(), order, abs(terms.open_lots), terms.limit_price_ticks, counterparty
+        )
+        self.do(command)
+
+    @rule(contract=st.integers(-1, 10), move=st.sampled_from(PRICES))
+    def expire(self, contract: int, move: int) -> None:
+        self.do(c.ExpireContract(contract, self.price_of(contract, move) if 0 <= contract < 10 else 1))
+
+    @rule(wait=st.sampled_from([0, SECOND, HOUR, HOUR, 8 * HOUR, 8 * HOUR, DAY, 3 * DAY]))
+    def clock(self, wait: int) -> None:
+        facts = self.do(c.Clock(), wait)
+        if any(isinstance(fact, CycleClosed) for fact in facts):
+            self.check_settled()
+
+    @rule(
+        haircut=st.sampled_from([None, 0, 100_000, 500_000, 999_999]),
+        steeper=st.booleans(),
+        gains=st.sampled_from([0, 500_000, 1_000_000]),
+        other_form=st.booleans(),
+        layers=st.integers(0, 4),
+    )
+    def adopt(self, haircut: int | None, steeper: bool, gains: int, other_form: bool, layers: int) -> None:
+        now = self.book.rulebook
+        form = {"venue": "clearing_house", "clearing_house": "venue"}[now.form] if other_form else now.form
+        collateral = {"USD": 0, "EUR": 20_000} | ({} if haircut is None else {"BTC": haircut})
+        classes = dict(rich_rulebook().margin_classes)
+        if steeper:
+            classes["major"] = MAJOR[1:] and (MAJOR[0], *MAJOR[2:])
+        terms = rich_rulebook(form, collateral=collateral, margin_classes=classes, gains_ppm=gains)
+        self.do(c.AdoptRulebook(rich_rulebook(
+            form, collateral=collateral, margin_classes=classes, gains_ppm=gains, waterfall=terms.waterfall[layers:]
+        )))  # fmt: skip
+
+    @rule(name=st.sampled_from(["m0", "x", "house:x", ""]), member=st.integers(-1, 5), account=st.booleans())
+    def admit(self, name: str, member: int, account: bool) -> None:
+        self.do(c.OpenAccount(member, name) if account else c.AddMember(name))
+
+    @rule(
+        symbol=st.sampled_from(["USD", "SOL"]),
+        contract=st.sampled_from(["FUT", "NEW"]),
+        settlement=st.sampled_from(["USD", "SOL"]),
+    )
+    def put_on_record(self, symbol: str, contract: str, settlement: str) -> None:
+        self.do(c.AddAsset(Asset(symbol, 2, 8, 10**12)))
+        self.do(c.ListContract(future(contract, settlement=settlement, margin_class="major")))
+
+    @rule(pack=st.booleans())
+    def move_rows(self, pack: bool) -> None:
+        """Where rows lie in memory is nobody's business."""
+        if pack:
+            self.book.lay_out(*self.book.packed_positions())
+        else:
+            make_room(self.book)
+        self.check()
+
+    # ---- what is there ----------------------------------------------------------------------------------------------
+
+    @property
+    def book(self) -> Book:
+        return self.house.book
+
+    def traders(self) -> list[int]:
+        return [at for at, of in enumerate(self.book.registers.accounts) if of.role in (Role.HOUSE, Role.CLIENT)]
+
+    def account(self) -> st.SearchStrategy[int]:
+        """Mostly one of those that may trade."""
+        return st.one_of(st.sampled_from(self.traders()), st.sampled_from(self.traders()), st.integers(0, 20))
+
+    def contracts(self) -> st.SearchStrategy[int]:
+        return st.integers(1, 9)
+
+    def price_of(self, contract: int, per_mille: int) -> int:
+        row = self.book.contracts[contract]
+        price = int(row["price_ticks"]) * per_mille // 1_000
+        return max(int(row["price_min_ticks"]), min(int(row["price_max_ticks"]), price))
+
+    # ---- what must hold ---------------------------------------------------------------------------------------------
+
+    def do(self, command: c.AnyCommand, wait_ns: int = 0) -> list[Fact]:
+        before = self.book.dumps()
+        facts = self.house.do(command, self.house.time_ns + wait_ns)
+        fold(self.shadow, decoded(facts), self.house.time_ns)
+        self.check()
+        if all(isinstance(fact, REFUSALS) for fact in facts):
+            untouched = Book.loads(before)
+            untouched.registers.sources = self.book.registers.sources
+            untouched.registers.time_ns = self.book.registers.time_ns
+            assert untouched.digest() == self.book.digest(), "a refused command changed the book"
+        return facts
+
+    def check(self) -> None:
+        digest = self.book.digest()
+        laws.check_whole(self.book)
+        assert self.shadow.digest() == digest, "folding the facts gives another book"
+        assert Book.loads(self.book.dumps()).digest() == digest, "a snapshot gives another book"
+        compare_judgements(self.book)
+        self.check_money()
+        self.check_registers()
+        self.check_nobody_is_short_unnoticed()
+
+    def check_money(self) -> None:
+        """In Python integers: nothing wrapped, and all worth sums to what came in."""
+        for asset, terms in enumerate(self.book.registers.assets):
+            worth = [self.house.worth_fine(account, asset) for account in range(self.book.account_count)]
+            assert all(abs(amount) < INT64 for amount in worth)
+            assert sum(worth) == self.book.registers.external_minor[asset] * terms.unit_fine
+        for account in range(self.book.account_count):
+            bucket = plain.read(self.book, account)
+            for asset in range(self.book.asset_count):
+                row = self.book.balances[account, asset]
+                assert int(row["exposure_fine"]) == plain.exposure(self.book, bucket, asset) < INT64
+                assert int(row["premium_fine"]) == plain.premium_of(self.book, bucket, asset)
+
+    def check_registers(self) -> None:
+        registers, buckets = self.book.registers, self.book.buckets
+        for number, order in registers.orders.items():
+            held = {contract: lots for contract, lots, _ in self.book.positions_of(order.bucket)}
+            assert abs(order.open_lots) <= abs(held.get(order.contract, 0)), f"order {number} is for more than is held"
+            assert order.open_lots * held.get(order.contract, 0) <= 0
+            estate = registers.origins.get(order.bucket, order.bucket)
+            assert registers.liquidations[estate].order == number
+        for estate, state in registers.liquidations.items():
+            assert buckets[estate]["access"] in (layout.LIQUIDATING, layout.HOUSE_ONLY)
+            assert estate not in registers.calls
+            assert state.order < 0 or state.order in registers.orders
+        for bucket in registers.calls:
+            assert buckets[bucket]["access"] in (layout.OPEN, layout.REDUCE_ONLY)
+        for bucket in self.traders():
+            liquidating = bucket in registers.liquidations
+            assert liquidating == (buckets[bucket]["access"] == layout.LIQUIDATING) or (
+                buckets[bucket]["access"] == layout.HOUSE_ONLY
+                and registers.members[registers.accounts[bucket].member].defaulted
+            )
+
+    def check_nobody_is_short_unnoticed(self) -> None:
+        venue = self.book.rulebook.form == "venue"
+        for bucket in self.traders():
+            if self.book.buckets[bucket]["access"] not in (layout.OPEN, layout.REDUCE_ONLY):
+                continue
+            verdict = judge(self.book, bucket)
+            if venue:
+                assert verdict.equity_fine >= verdict.maintenance_fine, bucket
+            else:
+                assert verdict.equity_fine >= verdict.initial_fine or bucket in self.book.registers.calls, bucket
+
+    def check_settled(self) -> None:
+        """After a cycle all live results are paid and every carry but the rounding account's is part of a unit."""
+        for account in range(self.book.account_count):
+            for asset, terms in enumerate(self.book.registers.assets):
+                carry = int(self.book.balances[account, asset]["carry_fine"])
+                assert account == ROUNDING or 0 <= carry < terms.unit_fine
+            for contract, lots, cost in self.book.positions_of(account):
+                row = self.book.contracts[contract]
+                if row["state"] == layout.LIVE:
+                    assert cost == (0 if row["option"] else lots * int(row["value_fine"]))
+
+
+@pytest.mark.parametrize(("count", "steps"), [(25, 25), pytest.param(1_000, 60, marks=pytest.mark.long)])
+def test_every_command_in_any_order(count: int, steps: int) -> None:
+    run_state_machine_as_test(Clearing, settings=settings(max_examples=count, stateful_step_count=steps, deadline=None))

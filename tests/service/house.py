@@ -1,0 +1,88 @@
+"""A small house for the tests of the service: two members, one future, one day."""
+
+import numpy as np
+
+from novate.core.commands import (
+    MARK,
+    TRADE,
+    AddAsset,
+    AddMember,
+    AdoptRulebook,
+    AnyCommand,
+    Contribute,
+    ListContract,
+    OpenAccount,
+    PublishMarks,
+    SubmitTrades,
+)
+from novate.core.terms import Asset, Contract, Kind, Layer, Rulebook, Tier
+
+SECOND = 1_000_000_000
+HOUR = 3600 * SECOND
+USD = 0
+FUTURE = 0
+ALICE, BOB = 5, 7
+"""House accounts of the two members: an account index after the five of the house, with a fund account each."""
+
+RULEBOOK = Rulebook(
+    name="test",
+    numeraire="USD",
+    form="clearing_house",
+    collateral={"USD": 0},
+    margin_classes={"future": (Tier(0, 100_000, 50_000),)},
+    settlement_interval_ns=HOUR,
+    call_due_ns=HOUR,
+    waterfall=(Layer.DEFAULTER_FUND, Layer.SKIN, Layer.INSURANCE, Layer.SURVIVORS_FUND, Layer.GAINS_HAIRCUT),
+)
+
+TERMS = Contract(
+    symbol="ABC-DEC",
+    kind=Kind.FUTURE,
+    settlement="USD",
+    tick_size="0.5",
+    lot_size="1",
+    price_min_ticks=1,
+    price_max_ticks=10_000,
+    position_limit_lots=1_000_000,
+    margin_class="future",
+    stale_after_ns=24 * HOUR,
+    expiry_ns=1000 * HOUR,
+    fee_ppm=100,
+)
+
+
+def mark(price_ticks: int) -> PublishMarks:
+    """A mark of the future."""
+    return PublishMarks(np.array([(price_ticks, FUTURE, 0)], MARK).tobytes())
+
+
+def deposit(source: str, number: int, account: int, amount_minor: int) -> AnyCommand:
+    """Dollars for an account."""
+    from novate.core.commands import CASH, Deposit
+
+    return Deposit(source, np.array([(number, amount_minor, account, USD)], CASH).tobytes())
+
+
+def trade(source: str, number: int, lots: int = 1, price_ticks: int = 200, rows: int = 1) -> SubmitTrades:
+    """Alice buys from Bob, ``rows`` times."""
+    table = np.zeros(rows, TRADE)
+    table["number"] = np.arange(number, number + rows)
+    table["lots"], table["price_ticks"] = lots, price_ticks
+    table["contract"], table["buyer"], table["seller"] = FUTURE, ALICE, BOB
+    return SubmitTrades(source, table.tobytes())
+
+
+def opening() -> list[AnyCommand]:
+    """Ten commands after which Alice and Bob can trade."""
+    return [
+        AddAsset(Asset("USD", decimals=2, fine_decimals=8)),
+        AdoptRulebook(RULEBOOK),
+        ListContract(TERMS),
+        AddMember("Alice"),
+        AddMember("Bob"),
+        OpenAccount(0, "Alice's client"),
+        Contribute("treasurer", 1, "insurance_fund", USD, 100_000),
+        deposit("cash", 1, ALICE, 1_000_000_000),
+        deposit("cash", 2, BOB, 1_000_000_000),
+        mark(200),
+    ]

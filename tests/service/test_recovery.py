@@ -1,0 +1,348 @@
+"""The same house again: from the journal, from a snapshot, after a kill."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from novate.core.book import Book
+from novate.core.commands import AddMember, AnyCommand, Clock
+from novate.core.facts import MemberAdded, TradesNovated
+from novate.service import folding
+from novate.service.engine import Engine
+from novate.service.journal import Entry, Journal, JournalDamaged, JournalError, JournalReader
+from novate.service.replay import audit, decode_facts, encode_facts, replay
+from novate.service.snapshot import KEPT, read_snapshot, snapshots
+from tests.service.house import HOUR, SECOND, mark, opening, trade
+
+
+def day() -> list[tuple[int, AnyCommand]]:
+    """A day with times: trades, marks, a settlement and refusals."""
+    commands = [*opening(), trade("market", 1, lots=5, rows=30), mark(210), trade("market", 31), trade("market", 31)]
+    return [*((n * SECOND, command) for n, command in enumerate(commands)), (2 * HOUR, Clock()), (2 * HOUR, mark(205))]
+
+
+def carry_out(engine: Engine, tape: list[tuple[int, AnyCommand]]) -> bytes:
+    """Submit a tape; the state hash after it."""
+    for time_ns, command in tape:
+        engine.submit(command, time_ns)
+    return engine.read(lambda book: book.digest()).result(60)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder that is not there yet."""
+    return tmp_path / "house"
+
+
+@pytest.fixture
+def digest(folder: Path) -> bytes:
+    """The state hash after a day that lies in ``folder``."""
+    with Engine(folder) as engine:
+        return carry_out(engine, day())
+
+
+# --- recovery -----------------------------------------------------------------------------------------------------
+
+
+def test_the_book_comes_back_and_goes_on_alike(folder: Path, digest: bytes) -> None:
+    told: list[tuple[int, int]] = []
+    with Engine(folder, progress=lambda done, total: told.append((done, total))) as engine, Engine() as other:
+        assert engine.recovered.folded == engine.recovered.seq == len(day())
+        assert engine.read(lambda book: book.digest()).result(60) == digest
+        carry_out(other, day())
+        more = [(3 * HOUR, trade("market", 50, rows=3)), (3 * HOUR, mark(190)), (4 * HOUR, Clock())]
+        assert carry_out(engine, more) == carry_out(other, more)
+        assert engine.committed == other.committed
+    assert told == [(len(day()), len(day()))]
+
+
+def test_recovery_goes_on_from_a_snapshot(folder: Path, digest: bytes) -> None:
+    with Engine(folder) as engine:
+        path = engine.snapshot().result(60)
+        assert path.name == f"snapshot-{len(day()):012d}.novate"
+        after = carry_out(engine, [(3 * HOUR, trade("market", 50))])
+    with Engine(folder) as engine:
+        assert (engine.recovered.snapshot_seq, engine.recovered.folded) == (len(day()), 1)
+        assert engine.read(lambda book: book.digest()).result(60) == after
+        assert engine.submit(AddMember("Carol")).result(60).seq == len(day()) + 2
+    assert replay(folder, until=len(day())).digest() == digest
+
+
+def test_snapshots_are_written_when_due_and_old_ones_removed(folder: Path) -> None:
+    with Engine(folder, snapshot_every=5) as engine:
+        carry_out(engine, [(n, AddMember(f"member {n}")) for n in range(43)])
+        engine.snapshot().result(60)
+    seqs = [read_snapshot(path).seq for path in snapshots(folder)]
+    assert len(seqs) == KEPT
+    assert seqs[0] == 43
+    assert all(seq % 5 == 0 for seq in seqs[1:])
+
+
+def two_snapshots(folder: Path) -> tuple[Path, bytes]:
+    """A day with a snapshot after its tenth record and one at its end: the path of that, and the state hash."""
+    with Engine(folder) as engine:
+        carry_out(engine, day()[:10])
+        engine.snapshot().result(60)
+        digest = carry_out(engine, day()[10:])
+        return engine.snapshot().result(60), digest
+
+
+def damaged(data: bytes, damage: str) -> bytes:
+    """The content of a file after a mishap."""
+    flipped = bytearray(data)
+    flipped[len(data) // 2] ^= 1
+    return {"flipped": bytes(flipped), "cut": data[:-40], "empty": b""}[damage]
+
+
+def test_trades_of_many_records_are_folded_together_alike(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tape = [*day()[:10], *((20 * SECOND, trade(f"source {n % 3}", n, lots=1 + n % 5)) for n in range(100))]
+    tape[60] = (20 * SECOND, mark(201))
+    with Engine(folder) as engine:
+        digest = carry_out(engine, tape)
+    for together in (1, 7, 4096):
+        monkeypatch.setattr(folding, "TOGETHER_RECORDS", together)
+        assert replay(folder).digest() == digest
+    for until in (59, 60, 61, 62, 100):
+        with Engine() as engine:
+            assert replay(folder, until=until).digest() == carry_out(engine, tape[:until])
+
+
+def test_snapshots_of_a_chain_that_was_given_up_do_not_push_others_out(folder: Path, digest: bytes) -> None:
+    for seq in (900, 901, 902):
+        (folder / f"snapshot-{seq:012d}.novate").write_bytes(b"of records that are no more")
+    with Engine(folder) as engine:
+        kept = engine.snapshot().result(60)
+    with Engine(folder) as engine:
+        assert kept.exists()
+        assert engine.recovered.snapshot_seq == len(day())
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "empty"])
+def test_a_damaged_snapshot_is_named_and_the_one_before_it_used(
+    folder: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    newest, digest = two_snapshots(folder)
+    newest.write_bytes(damaged(newest.read_bytes(), damage))
+    with Engine(folder) as engine:
+        assert (engine.recovered.snapshot_seq, engine.recovered.seq) == (10, len(day()))
+        assert engine.read(lambda book: book.digest()).result(60) == digest
+    assert f"{newest} is passed over: its digest does not match its content" in caplog.text
+
+
+def test_a_snapshot_of_another_layout_is_passed_over(
+    folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as other_release:
+        other_release.setattr("novate.service.snapshot.book_layout", lambda: bytes(32))
+        _, digest = two_snapshots(folder)
+    with Engine(folder) as engine:
+        assert engine.recovered.snapshot_seq == 0
+        assert engine.read(lambda book: book.digest()).result(60) == digest
+    assert "it was written by a release that lays the book out differently" in caplog.text
+
+
+def test_a_snapshot_of_another_chain_is_passed_over(
+    folder: Path, digest: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Engine(tmp_path / "other") as other:
+        carry_out(other, [(n, AddMember(f"member {n}")) for n in range(5)])
+        stranger = other.snapshot().result(60)
+    stranger.rename(folder / stranger.name)
+    with Engine(folder) as engine:
+        assert engine.recovered.snapshot_seq == 0
+        assert engine.read(lambda book: book.digest()).result(60) == digest
+    assert "the journal has another record 5, or none" in caplog.text
+
+
+def test_an_engine_refuses_a_journal_that_lost_records(folder: Path, digest: bytes) -> None:
+    with Engine(folder) as engine:
+        engine.snapshot().result(60)
+    rewrite(folder, lambda entries: entries[:-2], keep_head=True)
+    with pytest.raises(JournalError, match="records 15 to 16 are missing"):
+        Engine(folder)
+
+
+# --- a kill -------------------------------------------------------------------------------------------------------
+
+WRITER = """
+import sys
+from novate.core.commands import AddMember, OpenAccount
+from novate.service.engine import Engine
+with Engine(sys.argv[1], snapshot_every=300) as engine:
+    if not engine.recovered.seq:
+        engine.submit(AddMember("Alice")).result()
+    first = engine.recovered.seq
+    for start in range(first, first + 100_000, 7):
+        tickets = [engine.submit(OpenAccount(0, f"client {n}")) for n in range(start, start + 7)]
+        for ticket in tickets:
+            sys.stdout.write(f"{ticket.result().seq}\\n")
+        sys.stdout.flush()
+"""
+
+
+def test_what_was_acknowledged_survives_a_kill(folder: Path) -> None:
+    acknowledged = 0
+    for round_number in range(4):
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(folder)], stdout=subprocess.PIPE, text=True)
+        assert writer.stdout is not None
+        for _ in range(200 + 150 * round_number):
+            acknowledged = int(writer.stdout.readline())
+        writer.send_signal(signal.SIGKILL)
+        acknowledged = max([acknowledged, *map(int, writer.stdout.read().split()[:-1])])
+        writer.stdout.close()
+        writer.wait(60)
+        with Engine(folder) as engine:
+            assert engine.recovered.seq >= acknowledged
+            recovered = engine.read(lambda book: book.digest()).result(60)
+        assert replay(folder).digest() == recovered
+    assert audit(folder).clean
+
+
+# --- replay -------------------------------------------------------------------------------------------------------
+
+
+def test_a_replay_ends_where_it_is_told(folder: Path, digest: bytes) -> None:
+    told: list[tuple[int, int]] = []
+    assert replay(folder, progress=lambda done, total: told.append((done, total))).digest() == digest
+    assert told[-1] == (len(day()), len(day()))
+    with Engine() as engine:
+        assert replay(folder, until=12).digest() == carry_out(engine, day()[:12])
+    assert replay(folder, until=0).digest() == Book().digest()
+    with pytest.raises(JournalError, match=f"there is no record 99; the journal ends at {len(day())}"):
+        replay(folder, until=99)
+
+
+def test_a_replay_works_beside_the_engine(folder: Path) -> None:
+    with Engine(folder) as engine:
+        assert replay(folder).digest() == Book().digest()
+        assert replay(folder).digest() != carry_out(engine, day()) == replay(folder).digest()
+        assert audit(folder).clean
+
+
+# --- audit --------------------------------------------------------------------------------------------------------
+
+
+Change = Callable[[list[Entry]], list[Entry]]
+
+
+def rewrite(folder: Path, change: Change, *, keep_head: bool = False) -> None:
+    """Write the journal anew with its entries changed and every hash made to fit: what a forger would do."""
+    with JournalReader(folder) as reader:
+        entries = [Entry(r.time_ns, r.version, r.kind, r.command, r.facts) for r in reader.records()]
+    entries = change(entries)
+    head = (folder / "journal.head").read_bytes()
+    for file in ("journal.sqlite", "journal.head"):
+        (folder / file).unlink()
+    kept = [(path, path.rename(path.with_suffix(".aside"))) for path in snapshots(folder)]
+    journal = Journal(folder)
+    assert list(journal.recover()) == []
+    journal.append(entries)
+    journal.close()
+    for path, aside in kept:
+        aside.rename(path)
+    if keep_head:
+        (folder / "journal.head").write_bytes(head)
+
+
+def with_facts(seq: int, facts: Callable[[list[Any]], Any]) -> Change:
+    """A change that replaces the facts of one record by ``facts(old facts)``."""
+
+    def change(entries: list[Entry]) -> list[Entry]:
+        entry = entries[seq - 1]
+        changed = facts(decode_facts(entry.facts))
+        encoded = changed if isinstance(changed, bytes) else encode_facts(changed)
+        entries[seq - 1] = msgspec.structs.replace(entry, facts=encoded)
+        return entries
+
+    return change
+
+
+def test_an_audit_of_an_honest_journal_is_clean(folder: Path, digest: bytes) -> None:
+    found = audit(folder)
+    assert found.clean
+    assert found.lines() == [f"{len(day())} records, {len(day())} decided again with identical facts"]
+
+
+def test_an_audit_finds_a_fact_that_was_changed_with_every_hash_made_to_fit(folder: Path, digest: bytes) -> None:
+    def cheaper(facts: list[Any]) -> list[Any]:
+        rows = bytearray(facts[0].rows)
+        rows[8] ^= 1  # the value per lot of the first trade
+        return [TradesNovated(bytes(rows)), *facts[1:]]
+
+    rewrite(folder, with_facts(11, cheaper))
+    replay(folder)  # the chain is sound: only deciding again can tell
+    found = audit(folder)
+    assert not found.clean
+    assert (found.records, found.decided_again) == (11, 10)
+    assert found.difference is not None
+    assert (found.difference.seq, found.difference.index) == (11, 0)
+    assert found.difference.journaled != found.difference.decided
+    assert found.lines()[1].startswith("record 11 (SubmitTrades): fact 0 is TradesNovated(")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda facts: [*facts, MemberAdded("Mallory")], "fact 1 is MemberAdded(name='Mallory') in the journal"),
+        (lambda _: [], "fact 0 is None in the journal, decided again it is MemberAdded(name='Alice')"),
+        (lambda facts: b"\xdc\x00\x01" + encode_facts(facts)[1:], "its facts are not in their canonical form"),
+        (lambda _: b"\x91\x80", "its facts cannot be read: Object missing required field `type`"),
+    ],
+)
+def test_an_audit_tells_how_the_facts_differ(
+    folder: Path, digest: bytes, change: Callable[[list[Any]], Any], message: str
+) -> None:
+    rewrite(folder, with_facts(4, change))
+    found = audit(folder)
+    assert found.difference is not None
+    assert found.difference.seq == 4
+    assert message in found.difference.message
+
+
+def test_records_of_other_versions_are_folded_and_listed(
+    folder: Path, digest: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def older(entries: list[Entry]) -> list[Entry]:
+        return [
+            msgspec.structs.replace(entry, version=7 if n < 3 else entry.version) for n, entry in enumerate(entries)
+        ]
+
+    rewrite(folder, older)
+    found = audit(folder)
+    assert found.others == {7: 3}
+    assert found.decided_again == len(day()) - 3
+    assert "3 records of decision version 7 were folded and not decided again" in found.lines()[1]
+    assert found.lines()[1].endswith("audit them with a later release than this one")
+    monkeypatch.setitem(folding.DECIDED_BY, 7, "0.7")
+    assert audit(folder).lines()[1].endswith("audit them with release 0.7")
+    assert replay(folder).digest() == digest
+
+
+def test_facts_of_a_later_release_name_it(folder: Path, digest: bytes) -> None:
+    def later(entries: list[Entry]) -> list[Entry]:
+        unknown = msgspec.msgpack.encode([{"type": "SomethingNew"}])
+        return [*entries, Entry(entries[-1].time_ns, 9, "New", b"\x80", unknown)]
+
+    rewrite(folder, later)
+    with pytest.raises(JournalError, match=r"record 17: .*'SomethingNew'.*use a later release than this one"):
+        replay(folder)
+
+
+def test_facts_that_break_a_law_are_not_recovered(folder: Path, digest: bytes) -> None:
+    rewrite(folder, with_facts(8, lambda facts: [facts[0], facts[0].__class__(facts[0].rows[:8] + b"\xff" * 8)]))
+    with pytest.raises(JournalError, match=r"record 8 \(Deposit\): its facts do not fold"):
+        Engine(folder)
+
+
+def test_a_damaged_chain_is_neither_replayed_nor_audited(folder: Path, digest: bytes) -> None:
+    rewrite(folder, lambda entries: entries[:-1], keep_head=True)
+    for read in (replay, audit):
+        with pytest.raises(JournalDamaged, match=f"record {len(day())} is missing"):
+            read(folder)
+    assert replay(folder, until=12).digest() != digest

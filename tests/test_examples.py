@@ -1,0 +1,85 @@
+"""Every example runs as it stands, without a warning, and prints what its documentation promises."""
+
+import re
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from novate import ClearingHouse, Reason
+from novate.tape import wire
+from novate.tape.read import COMMANDS
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+# Worked by hand.
+#   01: 100 lots at 50,000.5 with the mark at 50,000: alice 1000 - 0.05 - fee, bob 1000 + 0.05 - fee; the fee is
+#       0.05 % of 5000.05 = 2.500025. Initial margin 10 % of 5000.
+#   02: 5 lots of 720 MWh bought at 60, 4 sold at 61.25, the mark at 58.40: Utility +5 x 720 x 1.60, Smelter
+#       -4 x 720 x 2.85, Trader -1 x 720 x 1.60 + 4 x 720 x 1.25.
+#   03: 10,000 x (1/50,000 - 1/55,000) = 0.018181818200 BTC (100 lots of 0.002 and 0.001818181818), less funding of
+#       0.01 % of 0.1818181818 = 0.000018181800 for 100 lots.
+#   04: Alpha is long 100 from 5000; the house takes over at 4400 (its 60,000 are gone) and closes at 4150: 25,000 is
+#       lost, of which its fund pays 10,000, the house 5,000 and the survivors 5,000 each.
+PROMISES = {
+    "01_one_trade.py": ["997.44997500", "997.54997500", "margin_insufficient at `$.rows[0]`"],
+    "02_a_day_of_variation.py": ["65760.00", "51792.00", "62448.00", "44.4 % netted away"],
+    "03_an_inverse_perpetual.py": ["0.038163636400 BTC", "settled 0.03816363 BTC", "0.00000001 BTC, in house:rounding"],
+    "04_a_default.py": [
+        "called: Alpha for 62,000.00 USD",
+        "layer defaulter_fund, payer Alpha:fund, account liquidation:11, amount 10000.00",
+        "layer skin_in_the_game, payer house:skin, account liquidation:11, amount 5000.00",
+        "layer survivors_fund, payer Gamma:fund, account liquidation:11, amount 5000.00",
+        "Beta    -100 lots  settled   280,000.00 USD",
+    ],
+}
+
+
+def test_every_example_is_listed() -> None:
+    assert sorted(path.name for path in EXAMPLES.glob("*.py")) == sorted(PROMISES)
+
+
+@pytest.mark.parametrize("name", PROMISES)
+def test_example(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / name)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for promise in PROMISES[name]:
+        assert promise in done.stdout
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The code blocks of a page of the documentation."""
+    text = (EXAMPLES.parent / "docs" / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_start_page_prints_what_it_promises() -> None:
+    (code,) = blocks("start.md", "python")
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "999.95000000\n", done.stderr
+
+
+def test_the_tape_of_the_reference_runs_without_a_refusal() -> None:
+    tape = "".join(blocks("reference/tape.md", "json"))
+    with ClearingHouse() as house:
+        outcomes = list(house.run(tape.encode()))
+        assert [str(refusal) for _, outcome in outcomes for refusal in outcome.refusals] == []
+        assert len(outcomes) == 23
+        # Two lots of ten bought at 21.45, ended 20.5 above the strike: alice -429 + 410, less 150 x 0.05 % fees, the
+        # result of the mark 50,000 against 50,000.5, and funding of 0.01 % of 7,500.
+        worth = 200_000 - Decimal("99.95") - 429 + 410 - Decimal("3.7500375") - Decimal("0.075") - Decimal("0.75")
+        assert house.account("alice").equity == worth
+
+
+def test_the_reference_names_every_command_field_and_reason() -> None:
+    text = (EXAMPLES.parent / "docs" / "reference" / "tape.md").read_text(encoding="utf-8")
+    names = [reason.text for reason in Reason if reason is not Reason.ACCEPTED]
+    for name, kind in COMMANDS.items():
+        names += [name, *kind.__struct_fields__]
+    for kind in (wire.TradeRow, wire.CashRow, wire.Tier, wire.MarginClass):
+        names += kind.__struct_fields__
+    assert [name for name in dict.fromkeys(names) if not re.search(rf"[`\"]{name}[`\"]", text)] == []
