@@ -15,6 +15,7 @@ import novate
 from novate import ClearingHouse, Reason, Refused
 from novate.core import commands as core
 from novate.core.facts import MarksPublished
+from novate.core.rows import MARK, TRADE
 from novate.service.engine import EngineClosed
 from novate.service.journal import JournalError
 
@@ -232,10 +233,10 @@ def test_unknown_names_are_lookup_errors_with_a_cure() -> None:
 
 def test_commands_of_the_core_pass_as_they_are() -> None:
     with opened() as house:
-        rows = np.array([(1, 5, 100_000, 0, 7, 10, 0), (2, -5, 100_000, 0, 7, 99, 0)], core.TRADE)
+        rows = np.array([(1, 5, 100_000, 0, 7, 10, 0), (2, -5, 100_000, 0, 7, 99, 0)], TRADE)
         outcome = house.apply(core.SubmitTrades("kernel", rows.tobytes()))
         assert [(refusal.row, refusal.reason) for refusal in outcome.refusals] == [(1, Reason.ACCOUNT_UNKNOWN)]
-        marks = np.array([(100_002, 0, 0), (1, 55, 0)], core.MARK)
+        marks = np.array([(100_002, 0, 0), (1, 55, 0)], MARK)
         outcome = house.apply(core.PublishMarks(marks.tobytes()))
         assert isinstance(outcome.facts[0], MarksPublished)
         assert [refusal.path for refusal in outcome.refusals] == ["$.rows[1]"]

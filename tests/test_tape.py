@@ -16,7 +16,8 @@ from novate import tape
 from novate.core import commands as core
 from novate.core.book import Order, Registers
 from novate.core.commands import AnyCommand, Reason
-from novate.core.facts import REFUSED, Rejected, RowsRefused
+from novate.core.facts import Rejected, RowsRefused
+from novate.core.rows import CASH, FUNDING, MARK, REFUSED, TRADE
 from novate.core.terms import Account, Asset, Contract, Kind, Layer, Member, Role, Rulebook, Tier
 from novate.tape import decimals
 
@@ -257,7 +258,7 @@ def test_a_bad_row_is_refused_alone(changes: dict[str, Any], reason: Reason, fie
     assert decoded.kept == (0, 1, 3)
     assert decoded.places == ("$.rows[0]", "$.rows[1]", "$.rows[3]")
     assert isinstance(decoded.command, core.SubmitTrades)
-    assert np.frombuffer(decoded.command.rows, core.TRADE)["number"].tolist() == [1, 2, 4]
+    assert np.frombuffer(decoded.command.rows, TRADE)["number"].tolist() == [1, 2, 4]
 
 
 def test_a_row_that_is_no_object_is_refused_alone() -> None:
@@ -275,7 +276,7 @@ def test_when_no_row_converts_nothing_is_submitted() -> None:
 def test_a_trade_becomes_ticks_lots_and_indices() -> None:
     command = decode(trades(trade(lots=..., quantity="0.25"))).command
     assert isinstance(command, core.SubmitTrades)
-    assert np.frombuffer(command.rows, core.TRADE).tolist() == [(1, 250, 100_001, 0, 7, 8, 0)]
+    assert np.frombuffer(command.rows, TRADE).tolist() == [(1, 250, 100_001, 0, 7, 8, 0)]
 
 
 def test_deposits_become_minor_units() -> None:
@@ -283,7 +284,7 @@ def test_deposits_become_minor_units() -> None:
     rows = [row, {**row, "number": 2, "amount": "0.000000001"}, {**row, "asset": "EUR"}, {**row, "amount": "1" * 25}]
     decoded = decode({"command": "deposit", "source": "bank", "rows": rows})
     assert isinstance(decoded.command, core.Deposit)
-    assert np.frombuffer(decoded.command.rows, core.CASH).tolist() == [(1, 1, 7, 1)]
+    assert np.frombuffer(decoded.command.rows, CASH).tolist() == [(1, 1, 7, 1)]
     reasons = [refusal.reason for refusal in decoded.refusals]
     assert reasons == [Reason.AMOUNT_TOO_FINE, Reason.ASSET_UNKNOWN, Reason.MONEY_LIMIT_EXCEEDED]
 
@@ -292,7 +293,7 @@ def test_marks_of_contracts_and_assets() -> None:
     prices = {"BTC-PERP": "50100", "BTC": "50090.12345678", "ETH": None, "XRP": "1", "ETH-C-2000": 3.5}
     decoded = decode({"command": "marks", "prices": prices, "asset_prices": {"BTC": None}})
     assert isinstance(decoded.command, core.PublishMarks)
-    assert np.frombuffer(decoded.command.rows, core.MARK).tolist() == [(100_200, 0, 0), (0, 1, 1)]
+    assert np.frombuffer(decoded.command.rows, MARK).tolist() == [(100_200, 0, 0), (0, 1, 1)]
     assert decoded.command.assets == (core.AssetPrice(1, None), core.AssetPrice(1, 5_009_012_345_678))
     assert decoded.kept == (0, 2)
     assert (decoded.asset_kept, decoded.rows) == ((5, 1), 6)
@@ -307,7 +308,7 @@ def test_asset_prices_need_a_numeraire() -> None:
 def test_funding_and_expiry() -> None:
     decoded = decode({"command": "funding", "rates": {"BTC-PERP": "-0.01%", "ETH": "1e-4"}})
     assert isinstance(decoded.command, core.PublishFunding)
-    assert np.frombuffer(decoded.command.rows, core.FUNDING).tolist() == [(-(10**8), 0, 0)]
+    assert np.frombuffer(decoded.command.rows, FUNDING).tolist() == [(-(10**8), 0, 0)]
     assert decoded.refusals[0].path == "$.rates.ETH"
     # The final price of an option is that of its underlying, in the underlying's ticks.
     assert decode({"command": "expire", "contract": "ETH-C-2000", "price": "2100.01"}).command == core.ExpireContract(
@@ -421,19 +422,17 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
         amount_minor=INT64,
         member=st.none() | st.just(0),
     ),
-    st.builds(core.Deposit, NAME, st.lists(CASH_ROW, min_size=1, max_size=3).map(lambda r: packed(core.CASH, r))),
-    st.builds(core.Withdraw, NAME, st.lists(CASH_ROW, min_size=1, max_size=3).map(lambda r: packed(core.CASH, r))),
-    st.builds(
-        core.SubmitTrades, NAME, st.lists(TRADE_ROW, min_size=1, max_size=3).map(lambda r: packed(core.TRADE, r))
-    ),
+    st.builds(core.Deposit, NAME, st.lists(CASH_ROW, min_size=1, max_size=3).map(lambda r: packed(CASH, r))),
+    st.builds(core.Withdraw, NAME, st.lists(CASH_ROW, min_size=1, max_size=3).map(lambda r: packed(CASH, r))),
+    st.builds(core.SubmitTrades, NAME, st.lists(TRADE_ROW, min_size=1, max_size=3).map(lambda r: packed(TRADE, r))),
     st.builds(
         core.PublishMarks,
-        st.lists(MARK_ROW, **unique(1)).map(lambda r: packed(core.MARK, r)),
+        st.lists(MARK_ROW, **unique(1)).map(lambda r: packed(MARK, r)),
         st.lists(ASSET_PRICE, max_size=2, unique_by=lambda price: price.asset).map(tuple),
     ),
     st.builds(
         core.PublishFunding,
-        st.lists(st.tuples(INT64, st.integers(0, 2), st.just(0)), **unique(1)).map(lambda r: packed(core.FUNDING, r)),
+        st.lists(st.tuples(INT64, st.integers(0, 2), st.just(0)), **unique(1)).map(lambda r: packed(FUNDING, r)),
     ),
     st.builds(core.ExecuteLiquidation, NAME, INT64, st.just(7), INT64, INT64, ACCOUNT),
     st.builds(core.ExpireContract, st.integers(0, 2), INT64),
@@ -454,11 +453,11 @@ def test_every_command_goes_through_the_tape_and_back(command: AnyCommand, time_
 
 
 def test_what_a_tape_cannot_say_is_said() -> None:
-    twice = core.PublishMarks(packed(core.MARK, [(1, 0, 0), (2, 0, 0)]))
+    twice = core.PublishMarks(packed(MARK, [(1, 0, 0), (2, 0, 0)]))
     with pytest.raises(LookupError, match="BTC-PERP occurs twice"):
         tape.encode_command(twice, registers())
     with pytest.raises(LookupError, match="there is no account 99"):
-        tape.encode_command(core.Deposit("bank", packed(core.CASH, [(1, 1, 99, 0)])), registers())
+        tape.encode_command(core.Deposit("bank", packed(CASH, [(1, 1, 99, 0)])), registers())
 
 
 # --- answers of the core ----------------------------------------------------------------------------------------

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 
 from novate.core import layout, plain
 from novate.core.book import Book
-from novate.core.commands import MARK, PublishMarks, Reason, SubmitTrades
-from novate.core.facts import MARKED, NOVATED, ContractHalted, Fact, MarksPublished, SourceAdvanced, TradesNovated
+from novate.core.commands import PublishMarks, Reason, SubmitTrades
+from novate.core.facts import ContractHalted, Fact, MarksPublished, SourceAdvanced, TradesNovated
 from novate.core.margin import judge, judge_house, judge_many
 from novate.core.novation import decide_trades, move_leg
+from novate.core.rows import MARK, MARKED, NOVATED
 from novate.core.settlement import flows_of
 from novate.core.variation import decide_marks
 from tests.core.worlds import BTC, EUR, FEED, INDEX, USD, House, marks, refusals, rich_house, trades

@@ -3,18 +3,18 @@
 import numpy as np
 
 from novate.core.commands import (
-    MARK,
-    TRADE,
     AddAsset,
     AddMember,
     AdoptRulebook,
     AnyCommand,
     Contribute,
+    Deposit,
     ListContract,
     OpenAccount,
     PublishMarks,
     SubmitTrades,
 )
+from novate.core.rows import CASH, MARK, TRADE
 from novate.core.terms import Asset, Contract, Kind, Layer, Rulebook, Tier
 
 SECOND = 1_000_000_000
@@ -58,8 +58,6 @@ def mark(price_ticks: int) -> PublishMarks:
 
 def deposit(source: str, number: int, account: int, amount_minor: int) -> AnyCommand:
     """Dollars for an account."""
-    from novate.core.commands import CASH, Deposit
-
     return Deposit(source, np.array([(number, amount_minor, account, USD)], CASH).tobytes())
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from novate.core import facts as f
 from novate.core.book import Book
 from novate.core.facts import Fact
+from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, POSTED, SETTLED
 from novate.tape.decimals import SECOND_NS, text, time_ns
 from tests.stories.world import DAY_NS, DAY_ONE
 
@@ -115,23 +116,23 @@ class Words:
         """Trades, prices and money."""
         match fact:
             case f.TradesNovated():
-                rows = np.frombuffer(fact.rows, f.NOVATED)
+                rows = np.frombuffer(fact.rows, NOVATED)
                 return "", listed(
                     f"{self.account(row['buyer'])} {row['lots']} {self.contract(row['contract'])} from "
                     f"{self.account(row['seller'])}"
                     for row in rows
                 )
             case f.MarksPublished():
-                names = [self.contract(row["contract"]) for row in np.frombuffer(fact.rows, f.MARKED) if row["fresh"]]
+                names = [self.contract(row["contract"]) for row in np.frombuffer(fact.rows, MARKED) if row["fresh"]]
                 return "", listed([*names, *(self.registers.assets[rate.asset].symbol for rate in fact.assets)])
             case f.FundingPublished():
-                rows = np.frombuffer(fact.rows, f.FUNDED)
+                rows = np.frombuffer(fact.rows, FUNDED)
                 return "", listed(self.contract(row["contract"]) for row in rows)
             case f.ContractExpired():
                 value = self.fine_money(fact.value_fine, self.asset_of(fact.contract))
                 return self.contract(fact.contract), f"{value} a lot"
             case f.Deposited() | f.Withdrawn():
-                rows = np.frombuffer(fact.rows, f.POSTED)
+                rows = np.frombuffer(fact.rows, POSTED)
                 sign = 1 if isinstance(fact, f.Deposited) else -1
                 return "", listed(
                     f"{self.account(row['account'])} {self.money(sign * int(row['amount_minor']), int(row['asset']))}"
@@ -140,7 +141,7 @@ class Words:
             case f.Contributed():
                 return self.account(fact.account), self.money(fact.amount_minor, fact.asset)
             case f.Settled():
-                rows = [row for row in np.frombuffer(fact.rows, f.SETTLED) if row["flow_minor"]]
+                rows = [row for row in np.frombuffer(fact.rows, SETTLED) if row["flow_minor"]]
                 flows = ((int(row["bucket"]), int(row["flow_minor"])) for row in rows)
                 moved = listed(f"{self.account(bucket)} {self.money(flow, fact.asset)}" for bucket, flow in flows)
                 return "", moved or "nobody"
@@ -181,7 +182,7 @@ class Words:
                 member = self.registers.members[fact.member]
                 return member.name, spaced(fact.cause)
             case f.TakenOver():
-                legs = np.frombuffer(fact.rows, f.LEG)
+                legs = np.frombuffer(fact.rows, LEG)
                 moved = [
                     f"{row['lots']} {self.contract(row['contract'])} at a cost of "
                     f"{self.fine_money(int(row['cost_fine']), self.asset_of(row['contract']))}"
@@ -202,7 +203,7 @@ class Words:
                 money = self.money(fact.amount_minor, fact.asset)
                 return self.account(fact.bucket), f"{money} by {spaced(fact.layer)}: {self.account(fact.payer)}"
             case f.GainsCut():
-                rows = [(int(row["account"]), int(row["amount_minor"])) for row in np.frombuffer(fact.rows, f.POSTED)]
+                rows = [(int(row["account"]), int(row["amount_minor"])) for row in np.frombuffer(fact.rows, POSTED)]
                 who = listed(self.account(bucket) for bucket, _ in fact.unpaid)
                 return who, listed(f"{self.account(account)} {self.money(cut, fact.asset)}" for account, cut in rows)
             case f.Transferred():

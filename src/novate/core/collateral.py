@@ -2,6 +2,8 @@
 
 from fractions import Fraction
 
+import numpy as np
+
 from novate.core.book import Book
 from novate.core.facts import AssetRate, CollateralConverted
 from novate.core.ledger import post
@@ -49,15 +51,21 @@ class Purse:
 
     def __init__(self, book: Book) -> None:
         self.book = book
-        self.changed: dict[tuple[int, int], int] = {}
+        self.columns: dict[int, np.ndarray] = {}
+
+    def column(self, asset: int) -> np.ndarray:
+        """What every account would hold of an asset, in minor units (int64); copied from the book on first use."""
+        if asset not in self.columns:
+            self.columns[asset] = np.array(self.book.balances[: self.book.account_count, asset]["balance_minor"])
+        return self.columns[asset]
 
     def balance(self, account: int, asset: int) -> int:
         """Minor units the account would hold."""
-        return self.changed.get((account, asset), int(self.book.balances[account, asset]["balance_minor"]))
+        return int(self.column(asset)[account])
 
     def add(self, account: int, asset: int, amount_minor: int) -> None:
         """Change a balance."""
-        self.changed[account, asset] = self.balance(account, asset) + amount_minor
+        self.column(asset)[account] += amount_minor
 
     def raise_cash(self, account: int, asset: int, lack_minor: int) -> list[CollateralConverted]:
         """Convert the account's other collateral into ``asset`` until the lack is covered or nothing is left.

@@ -6,38 +6,11 @@ strictly increasing: a number at or below the source's high-water mark is a dupl
 """
 
 import enum
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
-import numpy as np
 
 from novate.core.terms import Asset, Contract, Rulebook
-
-TRADE: Final = np.dtype(
-    [
-        ("number", "<i8"),
-        ("lots", "<i8"),
-        ("price_ticks", "<i8"),
-        ("contract", "<i4"),
-        ("buyer", "<i4"),
-        ("seller", "<i4"),
-        ("pad", "<i4"),
-    ],
-    align=True,
-)
-"""One trade: the buyer's lots are positive. ``number`` is the source's own, strictly increasing."""
-
-MARK: Final = np.dtype([("price_ticks", "<i8"), ("contract", "<i4"), ("missing", "<i4")], align=True)
-"""One mark of a contract or index; ``missing`` = 1 says that the source has no price (which halts the contract)."""
-
-FUNDING: Final = np.dtype([("rate_e12", "<i8"), ("contract", "<i4"), ("pad", "<i4")], align=True)
-"""One funding rate of a perpetual, 10^-12 of the mark's value: positive means that longs pay shorts."""
-
-CASH: Final = np.dtype(
-    [("number", "<i8"), ("amount_minor", "<i8"), ("account", "<i4"), ("asset", "<i4")],
-    align=True,
-)
-"""One deposit or withdrawal of a positive amount."""
 
 
 class Reason(enum.IntEnum):

@@ -7,9 +7,6 @@ from novate.core import layout, margin
 from novate.core.book import Book
 from novate.core.estate import after_cycle
 from novate.core.facts import (
-    FUNDED,
-    MARKED,
-    POSTED,
     Breached,
     CallMet,
     ContractExpired,
@@ -35,6 +32,7 @@ from novate.core.facts import (
 from novate.core.liquidation import next_step, take_over
 from novate.core.margin import Judgement, judge, judge_house, judge_many
 from novate.core.novation import holders_of
+from novate.core.rows import FUNDED, MARKED, POSTED
 from novate.core.terms import Role
 
 WHOLE_HOUSE_SHARE = 8  # beyond 1/8 of all buckets, judging every bucket on all cores is cheaper than choosing

@@ -5,10 +5,6 @@ from collections.abc import Callable, Iterator
 from novate.core import admission, ledger, liquidation, novation, variation
 from novate.core.book import Book
 from novate.core.commands import (
-    CASH,
-    FUNDING,
-    MARK,
-    TRADE,
     AddAsset,
     AddMember,
     AdoptRulebook,
@@ -28,6 +24,7 @@ from novate.core.commands import (
 )
 from novate.core.consequences import expired_orders, missed_calls
 from novate.core.facts import Fact, Rejected
+from novate.core.rows import CASH, FUNDING, MARK, TRADE
 from novate.core.settlement import decide_settlement
 
 ROWS = {

@@ -4,74 +4,12 @@ A fact carries every number that needed a rule, a rate, a rounding or a choice; 
 of many are packed in fixed layouts, as in the commands.
 """
 
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
-import numpy as np
 
 from novate.core.commands import Reason
 from novate.core.terms import Asset, Contract, Layer, Rulebook
-
-NOVATED: Final = np.dtype(
-    [
-        ("lots", "<i8"),
-        ("value_fine", "<i8"),
-        ("buyer_fee_fine", "<i8"),
-        ("seller_fee_fine", "<i8"),
-        ("contract", "<i4"),
-        ("buyer", "<i4"),
-        ("seller", "<i4"),
-        ("row", "<i4"),
-    ],
-    align=True,
-)
-"""One novated trade: the buyer's cost rises by ``lots x value_fine``, the seller's falls by it."""
-
-REFUSED: Final = np.dtype([("figure", "<i8"), ("row", "<i4"), ("reason", "<i4")], align=True)
-"""One refused row: its ``Reason`` and the figure that goes with it (a shortfall in numeraire fine units, a limit)."""
-
-MARKED: Final = np.dtype(
-    [
-        ("price_ticks", "<i8"),
-        ("value_fine", "<i8"),
-        ("reference_fine", "<i8"),
-        ("otm_fine", "<i8"),
-        ("contract", "<i4"),
-        ("fresh", "<i4"),
-    ],
-    align=True,
-)
-"""One mark: value per lot, reference value per lot for margin, out-of-the-money amount per lot of an option.
-
-``fresh`` is 0 for an option that is marked again at its own last price because its underlying moved."""
-
-FUNDED: Final = np.dtype(
-    [
-        ("index_whole_fine", "<i8"),
-        ("index_rest_e12", "<i8"),
-        ("index_fine", "<i8"),
-        ("value_fine", "<i8"),
-        ("contract", "<i4"),
-        ("pad", "<i4"),
-    ],
-    align=True,
-)
-"""One funding step: the contract's new index per lot (whole, 10^-12 rest, rounded) and value."""
-
-POSTED: Final = np.dtype([("amount_minor", "<i8"), ("account", "<i4"), ("asset", "<i4")], align=True)
-"""One change of a balance by an amount from or to the outside; positive is paid in."""
-
-SETTLED: Final = np.dtype([("flow_minor", "<i8"), ("carry_fine", "<i8"), ("bucket", "<i4"), ("pad", "<i4")], align=True)
-"""One bucket's cash flow in a settlement (positive is received) and the carry that it keeps."""
-
-CLAIMED: Final = np.dtype([("amount_minor", "<i8"), ("loser", "<i4"), ("winner", "<i4")], align=True)
-"""What one winner went without for one loser."""
-
-LEG: Final = np.dtype(
-    [("lots", "<i8"), ("cost_fine", "<i8"), ("contract", "<i4"), ("pad", "<i4")],
-    align=True,
-)
-"""Lots and cost that move between two buckets."""
 
 
 class Fact(msgspec.Struct, frozen=True, tag=True):

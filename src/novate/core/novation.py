@@ -3,11 +3,12 @@
 import numpy as np
 
 from novate.core.book import Book
-from novate.core.commands import TRADE, SubmitTrades
-from novate.core.facts import NOVATED, Fact, TradesNovated
+from novate.core.commands import SubmitTrades
+from novate.core.facts import Fact, TradesNovated
 from novate.core.kernels.legs import novate_rows, place_and_move
 from novate.core.kernels.trades import judge_trades
 from novate.core.refusals import refusal_facts
+from novate.core.rows import NOVATED, TRADE
 from novate.core.terms import FEES
 
 

@@ -178,7 +178,7 @@ def decide_trades(
     """Trades ``(number, lots, price, contract, buyer, seller)``: novated rows, refused rows and the source's new mark.
 
     Each row sees the rows before it. Its own checks come first, then the buyer's, then the seller's; it stands if both
-    sides can bear it. Rows come back as ``facts.NOVATED`` and ``facts.REFUSED`` have them.
+    sides can bear it. Rows come back as ``rows.NOVATED`` and ``rows.REFUSED`` have them.
     """
     buckets: dict[int, Bucket] = {}
     fees = list(read(book, FEES).carry_fine)

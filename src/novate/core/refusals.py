@@ -4,7 +4,8 @@ import numpy as np
 
 from novate.core.book import Book
 from novate.core.commands import Reason
-from novate.core.facts import REFUSED, Fact, RowsRefused, SourceAdvanced
+from novate.core.facts import Fact, RowsRefused, SourceAdvanced
+from novate.core.rows import REFUSED
 
 
 class Refusals:

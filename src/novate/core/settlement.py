@@ -6,19 +6,10 @@ import numpy as np
 
 from novate.core.book import Book
 from novate.core.collateral import Purse
-from novate.core.facts import (
-    CLAIMED,
-    POSTED,
-    SETTLED,
-    CycleClosed,
-    Fact,
-    GainsCut,
-    MemberDefaulted,
-    Settled,
-    ShortfallAssigned,
-)
+from novate.core.facts import CycleClosed, Fact, GainsCut, MemberDefaulted, Settled, ShortfallAssigned
 from novate.core.kernels.settle import settle_costs, settle_results
 from novate.core.money import split_pro_rata
+from novate.core.rows import CLAIMED, POSTED, SETTLED
 from novate.core.terms import ROUNDING, Role
 from novate.core.waterfall import absorb, is_client_with_standing_member
 
@@ -64,11 +55,7 @@ def settle_asset(book: Book, asset: int, purse: Purse, failing: dict[int, str]) 
         return []
     facts: list[Fact] = []
     unpaid: dict[int, int] = {}
-    balances = np.array(book.balances[: book.account_count, asset]["balance_minor"])
-    for (account, changed), amount in purse.changed.items():
-        if changed == asset:
-            balances[account] = amount
-    lacking = np.flatnonzero((flow < 0) & (balances + flow < 0)).tolist()
+    lacking = np.flatnonzero((flow < 0) & (purse.column(asset) + flow < 0)).tolist()
     roles = [book.registers.accounts[bucket].role for bucket in lacking]
     clients = [b for b, role in zip(lacking, roles, strict=True) if is_client_with_standing_member(book, b, failing)]
     for bucket in clients:
@@ -80,8 +67,7 @@ def settle_asset(book: Book, asset: int, purse: Purse, failing: dict[int, str]) 
     if unpaid:
         facts.append(_cut_gains(book, asset, flow, unpaid))
     facts.append(_settled(book, asset, flow, carry))
-    for bucket in np.flatnonzero(flow).tolist():
-        purse.add(bucket, asset, int(flow[bucket]))
+    purse.column(asset)[:] += flow
     purse.add(ROUNDING, asset, -int(flow.sum()))
     return facts
 

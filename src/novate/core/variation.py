@@ -5,11 +5,8 @@ import numpy as np
 from novate.core import layout
 from novate.core.book import Book
 from novate.core.collateral import rates_at, set_rate
-from novate.core.commands import FUNDING, MARK, ExpireContract, PublishFunding, PublishMarks, Reason
+from novate.core.commands import ExpireContract, PublishFunding, PublishMarks, Reason
 from novate.core.facts import (
-    FUNDED,
-    MARKED,
-    REFUSED,
     AssetHalted,
     AssetRate,
     ContractExpired,
@@ -25,6 +22,7 @@ from novate.core.kernels.marks import mark_rows, set_marks
 from novate.core.money import E12, round_half_even
 from novate.core.novation import holders_of, move_leg
 from novate.core.refusals import refusal_facts
+from novate.core.rows import FUNDED, FUNDING, MARK, MARKED, REFUSED
 from novate.core.terms import Kind
 
 CAUSES = ("missing", "out_of_limits", "stale")

@@ -10,18 +10,8 @@ import msgspec
 
 from novate import views
 from novate.core.book import Book
-from novate.core.commands import (
-    CASH,
-    FUNDING,
-    MARK,
-    TRADE,
-    AnyCommand,
-    Deposit,
-    PublishFunding,
-    PublishMarks,
-    SubmitTrades,
-    Withdraw,
-)
+from novate.core.commands import AnyCommand, Deposit, PublishFunding, PublishMarks, SubmitTrades, Withdraw
+from novate.core.rows import CASH, FUNDING, MARK, TRADE
 from novate.core.terms import Role
 from novate.house.commands import Commands
 from novate.house.outcome import Outcome, Recorded

@@ -22,6 +22,7 @@ from novate.core import commands, facts
 from novate.core.commands import AnyCommand
 from novate.core.facts import Fact
 from novate.core.money import ceil_div, round_half_even
+from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, TRADE
 from novate.core.terms import Contract
 from novate.tape.decimals import decimal, text_of
 
@@ -120,9 +121,9 @@ class Results:
             case facts.LiquidationOrdered():
                 self.orders[fact.order] = (fact.bucket, fact.contract)
             case facts.MarksPublished():
-                self._set_values(np.frombuffer(fact.rows, facts.MARKED))
+                self._set_values(np.frombuffer(fact.rows, MARKED))
             case facts.FundingPublished():
-                self._set_values(np.frombuffer(fact.rows, facts.FUNDED))
+                self._set_values(np.frombuffer(fact.rows, FUNDED))
 
     def _set_values(self, rows: np.ndarray) -> None:
         for row in rows:
@@ -131,7 +132,7 @@ class Results:
     def _fold_position(self, fact: Fact, command: AnyCommand) -> None:
         match fact:
             case facts.TradesNovated() if isinstance(command, commands.SubmitTrades):
-                self._fold_trades(np.frombuffer(fact.rows, facts.NOVATED), command)
+                self._fold_trades(np.frombuffer(fact.rows, NOVATED), command)
             case facts.LiquidationExecuted() if isinstance(command, commands.ExecuteLiquidation):
                 bucket, contract = self.orders[fact.order]
                 entry = self.contracts[contract].bare_value_fine(command.price_ticks)
@@ -140,7 +141,7 @@ class Results:
             case facts.TakenOver():
                 taken_by = len(self.names)
                 self.names.append(f"liquidation:{taken_by}")
-                for row in np.frombuffer(fact.rows, facts.LEG):
+                for row in np.frombuffer(fact.rows, LEG):
                     lots, cost, contract = int(row["lots"]), int(row["cost_fine"]), int(row["contract"])
                     self._move(fact.bucket, contract, -lots, -cost, -cost)
                     self._move(taken_by, contract, lots, cost, cost)
@@ -152,7 +153,7 @@ class Results:
                         self._move(account, contract, -holding.lots, paid, paid)
 
     def _fold_trades(self, rows: np.ndarray, command: commands.SubmitTrades) -> None:
-        prices = np.frombuffer(command.rows, commands.TRADE)["price_ticks"]
+        prices = np.frombuffer(command.rows, TRADE)["price_ticks"]
         for row in rows:
             contract, lots, value = int(row["contract"]), int(row["lots"]), int(row["value_fine"])
             entry = self.contracts[contract].bare_value_fine(int(prices[row["row"]]))

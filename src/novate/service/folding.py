@@ -5,12 +5,39 @@ from typing import Final
 import msgspec
 
 from novate.core.book import Book
-from novate.core.facts import AnyFact, Fact, Rejected, RowsRefused, SourceAdvanced, TradesNovated
+from novate.core.facts import (
+    AccountOpened,
+    AnyFact,
+    Contributed,
+    Deposited,
+    Fact,
+    MemberAdded,
+    Rejected,
+    RowsRefused,
+    SourceAdvanced,
+    TradesNovated,
+    Withdrawn,
+)
 from novate.core.step import DECISION_VERSION, fold
 from novate.service.journal import JournalError, Record
 
 DECIDED_BY: Final = {1: "0.1"}
 """Decision version -> the release that decides by it."""
+
+TIMELESS: Final = frozenset(
+    {
+        AccountOpened,
+        Contributed,
+        Deposited,
+        MemberAdded,
+        Rejected,
+        RowsRefused,
+        SourceAdvanced,
+        TradesNovated,
+        Withdrawn,
+    }
+)
+"""Facts that fold alike whatever the time is."""
 
 TOGETHER_RECORDS: Final = 4096
 ALONE_BYTES: Final = 1 << 16
@@ -27,12 +54,13 @@ def release_of(version: int) -> str:
 class Folding:
     """Folds records, in order, into a book.
 
-    Trades only add, so the trades of neighbouring records are folded in one go, as if one command had brought them;
-    the laws are then checked after the last of them. ``flush()`` before the book is looked at.
+    Small neighbours whose facts do not depend on the time are folded in one go, as if one command had led to them all,
+    their trades as one batch; the laws are checked after the last. ``flush()`` before the book is looked at.
     """
 
     def __init__(self, book: Book) -> None:
         self._book = book
+        self._facts: list[Fact] = []
         self._rows: list[bytes] = []
         self._sources: dict[str, Fact] = {}
         self._first = self._last = self._time_ns = 0
@@ -59,20 +87,32 @@ class Folding:
     def flush(self) -> None:
         """Fold what was gathered."""
         if self._first:
-            facts = [TradesNovated(b"".join(self._rows)), *self._sources.values()]
+            self._close_rows()
+            facts = [*self._facts, *self._sources.values()]
             self._fold(facts, self._time_ns, f"records {self._first} to {self._last}: their facts do")
-            self._rows, self._sources, self._first = [], {}, 0
+            self._facts, self._sources, self._first = [], {}, 0
 
     def _gather(self, facts: list[AnyFact]) -> bool:
         for fact in facts:
-            if type(fact) not in (TradesNovated, SourceAdvanced, RowsRefused, Rejected):
+            if type(fact) not in TIMELESS:
                 return False
         for fact in facts:
-            if type(fact) is TradesNovated:
-                self._rows.append(fact.rows)
-            elif type(fact) is SourceAdvanced:
-                self._sources[fact.source] = fact
+            match fact:
+                case TradesNovated():
+                    self._rows.append(fact.rows)
+                case SourceAdvanced():
+                    self._sources[fact.source] = fact
+                case RowsRefused() | Rejected():
+                    pass
+                case _:
+                    self._close_rows()
+                    self._facts.append(fact)
         return True
+
+    def _close_rows(self) -> None:
+        if self._rows:
+            self._facts.append(TradesNovated(b"".join(self._rows)))
+            self._rows = []
 
     def _fold(self, facts: list[Fact] | list[AnyFact], time_ns: int, place: str) -> None:
         try:

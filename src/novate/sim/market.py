@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from novate.core.commands import FUNDING, MARK, AssetPrice, ExpireContract, ListContract, PublishFunding, PublishMarks
+from novate.core.commands import AssetPrice, ExpireContract, ListContract, PublishFunding, PublishMarks
+from novate.core.rows import FUNDING, MARK
 from novate.core.terms import Kind
 from novate.sim import plan as plans
 from novate.sim.plan import Listed, Plan, Series

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from novate.core.commands import CASH, Deposit, Withdraw
+from novate.core.commands import Deposit, Withdraw
+from novate.core.rows import CASH
 from novate.sim.market import Market
 from novate.sim.population import RECKLESS, Population
 from novate.sim.sight import COIN, MINOR, NUMERAIRE, Sight

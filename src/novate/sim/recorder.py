@@ -3,7 +3,7 @@
 It has its own ledger, written only from facts: at the end its balances must be those of the book.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,11 +12,6 @@ import numpy as np
 from novate.core.book import Book
 from novate.core.commands import AnyCommand, Reason
 from novate.core.facts import (
-    LEG,
-    NOVATED,
-    POSTED,
-    REFUSED,
-    SETTLED,
     AccountOpened,
     AssetAdded,
     Breached,
@@ -41,6 +36,7 @@ from novate.core.facts import (
     Transferred,
     Withdrawn,
 )
+from novate.core.rows import LEG, NOVATED, POSTED, REFUSED, SETTLED
 from novate.core.terms import HOUSE_ACCOUNTS, INSURANCE, SKIN, TREASURY, Kind, Role
 from novate.report.series import DefaultRecord, StepFigures
 from novate.sim.market import Market
@@ -49,6 +45,7 @@ from novate.sim.population import Population
 from novate.sim.sight import NUMERAIRE, Sight
 from novate.sim.world import FIRST_ACCOUNT, World
 
+ASSETS = 2
 ROLE_WORDS = {
     Role.HOUSE: "members' house accounts",
     Role.CLIENT: "client accounts",
@@ -88,7 +85,7 @@ class Recorder:
     figures: StepFigures = field(default_factory=lambda: StepFigures(0, {}))
     facts: Counter[str] = field(default_factory=Counter)
     rejections: Counter[str] = field(default_factory=Counter)
-    ledger: defaultdict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
+    ledger: np.ndarray = field(default_factory=lambda: np.zeros((ASSETS, 64), np.int64))
     paid_in: Counter[int] = field(default_factory=Counter)
     paid_out: Counter[int] = field(default_factory=Counter)
     assets: list[str] = field(default_factory=list)
@@ -104,13 +101,14 @@ class Recorder:
     orders: dict[int, int] = field(default_factory=dict)
     taken_over: int = 0
     commands: int = 0
-    started: dict[int, int] = field(default_factory=dict)
+    at_start: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     held_to_expiry: int = 0
 
     def watch(self, _command: AnyCommand, facts: Sequence[Fact], _time_ns: int) -> None:
         """One command and its facts."""
         self.commands += 1
-        self.started = {}
+        if any(isinstance(fact, MemberDefaulted | TakenOver) for fact in facts):
+            self.at_start = self.ledger[NUMERAIRE].copy()
         for fact in facts:
             self.facts[type(fact).__name__] += 1
             self._admission(fact)
@@ -148,6 +146,8 @@ class Recorder:
                 pass
 
     def _open(self, role: Role, member: int) -> None:
+        if len(self.roles) == self.ledger.shape[1]:
+            self.ledger = np.concatenate([self.ledger, np.zeros_like(self.ledger)], axis=1)
         self.roles.append(role)
         self.members.append(member)
 
@@ -159,13 +159,17 @@ class Recorder:
     def _money(self, fact: Fact) -> None:
         match fact:
             case Deposited() | Withdrawn():
-                for amount, account, asset in np.frombuffer(fact.rows, POSTED).tolist():
-                    self._external(account, asset, amount)
+                rows = np.frombuffer(fact.rows, POSTED)
+                np.add.at(self.ledger, (rows["asset"], rows["account"]), rows["amount_minor"])
+                for asset in range(len(self.assets)):
+                    moved = int(rows["amount_minor"][rows["asset"] == asset].sum())
+                    (self.paid_in if moved > 0 else self.paid_out)[asset] += abs(moved)
             case Contributed():
-                self._external(fact.account, fact.asset, fact.amount_minor)
+                self.paid_in[fact.asset] += fact.amount_minor
+                self.ledger[fact.asset, fact.account] += fact.amount_minor
             case Settled():
-                for flow, _, bucket, _ in np.frombuffer(fact.rows, SETTLED).tolist():
-                    self._post(bucket, fact.asset, flow)
+                rows = np.frombuffer(fact.rows, SETTLED)
+                self.ledger[fact.asset, rows["bucket"]] += rows["flow_minor"]
             case CollateralConverted():
                 self._move(fact.bucket, TREASURY, fact.paid_asset, fact.paid_minor)
                 self._move(TREASURY, fact.bucket, fact.received_asset, fact.received_minor)
@@ -179,17 +183,9 @@ class Recorder:
             case _:
                 pass
 
-    def _external(self, account: int, asset: int, amount: int) -> None:
-        (self.paid_in if amount > 0 else self.paid_out)[asset] += abs(amount)
-        self._post(account, asset, amount)
-
     def _move(self, payer: int, payee: int, asset: int, amount: int) -> None:
-        self._post(payer, asset, -amount)
-        self._post(payee, asset, amount)
-
-    def _post(self, account: int, asset: int, amount: int) -> None:
-        self.started.setdefault(account, self.ledger[account, NUMERAIRE])
-        self.ledger[account, asset] += amount
+        self.ledger[asset, payer] -= amount
+        self.ledger[asset, payee] += amount
 
     # --- calls and liquidations -----------------------------------------------------------------------------------
 
@@ -256,7 +252,7 @@ class Recorder:
         behind = int((self.people.member == fact.member).sum())
         early = self.failed.pop(fact.member, None)
         record = DefaultRecord(name, kind, self.figures.time_s, fact.cause, behind, 0.0, {}, 0, closed=False)
-        held = self.started.get(bucket, self.ledger[bucket, NUMERAIRE])
+        held = int(self.at_start[bucket])
         self.estates[bucket] = self.failed[fact.member] = Estate(record, bucket, held)
         if early is not None:  # losses of this very settlement were absorbed before the default was declared
             record.paid.update(early.record.paid)
@@ -268,7 +264,7 @@ class Recorder:
             name = self.people.account_name(place)
             kind = self.people.kind(place)
             record = DefaultRecord(name, kind, self.figures.time_s, "below_maintenance", 1, 0.0, {}, 0, closed=False)
-            held = self.started.get(fact.bucket, self.ledger[fact.bucket, NUMERAIRE])
+            held = int(self.at_start[fact.bucket])
             known = self.estates[fact.bucket] = Estate(record, fact.bucket, held)
         if known is not None:
             known.record.position += self._value(fact)
@@ -316,9 +312,9 @@ class Recorder:
         self.held_to_expiry += world.expired_lots
         funds = [account for account, role in enumerate(self.roles) if role is Role.DEFAULT_FUND]
         whole = 10**NUMERAIRE_DECIMALS
-        figures.default_fund = sum(self.ledger[account, NUMERAIRE] for account in funds) / whole
-        figures.skin = self.ledger[SKIN, NUMERAIRE] / whole
-        figures.insurance = self.ledger[INSURANCE, NUMERAIRE] / whole
+        figures.default_fund = float(self.ledger[NUMERAIRE, funds].sum() / whole)
+        figures.skin = float(self.ledger[NUMERAIRE, SKIN] / whole)
+        figures.insurance = float(self.ledger[NUMERAIRE, INSURANCE] / whole)
         return figures
 
     def net_lots(self, book: Book) -> int:
@@ -330,7 +326,7 @@ class Recorder:
         held: dict[str, int] = {}
         for account, role in enumerate(self.roles):
             words = ROLE_WORDS[role]
-            held[words] = held.get(words, 0) + self.ledger[account, asset]
+            held[words] = held.get(words, 0) + int(self.ledger[asset, account])
         return held
 
     def differences(self, book: Book) -> int:
@@ -338,9 +334,7 @@ class Recorder:
         balances = book.balances[: book.account_count, : book.asset_count]["balance_minor"]
         if len(balances) != len(self.roles):
             return abs(len(balances) - len(self.roles)) * book.asset_count
-        mine = np.zeros_like(balances)
-        for (account, asset), amount in self.ledger.items():
-            mine[account, asset] = amount
+        mine = self.ledger[: book.asset_count, : book.account_count].T
         return int((mine != balances).sum())
 
     def records(self) -> list[DefaultRecord]:

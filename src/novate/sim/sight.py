@@ -29,8 +29,8 @@ class Order:
 class Sight:
     """The book at one moment. Arrays have a row per account of the population, amounts in units of the numeraire.
 
-    ``settled`` is collateral after haircuts, ``cash`` the settled balance of the numeraire, ``open_lots`` the open
-    interest per contract.
+    ``settled`` is collateral after haircuts, ``cash`` the settled balance of the numeraire, ``open`` who may trade,
+    ``open_lots`` the open interest per contract.
     """
 
     equity: np.ndarray
@@ -39,7 +39,6 @@ class Sight:
     cash: np.ndarray
     priced: np.ndarray
     open: np.ndarray
-    lots: np.ndarray
     open_lots: np.ndarray
     orders: list[Order]
 
@@ -47,9 +46,6 @@ class Sight:
 def see(book: Book, accounts: np.ndarray) -> Sight:
     """The book for the accounts of a population (int64 indices)."""
     judged = judge_many(book, accounts)
-    counts, rows = book.packed_positions()
-    lots = np.zeros((len(counts), book.contract_count), np.int64)
-    lots[np.repeat(np.arange(len(counts)), counts), rows["contract"]] = rows["lots"]
     orders = book.registers.orders.items()
     return Sight(
         equity=judged["equity_fine"] / FINE,
@@ -58,7 +54,16 @@ def see(book: Book, accounts: np.ndarray) -> Sight:
         cash=book.balances[accounts, NUMERAIRE]["balance_minor"] / MINOR,
         priced=judged["priced"] == 1,
         open=book.buckets[accounts]["access"] == layout.OPEN,
-        lots=lots[accounts],
         open_lots=book.contracts["open_lots"][: book.contract_count].copy(),
         orders=[Order(number, one.contract, one.open_lots, one.limit_price_ticks) for number, one in orders],
     )
+
+
+def held_lots(book: Book, places: np.ndarray) -> np.ndarray:
+    """Lots of every account per contract, int64[place, contract]. ``places`` gives an account's place, -1 for none."""
+    counts, rows = book.packed_positions()
+    owner = places[np.repeat(np.arange(len(counts)), counts)]
+    known = owner >= 0
+    lots = np.zeros((int(places.max()) + 1, book.contract_count), np.int64)
+    lots[owner[known], rows["contract"][known]] = rows["lots"][known]
+    return lots

@@ -61,8 +61,10 @@ def _contracts(plan_: Plan, market: Market) -> Statement:
         (
             f"{kinds[Kind.FUTURE]} dated futures",
             f"on {_names(plan_, dated=True)}",
-            f"One per {days}, two listed at a time; the mark is the index carried at {carry} a year. Holders move to "
-            f"the next in the last {ROLL_STEPS} steps; at its end a contract settles at the index.",
+            (
+                f"One per {days}, two listed at a time; the mark is the index carried at {carry} a year. Holders move to "
+                f"the next in the last {ROLL_STEPS} steps; at its end a contract settles at the index."
+            ),
         ),
         (
             f"{kinds[Kind.PERPETUAL]} perpetuals",
@@ -75,8 +77,10 @@ def _contracts(plan_: Plan, market: Market) -> Statement:
         (
             f"{kinds[Kind.CALL] + kinds[Kind.PUT]} options",
             f"on {plan_.primary.name}, premium up front",
-            f"Strikes at {strikes} % of the index. Marks are Black-76 at the volatility of the last "
-            f"{pricing.VOLATILITY_STEPS} steps, at least {100 * pricing.VOLATILITY_FLOOR:g} % a year, and at least a tick.",
+            (
+                f"Strikes at {strikes} % of the index. Marks are Black-76 at the volatility of the last "
+                f"{pricing.VOLATILITY_STEPS} steps, at least {100 * pricing.VOLATILITY_FLOOR:g} % a year, and at least a tick."
+            ),
         ),
     ]
     intro = "The source records prices only. What is listed on them is chosen here, and its marks are models as stated."
@@ -111,10 +115,12 @@ def _behaviour() -> Statement:
         (
             style.name,
             f"uses {100 * style.usage:.0f} % of its margin",
-            f"Turns its book over with {100 * style.turnover:g} % chance a step, sized by its "
-            f"{'first deposit' if style.fixed else 'present worth'}; has {style.reserve:g} times its margin outside"
-            f"{'' if style.credit else ', borrowed'}; when called it reduces instead of paying in {100 * style.cuts:g} % "
-            f"of cases, and pays in time in {100 * style.pays:g} %.",
+            (
+                f"Turns its book over with {100 * style.turnover:g} % chance a step, sized by its "
+                f"{'first deposit' if style.fixed else 'present worth'}; has {style.reserve:g} times its margin outside"
+                f"{'' if style.credit else ', borrowed'}; when called it reduces instead of paying in {100 * style.cuts:g} % "
+                f"of cases, and pays in time in {100 * style.pays:g} %."
+            ),
         )
         for style in STYLES
     ]
@@ -133,8 +139,10 @@ def _rules(plan_: Plan, rules: Rulebook) -> Statement:
         (
             f"Initial margin, {series.name}",
             f"{100 * series.margin_rate:.1f} % at the end",
-            f"Maintenance 80 % of it; 1.25 times the rate above 500 million, 1.6 times above 2 billion. Short options "
-            f"{150 * series.margin_rate:.1f} % less what they are out of the money, at least half.",
+            (
+                f"Maintenance 80 % of it; 1.25 times the rate above 500 million, 1.6 times above 2 billion. Short options "
+                f"{150 * series.margin_rate:.1f} % less what they are out of the money, at least half."
+            ),
         )
         for series in plan_.series[:6]
     ]
@@ -142,8 +150,10 @@ def _rules(plan_: Plan, rules: Rulebook) -> Statement:
         (
             "Calibration",
             f"{100 * plan.MARGIN_QUANTILE:g} % of past moves",
-            f"over {'two days' if plan_.daily else 'a day'} before the window, at least {100 * plan.MARGIN_FLOOR:g} %, and "
-            "anew whenever dated contracts have expired.",
+            (
+                f"over {'two days' if plan_.daily else 'a day'} before the window, at least {100 * plan.MARGIN_FLOOR:g} %, and "
+                "anew whenever dated contracts have expired."
+            ),
         ),
         (
             "Margin calls",
@@ -161,8 +171,10 @@ def _rules(plan_: Plan, rules: Rulebook) -> Statement:
         (
             "Collateral",
             f"{plan_.numeraire} and {plan_.coin}",
-            f"{plan_.coin} ({plan_.coin_note}) counts at its price less {plan.COLLATERAL_HAIRCUT_PPM / 1e4:g} %, and is "
-            "sold to the treasury at that when cash is owed.",
+            (
+                f"{plan_.coin} ({plan_.coin_note}) counts at its price less {plan.COLLATERAL_HAIRCUT_PPM / 1e4:g} %, and is "
+                "sold to the treasury at that when cash is owed."
+            ),
         ),
         (
             "Waterfall",
@@ -172,10 +184,12 @@ def _rules(plan_: Plan, rules: Rulebook) -> Statement:
         (
             "Funds",
             f"{100 * population.FUND_PART:g} % of margin",
-            "of a member and its clients is its default fund contribution; the house's capital, insurance and treasury "
-            f"start at {100 * population.SKIN / population.USUAL_MONEY:.2f}, "
-            f"{100 * population.INSURANCE / population.USUAL_MONEY:.2f} and "
-            f"{100 * population.TREASURY / population.USUAL_MONEY:.1f} % of all margin.",
+            (
+                "of a member and its clients is its default fund contribution; the house's capital, insurance and treasury "
+                f"start at {100 * population.SKIN / population.USUAL_MONEY:.2f}, "
+                f"{100 * population.INSURANCE / population.USUAL_MONEY:.2f} and "
+                f"{100 * population.TREASURY / population.USUAL_MONEY:.1f} % of all margin."
+            ),
         ),
     ]
     form = "clearing-house" if rules.form == "clearing_house" else "venue"

@@ -6,7 +6,7 @@ in proportion to the margin they have to spare, and what is too much for them st
 
 import numpy as np
 
-from novate.core.commands import TRADE
+from novate.core.rows import TRADE
 from novate.core.terms import Kind
 from novate.sim.market import MOMENTUM_STEPS, ROLL_STEPS, Market
 from novate.sim.population import MAKER, RECKLESS, TREND, WRITER, Population
@@ -37,12 +37,12 @@ class Trading:
         self.lean = people.of("lean")
         self.turnover = people.of("turnover")
 
-    def batch(self, seen: Sight, cutting: np.ndarray, *, opening: bool) -> np.ndarray:
+    def batch(self, seen: Sight, lots: np.ndarray, cutting: np.ndarray, *, opening: bool) -> np.ndarray:
         """Rows of ``TRADE`` (without numbers) for one step.
 
-        ``cutting`` accounts reduce; when ``opening`` everyone sets goals.
+        ``lots[account, contract]`` is what each holds; ``cutting`` accounts reduce; when ``opening`` all set goals.
         """
-        standing, lots, able = (seen.equity, seen.initial), seen.lots, seen.open & seen.priced
+        standing, able = (seen.equity, seen.initial), seen.open & seen.priced
         anew = able & ((self.rng.random(self.people.count) < self.turnover) | opening)
         self._set_goals(anew, standing)
         self.goal[cutting & able] *= CUT_TO

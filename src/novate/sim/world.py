@@ -18,7 +18,8 @@ from novate.core.commands import (
     OpenAccount,
     SubmitTrades,
 )
-from novate.core.facts import NOVATED, Fact, MarginCalled, TradesNovated
+from novate.core.facts import Fact, MarginCalled, TradesNovated
+from novate.core.rows import NOVATED
 from novate.sim import plan as plans
 from novate.sim import population as sizes
 from novate.sim.desk import Desk, Watcher
@@ -26,7 +27,7 @@ from novate.sim.market import Market
 from novate.sim.paying import Paying
 from novate.sim.plan import Plan
 from novate.sim.population import Population
-from novate.sim.sight import COIN, FINE, MINOR, NUMERAIRE, Sight, see
+from novate.sim.sight import COIN, FINE, MINOR, NUMERAIRE, Sight, held_lots, see
 from novate.sim.trading import Trading
 from novate.sim.working import ROUNDS, Working
 
@@ -134,7 +135,8 @@ class World:
         """Everything between the liquidations and the settlement, decided from what was seen before it."""
         deposits, cutting = self.paying.answer_calls(seen)
         commands: list[tuple[int, AnyCommand]] = [(start + 6 * unit, deposit) for deposit in deposits]
-        rows = self.trading.batch(seen, cutting, opening=step == 0)
+        lots = self.desk.look(lambda book: held_lots(book, self._places(book.account_count)))
+        rows = self.trading.batch(seen, lots, cutting, opening=step == 0)
         if len(rows):
             rows["number"] = np.arange(self.trade_number + 1, self.trade_number + 1 + len(rows))
             self.trade_number += len(rows)
@@ -149,6 +151,12 @@ class World:
     def look(self) -> Sight:
         """The book as the population sees it."""
         return self.desk.look(lambda book: see(book, self.people.index))
+
+    def _places(self, count: int) -> np.ndarray:
+        """Account index -> place in the population, -1 for the house's own."""
+        places = np.full(count, -1)
+        places[self.people.index] = np.arange(self.people.count)
+        return places
 
     def send(self, commands: Sequence[tuple[int, AnyCommand]]) -> None:
         """Hand commands in and take note of what they led to."""

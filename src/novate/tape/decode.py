@@ -14,6 +14,7 @@ import numpy as np
 
 from novate.core import commands as core
 from novate.core.commands import AnyCommand, Reason
+from novate.core.rows import CASH, FUNDING, MARK, TRADE
 from novate.tape import decimals, wire
 from novate.tape.decimals import INT64_MAX
 from novate.tape.names import Names, Terms
@@ -114,7 +115,7 @@ def _trades(command: wire.Trades, names: Names) -> Decoded:
 
     rows = _collect(_listed(command.rows), read)
     source = named(command.source, "$.source")
-    made = core.SubmitTrades(source, rows.packed(core.TRADE)) if rows.values else None
+    made = core.SubmitTrades(source, rows.packed(TRADE)) if rows.values else None
     return _decoded(command, made, rows, len(command.rows))
 
 
@@ -132,7 +133,7 @@ def _cash(command: wire.Deposit | wire.Withdraw, names: Names) -> Decoded:
     rows = _collect(_listed(command.rows), read)
     source = named(command.source, "$.source")
     kind = core.Deposit if isinstance(command, wire.Deposit) else core.Withdraw
-    made = kind(source, rows.packed(core.CASH)) if rows.values else None
+    made = kind(source, rows.packed(CASH)) if rows.values else None
     return _decoded(command, made, rows, len(command.rows))
 
 
@@ -156,7 +157,7 @@ def _marks(command: wire.Marks, names: Names) -> Decoded:
     for row, place, symbol, price in of_assets:
         assets.take(row, place, partial(_asset_price, symbol, price, place, names, found))
     refusals = tuple(sorted([*marks.refusals, *assets.refusals], key=lambda refusal: refusal.row or 0))
-    made = core.PublishMarks(marks.packed(core.MARK), tuple(found)) if marks.values or found else None
+    made = core.PublishMarks(marks.packed(MARK), tuple(found)) if marks.values or found else None
     return Decoded(
         command,
         None,
@@ -198,7 +199,7 @@ def _funding(command: wire.Funding, names: Names) -> Decoded:
         raise refuse(Reason.MALFORMED, "$.rates", "has no rate: give at least one")
     places = (f"$.rates.{symbol}" for symbol in command.rates)
     rows = _collect(zip(places, command.rates.items(), strict=True), read)
-    made = core.PublishFunding(rows.packed(core.FUNDING)) if rows.values else None
+    made = core.PublishFunding(rows.packed(FUNDING)) if rows.values else None
     return _decoded(command, made, rows, len(command.rates))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from novate.core import commands as core
 from novate.core.commands import AnyCommand
 from novate.core.money import E12, PPM
+from novate.core.rows import CASH, FUNDING, MARK, TRADE
 from novate.core.terms import Asset, Contract, Rulebook
 from novate.tape import decimals
 from novate.tape.decode import Registers
@@ -50,7 +51,7 @@ def _fields(command: AnyCommand, registers: Registers) -> dict[str, Any]:
             return _marks(command, registers)
         case core.PublishFunding():
             rates: dict[str, str] = {}
-            for rate_e12, contract, _ in np.frombuffer(command.rows, core.FUNDING).tolist():
+            for rate_e12, contract, _ in np.frombuffer(command.rows, FUNDING).tolist():
                 put_once(rates, at(registers.contracts, contract, "contract").symbol, decimals.rate_text(rate_e12, E12))
             return {"command": "funding", "rates": rates}
         case core.AddAsset():
@@ -151,7 +152,7 @@ def put_once(prices: dict[str, V], symbol: str, value: V) -> None:
 
 def _trade_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
     found = []
-    for number, lots, price_ticks, contract, buyer, seller, _ in np.frombuffer(rows, core.TRADE).tolist():
+    for number, lots, price_ticks, contract, buyer, seller, _ in np.frombuffer(rows, TRADE).tolist():
         terms = at(registers.contracts, contract, "contract")
         found.append(
             {
@@ -174,13 +175,13 @@ def _cash_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
             "asset": at(registers.assets, asset, "asset").symbol,
             "amount": decimals.text(amount_minor, registers.assets[asset].decimals),
         }
-        for number, amount_minor, account, asset in np.frombuffer(rows, core.CASH).tolist()
+        for number, amount_minor, account, asset in np.frombuffer(rows, CASH).tolist()
     ]
 
 
 def _marks(command: core.PublishMarks, registers: Registers) -> dict[str, Any]:
     prices: dict[str, str | None] = {}
-    for price_ticks, contract, missing in np.frombuffer(command.rows, core.MARK).tolist():
+    for price_ticks, contract, missing in np.frombuffer(command.rows, MARK).tolist():
         terms = at(registers.contracts, contract, "contract")
         put_once(prices, terms.symbol, None if missing else price_text(price_ticks, terms))
     fields: dict[str, Any] = {"command": "marks", "prices": prices}

@@ -11,7 +11,8 @@ import numpy as np
 
 from novate.core import commands as core
 from novate.core.commands import Reason
-from novate.core.facts import REFUSED, Fact, Rejected, RowsRefused
+from novate.core.facts import Fact, Rejected, RowsRefused
+from novate.core.rows import CASH, REFUSED, TRADE
 from novate.core.terms import Contract
 from novate.tape import decimals
 from novate.tape.decode import Decoded, Registers
@@ -84,10 +85,10 @@ def _outside(price_ticks: int, contract: Contract) -> str:
 def _refused(decoded: Decoded, at: int, reason: Reason, figure: int, registers: Registers) -> Refusal:
     row, place = decoded.kept[at], decoded.places[at]
     if isinstance(decoded.command, core.SubmitTrades):
-        values = np.frombuffer(decoded.command.rows, core.TRADE)[at]
+        values = np.frombuffer(decoded.command.rows, TRADE)[at]
         field, message = _trade_sentence(reason, figure, values, registers)
     elif isinstance(decoded.command, core.Deposit | core.Withdraw):
-        values = np.frombuffer(decoded.command.rows, core.CASH)[at]
+        values = np.frombuffer(decoded.command.rows, CASH)[at]
         field, message = _cash_sentence(reason, figure, values, registers)
     else:
         field, message = "", _price_sentence(reason, figure, registers)

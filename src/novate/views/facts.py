@@ -16,6 +16,7 @@ from novate.core import facts as core
 from novate.core.book import Registers
 from novate.core.commands import Reason
 from novate.core.facts import Fact
+from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, POSTED, REFUSED, SETTLED
 from novate.core.terms import Asset, Contract
 from novate.tape.decimals import decimal, time_text
 from novate.tape.encode import price_decimal
@@ -117,7 +118,7 @@ def rows_of(fact: Fact, named: Named) -> list[Row]:
         case core.RowsRefused():
             return [
                 {"journaled_row": int(row["row"]), "reason": Reason(int(row["reason"])).text}
-                for row in np.frombuffer(fact.rows, core.REFUSED)
+                for row in np.frombuffer(fact.rows, REFUSED)
             ]
         case core.SourceAdvanced():
             return [{"source": fact.source, "number": fact.number}]
@@ -147,12 +148,12 @@ def _money_rows(fact: Fact, named: Named) -> list[Row]:
         case core.Deposited() | core.Withdrawn():
             return [
                 {"account": named.account(row["account"]), **named.minor(row["amount_minor"], row["asset"])}
-                for row in np.frombuffer(fact.rows, core.POSTED)
+                for row in np.frombuffer(fact.rows, POSTED)
             ]
         case core.Settled():
             return [
                 {"account": named.account(row["bucket"]), **named.minor(row["flow_minor"], fact.asset)}
-                for row in np.frombuffer(fact.rows, core.SETTLED)
+                for row in np.frombuffer(fact.rows, SETTLED)
                 if row["flow_minor"]
             ] or [{"asset": named.asset(fact.asset).symbol, "flows": "none"}]
         case core.CollateralConverted():
@@ -178,7 +179,7 @@ def _money_rows(fact: Fact, named: Named) -> list[Row]:
         case core.GainsCut():
             return [
                 {"account": named.account(row["account"]), **named.minor(row["amount_minor"], row["asset"])}
-                for row in np.frombuffer(fact.rows, core.POSTED)
+                for row in np.frombuffer(fact.rows, POSTED)
             ]
         case core.Transferred():
             amount = named.minor(fact.amount_minor, fact.asset)
@@ -205,7 +206,7 @@ def _trade_rows(fact: Fact, named: Named) -> list[Row]:
                     "seller_fee": named.fine(row["seller_fee_fine"], row["contract"]),
                     "asset": named.settled_in(row["contract"]).symbol,
                 }
-                for row in np.frombuffer(fact.rows, core.NOVATED)
+                for row in np.frombuffer(fact.rows, NOVATED)
             ]
         case core.MarksPublished():
             rows: list[Row] = [
@@ -214,7 +215,7 @@ def _trade_rows(fact: Fact, named: Named) -> list[Row]:
                     "price": named.price(row["price_ticks"], row["contract"]),
                     "value_per_lot": named.fine(row["value_fine"], row["contract"]),
                 }
-                for row in np.frombuffer(fact.rows, core.MARKED)
+                for row in np.frombuffer(fact.rows, MARKED)
             ]
             return rows + [
                 {"asset": named.asset(rate.asset).symbol, "price": named.numeraire(rate.price_fine)}
@@ -227,7 +228,7 @@ def _trade_rows(fact: Fact, named: Named) -> list[Row]:
                     "index": named.fine(row["index_whole_fine"], row["contract"]),
                     "value_per_lot": named.fine(row["value_fine"], row["contract"]),
                 }
-                for row in np.frombuffer(fact.rows, core.FUNDED)
+                for row in np.frombuffer(fact.rows, FUNDED)
             ]
         case core.ContractHalted():
             return [{"contract": named.contract(fact.contract).symbol, "cause": fact.cause}]
@@ -299,7 +300,7 @@ def _taken_over(fact: core.TakenOver, named: Named) -> list[Row]:
             "cost": named.fine(row["cost_fine"], row["contract"]),
             "asset": named.settled_in(row["contract"]).symbol,
         }
-        for row in np.frombuffer(fact.rows, core.LEG)
+        for row in np.frombuffer(fact.rows, LEG)
     ]
     moved = [{"account": account, **named.minor(part.amount_minor, part.asset)} for part in fact.collateral]
     return legs + moved or [{"account": account}]
