@@ -17,10 +17,10 @@ from novate.core.facts import (
     Rejected,
 )
 from novate.core.kernels.arithmetic import value_at
+from novate.core.kernels.legs import expire_rows
 from novate.core.kernels.margin import set_lots
 from novate.core.kernels.marks import mark_rows, set_marks
 from novate.core.money import E12, round_half_even
-from novate.core.novation import holders_of, move_leg
 from novate.core.refusals import refusal_facts
 from novate.core.rows import FUNDED, FUNDING, MARK, MARKED, REFUSED
 from novate.core.terms import Kind
@@ -215,12 +215,7 @@ def payoff_fine(option: np.void, spot_ticks: int) -> int:
 def fold_contract_expired(book: Book, fact: ContractExpired) -> None:
     """Every position becomes money: lots x final value - cost into the holder's carry."""
     contract = book.contracts[fact.contract]
-    asset = int(contract["asset"])
-    for bucket in holders_of(book, fact.contract).tolist():
-        for held, lots, cost in book.positions_of(bucket):
-            if held == fact.contract:
-                book.balances[bucket, asset]["carry_fine"] += lots * fact.value_fine - cost
-                move_leg(book, bucket, held, -lots, -cost)
+    expire_rows(fact.contract, fact.value_fine, book.tables())
     contract["state"] = layout.EXPIRED
     contract["price_ticks"] = fact.price_ticks
     contract["value_fine"] = fact.value_fine

@@ -148,3 +148,16 @@ def novate_rows(rows, first, fees_account, tables):
         balances[row.seller, contract.asset].carry_fine -= row.seller_fee_fine
         balances[fees_account, contract.asset].carry_fine += row.buyer_fee_fine + row.seller_fee_fine
     return len(rows)
+
+
+@njit(cache=True)
+def expire_rows(contract, value_fine, tables):
+    """Turn every position in a contract into money at its final value: lots x value - cost into the holder's carry."""
+    of = tables.contracts[contract]
+    for at in range(of.holders_start, of.holders_start + of.holders_count):
+        bucket = tables.holders[at]
+        where, found = find(bucket, contract, tables.buckets, tables.positions)
+        if found:
+            row = tables.positions[where]
+            tables.balances[bucket, of.asset].carry_fine += row.lots * value_fine - row.cost_fine
+            move(bucket, of, -row.lots, -row.cost_fine, where, tables.balances, tables.positions)
