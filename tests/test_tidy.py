@@ -28,7 +28,8 @@ MAY_IMPORT = {
     "risk": ("core.money", "core.terms"),
     "market": ("core.money", "core.terms"),
     "service": ("core", "tape", "market", "risk"),
-    "sim": ("core", "market", "risk", "service.engine"),
+    "sim": ("core", "market", "risk", "service.engine", "report.series"),
+    "sim.demo": ("sim", "core", "market", "risk", "service", "report"),
     "sim.auditor": ("core.terms", "core.commands", "core.facts"),
     "views": ("core", "tape"),
     "house": ("core", "tape", "views", "market", "risk", "service.engine", "service.journal"),
@@ -63,7 +64,7 @@ CORE_BANNED_CALLS = {
     "hash": "it differs from process to process; use hashlib over canonical bytes",
 }
 CORE_BANNED_ATTRIBUTES = {"now", "utcnow", "today"}
-MATH_OF_INTEGERS = ("comb", "factorial", "gcd", "isqrt", "lcm", "perm", "prod")
+MATH_OF_INTEGERS = ("ceil", "comb", "factorial", "floor", "gcd", "isqrt", "lcm", "perm", "prod")
 NUMPY_BANNED = {"random", "double", "divide", "true_divide", "mean", "average", "std", "var", "sqrt", "exp", "log"}
 FLOATS = {"float", "float16", "float32", "float64", "complex", "complex64", "complex128"}
 FLOAT_DTYPE = re.compile(r"[<>=|]?[fc]\d{1,2}|float\d*|double|complex\d*")
@@ -369,7 +370,7 @@ BAD_IN_CORE = [
     ("import numpy as np\nnp.mean(fees)", "`np.mean`"),
     ("import numpy as np\nnp.random.default_rng()", "`np.random`"),
     ("import numpy.random", "`numpy.random`"),
-    ("import math\nmath.ceil(fee)", "`math.ceil`"),
+    ("import math\nmath.sqrt(fee)", "`math.sqrt`"),
     ("from math import sqrt", "`math.sqrt`"),
     ("text = open('terms.json').read()", "`open()`"),
     ("import time", "`time`"),

@@ -6,6 +6,7 @@ nothing but its source's mark and the time; and whoever is short is called (clea
 """
 
 import functools
+from random import Random
 from typing import Any
 
 import hypothesis.strategies as st
@@ -41,8 +42,10 @@ from tests.core.worlds import (
 
 INT64 = 2**63
 REFUSALS = (Rejected, RowsRefused, SourceAdvanced)
-PRICES = (1_000, 1_000, 999, 1_001, 950, 1_050, 700, 1_400, 0, 10**9)
-"""Per mille of a mark; the last two are the lowest and the highest price allowed."""
+PRICES = (1_000, 1_000, 1_000, 999, 1_001, 950, 1_050, 900, 1_100, 700, 1_400)
+"""Per mille of a mark."""
+LIMITS = (0, 10**9)
+"""Per mille that give the lowest and the highest price allowed."""
 
 
 @functools.cache
@@ -60,40 +63,71 @@ class Clearing(RuleBasedStateMachine):
     @initialize(
         kind=st.sampled_from(["rich", "rich", "extreme"]),
         form=st.sampled_from(["clearing_house", "venue"]),
-        purses=st.lists(st.sampled_from([0, 0, 1, 1, 10, 1000]), min_size=18, max_size=18),
-        funds=st.lists(st.sampled_from([0, 0, 1, 100]), min_size=12, max_size=12),
+        funds=st.sampled_from([0, 1, 1_000]),
+        seed=st.integers(0, 10**6),
     )
-    def open(self, kind: str, form: str, purses: list[int], funds: list[int]) -> None:
-        data = snapshot(kind, form)
+    def open(self, kind: str, form: str, funds: int, seed: int) -> None:
+        """Some have money, some trade all they can bear, and the house's own funds are empty, thin or deep."""
+        data, random = snapshot(kind, form), Random(seed)
         self.kind, self.house, self.shadow = kind, House(Book.loads(data)), Book.loads(data)
         units = (10**6, 10**7, 10**6) if kind == "rich" else (2**50, 2**48, 2**45)
-        rows = [(account, asset) for asset in range(3) for account in self.traders()]
-        money = [
-            (self.house.next(), purses[at % 18] * units[asset], account, asset)
-            for at, (account, asset) in enumerate(rows)
+        rows = [
+            (self.house.next(), random.choice([0, 1, 3, 10, 100]) * units[asset] or 1, account, asset)
+            for asset in range(3)
+            for account in self.traders()
         ]
-        self.do(c.Deposit("bank", cash(money)))
-        for at, fund in enumerate(("skin_in_the_game", "insurance_fund", "treasury", "default_fund")):
+        self.do(c.Deposit("bank", cash(rows)))
+        kinds: tuple[Any, ...] = ("skin_in_the_game", "insurance_fund", "treasury", "default_fund")
+        for fund in kinds if funds else ():
             for asset in range(3):
-                amount = funds[3 * at + asset] * units[asset] // 100
-                self.do(c.Contribute("bank", self.house.next(), fund, asset, amount, asset))  # type: ignore[arg-type]
+                amount = random.choice([1, 10, 100]) * funds * units[asset] // 1_000
+                self.do(c.Contribute("bank", self.house.next(), fund, asset, amount, asset))
+        batch = []
+        for _ in range(60):
+            contract, (buyer, seller) = random.randint(1, 9), random.sample(self.traders(), 2)
+            most = 400 if kind == "rich" else int(self.book.contracts[contract]["position_limit_lots"]) // 4
+            price = int(self.book.contracts[contract]["price_ticks"])
+            batch.append((self.house.next(), random.randint(1, most), price, contract, buyer, seller))
+        self.do(c.SubmitTrades("venue", trades(batch)))
 
     # ---- the commands -----------------------------------------------------------------------------------------------
 
-    @rule(data=st.data())
-    def submit_trades(self, data: st.DataObject) -> None:
+    def trade(self, data: st.DataObject) -> None:
+        """A batch of which most could be accepted; on the house at the bounds lots are parts of the limit."""
         rows = []
         for _ in range(data.draw(st.integers(1, 4))):
-            contract = data.draw(self.contracts())
+            contract = data.draw(st.integers(1, 9))
             limit = int(self.book.contracts[contract]["position_limit_lots"])
-            size = data.draw(st.one_of(st.integers(1, 20), st.sampled_from([1, 2, 3, 10, 1_000])))
-            if self.kind == "extreme" or data.draw(st.integers(0, 5)) == 0:
+            size = data.draw(st.one_of(st.integers(1, 20), st.sampled_from([1, 2, 3, 10, 100, 1_000])))
+            if self.kind == "extreme" or data.draw(st.integers(0, 19)) == 0:
                 size = max(1, limit // size)
-            price = self.price_of(contract, data.draw(st.sampled_from(PRICES)))
+            price = self.price_of(contract, data.draw(self.moves()))
             buyer, seller = data.draw(self.account()), data.draw(self.account())
             rows.append((self.house.next(), size, price, contract, buyer, seller))
         compare_trades(self.book, rows)
         self.do(c.SubmitTrades("venue", trades(rows)))
+
+    trade_once = rule(data=st.data())(trade)
+    trade_twice = rule(data=st.data())(trade)
+    trade_thrice = rule(data=st.data())(trade)
+
+    @rule(data=st.data(), move=st.sampled_from([1_000, 990, 1_010]))
+    def unwind(self, data: st.DataObject, move: int) -> None:
+        """A long and a short close against each other, as far as both go."""
+        contract = data.draw(st.integers(1, 9))
+        held = {
+            account: lots
+            for account in self.traders()
+            for of, lots, _ in self.book.positions_of(account)
+            if of == contract and lots
+        }
+        longs, shorts = [at for at in held if held[at] > 0], [at for at in held if held[at] < 0]
+        if longs and shorts:
+            buyer, seller = data.draw(st.sampled_from(shorts)), data.draw(st.sampled_from(longs))
+            size = min(-held[buyer], held[seller])
+            rows = [(self.house.next(), size, self.price_of(contract, move), contract, buyer, seller)]
+            compare_trades(self.book, rows)
+            self.do(c.SubmitTrades("venue", trades(rows)))
 
     @rule(data=st.data(), scale=st.sampled_from([1, 100, 10_000, 10**6, 10**8, 2**40, 2**61 - 1, -1]))
     def deposit(self, data: st.DataObject, scale: int) -> None:
@@ -111,26 +145,18 @@ class Clearing(RuleBasedStateMachine):
             assert after.priced
             assert min(after.settled_fine, after.equity_fine) >= after.initial_fine
 
-    @rule(
-        fund=st.sampled_from(["default_fund", "skin_in_the_game", "insurance_fund", "treasury"]),
-        asset=st.integers(0, 3),
-        amount=st.sampled_from([0, 1, 10**4, 10**8, 2**61]),
-        member=st.integers(0, 4),
-    )
-    def contribute(self, fund: Any, asset: int, amount: int, member: int) -> None:
-        self.do(c.Contribute("bank", self.house.next(), fund, asset, amount, member))
-
-    @rule(data=st.data(), move=st.sampled_from(PRICES))
-    def mark(self, data: st.DataObject, move: int) -> None:
+    def mark(self, data: st.DataObject) -> None:
         """One market move of everything, or of a few; now and then a price is missing or out of limits."""
-        rows: list[tuple[int, int | None]] = []
-        chosen = data.draw(st.one_of(st.just(range(10)), st.lists(st.integers(0, 9), max_size=3)))
-        for contract in chosen:
-            rows.append((contract, self.price_of(contract, move)))
-        odd = data.draw(st.integers(0, 19))
+        chosen = data.draw(st.one_of(st.just(range(10)), st.lists(st.integers(0, 9), min_size=1, max_size=3)))
+        move = data.draw(self.moves())
+        rows: list[tuple[int, int | None]] = [(contract, self.price_of(contract, move)) for contract in chosen]
+        odd = data.draw(st.integers(0, 99))
         if odd < 10:
             rows.append((odd, data.draw(st.sampled_from([None, None, 0, 2**62]))))
         self.do(c.PublishMarks(marks(rows)))
+
+    mark_once = rule(data=st.data())(mark)
+    mark_twice = rule(data=st.data())(mark)
 
     @rule(asset=st.integers(0, 2), move=st.sampled_from([1_000, 900, 1_100, 500, 2_000, 0, None]))
     def price_asset(self, asset: int, move: int | None) -> None:
@@ -156,22 +182,38 @@ class Clearing(RuleBasedStateMachine):
         counterparty = data.draw(self.account())
         self.do(c.ExecuteLiquidation("venue-liq", self.house.next(), order, lots, price, counterparty))
 
+    def fill_all(self, share: int) -> None:
+        """Fills that most likely stand: every order at its limit, against whoever has most to spare."""
+        for order, terms in list(self.book.registers.orders.items()):
+            able = max(self.traders(), key=lambda at: judge(self.book, at).free_fine if at != terms.bucket else -1)
+            lots = max(1, abs(terms.open_lots) * share // 1_000)
+            limit = terms.limit_price_ticks
+            self.do(c.ExecuteLiquidation("venue-liq", self.house.next(), order, lots, limit, able))
+
     @precondition(lambda self: self.book.registers.orders)
+    @rule(share=st.sampled_from([300, 1_000]))
+    def fill(self, share: int) -> None:
+        self.fill_all(share)
+
+    @precondition(lambda self: self.book.registers.liquidations)
+    @rule(rounds=st.integers(1, 12))
+    def work_out(self, rounds: int) -> None:
+        """Slice after slice until nothing is open, and a cycle that closes what is flat."""
+        for _ in range(rounds):
+            if self.book.registers.orders:
+                self.fill_all(1_000)
+        self.do(c.Clock(), 8 * HOUR)
+
     @rule(data=st.data())
-    def fill(self, data: st.DataObject) -> None:
-        """A fill that most likely stands: the oldest order, whole, at its limit."""
-        order, terms = next(iter(self.book.registers.orders.items()))
-        counterparty = data.draw(self.account())
-        command = c.ExecuteLiquidation(
-            "venue-liq", self.house.next(), order, abs(terms.open_lots), terms.limit_price_ticks, counterparty
-        )
-        self.do(command)
+    def expire(self, data: st.DataObject) -> None:
+        now, contracts = self.house.time_ns, self.book.registers.contracts
+        due = [at for at, terms in enumerate(contracts) if terms.expiry_ns is not None and terms.expiry_ns <= now]
+        contract = data.draw(st.sampled_from([*due, *due, -1, 1, 2]))
+        price_of = int(self.book.contracts[contract]["underlying"]) if contract in (4, 5, 6, 7) else contract
+        price = self.price_of(price_of, data.draw(self.moves())) if contract >= 0 else 1
+        self.do(c.ExpireContract(contract, price))
 
-    @rule(contract=st.integers(-1, 10), move=st.sampled_from(PRICES))
-    def expire(self, contract: int, move: int) -> None:
-        self.do(c.ExpireContract(contract, self.price_of(contract, move) if 0 <= contract < 10 else 1))
-
-    @rule(wait=st.sampled_from([0, SECOND, HOUR, HOUR, 8 * HOUR, 8 * HOUR, DAY, 3 * DAY]))
+    @rule(wait=st.sampled_from([0, SECOND, HOUR, HOUR, 8 * HOUR, 8 * HOUR, DAY, DAY]))
     def clock(self, wait: int) -> None:
         facts = self.do(c.Clock(), wait)
         if any(isinstance(fact, CycleClosed) for fact in facts) and not any(
@@ -198,18 +240,22 @@ class Clearing(RuleBasedStateMachine):
             form, collateral=collateral, margin_classes=classes, gains_ppm=gains, waterfall=terms.waterfall[layers:]
         )))  # fmt: skip
 
-    @rule(name=st.sampled_from(["m0", "x", "house:x", ""]), member=st.integers(-1, 5), account=st.booleans())
-    def admit(self, name: str, member: int, account: bool) -> None:
-        self.do(c.OpenAccount(member, name) if account else c.AddMember(name))
-
-    @rule(
-        symbol=st.sampled_from(["USD", "SOL"]),
-        contract=st.sampled_from(["FUT", "NEW"]),
-        settlement=st.sampled_from(["USD", "SOL"]),
-    )
-    def put_on_record(self, symbol: str, contract: str, settlement: str) -> None:
-        self.do(c.AddAsset(Asset(symbol, 2, 8, 10**12)))
-        self.do(c.ListContract(future(contract, settlement=settlement, margin_class="major")))
+    @rule(choice=st.integers(0, 9), data=st.data())
+    def administer(self, choice: int, data: st.DataObject) -> None:
+        """What happens rarely, and is often refused."""
+        if choice < 2:
+            name, member = data.draw(st.sampled_from(["m0", "x", "house:x", ""])), data.draw(st.integers(-1, 5))
+            self.do(c.OpenAccount(member, name) if choice else c.AddMember(name))
+        elif choice == 2:
+            symbol, settlement = data.draw(st.sampled_from(["USD", "SOL"])), data.draw(st.sampled_from(["USD", "SOL"]))
+            self.do(c.AddAsset(Asset(symbol, 2, 8, 10**12)))
+            name = data.draw(st.sampled_from(["FUT", "NEW"]))
+            self.do(c.ListContract(future(name, settlement=settlement, margin_class="major")))
+        else:
+            fund: Any = data.draw(st.sampled_from(["default_fund", "skin_in_the_game", "insurance_fund", "treasury"]))
+            amount = data.draw(st.sampled_from([0, 1, 10**4, 10**8, 2**61]))
+            asset, member = data.draw(st.integers(0, 3)), data.draw(st.integers(0, 4))
+            self.do(c.Contribute("bank", self.house.next(), fund, asset, amount, member))
 
     @rule(pack=st.booleans())
     def move_rows(self, pack: bool) -> None:
@@ -230,11 +276,13 @@ class Clearing(RuleBasedStateMachine):
         return [at for at, of in enumerate(self.book.registers.accounts) if of.role in (Role.HOUSE, Role.CLIENT)]
 
     def account(self) -> st.SearchStrategy[int]:
-        """Mostly one of those that may trade."""
-        return st.one_of(st.sampled_from(self.traders()), st.sampled_from(self.traders()), st.integers(0, 20))
+        """Nearly always one of those that may trade."""
+        usual = st.sampled_from(self.traders())
+        return st.integers(0, 29).flatmap(lambda odd: usual if odd else st.integers(0, 20))
 
-    def contracts(self) -> st.SearchStrategy[int]:
-        return st.integers(1, 9)
+    def moves(self) -> st.SearchStrategy[int]:
+        """Per mille of a mark; where everything is at the bounds, the limits too."""
+        return st.sampled_from(PRICES + LIMITS * 2 if self.kind == "extreme" else PRICES)
 
     def price_of(self, contract: int, per_mille: int) -> int:
         row = self.book.contracts[contract]

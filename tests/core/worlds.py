@@ -214,20 +214,20 @@ def rich_contracts() -> list[Contract]:
         "margin_class": "major",
         "stale_after_ns": 2 * DAY,
     }
-    option = base | {"underlying": "IDX", "strike": "50000", "expiry_ns": 30 * DAY, "margin_class": "option"}
+    option = base | {"underlying": "IDX", "strike": "50000", "expiry_ns": 3 * DAY, "margin_class": "option"}
     option |= {"price_min_ticks": 1, "fee_ppm": 300}
     coin = option | {"settlement": "BTC", "tick_size": "0.0001", "price_max_ticks": 20_000, "inverse": True}
     dollar_lot = {"inverse": True, "settlement": "BTC", "lot_size": "100", "position_limit_lots": 1_000_000}
     rows = [
         base | {"symbol": "IDX", "kind": Kind.INDEX},
-        base | {"symbol": "FUT", "kind": Kind.FUTURE, "expiry_ns": 20 * DAY, "fee_ppm": 200},
+        base | {"symbol": "FUT", "kind": Kind.FUTURE, "expiry_ns": 4 * DAY, "fee_ppm": 200},
         base | {"symbol": "PERP", "kind": Kind.PERPETUAL, "fee_ppm": 500},
         base | dollar_lot | {"symbol": "INV", "kind": Kind.PERPETUAL, "fee_ppm": 500},
         option | {"symbol": "CALL", "kind": Kind.CALL},
         option | {"symbol": "PUT", "kind": Kind.PUT, "underlying": "FUT"},
         coin | {"symbol": "COIN-CALL", "kind": Kind.CALL},
         coin | {"symbol": "COIN-PUT", "kind": Kind.PUT, "strike": "48000"},
-        base | dollar_lot | {"symbol": "INV-FUT", "kind": Kind.FUTURE, "expiry_ns": 10 * DAY, "margin_class": "alt"},
+        base | dollar_lot | {"symbol": "INV-FUT", "kind": Kind.FUTURE, "expiry_ns": 2 * DAY, "margin_class": "alt"},
         base | {"symbol": "EUR-PERP", "kind": Kind.PERPETUAL, "settlement": "EUR", "margin_class": "alt"},
     ]
     return [Contract(**row) for row in rows]  # type: ignore[arg-type]
@@ -289,7 +289,7 @@ def extreme_house(form: str = "clearing_house", members: int = 4, **rules: objec
     base |= {"settlement": "USD", "price_min_ticks": 1, "price_max_ticks": 2**20, "position_limit_lots": 2**30}
     base |= {"margin_class": "major"}
     inverse = base | {"settlement": "BTC", "inverse": True, "lot_size": "1", "position_limit_lots": 2**21}
-    dated = {"expiry_ns": 20 * DAY}
+    dated = {"expiry_ns": 2 * DAY}
     option = base | dated | {"underlying": "IDX", "strike": "1000", "margin_class": "option"}
     for row in (
         base | {"symbol": "IDX", "kind": Kind.INDEX},

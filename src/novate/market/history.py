@@ -109,7 +109,7 @@ def default_history() -> PriceHistory:
     kept = (times >= first) & (times <= last) & ~np.isnan(prices)
     source = (
         "S&P 500 and Nasdaq Composite daily closes and WTI crude spot (Cushing), "
-        "from the data files of the Python package `arch`"
+        "from the data files of the Python package arch"
     )
     symbols = tuple(symbol for symbol, _, _ in series)
     return _pivot("arch", source, symbols, times[kept], codes[kept], prices[kept])

@@ -83,7 +83,7 @@ def prices(run: RunSeries) -> Chart:
         rebased = [None if price is None or first is None else 100 * price / first for price in column]
         traces.append(Trace(name, _colour(place), rebased))
     more = f" The first {len(shown)} of {len(names)} series are drawn." if len(names) > len(shown) else ""
-    caption = f"{run.source}. A gap is a price that the source does not have: the contracts on it are halted.{more}"
+    caption = f"As recorded. A gap is a price that the source does not have: the contracts on it are halted.{more}"
     return _chart(run, "prices", "The prices that were cleared", caption, "first price = 100", traces)
 
 
@@ -137,7 +137,7 @@ def calls(run: RunSeries) -> Chart:
         "Met by price": [float(step.calls_met_by_price) for step in run.steps],
         "Missed": [float(step.calls_missed) for step in run.steps],
     }
-    made = [float(step.calls_made) for step in run.steps]
+    made = [float(step.calls_made) or None for step in run.steps]
     traces = _stack(columns, 1.0, "bar", ("c3", "c1", "red"))
     empty = "" if any(made) else "No account was called: none fell below its initial requirement."
     if run.form == "venue":

@@ -15,8 +15,31 @@ from markupsafe import Markup
 from novate.report.charts import Chart, all_charts, iso
 from novate.report.series import LAYERS, DefaultRecord, RunSeries
 
-BARS_MAX = 16
+BARS_MAX = 12
 """Defaults drawn as bars, the largest; the table lists all of them."""
+
+SHORT_LAYERS = (
+    ("own_margin", "Own margin"),
+    ("defaulter_fund", "Own fund"),
+    ("skin_in_the_game", "House capital"),
+    ("insurance_fund", "Insurance"),
+    ("survivors_fund", "Survivors"),
+    ("gains_haircut", "Gains cut"),
+)
+HOUSE_WORDS = {
+    "bars": "Who paid for the defaults",
+    "table": "The defaults to the unit",
+    "who": "Member",
+    "one": "default",
+    "none": "No member defaulted.",
+}
+VENUE_WORDS = {
+    "bars": "Who paid for the bankruptcies",
+    "table": "The bankruptcies to the unit",
+    "who": "Account",
+    "one": "account that the house took over",
+    "none": "The house took no account over.",
+}
 
 
 def write_report(run: RunSeries, out: Path) -> Path:
@@ -37,12 +60,16 @@ def render(run: RunSeries) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(count=count, when=lambda seconds: iso(seconds, run.intraday))
+    environment.filters.update(count=count, bound=bound, when=lambda seconds: iso(seconds, run.intraday))
     environment.filters["money"] = lambda minor: money(minor, run.decimals)
     charts = all_charts(run)
+    totals = {layer: sum(record.paid.get(layer, 0) for record in run.defaults) for layer, _ in LAYERS}
     return environment.get_template("report.html").render(
         run=run,
         layers=LAYERS,
+        paying_layers=[(layer, label) for layer, label in SHORT_LAYERS if totals[layer] or layer != "gains_haircut"],
+        totals=totals,
+        words=VENUE_WORDS if run.form == "venue" else HOUSE_WORDS,
         tiles=tiles(run),
         charts={chart.key: chart for chart in charts},
         chart_data=_json([chart.as_data() for chart in charts]),
@@ -76,6 +103,11 @@ def count(number: float) -> str:
     return f"{number:,.0f}"
 
 
+def bound(text: str) -> str:
+    """Units do not part from their numbers at the end of a line."""
+    return text.replace(" %", "\u00a0%").replace(" million", "\u00a0million").replace(" billion", "\u00a0billion")
+
+
 def money(minor: int, decimals: int) -> str:
     """An amount of minor units, exactly, with thousands separators: 123456789 -> 1,234,567.89."""
     sign, size = ("−", -minor) if minor < 0 else ("", minor)
@@ -88,7 +120,8 @@ def short(amount: float) -> str:
     for size, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
         if abs(amount) >= size:
             scaled = amount / size
-            return f"{scaled:,.0f} {word}" if abs(scaled) >= 100 else f"{scaled:,.3g} {word}"
+            digits = 0 if abs(scaled) >= 100 else 1 if abs(scaled) >= 10 else 2
+            return f"{scaled:,.{digits}f} {word}"
     return f"{amount:,.0f}"
 
 

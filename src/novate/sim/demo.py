@@ -4,7 +4,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,10 +20,11 @@ from novate.report.series import Check, MoneyLine, RunSeries, StepFigures
 from novate.service.engine import Engine
 from novate.service.replay import audit, replay
 from novate.sim import plan as plans
-from novate.sim.desk import BookDesk, EngineDesk
+from novate.sim.desk import EngineDesk
 from novate.sim.plan import Form, Plan
 from novate.sim.population import Population, draw_population
 from novate.sim.recorder import Recorder
+from novate.sim.rehearsal import rehearse
 from novate.sim.statements import statements
 from novate.sim.world import World
 
@@ -33,7 +34,6 @@ CRISIS_LABEL = "15 September to 20 November 2008"
 STEPS_MAX = 480
 CRASH_AT = 0.6
 FLOW_TRADES = 500
-REHEARSAL = 6, 30, 12
 
 
 class ProofFailed(AssertionError):
@@ -158,20 +158,6 @@ def crisis_of(plan: Plan, *, default: bool) -> tuple[tuple[int, int], str]:
 # --- the run ------------------------------------------------------------------------------------------------------
 
 
-def rehearse(plan: Plan, progress: Progress) -> None:
-    """A small run beside the journal, so that every kernel is compiled before the clock of the house starts."""
-    task = progress.add_task("Compiling (kept for the next run)", total=REHEARSAL[2] + 1, note="")
-    rng = np.random.default_rng(0)
-    small = replace(plan, series=[replace(series) for series in plan.series])
-    people = draw_population(rng, REHEARSAL[0], REHEARSAL[1], len(plan.series))
-    world = World(small, people, rng, BookDesk(), lambda *_: None, 20)
-    world.open_house()
-    for step in range(min(REHEARSAL[2], len(plan.history))):
-        progress.advance(task)
-        world.play(step)
-    progress.update(task, completed=REHEARSAL[2] + 1)
-
-
 def clear(
     plan: Plan, people: Population, seed: int, folder: Path, flow_trades: int, progress: Progress
 ) -> tuple[RunSeries, Book]:
@@ -226,7 +212,7 @@ def gather(run: RunSeries, recorder: Recorder, world: World, book: Book) -> None
         "taken_over": recorder.taken_over,
         "commands": recorder.commands,
     }
-    run.defaults = recorder.records()
+    run.defaults = recorder.failures.records()
     run.facts = dict(recorder.facts.most_common())
     run.rejections = dict(recorder.rejections.most_common())
     for index, asset in enumerate(book.registers.assets):
@@ -241,6 +227,14 @@ def gather(run: RunSeries, recorder: Recorder, world: World, book: Book) -> None
             "An independent ledger, written from facts alone, has the book's balances",
             f"{accounts * assets:,} balances, {wrong:,} differ",
             wrong == 0,
+        )
+    )
+    unplaced = recorder.failures.unplaced_minor()
+    run.checks.append(
+        Check(
+            "Every unit that a layer paid stands in the table of who paid for whom",
+            f"{sum(recorder.failures.absorbed.values()):,} minor units, {unplaced:,} missing",
+            unplaced == 0,
         )
     )
 

@@ -45,6 +45,10 @@ class Series:
     dated: bool
     perpetual: bool
     margin_rate: float
+    margin_rate_at_start: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.margin_rate_at_start = self.margin_rate
 
     @property
     def limit_ticks(self) -> tuple[int, int]:

@@ -18,9 +18,9 @@ class Style:
     long, -1 short, 0 for one that follows the last moves. ``turnover`` is the chance of setting its book anew in a
     step. ``reserve`` is money outside the house, as a multiple of the first deposit, that it can bring when called,
     ``pays`` the chance that it does so in time while the money lasts, and ``cuts`` the chance that a call makes it
-    reduce instead. ``fixed`` ones size their book by their first deposit, others by what they have now. Where ``credit``
-    is false the reserve is borrowed, and half of it is out of reach while markets are in turmoil. ``members`` and
-    ``clients`` say how common it is among house and client accounts.
+    reduce instead. ``fixed`` ones size their book by their first deposit, others by what they have now. Where
+    ``credit`` is false the reserve is borrowed, and part of it is out of reach while markets are in turmoil.
+    ``members`` and ``clients`` say how common it is among house and client accounts.
     """
 
     name: str
@@ -44,11 +44,13 @@ STYLES = (
     ),
     Style(
         name="hedger", remark="short against holdings elsewhere, pays what is called",
-        usage=0.3, lean=-1, turnover=0.03, reserve=10, pays=1, cuts=0, fixed=True, credit=True, members=0.28, clients=0.32,
+        usage=0.3, lean=-1, turnover=0.03, reserve=10, pays=1, cuts=0, fixed=True, credit=True,
+        members=0.28, clients=0.32,
     ),
     Style(
         name="investor", remark="long, moderately used, would rather pay than sell",
-        usage=0.3, lean=1, turnover=0.03, reserve=12, pays=1, cuts=0, fixed=True, credit=True, members=0.28, clients=0.32,
+        usage=0.3, lean=1, turnover=0.03, reserve=12, pays=1, cuts=0, fixed=True, credit=True,
+        members=0.28, clients=0.32,
     ),
     Style(
         name="trend follower", remark="leans with the last moves, cuts quickly",

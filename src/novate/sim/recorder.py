@@ -21,7 +21,6 @@ from novate.core.facts import (
     Deposited,
     Fact,
     GainsCut,
-    LiquidationClosed,
     LiquidationExecuted,
     LiquidationOrdered,
     LossAbsorbed,
@@ -38,12 +37,13 @@ from novate.core.facts import (
 )
 from novate.core.rows import LEG, NOVATED, POSTED, REFUSED, SETTLED
 from novate.core.terms import HOUSE_ACCOUNTS, INSURANCE, SKIN, TREASURY, Kind, Role
-from novate.report.series import DefaultRecord, StepFigures
+from novate.report.series import StepFigures
+from novate.sim.failures import Failures
 from novate.sim.market import Market
 from novate.sim.plan import COIN_DECIMALS, NUMERAIRE_DECIMALS
 from novate.sim.population import Population
 from novate.sim.sight import NUMERAIRE, Sight
-from novate.sim.world import FIRST_ACCOUNT, World
+from novate.sim.world import World
 
 ASSETS = 2
 ROLE_WORDS = {
@@ -57,22 +57,6 @@ ROLE_WORDS = {
     Role.SKIN: "the house's capital at risk",
     Role.INSURANCE: "the insurance fund",
 }
-
-
-@dataclass(slots=True)
-class Estate:
-    """A bucket that failed, from its take-over on: what it had when the house took it over, and what came of it."""
-
-    record: DefaultRecord
-    bucket: int
-    held_minor: int
-    raised_minor: int = 0
-    returned_minor: int = 0
-
-    @property
-    def own_minor(self) -> int:
-        """What its own margin paid."""
-        return max(0, self.held_minor + self.raised_minor - self.returned_minor)
 
 
 @dataclass(slots=True)
@@ -93,29 +77,31 @@ class Recorder:
     members: list[int] = field(default_factory=lambda: [-1] * len(HOUSE_ACCOUNTS))
     member_count: int = 0
     origins: dict[int, int] = field(default_factory=dict)
-    estates: dict[int, Estate] = field(default_factory=dict)
-    failed: dict[int, Estate] = field(default_factory=dict)
     trades: int = 0
     gross_lots: int = 0
     notional: float = 0.0
     orders: dict[int, int] = field(default_factory=dict)
     taken_over: int = 0
     commands: int = 0
-    at_start: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     held_to_expiry: int = 0
+    failures: Failures = field(init=False)
+
+    def __post_init__(self) -> None:
+        venue = self.form == "venue"
+        self.failures = Failures(self.people, venue, self.roles, self.members, self.origins, self.in_numeraire)
 
     def watch(self, _command: AnyCommand, facts: Sequence[Fact], _time_ns: int) -> None:
         """One command and its facts."""
         self.commands += 1
-        if any(isinstance(fact, MemberDefaulted | TakenOver) for fact in facts):
-            self.at_start = self.ledger[NUMERAIRE].copy()
+        serious = any(isinstance(fact, MemberDefaulted | TakenOver | LossAbsorbed | GainsCut) for fact in facts)
+        self.failures.begin(self.figures.time_s, self.ledger[NUMERAIRE] if serious else None)
         for fact in facts:
             self.facts[type(fact).__name__] += 1
             self._admission(fact)
             self._money(fact)
             self._margin(fact)
             self._liquidation(fact)
-            self._default(fact)
+            self.failures.note(fact, self._value(fact) if isinstance(fact, TakenOver) else 0.0)
 
     # --- who is who -----------------------------------------------------------------------------------------------
 
@@ -150,9 +136,6 @@ class Recorder:
             self.ledger = np.concatenate([self.ledger, np.zeros_like(self.ledger)], axis=1)
         self.roles.append(role)
         self.members.append(member)
-
-    def _estate(self, bucket: int) -> int:
-        return self.origins.get(bucket, bucket)
 
     # --- the ledger -----------------------------------------------------------------------------------------------
 
@@ -198,8 +181,11 @@ class Recorder:
                 self.figures.calls_met_by_payment += 1
             case CallMet():
                 self.figures.calls_met_by_price += 1
-            case Breached(cause="call_missed") | MemberDefaulted(cause="call_missed"):
+            case Breached(cause="call_missed"):
                 self.figures.calls_missed += 1
+            case MemberDefaulted():
+                self.figures.members_defaulted += 1
+                self.figures.calls_missed += fact.cause == "call_missed"
             case _:
                 pass
 
@@ -220,75 +206,6 @@ class Recorder:
     def _value(self, fact: TakenOver) -> float:
         rows = np.frombuffer(fact.rows, LEG)
         return float(np.abs(rows["lots"]) @ self.market.lot_value[rows["contract"]])
-
-    # --- defaults -------------------------------------------------------------------------------------------------
-
-    def _default(self, fact: Fact) -> None:
-        match fact:
-            case MemberDefaulted():
-                self.figures.members_defaulted += 1
-                self._member_failed(fact)
-            case TakenOver():
-                self._bucket_taken(fact)
-            case CollateralConverted() if fact.received_asset == NUMERAIRE:
-                if estate := self.estates.get(self._estate(fact.bucket)):
-                    estate.raised_minor += fact.received_minor
-            case LossAbsorbed():
-                self._loss(fact.bucket, fact.layer, fact.asset, fact.amount_minor)
-            case GainsCut():
-                for bucket, amount in fact.unpaid:
-                    self._loss(bucket, "gains_haircut", fact.asset, amount)
-            case Transferred() if fact.asset == NUMERAIRE:
-                self._returned(fact)
-            case LiquidationClosed():
-                if estate := self.estates.get(self._estate(fact.account)):
-                    estate.record.closed = True
-            case _:
-                pass
-
-    def _member_failed(self, fact: MemberDefaulted) -> None:
-        bucket = FIRST_ACCOUNT + 2 * fact.member
-        name, kind = self.people.member_name(fact.member), self.people.kind(fact.member)
-        behind = int((self.people.member == fact.member).sum())
-        early = self.failed.pop(fact.member, None)
-        record = DefaultRecord(name, kind, self.figures.time_s, fact.cause, behind, 0.0, {}, 0, closed=False)
-        held = int(self.at_start[bucket])
-        self.estates[bucket] = self.failed[fact.member] = Estate(record, bucket, held)
-        if early is not None:  # losses of this very settlement were absorbed before the default was declared
-            record.paid.update(early.record.paid)
-
-    def _bucket_taken(self, fact: TakenOver) -> None:
-        known = self.estates.get(fact.bucket)
-        if known is None and self.form == "venue":
-            place = int(np.flatnonzero(self.people.index == fact.bucket)[0])
-            name = self.people.account_name(place)
-            kind = self.people.kind(place)
-            record = DefaultRecord(name, kind, self.figures.time_s, "below_maintenance", 1, 0.0, {}, 0, closed=False)
-            held = int(self.at_start[fact.bucket])
-            known = self.estates[fact.bucket] = Estate(record, fact.bucket, held)
-        if known is not None:
-            known.record.position += self._value(fact)
-
-    def _loss(self, bucket: int, layer: str, asset: int, amount: int) -> None:
-        origin = self._estate(bucket)
-        estate = self.estates.get(origin)
-        member = self.members[origin]
-        if estate is None and member >= 0:
-            blank = DefaultRecord(self.people.member_name(member), "", 0, "", 0, 0.0, {}, 0, closed=True)
-            estate = self.failed.setdefault(member, Estate(blank, origin, 0))
-        if estate is None:
-            raise LookupError(f"a loss of account {bucket} belongs to no estate that the recorder knows")
-        paid = estate.record.paid
-        paid[str(layer)] = paid.get(str(layer), 0) + self.in_numeraire(asset, amount)
-
-    def _returned(self, fact: Transferred) -> None:
-        estate = self.estates.get(self._estate(fact.payer))
-        if estate is None:
-            return
-        if fact.cause == "reimbursement":
-            estate.record.returned_minor += fact.amount_minor
-        elif fact.cause in ("estate_returned", "surplus_to_insurance"):
-            estate.returned_minor += fact.amount_minor
 
     def in_numeraire(self, asset: int, amount: int) -> int:
         """Minor units of the numeraire for an amount of an asset, at the last price, rounded towards zero."""
@@ -336,14 +253,3 @@ class Recorder:
             return abs(len(balances) - len(self.roles)) * book.asset_count
         mine = self.ledger[: book.asset_count, : book.account_count].T
         return int((mine != balances).sum())
-
-    def records(self) -> list[DefaultRecord]:
-        """Every default, in order of time, with what its own margin paid."""
-        found = []
-        for estate in {**self.failed, **{-1 - bucket: estate for bucket, estate in self.estates.items()}}.values():
-            record = estate.record
-            if estate.own_minor:
-                record.paid["own_margin"] = estate.own_minor
-            if record.time_s and record not in found:
-                found.append(record)
-        return sorted(found, key=lambda record: record.time_s)

@@ -13,7 +13,8 @@ from novate.sim.population import MAKER, RECKLESS, TREND, WRITER, Population
 from novate.sim.sight import Sight
 
 SPREAD = 0.0002
-MAKER_USAGE = 0.6
+MAKER_USAGE, MAKER_PARTS = 0.6, 4
+"""A market maker uses at most so much of its equity as margin, and a quarter of what is left for one contract."""
 ROLL_CHANCE = 0.3
 OPTION_CHANCE = 0.08
 CUT_TO = 0.4
@@ -48,7 +49,7 @@ class Trading:
         self.goal[cutting & able] *= CUT_TO
         orders = self._orders(anew | (cutting & able), lots, able)
         wanted = np.flatnonzero(orders.any(axis=0)).tolist()
-        parts = [self._cross(contract, orders[:, contract], standing, able) for contract in wanted]
+        parts = [self._cross(contract, orders[:, contract], lots[:, contract], standing, able) for contract in wanted]
         parts.append(self._flow(able, lots))
         parts.append(self._options(standing, lots, able))
         rows = np.concatenate(parts)
@@ -96,17 +97,21 @@ class Trading:
                     orders[:, dated.index] += np.where(rolls & ~active & ~maker, held, 0)  # the same in the next one
         return np.where(able[:, None], orders, 0)
 
-    def _cross(self, contract: int, orders: np.ndarray, standing: Standing, able: np.ndarray) -> np.ndarray:
-        """Match one contract's orders; makers take what is left over, up to what they can bear."""
+    def _cross(
+        self, contract: int, orders: np.ndarray, lots: np.ndarray, standing: Standing, able: np.ndarray
+    ) -> np.ndarray:
+        """Match one contract's orders; makers take what is left over: out of what they hold first, then anew."""
         orders = orders.copy()
         entry = self.market.listed[contract]
-        spare = np.where(able & (self.people.style == MAKER), MAKER_USAGE * standing[0] - standing[1], 0.0)
-        room = np.maximum(spare, 0.0) / (entry.series.margin_rate * max(self.market.lot_value[contract], 1e-9)) / 4
-        excess = int(orders.sum())
-        total = float(room.sum())
-        if excess and total >= 1:
-            taken = np.trunc(room * min(1.0, abs(excess) / total)).astype(np.int64)
-            orders -= np.sign(excess) * taken
+        maker = able & (self.people.style == MAKER)
+        side = np.sign(int(orders.sum()))
+        held = np.where(maker, np.maximum(side * lots, 0), 0).astype(np.float64)
+        spare = np.where(maker, np.maximum(MAKER_USAGE * standing[0] - standing[1], 0.0), 0.0)
+        room = spare / (entry.series.margin_rate * max(self.market.lot_value[contract], 1e-9)) / MAKER_PARTS
+        for part in (held, room):
+            excess, total = abs(int(orders.sum())), float(part.sum())
+            if excess and total >= 1:
+                orders -= side * np.trunc(part * min(1.0, excess / total)).astype(np.int64)
         return self._matched(contract, orders)
 
     def _matched(self, contract: int, orders: np.ndarray) -> np.ndarray:

@@ -56,7 +56,7 @@
     if (trace.dash) shape.dash = [5, 4];
     if (trace.kind === "area") Object.assign(shape, { fill: stroke, width: 0 });
     if (trace.kind === "bar")
-      Object.assign(shape, { fill: stroke, width: 0, paths: uPlot.paths.bars({ size: [0.85, 26] }) });
+      Object.assign(shape, { fill: stroke, width: 0, paths: uPlot.paths.bars({ size: [0.92, 26, 1] }) });
     if (trace.kind === "point")
       Object.assign(shape, {
         width: 0,
@@ -107,6 +107,14 @@
         place,
       ),
     );
+    rest(plots[plots.length - 1]);
+  }
+
+  /* Without a pointer on it, the legend says how it ended. */
+  function rest(plot) {
+    const end = () => plot.setLegend({ idx: plot.data[0].length - 1 });
+    plot.over.addEventListener("mouseleave", () => requestAnimationFrame(end));
+    requestAnimationFrame(end);
   }
 
   /* Amounts start at zero; prices, which are rebased, show their own span. */
