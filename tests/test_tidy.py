@@ -38,7 +38,7 @@ MAY_IMPORT = {
 }
 """Part of novate -> what it may import of novate, besides itself. The longest entry that fits decides."""
 
-CORE_LIBRARIES = {"msgspec", "numpy", "numba", "novate"}
+CORE_LIBRARIES = {"llvmlite", "msgspec", "numba", "numpy", "novate"}
 CORE_BANNED_MODULES = {
     "asyncio": "nothing in the core waits",
     "concurrent": "one thread owns the book",

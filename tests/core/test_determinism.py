@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def crisis(*, disturb: bool = False) -> House:
-    """Some days with a crash in them: trades, funding, calls, slices, a default, cycles. ``disturb`` moves rows about."""
+    """Some days and a crash: trades, funding, calls, slices, a default, cycles. ``disturb`` moves rows about."""
     house = rich_house(members=4)
     accounts = accounts_of(house)
     for at, account in enumerate(accounts):

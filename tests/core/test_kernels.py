@@ -1,4 +1,4 @@
-"""The compiled loops against their plain twin, on houses planted at random: every access, state and kind of contract."""
+"""The compiled loops against their plain twin, on houses planted at random: every access, state and contract."""
 
 import functools
 
@@ -10,7 +10,10 @@ from hypothesis import given, settings
 from novate.core import layout, plain
 from novate.core.book import Book
 from novate.core.commands import PublishMarks, Reason, SubmitTrades
-from novate.core.facts import ContractHalted, Fact, MarksPublished, SourceAdvanced, TradesNovated
+from novate.core.evolve import evolve
+from novate.core.facts import ContractHalted, MarksPublished, SourceAdvanced, TradesNovated
+from novate.core.kernels.arithmetic import convert, reference_at, value_at
+from novate.core.kernels.margin import set_lots
 from novate.core.margin import judge, judge_house, judge_many
 from novate.core.novation import decide_trades, move_leg
 from novate.core.rows import MARK, MARKED, NOVATED
@@ -65,6 +68,7 @@ def planted(draw: Draw) -> Book:
         book.buckets[account]["access"] = access
     for asset in draw(st.sets(st.sampled_from([BTC, EUR]), max_size=1)):
         book.assets[asset]["live"] = 0
+    set_lots(book.contract_count, book.tables())
     return book
 
 
@@ -168,17 +172,11 @@ def test_a_batch_is_what_its_rows_are_one_by_one(count: int) -> None:
             house = House(Book.loads(book.dumps()))
             for batch in batches:
                 for fact in decide_trades(house.book, SubmitTrades("venue", trades(batch))):
-                    _fold(house.book, fact)
+                    evolve(house.book, fact)
             digests.append(house.book.digest())
         assert digests[0] == digests[1]
 
     run()
-
-
-def _fold(book: Book, fact: Fact) -> None:
-    from novate.core.evolve import evolve
-
-    evolve(book, fact)
 
 
 @pytest.mark.parametrize("count", examples(60, 2_000))
@@ -232,14 +230,28 @@ def test_settlement_flows_are_those_of_the_twin(count: int) -> None:
 
 
 @settings(max_examples=60)
-@given(st.integers(2_000, 1_000_000), st.sampled_from(CONTRACTS), st.integers(1_000, 10**6))
-def test_values_per_lot_follow_from_the_terms(price: int, contract: int, _: int) -> None:
-    from novate.core.kernels.arithmetic import reference_at, value_at
-
+@given(st.integers(2_000, 1_000_000), st.sampled_from(CONTRACTS))
+def test_values_per_lot_follow_from_the_terms(price: int, contract: int) -> None:
     book = House(Book.loads(snapshot())).book
     row = book.contracts[contract]
     assert value_at(price, row) == plain.value_per_lot(book, contract, price)
     assert reference_at(price, row) == plain.reference_per_lot(book, contract, price)
+
+
+@settings(max_examples=300)
+@given(
+    st.one_of(st.integers(-(2**63) + 1, 2**63 - 1), st.integers(2**61, 2**63 - 1)),
+    st.tuples(st.integers(0, 10**9), st.integers(0, 9)),
+    st.tuples(st.integers(0, 10**9), st.integers(0, 9)),
+)
+def test_amounts_are_converted_exactly_up_to_the_bound(
+    amount: int, credit: tuple[int, int], debit: tuple[int, int]
+) -> None:
+    book = House(Book.loads(snapshot())).book
+    row = book.assets[BTC]
+    row["credit_mantissa"], row["credit_scale"] = credit[0], 10 ** credit[1]
+    row["debit_mantissa"], row["debit_scale"] = debit[0], 10 ** debit[1]
+    assert convert(amount, row) == plain.convert(book, BTC, amount)
 
 
 def test_every_reason_of_a_trade_row_is_reached() -> None:
@@ -255,6 +267,7 @@ def test_every_reason_of_a_trade_row_is_reached() -> None:
     book.contracts[9]["state"] = layout.HALTED
     book.contracts[8]["state"] = layout.EXPIRED
     book.contracts[7]["tier_count"] = 0
+    set_lots(book.contract_count, book.tables())
     at = 100_000
     rows = [
         (1, 1, at, 2, a, b),

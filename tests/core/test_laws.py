@@ -64,6 +64,7 @@ BREAKS = {
     "a balance that nobody paid": (planted("balances", (5, USD), "balance_minor"), "USD: balances sum to"),
     "a carry that nobody owes": (planted("balances", (5, USD), "carry_fine"), "USD: carries sum to 1 fine units"),
     "a balance below zero": (hide_money, "house:fees has a negative balance of asset 0"),
+    "a lot's terms are of yesterday": (planted("lot_terms", PERP, "initial_whole_fine"), "PERP"),
     "the house takes a position": (fund_holds_a_position, "house:treasury holds positions"),
 }
 

@@ -27,6 +27,7 @@ from novate.core.facts import (
     SourceAdvanced,
     TakenOver,
     TradesNovated,
+    Transferred,
     Withdrawn,
 )
 from novate.core.liquidation import next_step, take_over
@@ -117,7 +118,9 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
     """Buckets whose worth or requirement moved (int64, ascending); empty for the whole house, None for none."""
     contracts: dict[int, None] = {}
     for fact in facts:
-        if isinstance(fact, CycleClosed | RulebookAdopted) or (isinstance(fact, MarksPublished) and fact.assets):
+        if isinstance(fact, CycleClosed | RulebookAdopted | Transferred):
+            return np.zeros(0, np.int64)
+        if isinstance(fact, MarksPublished) and fact.assets:
             return np.zeros(0, np.int64)
         if isinstance(fact, MarksPublished):
             contracts |= dict.fromkeys(np.frombuffer(fact.rows, MARKED)["contract"].tolist())
@@ -146,8 +149,7 @@ def check(book: Book, buckets: np.ndarray) -> list[Fact]:
     for at in short.tolist():
         bucket = int(buckets[at]) if len(buckets) else at
         if book.buckets[bucket]["access"] in (layout.OPEN, layout.REDUCE_ONLY):
-            equity, settled, initial, maintenance, priced = rows[at].tolist()
-            judged[bucket] = Judgement(equity, settled, initial, maintenance, bool(priced))
+            judged[bucket] = judge(book, bucket)
     if not venue:
         return margin.calls_for(book, judged, judged)
     return [

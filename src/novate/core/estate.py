@@ -7,7 +7,7 @@ from novate.core.facts import Fact, LiquidationClosed, Transferred
 from novate.core.ledger import move_carry, post
 from novate.core.liquidation import reopen
 from novate.core.money import split_pro_rata
-from novate.core.terms import INSURANCE, ROUNDING, Layer
+from novate.core.terms import INSURANCE, ROUNDING, Layer, Role
 from novate.core.waterfall import estate_of
 
 SENIORITY: tuple[Layer | None, ...] = (
@@ -76,10 +76,20 @@ def after_cycle(book: Book, waiting: list[int]) -> tuple[list[Fact], list[int]]:
         if not closing:
             going_on.append(estate)
     for estate in book.registers.claims:
-        state = book.registers.liquidations.get(estate)
-        if state is None or state.account < 0:
-            facts += repay(book, estate, estate, purse)
+        if not _is_taken_over(book, estate):
+            repaid = repay(book, estate, estate, purse)
+            facts += repaid
+            if repaid and estate in going_on:  # one thing after the other: what it has left is judged when it has paid
+                going_on.remove(estate)
     return facts, going_on
+
+
+def _is_taken_over(book: Book, estate: int) -> bool:
+    """Whether a liquidation account pays for the estate, or is about to: its member's default takes it over at once."""
+    state = book.registers.liquidations.get(estate)
+    account = book.registers.accounts[estate]
+    defaulted = account.role is Role.HOUSE and book.registers.members[account.member].defaulted
+    return state is not None and (state.account >= 0 or defaulted)
 
 
 def close_out(book: Book, estate: int, purse: Purse) -> list[Fact]:

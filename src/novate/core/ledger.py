@@ -170,9 +170,8 @@ def _check_withdrawal(
     after = judge(book, account, {**before, asset: before.get(asset, 0) + amount})
     if not after.priced:
         return Reason.PRICE_MISSING, 0
-    lacking = after.initial_fine - min(after.settled_fine, after.equity_fine)
-    if lacking > 0:
-        return Reason.MARGIN_INSUFFICIENT, lacking
+    if after.spare_fine < 0:
+        return Reason.MARGIN_INSUFFICIENT, -after.spare_fine
     return Reason.ACCEPTED, 0
 
 

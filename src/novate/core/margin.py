@@ -18,8 +18,9 @@ ALL_CORES_LEAST = 20_000  # below this many buckets one core is done before two 
 class Judgement(NamedTuple):
     """A bucket judged in numeraire fine units.
 
-    ``equity`` counts everything, ``settled`` is settled collateral after haircuts less premium owed, ``free`` is what
-    could leave: max(0, min(settled, equity) - initial). ``priced`` is False where something held has no live price.
+    ``equity`` counts everything, ``settled`` is settled collateral after haircuts less premium owed, ``payable`` the
+    same less all unsettled losses, with no gain or option value against them. ``free`` is what could leave: max(0,
+    min(payable, equity) - initial). ``priced`` is False where something held has no live price.
     """
 
     equity_fine: int
@@ -27,11 +28,17 @@ class Judgement(NamedTuple):
     initial_fine: int
     maintenance_fine: int
     priced: bool
+    payable_fine: int
+
+    @property
+    def spare_fine(self) -> int:
+        """What is left of cash and of equity beyond the initial requirement; negative where it falls short."""
+        return min(self.payable_fine, self.equity_fine) - self.initial_fine
 
     @property
     def free_fine(self) -> int:
         """What could be withdrawn, in numeraire fine units, if the balances are there."""
-        return max(0, min(self.settled_fine, self.equity_fine) - self.initial_fine)
+        return max(0, self.spare_fine)
 
 
 def judge(book: Book, bucket: int, withdrawn_minor: dict[int, int] | None = None) -> Judgement:
@@ -41,8 +48,8 @@ def judge(book: Book, bucket: int, withdrawn_minor: dict[int, int] | None = None
         balances, at = balances[bucket : bucket + 1].copy(), 0
         for asset, amount in withdrawn_minor.items():
             balances[0, asset]["balance_minor"] -= amount
-    equity, settled, initial, maintenance, priced = kernel.judge_one(bucket, balances, at, book.tables())
-    return Judgement(equity, settled, initial, maintenance, bool(priced))
+    equity, settled, initial, maintenance, priced, payable = kernel.judge_one(bucket, balances, at, book.tables())
+    return Judgement(equity, settled, initial, maintenance, bool(priced), payable)
 
 
 def judge_many(book: Book, buckets: np.ndarray) -> np.ndarray:

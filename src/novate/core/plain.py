@@ -126,6 +126,16 @@ def premium_of(book: Book, bucket: Bucket, asset: int) -> int:
     return sum(cost for contract, (_, cost) in bucket.positions.items() if _is_option_in(book, contract, asset))
 
 
+def variation_of(book: Book, bucket: Bucket, asset: int) -> int:
+    """Unsettled results of variation-margined contracts in one asset."""
+    total = 0
+    for contract, (lots, cost) in bucket.positions.items():
+        row = book.contracts[contract]
+        if int(row["asset"]) == asset and not book.registers.contracts[contract].is_option:
+            total += lots * int(row["value_fine"]) - cost
+    return total
+
+
 def _is_option_in(book: Book, contract: int, asset: int) -> bool:
     return int(book.contracts[contract]["asset"]) == asset and book.registers.contracts[contract].is_option
 
@@ -134,10 +144,11 @@ def judge(book: Book, bucket: Bucket) -> Judgement:
     """What a bucket is worth and what it must hold, in numeraire fine units.
 
     Per asset: cash, unsettled results (losses in full, gains at ``gains_ppm``), option values (long ones at
-    ``long_option_ppm``, short ones in full). ``settled`` is cash less the premium that is owed. Every asset is
-    converted on its own. ``priced`` asks for a live price of every contract held and every asset that counts.
+    ``long_option_ppm``, short ones in full). ``settled`` is cash less the premium that is owed, ``payable`` that less
+    what results and carry owe. Every asset is converted on its own. ``priced`` asks for a live price of every contract
+    held and every asset that counts.
     """
-    rules, equity, settled, initial, maintenance, priced = book.rulebook, 0, 0, 0, 0, True
+    rules, equity, settled, payable, initial, maintenance, priced = book.rulebook, 0, 0, 0, 0, 0, True
     for asset in range(book.asset_count):
         cash = bucket.balance_minor[asset] * book.registers.assets[asset].unit_fine
         premium = premium_of(book, bucket, asset)
@@ -154,6 +165,8 @@ def judge(book: Book, bucket: Bucket) -> Judgement:
             own_initial += requirement(book, contract, lots)[0]
             own_maintenance += requirement(book, contract, lots)[1]
             priced &= lots == 0 or int(row["state"]) == LIVE
+        owed = max(0, premium) - min(0, unsettled + premium)
+        payable = clamp(payable + convert(book, asset, cash - owed))
         if unsettled > 0:
             unsettled = unsettled * rules.gains_ppm // PPM
         if cash + unsettled + options or cash or own_initial or premium:
@@ -162,7 +175,7 @@ def judge(book: Book, bucket: Bucket) -> Judgement:
             settled = clamp(settled + convert(book, asset, cash - max(0, premium)))
             initial = clamp(initial - convert(book, asset, -own_initial))
             maintenance = clamp(maintenance - convert(book, asset, -own_maintenance))
-    return Judgement(equity, settled, initial, maintenance, priced)
+    return Judgement(equity, settled, initial, maintenance, priced, payable)
 
 
 # ---- trades ---------------------------------------------------------------------------------------------------------
@@ -294,12 +307,13 @@ def judge_leg(book: Book, before: Bucket, after: Bucket, contract: int, fee_fine
     if abs(new) > terms.position_limit_lots:
         return Reason.POSITION_LIMIT_EXCEEDED, terms.position_limit_lots
     cash = after.balance_minor[asset] * book.registers.assets[asset].unit_fine
-    if exposure(book, after, asset) + abs(cash) + abs(before.carry_fine[asset]) + fee_fine > EXPOSURE_MAX:
+    was_exposed, exposed = exposure(book, before, asset), exposure(book, after, asset)
+    if exposed > was_exposed and exposed + cash + abs(before.carry_fine[asset]) + fee_fine > EXPOSURE_MAX:
         return Reason.EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
     reduces = old != 0 and abs(new) < abs(old) and new * old >= 0
     if before.access == REDUCE_ONLY and not reduces:
         return Reason.MEMBER_IN_DEFAULT, 0
-    owed = premium_of(book, after, asset) - min(0, after.carry_fine[asset])
+    owed = premium_of(book, after, asset) - min(0, after.carry_fine[asset] + variation_of(book, after, asset))
     if terms.is_option and cost > 0 and owed > cash:
         return Reason.PREMIUM_NOT_COVERED, owed - cash
     was, now = judge(book, before), judge(book, after)

@@ -22,6 +22,7 @@ PRICE_COLUMNS: Final = ("mark_close", "close", "settle", "price")
 SYMBOL_COLUMNS: Final = ("symbol", "ticker", "instrument")
 VENUE_COLUMNS: Final = ("venue", "exchange")
 
+DEFAULT_NAME: Final = "package arch"
 PACKAGED: Final = (
     ("S&P 500", "sp500/sp500.csv.gz", "close"),
     ("Nasdaq Composite", "nasdaq/nasdaq.csv.gz", "close"),
@@ -112,7 +113,7 @@ def default_history() -> PriceHistory:
         "from the data files of the Python package arch"
     )
     symbols = tuple(symbol for symbol, _, _ in series)
-    return _pivot("arch", source, symbols, times[kept], codes[kept], prices[kept])
+    return _pivot(DEFAULT_NAME, source, symbols, times[kept], codes[kept], prices[kept])
 
 
 def read_history(path: Path) -> PriceHistory:
@@ -202,7 +203,7 @@ def _read_long(table: pa.Table, path: Path, time_name: str, price_name: str) -> 
     times, prices = _times(table[time_name], str(path)), _price_column(table, price_name, path)
     _check_order(times, codes, symbols, str(path))
     _check_prices(prices, times, codes, symbols, str(path))
-    return _pivot(path.stem, f"{path.name}, column `{price_name}`", symbols, times, codes, prices)
+    return _pivot(path.stem, f"{path.name}, column {price_name}", symbols, times, codes, prices)
 
 
 def _shortest_bars(table: pa.Table, path: Path) -> pa.Table:

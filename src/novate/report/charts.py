@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from novate.report.series import RunSeries, StepFigures
 
-GROUPS_MAX = 6
+COLOURS = ("c1", "c2", "c3", "c4", "c5", "c7")
+GROUPS_MAX = 5
 """Lines that a chart tells apart; what is smaller is drawn together as "others"."""
 
 Numbers = Sequence[float | None]
@@ -111,6 +112,7 @@ def exposure(run: RunSeries) -> Chart:
 def margin(run: RunSeries) -> Chart:
     """Collateral and requirement as lines, losses as bars, on one scale."""
     unit, word = _unit([step.collateral for step in run.steps])
+    span = "step" if run.intraday else "day"
     held, required, losses = (
         [getattr(step, name) / unit for step in run.steps] for name in ("collateral", "required", "losses")
     )
@@ -119,10 +121,10 @@ def margin(run: RunSeries) -> Chart:
         "margin",
         "Margin held against losses",
         f"Collateral of members and clients after haircut, the initial margin required of them, and what the losing "
-        f"accounts lost in each {run.step}. A loss above the lines would have been more than all margin held.",
+        f"accounts lost in each {span}. A loss above the lines would have been more than all margin held.",
         f"{run.numeraire}{word}",
         [
-            Trace(f"Losses of the {run.step}", "red", losses, "bar"),
+            Trace(f"Losses of the {span}", "red", losses, "bar"),
             Trace("Margin required", "c2", required),
             Trace("Collateral held", "c1", held),
         ],
@@ -213,7 +215,7 @@ def _chart(
 
 
 def _colour(place: int) -> str:
-    return f"c{place + 1}"
+    return COLOURS[place]
 
 
 def _ranked(run: RunSeries, table: Any) -> list[str]:

@@ -33,6 +33,10 @@ HOUSE_WORDS = {
     "one": "default",
     "none": "No member defaulted.",
 }
+LOSS_WORDS = {
+    "clearing_house": "paid by house capital, insurance, the survivors' fund or cut gains, before recoveries",
+    "venue": "paid by insurance, house capital or cut gains, before recoveries",
+}
 VENUE_WORDS = {
     "bars": "Who paid for the bankruptcies",
     "table": "The bankruptcies to the unit",
@@ -137,7 +141,7 @@ def tiles(run: RunSeries) -> list[dict[str, str]]:
     unexplained = sum(abs(line.difference_minor) for line in run.money)
     ordered, filled = (sum(getattr(step, name) for step in run.steps) for name in ("ordered", "filled"))
     return [
-        _tile("Trades novated", count(figures["trades"]), f"{short(figures['notional'])} {unit} at the trade price"),
+        _tile("Trades novated", count(figures["trades"]), f"{short(figures['notional'])} {unit} of the underlying"),
         _tile(
             "Cleared for",
             f"{count(figures['accounts'])} accounts",
@@ -156,14 +160,21 @@ def tiles(run: RunSeries) -> list[dict[str, str]]:
             if ordered
             else f"none needed, {count(figures['taken_over'])} buckets taken over",
         ),
-        _tile("Member defaults", count(len(run.defaults)), f"of {count(figures['members'])} members"),
+        _failures_tile(run),
         _tile(
-            "Loss beyond the defaulters",
+            "Loss beyond the defaulters" if run.form != "venue" else "Loss beyond the bankrupt",
             f"{short(mutual / scale)} {unit}",
-            "paid by house capital, insurance and the survivors' fund before recoveries",
+            LOSS_WORDS[run.form],
         ),
         _tile("Unexplained", f"{money(unexplained, run.decimals)} {unit}", "of all the money that moved"),
     ]
+
+
+def _failures_tile(run: RunSeries) -> dict[str, str]:
+    number = count(len(run.defaults))
+    if run.form == "venue":
+        return _tile("Bankruptcies", number, "accounts that the house took over or had to pay for")
+    return _tile("Member defaults", number, f"of {count(run.figures['members'])} members")
 
 
 def _calls_tile(run: RunSeries, made: int, missed: int) -> dict[str, str]:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from novate.core.book import Book
-from novate.market.history import HistoryError, PriceHistory, default_history, read_history
+from novate.market.history import DEFAULT_NAME, HistoryError, PriceHistory, default_history, read_history
 from novate.report.html import money, short, write_report
 from novate.report.series import Check, MoneyLine, RunSeries, StepFigures
 from novate.service.engine import Engine
@@ -152,7 +152,7 @@ def crisis_of(plan: Plan, *, default: bool) -> tuple[tuple[int, int], str]:
     high_at = int(np.flatnonzero(prices[: low_at + 1] == high[low_at])[0])
     first, last = (plan.time_ns(at) // 10**9 for at in (high_at, low_at))
     fall = 100 * (prices[low_at] / prices[high_at] - 1)
-    return (first, last), f"{plan.primary.name} from its high to its low, {fall:.1f} %"
+    return (first, last), f"{plan.primary.name} from its high to its low, −{-fall:.1f} %"
 
 
 # --- the run ------------------------------------------------------------------------------------------------------
@@ -163,9 +163,11 @@ def clear(
 ) -> tuple[RunSeries, Book]:
     """Play the whole window through an engine with its journal in ``folder``; the series and the final book."""
     rng = np.random.default_rng([seed, 1])
-    crisis, label = crisis_of(plan, default=plan.history.name == "arch")
+    default = plan.history.name == DEFAULT_NAME
+    name = "The crisis of 2008" if default else plan.history.name.replace("_", " ")
+    crisis, label = crisis_of(plan, default=default)
     run = RunSeries(
-        title="The crisis of 2008, cleared" if plan.history.name == "arch" else f"{plan.history.name}, cleared",
+        title=f"{name}, cleared",
         source=plan.history.source,
         span=f"{_day(plan, 0)} to {_day(plan, len(plan.history) - 1)}",
         step="day" if plan.daily else _length(plan.step_ns),
@@ -274,7 +276,7 @@ def summary(result: DemoResult) -> Table:
     rows = [
         ("Members, accounts, contracts", " · ".join(f"{figures[k]:,}" for k in ("members", "accounts", "contracts"))),
         ("Trades novated", f"{figures['trades']:,}"),
-        ("at the trade price", f"{short(figures['notional'])} {unit}"),
+        ("worth of the underlying", f"{short(figures['notional'])} {unit}"),
         ("Margin calls, missed", f"{made:,} · {missed:,}"),
         ("Liquidation orders, buckets taken over", f"{figures['orders']:,} · {figures['taken_over']:,}"),
         ("Member defaults", f"{sum(step.members_defaulted for step in run.steps):,}"),

@@ -18,6 +18,9 @@ IMPACT = 0.8
 ROUND_SHARE = 0.06
 """Share of a step's usual volume that liquidations can take in one round of one step, per contract and side."""
 
+REACH_MAX = 1e6
+"""A limit so many impacts of one usual volume away is no limit."""
+
 
 @dataclass(slots=True)
 class Fill:
@@ -59,7 +62,7 @@ class Depth:
         room = side * (limit_ticks - mark_ticks) / mark_ticks  # how far the limit lies beyond the mark
         if room < 0:
             return None
-        reach = volume * (room / (IMPACT * sigma)) ** 2 if sigma > 0 else math.inf
+        reach = volume * min(room / (IMPACT * sigma), REACH_MAX) ** 2 if sigma > 0 else math.inf
         size = int(min(abs(lots), left, max(reach - before, 0.0)))
         if size < 1:
             return None

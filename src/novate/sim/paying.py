@@ -11,8 +11,9 @@ from novate.sim.sight import COIN, MINOR, NUMERAIRE, Sight
 PAY_MARGIN = 1.25
 """Who pays brings so much of the call, for the next day's move."""
 TURMOIL_REACH = 0.5
-CASH_PART = 0.8
-WITHDRAW_CHANCE = 0.05
+CASH_LOW, CASH_PART = 0.6, 1.0
+"""Who would have less cash than the first part of its requirement brings enough for the second."""
+WITHDRAW_CHANCE = 0.02
 LEAST = 1000.0
 
 Rows = list[tuple[int, int, int]]
@@ -66,7 +67,7 @@ class Paying:
         willing[sorted(self.called)] = False
         after = seen.cash + seen.equity - seen.settled
         amount = np.minimum(CASH_PART * seen.initial - after, np.minimum(reach, people.reserve))
-        places = np.flatnonzero(willing & (amount >= LEAST))
+        places = np.flatnonzero(willing & (after < CASH_LOW * seen.initial) & (amount >= LEAST))
         people.reserve[places] -= amount[places]
         return [(int(people.index[p]), NUMERAIRE, round(float(amount[p]) * MINOR)) for p in places]
 

@@ -22,6 +22,8 @@ NUMERAIRE_DECIMALS, NUMERAIRE_FINE = 2, 8
 COIN_DECIMALS, COIN_FINE = 8, 10
 SERIES_MAX = 48
 LOT_WORTH = 20_000.0
+INVERSE_LOT, INVERSE_LEAST = "100", 1.0
+"""An inverse lot is so much of the numeraire; coins worth less than the second have no inverse contract."""
 PRICE_SPAN = 10
 COLLATERAL_HAIRCUT_PPM = 150_000
 FEE_PPM = 3
@@ -139,7 +141,7 @@ def make_plan(history: PriceHistory, window: tuple[int, int], form: Form) -> Pla
         numeraire=_quote_of(names[0]),
         coin=coin or f"{_code(names[0])}.U",
         coin_note=f"one {coin}" if coin else f"a tracker unit worth the {names[0]}",
-        inverse=bool(coin),
+        inverse=bool(coin) and _first(shown.close[:, columns[0]]) >= INVERSE_LEAST,
         step_ns=history.step_ns,
     )
     for place, column in enumerate(columns):
@@ -221,10 +223,10 @@ def _expiries(plan: Plan) -> list[int]:
 
 def assets(plan: Plan) -> list[Asset]:
     """The settlement asset and the second collateral asset."""
-    ceiling = round(plan.primary.first_price * PRICE_SPAN) * 10**NUMERAIRE_FINE
+    ceiling = math.ceil(plan.primary.first_price * PRICE_SPAN * 10**NUMERAIRE_FINE)
     return [
         Asset(plan.numeraire, NUMERAIRE_DECIMALS, NUMERAIRE_FINE),
-        Asset(plan.coin, COIN_DECIMALS, COIN_FINE, max(ceiling, 1), 7 * max(plan.step_ns, DAY_NS)),
+        Asset(plan.coin, COIN_DECIMALS, COIN_FINE, ceiling, 7 * max(plan.step_ns, DAY_NS)),
     ]
 
 
@@ -244,7 +246,7 @@ def contract(
     if option:
         symbol += f".{'C' if kind is Kind.CALL else 'P'}{_plain(strike * series.tick)}"
     if inverse:
-        lot = "100"
+        lot = INVERSE_LOT
     scale = Decimal(10) ** (COIN_FINE if inverse else NUMERAIRE_FINE)
     worth = (Decimal(lot) / series.tick / low if inverse else series.tick * series.lot * high) * scale
     doubled = 2 if kind is Kind.PERPETUAL else 1

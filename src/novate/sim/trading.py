@@ -9,6 +9,7 @@ import numpy as np
 from novate.core.rows import TRADE
 from novate.core.terms import Kind
 from novate.sim.market import MOMENTUM_STEPS, ROLL_STEPS, Market
+from novate.sim.plan import Listed
 from novate.sim.population import MAKER, RECKLESS, TREND, WRITER, Population
 from novate.sim.sight import Sight
 
@@ -49,7 +50,7 @@ class Trading:
         self.goal[cutting & able] *= CUT_TO
         orders = self._orders(anew | (cutting & able), lots, able)
         wanted = np.flatnonzero(orders.any(axis=0)).tolist()
-        parts = [self._cross(contract, orders[:, contract], lots[:, contract], standing, able) for contract in wanted]
+        parts = [self._cross(contract, orders[:, contract], lots, standing, able) for contract in wanted]
         parts.append(self._flow(able, lots))
         parts.append(self._options(standing, lots, able))
         rows = np.concatenate(parts)
@@ -100,19 +101,32 @@ class Trading:
     def _cross(
         self, contract: int, orders: np.ndarray, lots: np.ndarray, standing: Standing, able: np.ndarray
     ) -> np.ndarray:
-        """Match one contract's orders; makers take what is left over: out of what they hold first, then anew."""
+        """Match one contract's orders; makers take what is left over.
+
+        They do so out of what they hold, then by moving along what they hold in a contract that ends, then anew.
+        """
         orders = orders.copy()
         entry = self.market.listed[contract]
         maker = able & (self.people.style == MAKER)
         side = np.sign(int(orders.sum()))
-        held = np.where(maker, np.maximum(side * lots, 0), 0).astype(np.float64)
+        held = np.where(maker, np.maximum(side * lots[:, contract], 0), 0).astype(np.float64)
+        moved = np.where(maker, np.maximum(-side * self._ending(entry, lots), 0), 0) * ROLL_CHANCE
         spare = np.where(maker, np.maximum(MAKER_USAGE * standing[0] - standing[1], 0.0), 0.0)
         room = spare / (entry.series.margin_rate * max(self.market.lot_value[contract], 1e-9)) / MAKER_PARTS
-        for part in (held, room):
+        for part in (held, moved, room):
             excess, total = abs(int(orders.sum())), float(part.sum())
             if excess and total >= 1:
                 orders -= side * np.trunc(part * min(1.0, excess / total)).astype(np.int64)
         return self._matched(contract, orders)
+
+    def _ending(self, entry: Listed, lots: np.ndarray) -> np.ndarray:
+        """What each account holds in another dated contract on the series that is about to end."""
+        ending = [
+            other.index
+            for other in self.market.of(entry.series, Kind.FUTURE)
+            if other.index != entry.index and other.ends_at - self.market.step <= ROLL_STEPS
+        ]
+        return lots[:, ending].sum(axis=1)
 
     def _matched(self, contract: int, orders: np.ndarray) -> np.ndarray:
         """Trades between buyers and sellers in random order; what has no other side is left out."""

@@ -1,5 +1,6 @@
 """Exact 64-bit arithmetic for the loops; the plain forms are in ``money.py``."""
 
+import numpy as np
 from numba import njit
 
 from novate.core.money import EXPOSURE_MAX, PPM
@@ -23,18 +24,24 @@ def charge(amount, rate_ppm):
 def convert(amount, asset):
     """Worth in numeraire fine units: credits rounded down, debts rounded up in size, both kept within 2^62 - 1."""
     if asset.credit_mantissa == 1 and asset.credit_scale == 1 and asset.debit_mantissa == 1 and asset.debit_scale == 1:
-        return amount
+        return min(max(amount, -EXPOSURE_MAX), EXPOSURE_MAX)
     if amount >= 0:
         mantissa, scale, rest = asset.credit_mantissa, asset.credit_scale, 0
     else:
         mantissa, scale, rest = asset.debit_mantissa, asset.debit_scale, asset.debit_scale - 1
     size = abs(amount)
     whole = size // scale
-    if mantissa > 0 and whole > EXPOSURE_MAX // mantissa - 1:
+    if mantissa > 0 and whole > EXPOSURE_MAX // mantissa:
         worth = EXPOSURE_MAX
     else:
         worth = min(EXPOSURE_MAX, whole * mantissa + ((size - whole * scale) * mantissa + rest) // scale)
     return worth if amount >= 0 else -worth
+
+
+@njit(cache=True, inline="always")
+def millionths(amount):
+    """``amount / 10^6`` rounded up; amount >= 0, which an unsigned division may take for granted."""
+    return np.int64(np.uint64(amount + (PPM - 1)) // np.uint64(PPM))
 
 
 @njit(cache=True, inline="always")

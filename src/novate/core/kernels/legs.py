@@ -1,9 +1,8 @@
 """Lots and cost into positions: the one leg, on overlay rows and on the book, and the trades that are two of them."""
 
-import numpy as np
 from numba import njit
 
-BLOCK = 64
+from novate.core.kernels.prefetch import AHEAD, ROWS_MAX, ROWS_PER_LINE, prefetch
 
 
 @njit(cache=True, inline="always")
@@ -96,25 +95,18 @@ def place_and_move(bucket, contract, lots, cost_fine, tables):
     return where >= 0
 
 
-@njit(cache=True)
-def foresee(rows, first, last, buckets, balances, positions, seen):
-    """Where the two positions of each row stand now: look-ups that do not wait for one another overlap.
-
-    Returns a sum of what was read, which keeps the reads of the balances from vanishing.
-    """
-    fetched = 0
-    for at in range(first, last):
-        seen[at - first, 0], _ = find(rows[at].buyer, rows[at].contract, buckets, positions)
-        seen[at - first, 1], _ = find(rows[at].seller, rows[at].contract, buckets, positions)
-        fetched += balances[rows[at].buyer, 0].carry_fine + balances[rows[at].seller, 0].carry_fine
-    return fetched
-
-
 @njit(cache=True, inline="always")
-def still_there(where, bucket, contract, buckets, positions):
-    """Whether a row that was foreseen is the bucket's row of the contract; rows placed since may have moved it."""
-    start = buckets[bucket].start
-    return start <= where < start + buckets[bucket].count and positions[where].contract == contract
+def ask_for(rows, at, buckets, positions, balances):
+    """Ask for what the trade some places ahead will touch; its buckets were asked for as many places before that."""
+    if at + 2 * AHEAD < len(rows):
+        prefetch(buckets, rows[at + 2 * AHEAD].buyer)
+        prefetch(buckets, rows[at + 2 * AHEAD].seller)
+    if at + AHEAD < len(rows):
+        for bucket in (rows[at + AHEAD].buyer, rows[at + AHEAD].seller):
+            own = buckets[bucket]
+            prefetch(balances, bucket)
+            for row in range(own.start, own.start + min(ROWS_MAX, own.count), ROWS_PER_LINE):
+                prefetch(positions, row)
 
 
 @njit(cache=True)
@@ -122,21 +114,14 @@ def novate_rows(rows, first, fees_account, tables):
     """Fold novated trades into the book from row ``first`` on; returns the row reached (tables full) or the count."""
     buckets, contracts, positions, holders = tables.buckets, tables.contracts, tables.positions, tables.holders
     balances, ends = tables.balances, tables.ends
-    seen = np.empty((BLOCK, 2), np.int64)
-    fetched = 0
     for at in range(first, len(rows)):
-        if (at - first) % BLOCK == 0:
-            block = at
-            fetched += foresee(rows, at, min(len(rows), at + BLOCK), buckets, balances, positions, seen)
+        ask_for(rows, at, buckets, positions, balances)
         row = rows[at]
-        buyer_at, seller_at = seen[at - block, 0], seen[at - block, 1]
-        if not still_there(buyer_at, row.buyer, row.contract, buckets, positions):
-            buyer_at = place(row.buyer, row.contract, buckets, contracts, positions, holders, ends)
+        buyer_at = place(row.buyer, row.contract, buckets, contracts, positions, holders, ends)
         if buyer_at < 0:
             return at
         # Placing the seller moves only the seller's rows, so the buyer's row still stands where it stood.
-        if not still_there(seller_at, row.seller, row.contract, buckets, positions):
-            seller_at = place(row.seller, row.contract, buckets, contracts, positions, holders, ends)
+        seller_at = place(row.seller, row.contract, buckets, contracts, positions, holders, ends)
         if seller_at < 0:
             return at
         contract = contracts[row.contract]

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit, prange
 
-from novate.core.kernels.arithmetic import charge, clamp, convert, credit
+from novate.core.kernels.arithmetic import charge, clamp, convert, credit, millionths
 from novate.core.layout import LIVE, SUBTOTAL
 from novate.core.money import PPM
 
@@ -100,8 +100,8 @@ def sum_positions(start, count, positions, lot_terms, contracts, tiers, long_opt
         size = abs(lots)
         if lot.plain != 0 and size <= lot.bracket_lots:
             variation += lots * lot.value_fine - position.cost_fine
-            initial += size * lot.initial_whole_fine + (size * lot.initial_rest_ppm + (PPM - 1)) // PPM
-            maintenance += size * lot.maintenance_whole_fine + (size * lot.maintenance_rest_ppm + (PPM - 1)) // PPM
+            initial += size * lot.initial_whole_fine + millionths(size * lot.initial_rest_ppm)
+            maintenance += size * lot.maintenance_whole_fine + millionths(size * lot.maintenance_rest_ppm)
         else:
             contract = contracts[position.contract]
             if contract.option == 0:
@@ -150,8 +150,22 @@ def requirement_of(lots, contract_index, tables):
 
 
 @njit(cache=True)
+def payable(balances, bucket, sums, into, assets):
+    """What cash covers after everything that is owed unsettled, in the numeraire; gains of one asset pay in none."""
+    covered = 0
+    for at in range(sums.shape[1]):
+        balance = balances[bucket, at]
+        owed = min(0, sums[into, at].variation_fine + balance.carry_fine) - max(0, balance.premium_fine)
+        covered = clamp(covered + convert(balance.balance_minor * assets[at].unit_fine + owed, assets[at]))
+    return covered
+
+
+@njit(cache=True)
 def judge_one(bucket, balances, at, tables):
-    """Judge one bucket with row ``at`` of the given balances: ``(equity, settled, initial, maintenance, priced)``."""
+    """Judge one bucket with row ``at`` of the given balances.
+
+    Returns ``(equity, settled, initial, maintenance, priced, payable)``.
+    """
     sums = np.empty((1, len(tables.assets)), SUBTOTAL)
     own = tables.buckets[bucket]
     priced = sum_positions(
@@ -166,7 +180,8 @@ def judge_one(bucket, balances, at, tables):
         0,
     )
     equity, settled, initial, maintenance, known = total(balances, at, sums, 0, tables.assets, tables.gains_ppm)
-    return equity, settled, initial, maintenance, priced * known
+    covered = payable(balances, at, sums, 0, tables.assets)
+    return equity, settled, initial, maintenance, priced * known, covered
 
 
 @njit(cache=True)

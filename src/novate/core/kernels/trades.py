@@ -11,6 +11,7 @@ from novate.core.commands import Reason
 from novate.core.kernels.arithmetic import charge, reference_at, value_at
 from novate.core.kernels.legs import apply_leg, find
 from novate.core.kernels.margin import option_worth, requirement, sum_positions, total
+from novate.core.kernels.prefetch import AHEAD, ROWS_MAX, ROWS_PER_LINE, prefetch
 from novate.core.layout import (
     BALANCE,
     EXPIRED,
@@ -43,10 +44,6 @@ POSITION_LIMIT_EXCEEDED = int(Reason.POSITION_LIMIT_EXCEEDED)
 EXPOSURE_LIMIT_EXCEEDED = int(Reason.EXPOSURE_LIMIT_EXCEEDED)
 PREMIUM_NOT_COVERED = int(Reason.PREMIUM_NOT_COVERED)
 MARGIN_INSUFFICIENT = int(Reason.MARGIN_INSUFFICIENT)
-
-BLOCK = 64
-FETCH_ROWS_MAX = 64
-ROWS_PER_LINE = 2  # a position row is 24 of the 64 bytes of a cache line
 
 
 @njit(cache=True)
@@ -102,10 +99,12 @@ def judge_leg(
     shortfall = initial - equity
     cash = balance.balance_minor * assets[asset].unit_fine
     grown = (abs(new_lots) - abs(old_lots)) * contract.largest_value_fine + abs(old_cost + cost) - abs(old_cost)
+    # A settled swing can leave exposure near 2^63 and cash near 2^62: room is tested before more is taken from it.
+    room = EXPOSURE_MAX - balance.exposure_fine - cash
     reason, figure = ACCEPTED, np.int64(0)
     if abs(new_lots) > contract.position_limit_lots:
         reason, figure = POSITION_LIMIT_EXCEEDED, contract.position_limit_lots
-    elif grown > EXPOSURE_MAX - balance.exposure_fine - abs(cash) - abs(balance.carry_fine) - fee:
+    elif grown > 0 and (room < 0 or grown > room - abs(balance.carry_fine) - fee):
         reason, figure = EXPOSURE_LIMIT_EXCEEDED, np.int64(EXPOSURE_MAX)
     else:
         for at in range(new_sums.shape[1]):
@@ -123,7 +122,8 @@ def judge_leg(
             new_balances[side, asset].premium_fine += cost
         equity, _, initial, _, still_priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
         reduces = (old_lots > 0 and lots < 0 and new_lots >= 0) or (old_lots < 0 and lots > 0 and new_lots <= 0)
-        owed = new_balances[side, asset].premium_fine - min(0, new_balances[side, asset].carry_fine)
+        owed = new_balances[side, asset].premium_fine
+        owed -= min(0, new_balances[side, asset].carry_fine + new_sums[side, asset].variation_fine)
         if access == REDUCE_ONLY and not reduces:
             reason = MEMBER_IN_DEFAULT
         elif contract.option != 0 and cost > 0 and owed > cash:
@@ -208,19 +208,14 @@ def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, sides):
 
 @njit(cache=True)
 def load(touched, tables, balances, sums, judged):
-    """Copy and price every touched bucket once.
-
-    Buckets lie far apart, so a block of them is first fetched by reads that do not wait for one another.
-    """
+    """Copy and price every touched bucket once. Buckets lie far apart, so those ahead are asked for early."""
     buckets, positions, contracts, tiers = tables.buckets, tables.positions, tables.contracts, tables.tiers
     lot_terms = tables.lot_terms
     assets, gains_ppm, long_option_ppm = tables.assets, tables.gains_ppm, tables.long_option_ppm
-    fetched = 0
     for at in range(len(touched)):
+        ask_for(touched, at, buckets, positions, tables.balances)
         bucket = touched[at]
         own = buckets[bucket]
-        if at % BLOCK == 0:
-            fetched += fetch(touched[at : at + BLOCK], buckets, positions, tables.balances)
         for asset in range(balances.shape[1]):
             balances[at, asset] = tables.balances[bucket, asset]
         priced = sum_positions(own.start, own.count, positions, lot_terms, contracts, tiers, long_option_ppm, sums, at)
@@ -228,23 +223,18 @@ def load(touched, tables, balances, sums, judged):
         judged[at].equity_fine = equity
         judged[at].initial_fine = initial
         judged[at].priced = priced * known
-    return fetched
 
 
-@njit(cache=True)
-def fetch(touched, buckets, positions, balances):
-    """Read a little of every line of some buckets' first rows; the sum keeps the reads from vanishing."""
-    starts = np.empty(len(touched), np.int64)
-    counts = np.empty(len(touched), np.int64)
-    for at in range(len(touched)):
-        starts[at] = buckets[touched[at]].start
-        counts[at] = min(FETCH_ROWS_MAX, buckets[touched[at]].count)
-    fetched = 0
-    for at in range(len(touched)):
-        fetched += balances[touched[at], 0].carry_fine
-        for row in range(starts[at], starts[at] + counts[at], ROWS_PER_LINE):
-            fetched += positions[row].contract
-    return fetched
+@njit(cache=True, inline="always")
+def ask_for(touched, at, buckets, positions, balances):
+    """Ask for the rows of the bucket some places ahead; its own row was asked for as many places before that."""
+    if at + 2 * AHEAD < len(touched):
+        prefetch(buckets, touched[at + 2 * AHEAD])
+    if at + AHEAD < len(touched):
+        ahead = buckets[touched[at + AHEAD]]
+        prefetch(balances, touched[at + AHEAD])
+        for row in range(ahead.start, ahead.start + min(ROWS_MAX, ahead.count), ROWS_PER_LINE):
+            prefetch(positions, row)
 
 
 @njit(cache=True)

@@ -96,7 +96,8 @@
               size: 64,
               values: (_, splits) => {
                 const step = splits.length > 1 ? Math.abs(splits[1] - splits[0]) : 1;
-                const digits = step >= 1 ? 0 : Math.min(6, Math.ceil(-Math.log10(step)));
+                let digits = 0;
+                while (digits < 6 && Math.abs(step * 10 ** digits - Math.round(step * 10 ** digits)) > 1e-6) digits++;
                 return splits.map((value) => number(value, digits));
               },
             },

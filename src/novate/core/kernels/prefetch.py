@@ -1,0 +1,32 @@
+"""Ask the processor for rows before they are needed: far rows arrive while near ones are being worked on."""
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+AHEAD = 16
+"""How many accounts ahead rows are asked for: far enough to arrive in time, near enough not to be pushed out again."""
+
+ROWS_MAX = 64
+"""At most this many position rows of an account are asked for; the rest of a long run comes by itself."""
+
+ROWS_PER_LINE = 2
+"""A position row is 24 of the 64 bytes of a cache line."""
+
+
+@intrinsic
+def prefetch(typing_context, rows, at):
+    """Ask for the cache line where row ``at`` of a table begins. Reads nothing, waits for nothing, never faults."""
+
+    def generate(context, builder, signature, arguments):
+        table = context.make_array(signature.args[0])(context, builder, arguments[0])
+        offset = builder.mul(arguments[1], builder.extract_value(table.strides, 0))
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        place = builder.gep(builder.bitcast(table.data, byte), [offset])
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        name = "llvm.prefetch.p0"
+        ask = builder.module.globals.get(name) or ir.Function(builder.module, kind, name=name)
+        builder.call(ask, [place, ir.Constant(number, 0), ir.Constant(number, 3), ir.Constant(number, 1)])
+        return context.get_dummy_value()
+
+    return types.void(rows, types.int64), generate
