@@ -187,7 +187,7 @@ def demo(
     seed: int = 2008,
     out: Path = Path("out"),
     members: int = 200,
-    accounts: int = 5000,
+    accounts: int = 3000,
     form: Literal["clearing_house", "venue"] = "clearing_house",
     journal: Path | None = None,
 ) -> None:

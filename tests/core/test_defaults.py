@@ -257,7 +257,7 @@ def coin_house(**rules: object) -> House:
     house.ok(c.AddAsset(Asset("USD", 2, 8)))
     house.ok(c.AddAsset(Asset("BTC", 8, 12, 10**6 * 10**8)))
     house.ok(c.ListContract(future()))
-    house.ok(c.AdoptRulebook(rulebook(collateral={"USD": 0, "BTC": 100_000}, **rules)))
+    house.ok(c.AdoptRulebook(rulebook(**{"collateral": {"USD": 0, "BTC": 100_000}, **rules})))
     for name in ("m0", "m1", "m2"):
         house.ok(c.AddMember(name))
     house.mark((0, 200), assets={BTC: 50_000 * 10**8})
@@ -447,6 +447,57 @@ def test_an_estate_with_collateral_that_nobody_buys_stays_open_until_the_treasur
     repaid = sum(x.amount_minor for x in of(facts, f.Transferred) if x.cause == "reimbursement" and x.asset == USD)
     assert repaid >= 500_00
     assert house.balance(m0, BTC) + house.balance(TREASURY, BTC) == 2_000_000
+
+
+def test_a_sound_account_that_others_paid_for_repays_in_the_next_cycle_and_goes_on() -> None:
+    """Worth 1 bitcoin and owing 700 dollars that nobody would buy: breached, not sold out, free once it has repaid."""
+    house = coin_house(form="venue")
+    m0, m1 = house.account("m0"), house.account("m1")
+    house.deposit(m0, BTC, 10**8)
+    house.deposit(m1, USD, MILLION)
+    house.fund("insurance_fund", USD, MILLION)
+    house.trade(0, m0, m1, 100, 200)
+    house.mark((0, 186))
+    facts = house.clock(DAY)
+    assert [x.cause for x in of(facts, f.Breached)] == ["settlement_missed"]
+    assert not of(facts, f.LiquidationOrdered)
+    assert reasons(house.trade(0, m1, m0, 1, 186)) == [Reason.ACCOUNT_IN_LIQUIDATION]
+    house.clock(2 * DAY)
+    assert m0 in house.book.registers.liquidations, "the treasury is still empty"
+    house.fund("treasury", USD, 500_00)
+    house.clock(3 * DAY)
+    assert m0 in house.book.registers.liquidations, "200 are still owed"
+    house.deposit(m0, USD, 200_00)
+    facts = house.clock(4 * DAY)
+    assert [(x.payee, x.amount_minor) for x in of(facts, f.Transferred)] == [(INSURANCE, 200_00)]
+    assert of(facts, f.LiquidationEnded)
+    assert house.balance(INSURANCE) == MILLION
+    assert reasons(house.trade(0, m1, m0, 1, 186)) == []
+
+
+def test_a_member_that_defaults_in_the_cycle_in_which_it_would_repay_is_taken_over_with_all_it_has() -> None:
+    """It owes the cut of an earlier cycle, has money of that asset again, and fails in another asset at that moment."""
+    house = coin_house(waterfall=ONLY_CUT)
+    house.ok(c.ListContract(future("INV", inverse=True, settlement="BTC", lot_size="100")))
+    house.ok(c.OpenAccount(0, "carol"))
+    house.mark((1, 100_000))
+    m0, m1, carol = (house.account(name) for name in ("m0", "m1", "carol"))
+    house.deposit(carol, USD, 10_000_00)
+    house.deposit(m0, BTC, 1_000_000)
+    house.deposit(m0, USD, 1_000_00)
+    house.deposit(m1, USD, MILLION)
+    house.deposit(m1, BTC, 10**9)
+    house.trade(1, carol, m1, 100, 100_000)  # 10,000 dollars long against bitcoin
+    house.mark((1, 90_000))
+    facts = house.clock(DAY)  # 0.0222 bitcoin: the client has none, and the member half of it
+    assert of(facts, f.ShortfallAssigned)
+    assert of(facts, f.MemberDefaulted)
+    assert of(facts, f.TakenOver)
+    for day in range(2, 5):
+        house.deposit(m0, BTC, 500_000)
+        house.mark((1, 90_000 - 2_000 * day))
+        house.clock(day * DAY)
+    assert house.balance(m0, BTC) >= 0
 
 
 def test_the_last_layer_to_pay_is_repaid_first() -> None:

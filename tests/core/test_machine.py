@@ -17,7 +17,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from novate.core import commands as c
 from novate.core import laws, layout, plain
 from novate.core.book import Book
-from novate.core.facts import CycleClosed, Fact, Rejected, RowsRefused, SourceAdvanced, TakenOver, Withdrawn
+from novate.core.facts import (
+    CycleClosed,
+    Fact,
+    LiquidationExecuted,
+    Rejected,
+    RowsRefused,
+    SourceAdvanced,
+    TakenOver,
+    Withdrawn,
+)
 from novate.core.margin import judge
 from novate.core.novation import make_room
 from novate.core.step import fold
@@ -184,12 +193,21 @@ class Clearing(RuleBasedStateMachine):
         self.do(c.ExecuteLiquidation("venue-liq", self.house.next(), order, lots, price, counterparty))
 
     def fill_all(self, share: int) -> None:
-        """Fills that most likely stand: every order at its limit, against whoever has most to spare."""
+        """Fills that most likely stand: every order at its limit, against those who have most to spare."""
         for order, terms in list(self.book.registers.orders.items()):
-            able = max(self.traders(), key=lambda at: judge(self.book, at).free_fine if at != terms.bucket else -1)
             lots = max(1, abs(terms.open_lots) * share // 1_000)
-            limit = terms.limit_price_ticks
-            self.do(c.ExecuteLiquidation("venue-liq", self.house.next(), order, lots, limit, able))
+            able = sorted(self.traders(), key=lambda at: -self.to_spare(at, terms.bucket))
+            for account in able[:4]:
+                limit, number = terms.limit_price_ticks, self.house.next()
+                facts = self.do(c.ExecuteLiquidation("venue-liq", number, order, lots, limit, account))
+                if any(isinstance(fact, LiquidationExecuted) for fact in facts):
+                    break
+
+    def to_spare(self, account: int, bucket: int) -> int:
+        """What an account could put up for the other side of a bucket's order; -1 where it may not."""
+        estate = self.book.registers.origins.get(bucket, bucket)
+        may = self.book.buckets[account]["access"] == layout.OPEN and account not in (bucket, estate)
+        return judge(self.book, account).free_fine if may else -1
 
     @precondition(lambda self: self.book.registers.orders)
     @rule(share=st.sampled_from([300, 1_000]))

@@ -162,7 +162,7 @@ def test_recorded_crashes(
 
 @pytest.mark.long
 def test_the_default_demo_reaches_the_survivors_fund(tmp_path: Path) -> None:
-    result = run_demo(None, 2008, tmp_path, 200, 5000, quiet())
+    result = run_demo(None, 2008, tmp_path, 200, 3000, quiet())
     check_result(result)
     layers = {layer: sum(record.paid.get(layer, 0) for record in result.run.defaults) for layer, _ in LAYERS}
     for layer in (Layer.DEFAULTER_FUND, Layer.SKIN, Layer.INSURANCE, Layer.SURVIVORS_FUND):

@@ -62,9 +62,11 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
             case MarksPublished() | ContractExpired():
                 steps |= dict.fromkeys(_without_order(book))
             case CycleClosed():
-                closed, going_on = after_cycle(book, _without_order(book))
+                closed, going_on = after_cycle(book, _without_order(book), _leaving(book, facts))
                 follow += closed
                 steps |= dict.fromkeys(going_on)
+            case Transferred() if fact.payer in book.registers.liquidations:
+                steps[fact.payer] = None
             case Deposited():
                 follow += margin.calls_met_by_payment(book, np.frombuffer(fact.rows, POSTED)["account"].tolist())
             case _:
@@ -90,6 +92,11 @@ def _numbered(book: Book, facts: list[Fact]) -> list[Fact]:
             number += 1
         numbered.append(fact)
     return numbered
+
+
+def _leaving(book: Book, facts: list[Fact]) -> list[int]:
+    """Accounts of members whose default is among the facts."""
+    return [book.registers.members[fact.member].house_account for fact in facts if isinstance(fact, MemberDefaulted)]
 
 
 def _without_order(book: Book) -> list[int]:

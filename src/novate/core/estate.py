@@ -62,10 +62,11 @@ def _by_payee(claims: list[Claim], layer: Layer | None, asset: int) -> dict[int,
     return owed
 
 
-def after_cycle(book: Book, waiting: list[int]) -> tuple[list[Fact], list[int]]:
+def after_cycle(book: Book, waiting: list[int], leaving: list[int]) -> tuple[list[Fact], list[int]]:
     """After a settlement: repay what can be repaid and close what is flat; ``(facts, estates that go on)``.
 
-    All share a purse, since the treasury and each estate pay only once.
+    All share a purse, since the treasury and each estate pay only once. What is ``leaving`` is taken over in this very
+    moment with all it has; and what repays now goes on only once that is folded.
     """
     purse = Purse(book)
     facts: list[Fact] = []
@@ -76,20 +77,14 @@ def after_cycle(book: Book, waiting: list[int]) -> tuple[list[Fact], list[int]]:
         if not closing:
             going_on.append(estate)
     for estate in book.registers.claims:
-        if not _is_taken_over(book, estate):
-            repaid = repay(book, estate, estate, purse)
-            facts += repaid
-            if repaid and estate in going_on:  # one thing after the other: what it has left is judged when it has paid
-                going_on.remove(estate)
+        state = book.registers.liquidations.get(estate)
+        if estate in leaving or (state is not None and state.account >= 0):
+            continue
+        repaid = repay(book, estate, estate, purse)
+        facts += repaid
+        if repaid and estate in going_on:
+            going_on.remove(estate)
     return facts, going_on
-
-
-def _is_taken_over(book: Book, estate: int) -> bool:
-    """Whether a liquidation account pays for the estate, or is about to: its member's default takes it over at once."""
-    state = book.registers.liquidations.get(estate)
-    account = book.registers.accounts[estate]
-    defaulted = account.role is Role.HOUSE and book.registers.members[account.member].defaulted
-    return state is not None and (state.account >= 0 or defaulted)
 
 
 def close_out(book: Book, estate: int, purse: Purse) -> list[Fact]:
