@@ -475,29 +475,28 @@ def test_a_sound_account_that_others_paid_for_repays_in_the_next_cycle_and_goes_
     assert reasons(house.trade(0, m1, m0, 1, 186)) == []
 
 
-def test_a_member_that_defaults_in_the_cycle_in_which_it_would_repay_is_taken_over_with_all_it_has() -> None:
-    """It owes the cut of an earlier cycle, has money of that asset again, and fails in another asset at that moment."""
-    house = coin_house(waterfall=ONLY_CUT)
+def test_a_member_that_could_repay_at_the_moment_of_its_default_is_taken_over_with_all_it_has() -> None:
+    """The treasury has no dollars when m0 needs them, and has some a moment later, because m2 needed bitcoin."""
+    house = coin_house()
     house.ok(c.ListContract(future("INV", inverse=True, settlement="BTC", lot_size="100")))
-    house.ok(c.OpenAccount(0, "carol"))
     house.mark((1, 100_000))
-    m0, m1, carol = (house.account(name) for name in ("m0", "m1", "carol"))
-    house.deposit(carol, USD, 10_000_00)
-    house.deposit(m0, BTC, 1_000_000)
-    house.deposit(m0, USD, 1_000_00)
+    m0, m1, m2 = (house.account(name) for name in ("m0", "m1", "m2"))
+    house.deposit(m0, BTC, 10**8)
     house.deposit(m1, USD, MILLION)
     house.deposit(m1, BTC, 10**9)
-    house.trade(1, carol, m1, 100, 100_000)  # 10,000 dollars long against bitcoin
-    house.mark((1, 90_000))
-    facts = house.clock(DAY)  # 0.0222 bitcoin: the client has none, and the member half of it
-    assert of(facts, f.ShortfallAssigned)
-    assert of(facts, f.MemberDefaulted)
-    assert of(facts, f.TakenOver)
-    for day in range(2, 5):
-        house.deposit(m0, BTC, 500_000)
-        house.mark((1, 90_000 - 2_000 * day))
-        house.clock(day * DAY)
-    assert house.balance(m0, BTC) >= 0
+    house.deposit(m2, USD, MILLION)
+    house.fund("treasury", BTC, 10**8)
+    house.fund("insurance_fund", USD, MILLION)
+    house.trade(0, m0, m1, 100, 200)
+    house.trade(1, m2, m1, 100, 100_000)
+    house.mark((0, 186), (1, 90_000))
+    facts = house.clock(DAY)
+    assert [x.bucket for x in of(facts, f.CollateralConverted)] == [m2]
+    assert house.balance(TREASURY, USD) > 0
+    assert [x.member for x in of(facts, f.MemberDefaulted)] == [0]
+    assert house.balance(m0, BTC) == 0
+    account = house.book.registers.liquidations[m0].account
+    assert house.balance(account, BTC) == 10**8
 
 
 def test_the_last_layer_to_pay_is_repaid_first() -> None:
