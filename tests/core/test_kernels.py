@@ -140,7 +140,7 @@ def _rows(fact: TradesNovated) -> np.ndarray:
     return np.frombuffer(fact.rows, NOVATED)
 
 
-@pytest.mark.parametrize("count", examples(60, 2_000))
+@pytest.mark.parametrize("count", examples(60, 1_000))
 def test_buckets_are_judged_as_the_twin_judges_them(count: int) -> None:
     @settings(max_examples=count)
     @given(planted())
@@ -150,7 +150,7 @@ def test_buckets_are_judged_as_the_twin_judges_them(count: int) -> None:
     run()
 
 
-@pytest.mark.parametrize("count", examples(120, 4_000))
+@pytest.mark.parametrize("count", examples(120, 1_500))
 def test_trades_are_decided_as_the_twin_decides_them(count: int) -> None:
     @settings(max_examples=count)
     @given(planted(), batches())
@@ -179,7 +179,7 @@ def test_a_batch_is_what_its_rows_are_one_by_one(count: int) -> None:
     run()
 
 
-@pytest.mark.parametrize("count", examples(60, 2_000))
+@pytest.mark.parametrize("count", examples(60, 1_000))
 def test_marks_are_valued_as_the_twin_values_them(count: int) -> None:
     ticks = st.one_of(st.integers(1_900, 1_000_100), st.sampled_from([0, -1, 1, 2**62, -(2**63)]))
     rows = st.lists(st.tuples(st.one_of(st.sampled_from(CONTRACTS), wide), st.one_of(st.none(), ticks)), max_size=14)

@@ -18,6 +18,8 @@ SECOND = 10**9
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR
 USD, BTC, EUR = range(3)
+MILLION = 10**8
+"""A million dollars in cents."""
 LAYERS = (Layer.DEFAULTER_FUND, Layer.SKIN, Layer.INSURANCE, Layer.SURVIVORS_FUND, Layer.GAINS_HAIRCUT)
 
 
@@ -187,6 +189,42 @@ def small_house(form: str = "clearing_house", members: int = 2, **rules: object)
     for member in range(members):
         house.ok(c.AddMember(f"m{member}"))
     house.mark((0, 200))
+    return house
+
+
+def of(facts: list[Fact], kind: type) -> list:
+    return [fact for fact in facts if isinstance(fact, kind)]
+
+
+def traded(form: str = "clearing_house", *, cash: int = 1_500_00, lots: int = 100, **rules: object) -> House:
+    """m0 long ``lots`` at 100 dollars against m1, who is rich."""
+    house = small_house(form, **rules)
+    house.deposit(house.account("m0"), USD, cash)
+    house.deposit(house.account("m1"), USD, MILLION)
+    assert not reasons(house.trade(0, house.account("m0"), house.account("m1"), lots, 200))
+    return house
+
+
+def fill(house: House, account: str, lots: int | None = None) -> list[Fact]:
+    """The oldest open order at its limit."""
+    order, terms = next(iter(house.book.registers.orders.items()))
+    return house.do(
+        c.ExecuteLiquidation(
+            "market", house.next(), order, lots or abs(terms.open_lots), terms.limit_price_ticks, house.account(account)
+        )
+    )
+
+
+def coin_house(**rules: object) -> House:
+    """Bitcoin at 50,000 dollars counts as collateral, less 10 %."""
+    house = House()
+    house.ok(c.AddAsset(Asset("USD", 2, 8)))
+    house.ok(c.AddAsset(Asset("BTC", 8, 12, 10**6 * 10**8)))
+    house.ok(c.ListContract(future()))
+    house.ok(c.AdoptRulebook(rulebook(**{"collateral": {"USD": 0, "BTC": 100_000}, **rules})))
+    for name in ("m0", "m1", "m2"):
+        house.ok(c.AddMember(name))
+    house.mark((0, 200), assets={BTC: 50_000 * 10**8})
     return house
 
 

@@ -7,7 +7,7 @@ from novate.core.facts import Fact, LiquidationClosed, Transferred
 from novate.core.ledger import move_carry, post
 from novate.core.liquidation import reopen
 from novate.core.money import split_pro_rata
-from novate.core.terms import INSURANCE, ROUNDING, Layer, Role
+from novate.core.terms import INSURANCE, ROUNDING, Layer
 from novate.core.waterfall import estate_of
 
 SENIORITY: tuple[Layer | None, ...] = (
