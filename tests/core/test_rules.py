@@ -203,3 +203,23 @@ def test_terms_and_rows_that_do_not_fit_are_refused_and_not_folded() -> None:
 def test_a_rulebook_must_end_with_a_cut() -> None:
     house = small_house()
     assert reasons(house.do(c.AdoptRulebook(rulebook(waterfall=LAYERS[:-1])))) == [Reason.RULEBOOK_INVALID]
+
+
+def test_an_option_halts_with_the_expiry_of_what_it_is_written_on() -> None:
+    """Its margin follows a price that will never come again."""
+    house = small_house()
+    expiry = house.book.registers.contracts[0].expiry_ns
+    assert expiry is not None
+    house.ok(c.ListContract(future("CALL", kind=Kind.CALL, underlying="FUT", strike="100", expiry_ns=2 * expiry)))
+    house.clock(expiry)
+    house.mark((0, 200), (1, 10))
+    assert house.book.contracts[1]["state"] == layout.LIVE
+    facts = house.do(c.ExpireContract(0, 200), expiry)
+    assert [fact.contract for fact in of(facts, f.ContractHalted)] == [1]
+    assert house.book.contracts[1]["state"] == layout.HALTED
+
+
+def test_the_numeraire_is_worth_itself_and_has_no_haircut() -> None:
+    house = small_house()
+    refused = of(house.do(c.AdoptRulebook(rulebook(collateral={"USD": 1}))), f.Rejected)
+    assert [(fact.reason, fact.path) for fact in refused] == [(Reason.RULEBOOK_INVALID, "$.rulebook.collateral.USD")]

@@ -295,6 +295,9 @@ def check_rulebook(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
         wrong.append(("numeraire", f"the numeraire is {current.numeraire} and cannot change while the house is open"))
     if current is not None and current.form != rulebook.form and (book.registers.calls or book.registers.liquidations):
         wrong.append(("form", f"the form is {current.form} and cannot change while a call or a liquidation is open"))
+    if rulebook.collateral.get(rulebook.numeraire):
+        path = f"collateral.{rulebook.numeraire}"
+        wrong.append((path, "the numeraire is worth itself: give it a haircut of 0 or leave it out"))
     for symbol, haircut in rulebook.collateral.items():
         if symbol not in symbols:
             wrong.append((f"collateral.{symbol}", f"{symbol!r} is not an asset on record"))

@@ -201,7 +201,8 @@ def decide_expire(book: Book, command: ExpireContract) -> list[Fact]:
         return [Rejected(Reason.PRICE_OUT_OF_LIMITS, "$.price", message)]
     if terms.is_option:
         return [ContractExpired(index, command.price_ticks, payoff_fine(row, command.price_ticks))]
-    return [ContractExpired(index, command.price_ticks, int(value_at(command.price_ticks, row)))]
+    expired = ContractExpired(index, command.price_ticks, int(value_at(command.price_ticks, row)))
+    return [expired, *_options_halted_with(book, {index: None}, [])]
 
 
 def payoff_fine(option: np.void, spot_ticks: int) -> int:
