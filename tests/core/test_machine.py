@@ -389,6 +389,6 @@ class Clearing(RuleBasedStateMachine):
                     assert cost == (0 if row["option"] else lots * int(row["value_fine"])), (account, contract)
 
 
-@pytest.mark.parametrize(("count", "steps"), [(50, 30), pytest.param(300, 60, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("count", "steps"), [(50, 30), pytest.param(100, 50, marks=pytest.mark.long)])
 def test_every_command_in_any_order(count: int, steps: int) -> None:
     run_state_machine_as_test(Clearing, settings=settings(max_examples=count, stateful_step_count=steps, deadline=None))
