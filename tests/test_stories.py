@@ -4,7 +4,7 @@ import functools
 
 import pytest
 
-from novate.core.commands import Reason
+from novate.core.reasons import Reason
 from tests.stories.checks import run
 from tests.stories.parse import Story, StoryError, parse, parse_file
 from tests.stories.world import FOLDER, setups

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from novate import tape
 from novate.core import commands as core
 from novate.core.book import Order, Registers
-from novate.core.commands import AnyCommand, Reason
+from novate.core.commands import AnyCommand
 from novate.core.facts import Rejected, RowsRefused
+from novate.core.reasons import Reason
 from novate.core.rows import CASH, FUNDING, MARK, REFUSED, TRADE
 from novate.core.terms import Account, Asset, Contract, Kind, Layer, Member, Role, Rulebook, Tier
 from novate.tape import decimals

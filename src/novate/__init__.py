@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from novate import kernel_cache
 
 if TYPE_CHECKING:
-    from novate.core.commands import Reason
+    from novate.core.reasons import Reason
     from novate.house import ClearingHouse, Outcome, Recorded
     from novate.tape.refusal import Refusal, Refused
 
@@ -28,7 +28,7 @@ __all__ = ["ClearingHouse", "Outcome", "Reason", "Recorded", "Refusal", "Refused
 _HOMES: Final = {
     "ClearingHouse": "novate.house",
     "Outcome": "novate.house",
-    "Reason": "novate.core.commands",
+    "Reason": "novate.core.reasons",
     "Recorded": "novate.house",
     "Refusal": "novate.tape.refusal",
     "Refused": "novate.tape.refusal",

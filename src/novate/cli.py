@@ -261,7 +261,7 @@ def _print_table(console: Console, table: "Table") -> None:
 
 
 def _print_outcomes(outcomes: "Sequence[tuple[int, Outcome]]") -> None:
-    from novate.core.commands import Reason
+    from novate.core.reasons import Reason
 
     refused = [
         (line, refusal)
@@ -281,7 +281,7 @@ def _print_outcomes(outcomes: "Sequence[tuple[int, Outcome]]") -> None:
 
 
 def _malformed(tape: Path, outcomes: "Sequence[tuple[int, Outcome]]") -> int:
-    from novate.core.commands import Reason
+    from novate.core.reasons import Reason
 
     wrong = [
         (line, refusal)

@@ -1,8 +1,9 @@
 """Where compiled kernels are kept between runs.
 
 numba's own cache notices neither an edited helper in another file nor a package folder that cannot be written, so the
-folder is named by a digest of every source file of the core and of numba's version, under the user's cache folder or,
-where there is none, under the temporary one. A folder that the environment names (``NUMBA_CACHE_DIR``) is respected.
+folder is named by a digest of the kernels, of every file that they import and of numba's version. It lies under the
+user's cache folder or, where there is none, under the temporary one. A folder that the environment names
+(``NUMBA_CACHE_DIR``) is respected.
 """
 
 import hashlib
@@ -13,12 +14,14 @@ from importlib import metadata
 from pathlib import Path
 
 CORE = Path(__file__).parent / "core"
+COMPILED = ("kernels/*.py", "layout.py", "rows.py", "reasons.py", "money.py")
+"""What ends up in compiled code. ``tests/test_tidy.py`` holds the kernels to these imports."""
 
 
 def digest() -> str:
-    """Digest of the core's sources and of the compiler: another one, another cache."""
+    """Digest of the kernels' sources and of the compiler: another one, another cache."""
     hasher = hashlib.sha256(f"{metadata.version('numba')} {sys.version}".encode())
-    for path in sorted(CORE.rglob("*.py")):
+    for path in sorted(path for pattern in COMPILED for path in CORE.glob(pattern)):
         hasher.update(path.relative_to(CORE).as_posix().encode() + b"\0" + path.read_bytes())
     return hasher.hexdigest()[:16]
 

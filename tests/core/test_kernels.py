@@ -9,13 +9,14 @@ from hypothesis import given, settings
 
 from novate.core import layout, plain
 from novate.core.book import Book
-from novate.core.commands import PublishMarks, Reason, SubmitTrades
+from novate.core.commands import PublishMarks, SubmitTrades
 from novate.core.evolve import evolve
 from novate.core.facts import ContractHalted, MarksPublished, SourceAdvanced, TradesNovated
 from novate.core.kernels.arithmetic import convert, reference_at, value_at
 from novate.core.kernels.margin import set_lots
 from novate.core.margin import judge, judge_house, judge_many
 from novate.core.novation import decide_trades, move_leg
+from novate.core.reasons import Reason
 from novate.core.rows import MARK, MARKED, NOVATED
 from novate.core.settlement import flows_of
 from novate.core.variation import decide_marks

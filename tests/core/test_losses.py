@@ -3,7 +3,7 @@
 from novate.core import commands as c
 from novate.core import facts as f
 from novate.core import layout
-from novate.core.commands import Reason
+from novate.core.reasons import Reason
 from novate.core.terms import INSURANCE, ROUNDING, SKIN, TREASURY, Layer, Role, Tier
 from tests.core.worlds import (
     BTC,

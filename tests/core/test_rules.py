@@ -3,8 +3,8 @@
 from novate.core import commands as c
 from novate.core import facts as f
 from novate.core import layout
-from novate.core.commands import Reason
 from novate.core.margin import judge
+from novate.core.reasons import Reason
 from novate.core.terms import Asset, Kind, Tier
 from tests.core.worlds import (
     BTC,

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from novate.core import laws
-from novate.core.commands import AddMember, AnyCommand, Contribute, Deposit, OpenAccount, Reason
+from novate.core.commands import AddMember, AnyCommand, Contribute, Deposit, OpenAccount
 from novate.core.facts import AccountOpened, MemberAdded, Rejected, TradesNovated
+from novate.core.reasons import Reason
 from novate.core.rows import CASH
 from novate.service import engine as engine_module
 from novate.service import inbox

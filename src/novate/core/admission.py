@@ -8,7 +8,7 @@ import numpy as np
 from novate.core import layout
 from novate.core.book import Book, grown
 from novate.core.collateral import rates_under, set_rate
-from novate.core.commands import AddAsset, AddMember, AdoptRulebook, ListContract, OpenAccount, Reason
+from novate.core.commands import AddAsset, AddMember, AdoptRulebook, ListContract, OpenAccount
 from novate.core.facts import (
     AccountOpened,
     AssetAdded,
@@ -20,6 +20,7 @@ from novate.core.facts import (
 )
 from novate.core.kernels.margin import set_lot, set_lots
 from novate.core.money import EXPOSURE_MAX, PPM, VALUE_MAX, ceil_div, charge
+from novate.core.reasons import Reason
 from novate.core.terms import Account, Contract, Kind, Layer, Member, Role, Rulebook, Tier
 
 INVALID = Reason.TERMS_INVALID

@@ -18,12 +18,12 @@ from novate.core.commands import (
     OpenAccount,
     PublishFunding,
     PublishMarks,
-    Reason,
     SubmitTrades,
     Withdraw,
 )
 from novate.core.consequences import expired_orders, missed_calls
 from novate.core.facts import Fact, Rejected
+from novate.core.reasons import Reason
 from novate.core.rows import CASH, FUNDING, MARK, TRADE
 from novate.core.settlement import decide_settlement
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from novate.core.commands import Reason
+from novate.core.reasons import Reason
 from novate.core.terms import Asset, Contract, Layer, Rulebook
 
 

@@ -3,10 +3,11 @@
 import numpy as np
 
 from novate.core.book import Book
-from novate.core.commands import Contribute, Deposit, Reason, Withdraw
+from novate.core.commands import Contribute, Deposit, Withdraw
 from novate.core.facts import Contributed, Deposited, Fact, Rejected, SourceAdvanced, Withdrawn
 from novate.core.margin import judge
 from novate.core.money import EXPOSURE_MAX, MONEY_MAX
+from novate.core.reasons import Reason
 from novate.core.refusals import Refusals
 from novate.core.rows import CASH, POSTED
 from novate.core.terms import INSURANCE, SKIN, TREASURY, Role

@@ -7,7 +7,7 @@ import numpy as np
 from novate.core import layout
 from novate.core.admission import open_account
 from novate.core.book import Book, Liquidation, Order
-from novate.core.commands import ExecuteLiquidation, Reason
+from novate.core.commands import ExecuteLiquidation
 from novate.core.facts import (
     Breached,
     CollateralMoved,
@@ -27,6 +27,7 @@ from novate.core.ledger import move_carry, post
 from novate.core.margin import judge, position_requirement
 from novate.core.money import PPM, ceil_div, split_pro_rata
 from novate.core.novation import move_leg
+from novate.core.reasons import Reason
 from novate.core.rows import LEG
 from novate.core.terms import Role
 from novate.core.waterfall import estate_of

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from novate.core.book import Book
-from novate.core.commands import Reason
 from novate.core.layout import EXPIRED, HALTED, HOUSE_ONLY, LIQUIDATING, LIVE, REDUCE_ONLY
 from novate.core.margin import Judgement
 from novate.core.money import EXPOSURE_MAX, PPM
+from novate.core.reasons import Reason
 from novate.core.terms import FEES, ROUNDING, Contract, Kind, Tier
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from novate.core.book import Book
-from novate.core.commands import Reason
 from novate.core.facts import Fact, RowsRefused, SourceAdvanced
+from novate.core.reasons import Reason
 from novate.core.rows import REFUSED
 
 

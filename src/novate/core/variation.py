@@ -5,7 +5,7 @@ import numpy as np
 from novate.core import layout
 from novate.core.book import Book
 from novate.core.collateral import rates_at, set_rate
-from novate.core.commands import ExpireContract, PublishFunding, PublishMarks, Reason
+from novate.core.commands import ExpireContract, PublishFunding, PublishMarks
 from novate.core.facts import (
     AssetHalted,
     AssetRate,
@@ -21,6 +21,7 @@ from novate.core.kernels.legs import expire_rows
 from novate.core.kernels.margin import set_lots
 from novate.core.kernels.marks import mark_rows, set_marks
 from novate.core.money import E12, round_half_even
+from novate.core.reasons import Reason
 from novate.core.refusals import refusal_facts
 from novate.core.rows import FUNDED, FUNDING, MARK, MARKED, REFUSED
 from novate.core.terms import Kind

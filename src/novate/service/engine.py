@@ -21,9 +21,10 @@ from typing import Final, Self, TypeVar
 import msgspec
 
 from novate.core.book import Book
-from novate.core.commands import AnyCommand, Reason
+from novate.core.commands import AnyCommand
 from novate.core.facts import Rejected
 from novate.core.laws import LawBroken, check_whole
+from novate.core.reasons import Reason
 from novate.core.step import step
 from novate.service.committer import Committer, Group, Undone
 from novate.service.head import Head

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from novate.core.book import Book
-from novate.core.commands import AnyCommand, Reason
+from novate.core.commands import AnyCommand
 from novate.core.facts import (
     AccountOpened,
     AssetAdded,
@@ -35,6 +35,7 @@ from novate.core.facts import (
     Transferred,
     Withdrawn,
 )
+from novate.core.reasons import Reason
 from novate.core.rows import LEG, NOVATED, POSTED, REFUSED, SETTLED
 from novate.core.terms import HOUSE_ACCOUNTS, INSURANCE, SKIN, TREASURY, Kind, Role
 from novate.report.series import StepFigures

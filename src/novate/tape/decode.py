@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 
 from novate.core import commands as core
-from novate.core.commands import AnyCommand, Reason
+from novate.core.commands import AnyCommand
+from novate.core.reasons import Reason
 from novate.core.rows import CASH, FUNDING, MARK, TRADE
 from novate.tape import decimals, wire
 from novate.tape.decimals import INT64_MAX

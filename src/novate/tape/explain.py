@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from novate.core import commands as core
-from novate.core.commands import Reason
 from novate.core.facts import Fact, Rejected, RowsRefused
+from novate.core.reasons import Reason
 from novate.core.rows import CASH, REFUSED, TRADE
 from novate.core.terms import Contract
 from novate.tape import decimals

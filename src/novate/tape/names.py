@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Protocol, TypeVar
 
-from novate.core.commands import Reason
+from novate.core.reasons import Reason
 from novate.core.terms import Account, Asset, Contract, Member, Rulebook
 from novate.tape import decimals
 from novate.tape.decimals import TooFine, TooLarge, Unfit, shown

@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
 
-from novate.core.commands import Reason
+from novate.core.reasons import Reason
 from novate.tape.decimals import DIGITS_MAX, shown
 from novate.tape.refusal import refuse
 from novate.tape.wire import AnyWire

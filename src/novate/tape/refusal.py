@@ -2,7 +2,7 @@
 
 import msgspec
 
-from novate.core.commands import Reason
+from novate.core.reasons import Reason
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):

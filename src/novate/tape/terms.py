@@ -5,8 +5,8 @@ from fractions import Fraction
 from typing import Any, TypeVar
 
 from novate.core import terms
-from novate.core.commands import Reason
 from novate.core.money import PPM
+from novate.core.reasons import Reason
 from novate.tape import decimals, wire
 from novate.tape.decimals import TooFine, Unfit, shown
 from novate.tape.names import Names, lots, ticks

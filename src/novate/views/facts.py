@@ -14,8 +14,8 @@ import numpy as np
 
 from novate.core import facts as core
 from novate.core.book import Registers
-from novate.core.commands import Reason
 from novate.core.facts import Fact
+from novate.core.reasons import Reason
 from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, POSTED, REFUSED, SETTLED
 from novate.core.terms import Asset, Contract
 from novate.tape.decimals import decimal, time_text

@@ -7,7 +7,6 @@ Four passes: *route* each row to its two overlay buckets, *load* every touched b
 import numpy as np
 from numba import njit
 
-from novate.core.commands import Reason
 from novate.core.kernels.arithmetic import charge, reference_at, value_at
 from novate.core.kernels.legs import apply_leg, find
 from novate.core.kernels.margin import option_worth, requirement, sum_positions, total
@@ -24,6 +23,7 @@ from novate.core.layout import (
     SUBTOTAL,
 )
 from novate.core.money import EXPOSURE_MAX
+from novate.core.reasons import Reason
 from novate.core.rows import NOVATED, REFUSED
 
 ACCEPTED = int(Reason.ACCEPTED)
