@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from novate.core import layout
 from novate.core.margin import judge
+from novate.views.state import block_name
 from tests.stories.parse import Step, StoryError
 from tests.stories.words import UNSPOKEN, Words, moment
 from tests.stories.world import World, told
@@ -165,8 +166,12 @@ def calls(world: World, step: Step) -> None:
             "due": moment(call.due_ns),
             "because": ", ".join(
                 f"{words.contract(part.contract)} {part.lots} lots: "
-                f"{words.fine_money(part.initial_fine, words.asset_of(part.contract))}"
+                f"{words.fine_money(part.initial_fine, words.numeraire() if call.worst else words.asset_of(part.contract))}"
                 for part in call.largest
+            ),
+            "worst": ", ".join(
+                f"{block_name(world.book.registers.sheet, part.block)} {part.scenario + 1}: {words.judged(part.loss_fine)}"
+                for part in call.worst
             ),
         }
         for bucket, call in sorted(world.book.registers.calls.items())

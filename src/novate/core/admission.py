@@ -79,7 +79,7 @@ def fold_asset_added(book: Book, fact: AssetAdded) -> None:
     row = book.assets[index]
     row["unit_fine"] = fact.asset.unit_fine
     row["stale_after_ns"] = fact.asset.stale_after_ns
-    row["credit_scale"] = row["debit_scale"] = 1
+    row["credit_scale"] = row["debit_scale"] = row["price_scale"] = 1
     if index + 1 > book.balances.shape[1]:
         wider = np.zeros((len(book.balances), index + 1), layout.BALANCE)
         wider[:, : book.balances.shape[1]] = book.balances
@@ -268,7 +268,7 @@ def open_account(book: Book, name: str, role: Role, member: int) -> int:
     book.buckets = grown(book.buckets, index + 1)
     book.balances = grown(book.balances, len(book.buckets))
     access = layout.OPEN if role in (Role.HOUSE, Role.CLIENT) else layout.HOUSE_ONLY
-    book.buckets[index] = (0, 0, 0, member, access)
+    book.buckets[index] = (0, 0, 0, member, access, 0, 0)
     return index
 
 

@@ -11,18 +11,20 @@ import msgspec
 import numpy as np
 
 from novate.core import layout
-from novate.core.facts import Contributor
+from novate.core.facts import Contributor, WorstScenario
 from novate.core.kernels.margin import set_lots
 from novate.core.kernels.tables import Tables, refer
-from novate.core.terms import HOUSE_ACCOUNTS, Account, Asset, Contract, Layer, Member, Rulebook
+from novate.core.sheet_columns import lay_out_sheet
+from novate.core.terms import HOUSE_ACCOUNTS, Account, Asset, Contract, Layer, Member, RiskSheet, Rulebook
 
 
 class Call(msgspec.Struct):
-    """An open margin call: an amount of the numeraire, when it is due and the largest contributors."""
+    """An open margin call: an amount of the numeraire, when it is due, the largest contributors, the worst scenarios."""
 
     amount_fine: int
     due_ns: int
     largest: tuple[Contributor, ...] = ()
+    worst: tuple[WorstScenario, ...] = ()
 
 
 class Order(msgspec.Struct):
@@ -74,6 +76,7 @@ class Registers(msgspec.Struct):
     external_minor: list[int] = []
     time_ns: int = 0
     settlement_due_ns: int | None = None
+    sheet: RiskSheet | None = None
 
 
 def grown(rows: np.ndarray, needed: int) -> np.ndarray:
@@ -99,6 +102,7 @@ class Book:
         "positions",
         "reference",
         "registers",
+        "sheet",
         "tiers",
     )
 
@@ -113,9 +117,10 @@ class Book:
         self.ends = np.zeros(2, np.int64)
         self.holders = np.zeros(256, np.int32)
         self.tiers = np.zeros(0, layout.TIER)
+        self.sheet = lay_out_sheet(None, {}, [])
         for name, role in HOUSE_ACCOUNTS:
             self.registers.names[name] = len(self.registers.accounts)
-            self.buckets[len(self.registers.accounts)] = (0, 0, 0, -1, layout.HOUSE_ONLY)
+            self.buckets[len(self.registers.accounts)] = (0, 0, 0, -1, layout.HOUSE_ONLY, 0, 0)
             self.registers.accounts.append(Account(name, role, -1))
 
     @property
@@ -159,6 +164,7 @@ class Book:
                 self.positions,
                 self.holders,
                 self.ends,
+                self.sheet,
                 rulebook.gains_ppm if rulebook else 0,
                 rulebook.long_option_ppm if rulebook else 0,
             )
@@ -210,6 +216,7 @@ class Book:
         book.balances = np.frombuffer(balances, layout.BALANCE).reshape(-1, width).copy()
         book.tiers = np.frombuffer(tiers, layout.TIER).copy()
         book.lot_terms = np.zeros(len(book.contracts), layout.LOT)
+        book.sheet = lay_out_sheet(book.registers.sheet, book.registers.symbols, book.registers.assets)
         book.lay_out(np.frombuffer(counts, np.int32), np.frombuffer(positions, layout.POSITION))
         set_lots(book.contract_count, book.tables())
         if book.digest() != digest:

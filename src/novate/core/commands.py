@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from novate.core.terms import Asset, Contract, Rulebook
+from novate.core.terms import Asset, Contract, MarginMode, RiskSheet, Rulebook
 
 
 class Command(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
@@ -120,6 +120,19 @@ class ExpireContract(Command, frozen=True):
     price_ticks: int
 
 
+class AdoptRiskSheet(Command, frozen=True):
+    """Put a risk sheet in force for all portfolio buckets. Replaces the sheet before, as a whole."""
+
+    sheet: RiskSheet
+
+
+class SetMarginMode(Command, frozen=True):
+    """Margin an account in tiers or by the risk sheet; only where it is above initial in the new mode."""
+
+    account: int
+    mode: MarginMode
+
+
 class Clock(Command, frozen=True):
     """Let time act: staleness, order expiries, settlement cycles and missed calls."""
 
@@ -138,5 +151,7 @@ AnyCommand = (
     | PublishFunding
     | ExecuteLiquidation
     | ExpireContract
+    | AdoptRiskSheet
+    | SetMarginMode
     | Clock
 )

@@ -22,6 +22,7 @@ from novate.core.facts import (
     MemberDefaulted,
     OrderClosed,
     Rejected,
+    RiskSheetAdopted,
     RowsRefused,
     RulebookAdopted,
     SourceAdvanced,
@@ -68,7 +69,9 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
             case Transferred() if fact.payer in book.registers.liquidations:
                 steps[fact.payer] = None
             case Deposited():
-                follow += margin.calls_met_by_payment(book, np.frombuffer(fact.rows, POSTED)["account"].tolist())
+                paid = np.frombuffer(fact.rows, POSTED)["account"]
+                follow += margin.calls_met_by_payment(book, paid.tolist())
+                follow += _burdened(book, paid)
             case _:
                 pass
     follow += _missed_settlement(book, facts)
@@ -80,6 +83,12 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
         if estate in book.registers.liquidations and estate not in started:
             follow += next_step(book, estate)
     return _numbered(book, follow)
+
+
+def _burdened(book: Book, accounts: np.ndarray) -> list[Fact]:
+    """Calls and breaches of portfolio buckets whose sheet asks more for new collateral than it is worth."""
+    buckets = np.unique(accounts[book.buckets["portfolio"][accounts] != 0]).astype(np.int64)
+    return check(book, buckets) if len(buckets) else []
 
 
 def _numbered(book: Book, facts: list[Fact]) -> list[Fact]:
@@ -125,7 +134,7 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
     """Buckets whose worth or requirement moved (int64, ascending); empty for the whole house, None for none."""
     contracts: dict[int, None] = {}
     for fact in facts:
-        if isinstance(fact, CycleClosed | RulebookAdopted | Transferred):
+        if isinstance(fact, CycleClosed | RulebookAdopted | RiskSheetAdopted | Transferred):
             return np.zeros(0, np.int64)
         if isinstance(fact, MarksPublished) and fact.assets:
             return np.zeros(0, np.int64)

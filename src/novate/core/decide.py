@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 
-from novate.core import admission, ledger, liquidation, novation, variation
+from novate.core import admission, ledger, liquidation, novation, risk_sheet, variation
 from novate.core.book import Book
 from novate.core.commands import (
     AddAsset,
     AddMember,
+    AdoptRiskSheet,
     AdoptRulebook,
     AnyCommand,
     Clock,
@@ -18,6 +19,7 @@ from novate.core.commands import (
     OpenAccount,
     PublishFunding,
     PublishMarks,
+    SetMarginMode,
     SubmitTrades,
     Withdraw,
 )
@@ -35,7 +37,17 @@ ROWS = {
     PublishFunding: FUNDING,
 }
 NUMBER_MAX = 2**63 - 1
-NEEDS_RULEBOOK = (PublishMarks, PublishFunding, Deposit, Withdraw, SubmitTrades, ExecuteLiquidation, ExpireContract)
+NEEDS_RULEBOOK = (
+    PublishMarks,
+    PublishFunding,
+    Deposit,
+    Withdraw,
+    SubmitTrades,
+    ExecuteLiquidation,
+    ExpireContract,
+    AdoptRiskSheet,
+    SetMarginMode,
+)
 
 
 def decide(book: Book, command: AnyCommand) -> list[Fact]:
@@ -88,6 +100,10 @@ def _decide_admission(book: Book, command: AnyCommand) -> list[Fact]:
             return admission.decide_open_account(book, command)
         case AdoptRulebook():
             return admission.decide_adopt_rulebook(book, command, book.registers.time_ns)
+        case AdoptRiskSheet():
+            return risk_sheet.decide_adopt_risk_sheet(book, command)
+        case SetMarginMode():
+            return risk_sheet.decide_set_margin_mode(book, command)
         case _:
             raise AssertionError(f"no rule decides {type(command).__name__}")
 

@@ -12,6 +12,7 @@ from novate.core import (
     liquidation,
     margin,
     novation,
+    risk_sheet,
     settlement,
     variation,
     waterfall,
@@ -63,6 +64,8 @@ FOLDS: dict[type[facts.Fact], Callable[[Book, Any], None]] = {
     facts.GainsCut: waterfall.fold_gains_cut,
     facts.Settled: settlement.fold_settled,
     facts.CycleClosed: settlement.fold_cycle_closed,
+    facts.RiskSheetAdopted: risk_sheet.fold_risk_sheet_adopted,
+    facts.MarginModeSet: risk_sheet.fold_margin_mode_set,
 }
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from novate.core.reasons import Reason
-from novate.core.terms import Asset, Contract, Layer, Rulebook
+from novate.core.terms import Asset, Contract, Layer, MarginMode, RiskSheet, Rulebook
 
 
 class Fact(msgspec.Struct, frozen=True, tag=True):
@@ -62,7 +62,10 @@ class ContractListed(Fact, frozen=True):
 
 
 class AssetRate(msgspec.Struct, frozen=True, array_like=True):
-    """Conversion of an asset into the numeraire: credits at price x (1 - haircut), debts at price x (1 + haircut)."""
+    """Conversion of an asset into the numeraire: credits at price x (1 - haircut), debts at price x (1 + haircut).
+
+    The last two are the price without haircut, rounded down, for collateral whose price risk a risk sheet carries.
+    """
 
     asset: int
     price_fine: int
@@ -70,6 +73,8 @@ class AssetRate(msgspec.Struct, frozen=True, array_like=True):
     credit_scale: int
     debit_mantissa: int
     debit_scale: int
+    price_mantissa: int = 0
+    price_scale: int = 1
 
 
 class RulebookAdopted(Fact, frozen=True):
@@ -151,15 +156,29 @@ class FundingPublished(Fact, frozen=True):
 
 
 class Contributor(msgspec.Struct, frozen=True, array_like=True):
-    """A position and its part of a requirement, in the contract's settlement asset."""
+    """A position and its part of a requirement, in the contract's settlement asset.
+
+    In a portfolio bucket the part is what the position loses in the worst scenario, in the numeraire.
+    """
 
     contract: int
     lots: int
     initial_fine: int
 
 
+class WorstScenario(msgspec.Struct, frozen=True, array_like=True):
+    """The scenario (counted within its block) in which a portfolio bucket loses most, and that loss."""
+
+    block: int
+    scenario: int
+    loss_fine: int
+
+
 class MarginCalled(Fact, frozen=True):
-    """A bucket must bring ``amount_fine`` of the numeraire by ``due_ns``. ``largest`` says why."""
+    """A bucket must bring ``amount_fine`` of the numeraire by ``due_ns``. ``largest`` says why.
+
+    For a portfolio bucket ``worst`` has each block's worst scenario, the block that asks most first.
+    """
 
     bucket: int
     amount_fine: int
@@ -167,6 +186,21 @@ class MarginCalled(Fact, frozen=True):
     equity_fine: int
     initial_fine: int
     largest: tuple[Contributor, ...]
+    worst: tuple[WorstScenario, ...] = ()
+
+
+class RiskSheetAdopted(Fact, frozen=True):
+    """A risk sheet is in force; ``digest`` is the SHA-256 of its canonical form."""
+
+    sheet: RiskSheet
+    digest: str
+
+
+class MarginModeSet(Fact, frozen=True):
+    """A bucket is margined in this mode from now."""
+
+    bucket: int
+    mode: MarginMode
 
 
 class CallMet(Fact, frozen=True):
@@ -363,4 +397,6 @@ AnyFact = (
     | CycleClosed
     | Transferred
     | LiquidationClosed
+    | RiskSheetAdopted
+    | MarginModeSet
 )

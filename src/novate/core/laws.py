@@ -4,7 +4,9 @@ import numpy as np
 
 from novate.core.book import Book
 from novate.core.kernels.margin import set_lots
+from novate.core.kernels.portfolio import first_uncovered, same_sheet
 from novate.core.kernels.settle import first_unbalanced, recount
+from novate.core.risk_sheet import columns_of
 from novate.core.terms import Role
 
 
@@ -25,6 +27,7 @@ def check_whole(book: Book) -> None:
     balances_recount(book)
     house_is_flat(book)
     lot_terms_are_current(book)
+    sheet_covers(book)
 
 
 def positions_face_each_other(book: Book) -> None:
@@ -92,3 +95,17 @@ def lot_terms_are_current(book: Book) -> None:
     stale = np.flatnonzero(kept != book.lot_terms[: book.contract_count])
     if len(stale):
         raise LawBroken(f"{book.registers.contracts[int(stale[0])].symbol}: its cached lot terms are not current")
+
+
+def sheet_covers(book: Book) -> None:
+    """The sheet's columns are those of the sheet on record, and it can judge every portfolio bucket exactly."""
+    if not same_sheet(book.sheet, columns_of(book)):
+        raise LawBroken("the columns of the risk sheet are not those of the sheet on record")
+    if not book.buckets["portfolio"][: book.account_count].any():
+        return
+    if book.registers.sheet is None:
+        raise LawBroken("a bucket is margined by a risk sheet and none is in force")
+    bucket, contract = first_uncovered(book.account_count, book.tables(), book.sheet)
+    if bucket >= 0:
+        what = "more than the sheet can judge exactly" if contract < 0 else "a contract without a row in the sheet"
+        raise LawBroken(f"{book.registers.accounts[int(bucket)].name} holds {what}")

@@ -18,6 +18,8 @@ ASSET: Final = np.dtype(
         ("credit_scale", "<i8"),
         ("debit_mantissa", "<i8"),
         ("debit_scale", "<i8"),
+        ("price_mantissa", "<i8"),
+        ("price_scale", "<i8"),
         ("balance_total_minor", "<i8"),
         ("carry_total_fine", "<i8"),
         ("eligible", "<i4"),
@@ -78,10 +80,12 @@ BUCKET: Final = np.dtype(
         ("capacity", "<i4"),
         ("member", "<i4"),
         ("access", "<i4"),
+        ("portfolio", "<i4"),
+        ("pad", "<i4"),
     ],
     align=True,
 )
-"""Where a bucket's positions stand (sorted by contract) and what it may do."""
+"""Where a bucket's positions stand (sorted by contract), what it may do, and whether the risk sheet margins it (1)."""
 
 OPEN, REDUCE_ONLY, LIQUIDATING, HOUSE_ONLY = range(4)
 """What a bucket may do: trade; only reduce (its member is in default); nothing; only what the house does itself."""
@@ -158,3 +162,53 @@ JUDGED: Final = np.dtype(
     align=True,
 )
 """A bucket judged in the numeraire. ``priced`` is 0 where something it holds has no live price."""
+
+# ---- the risk sheet -------------------------------------------------------------------------------------------------
+
+SHEET_ROW: Final = np.dtype(
+    [
+        ("largest_units", "<i8"),
+        ("lot_minor", "<i8"),
+        ("lots_max", "<i8"),
+        ("netting_set", "<i4"),
+        ("add_on_start", "<i4"),
+        ("add_on_count", "<i4"),
+        ("pad", "<i4"),
+    ],
+    align=True,
+)
+"""A row of the sheet: the largest size of its results (at least 1), and for collateral its lot and most lots."""
+
+SHEET_BLOCK: Final = np.dtype(
+    [
+        ("weight_ppm", "<i8"),
+        ("tail_numerator", "<i8"),
+        ("tail_denominator", "<i8"),
+        ("first", "<i4"),
+        ("count", "<i4"),
+        ("rank", "<i4"),
+        ("measure", "<i4"),
+        ("floor", "<i4"),
+        ("pad", "<i4"),
+    ],
+    align=True,
+)
+"""A block of scenarios; ``floor`` is 1 where it is a floor and not added."""
+
+WORST, KTH_WORST, EXPECTED_SHORTFALL = range(3)
+"""Measures of a block."""
+
+ADD_ON: Final = np.dtype([("floor_lots", "<i8"), ("base_units", "<i8"), ("rate_ppm", "<i8")], align=True)
+"""A piece of an add-on with what is accumulated below its floor."""
+
+SHEET: Final = np.dtype(
+    [
+        ("unit_fine", "<i8"),
+        ("collateral_bound", "<i8"),
+        ("offset_ppm", "<i8"),
+        ("maintenance_ppm", "<i8"),
+        ("netting_sets", "<i8"),
+    ],
+    align=True,
+)
+"""The sheet's scalars. ``collateral_bound`` is the most that collateral can take of the bound below."""

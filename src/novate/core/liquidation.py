@@ -27,10 +27,14 @@ from novate.core.ledger import move_carry, post
 from novate.core.margin import judge, position_requirement
 from novate.core.money import PPM, ceil_div, split_pro_rata
 from novate.core.novation import move_leg
+from novate.core.portfolio import freed_by, is_portfolio
 from novate.core.reasons import Reason
 from novate.core.rows import LEG
 from novate.core.terms import Role
 from novate.core.waterfall import estate_of
+
+
+STEPS = 64  # how finely a slice of a portfolio bucket is searched for
 
 
 class Held(NamedTuple):
@@ -73,7 +77,7 @@ def order_slice(book: Book, bucket: int, held: list[Held], *, enough: bool) -> l
     live = [row for row in held if book.contracts[row.contract]["state"] == layout.LIVE]
     if not live:
         return []
-    largest = min(live, key=lambda row: (-weight_of(book, row), row.contract))
+    largest = min(live, key=lambda row: (-weight_of(book, bucket, row), row.contract))
     side = -1 if largest.lots > 0 else 1
     limit = limit_price(book, largest.contract, side)
     lots = ceil_div(abs(largest.lots) * book.rulebook.slice_ppm, PPM)
@@ -83,8 +87,10 @@ def order_slice(book: Book, bucket: int, held: list[Held], *, enough: bool) -> l
     return [LiquidationOrdered(book.registers.next_order, bucket, largest.contract, side * lots, limit, expiry)]
 
 
-def weight_of(book: Book, row: Held) -> int:
-    """Maintenance requirement in the numeraire: what closing the position would free."""
+def weight_of(book: Book, bucket: int, row: Held) -> int:
+    """Maintenance requirement in the numeraire: what closing the position would free, negative for a hedge."""
+    if is_portfolio(book, bucket):
+        return freed_by(book, bucket, row.contract, row.lots)[1]
     contract = book.contracts[row.contract]
     asset = book.assets[contract["asset"]]
     _, maintenance = position_requirement(book, row.contract, row.lots)
@@ -100,19 +106,29 @@ def limit_price(book: Book, contract: int, side: int) -> int:
 
 
 def enough_lots(book: Book, bucket: int, row: Held, limit_ticks: int) -> int:
-    """The fewest lots that, closed at the limit, leave equity >= initial; the whole position where none do."""
+    """The fewest lots that, closed at the limit, leave equity >= initial; the whole position where none do.
+
+    In a portfolio bucket the lack need not fall all the way: it is looked at in ``STEPS`` places, the first cure is
+    refined, and where none cures it is the lots that leave the smallest lack.
+    """
     contract = book.contracts[row.contract]
     value = int(value_at(limit_ticks, contract))
     side = -1 if row.lots > 0 else 1
 
-    def cures(lots: int) -> bool:
+    def lack(lots: int) -> int:
         _, _, equity, initial = judge_fill(book, bucket, row.contract, side * lots, value)
-        return equity >= initial
+        return initial - equity
 
     low, high = 1, abs(row.lots)
+    if is_portfolio(book, bucket):
+        places = [max(1, high * step // STEPS) for step in range(1, STEPS + 1)]
+        high = next((lots for lots in places if lack(lots) <= 0), 0)
+        if not high:
+            return min(places, key=lambda lots: (lack(lots), lots))
+        low = max((lots for lots in places if lots < high), default=0) + 1
     while low < high:
         middle = (low + high) // 2
-        if cures(middle):
+        if lack(middle) <= 0:
             high = middle
         else:
             low = middle + 1
@@ -211,12 +227,19 @@ def take_over(book: Book, estate: int) -> TakenOver:
         at_mark = [row.lots * int(book.contracts[row.contract]["value_fine"]) for row in held]
         unit = int(book.assets[asset]["unit_fine"])
         worth = cash * unit + carry + sum(at_mark) - sum(row.cost_fine for row in own)
-        weights = [position_requirement(book, row.contract, row.lots)[1] for row in held]
+        weights = [package_weight(book, estate, row) for row in held]
         shares = split_pro_rata(worth, weights if any(weights) else [abs(row.lots) for row in held])
         rows += [
             (row.lots, mark - share, row.contract, 0) for row, mark, share in zip(held, at_mark, shares, strict=True)
         ]
     return TakenOver(estate, np.array(rows, LEG).tobytes(), tuple(collateral))
+
+
+def package_weight(book: Book, estate: int, row: Held) -> int:
+    """A position's part of what its asset's package is off the mark: its maintenance requirement, a hedge's none."""
+    if is_portfolio(book, estate):
+        return max(0, freed_by(book, estate, row.contract, row.lots)[1])
+    return position_requirement(book, row.contract, row.lots)[1]
 
 
 # ---- folding --------------------------------------------------------------------------------------------------------

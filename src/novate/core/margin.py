@@ -7,9 +7,10 @@ import numpy as np
 
 from novate.core import layout
 from novate.core.book import Book, Call
-from novate.core.facts import CallMet, Contributor, Fact, MarginCalled
+from novate.core.facts import CallMet, Contributor, Fact, MarginCalled, WorstScenario
 from novate.core.kernels import margin as kernel
-from novate.core.terms import Role
+from novate.core.portfolio import is_portfolio, why
+from novate.core.terms import MarginMode, Role
 
 CONTRIBUTORS_MAX = 3
 ALL_CORES_LEAST = 20_000  # below this many buckets one core is done before two have been woken
@@ -48,7 +49,16 @@ def judge(book: Book, bucket: int, withdrawn_minor: dict[int, int] | None = None
         balances, at = balances[bucket : bucket + 1].copy(), 0
         for asset, amount in withdrawn_minor.items():
             balances[0, asset]["balance_minor"] -= amount
-    equity, settled, initial, maintenance, priced, payable = kernel.judge_one(bucket, balances, at, book.tables())
+    equity, settled, initial, maintenance, priced, payable = kernel.judge_one(bucket, balances, at, -1, book.tables())
+    return Judgement(equity, settled, initial, maintenance, bool(priced), payable)
+
+
+def judge_as(book: Book, bucket: int, mode: MarginMode) -> Judgement:
+    """Judge one bucket as if it were margined in this mode; a sheet that covers it is in force where it needs one."""
+    portfolio = int(mode is MarginMode.PORTFOLIO)
+    equity, settled, initial, maintenance, priced, payable = kernel.judge_one(
+        bucket, book.balances, bucket, portfolio, book.tables()
+    )
     return Judgement(equity, settled, initial, maintenance, bool(priced), payable)
 
 
@@ -76,7 +86,7 @@ def position_requirement(book: Book, contract: int, lots: int) -> tuple[int, int
 
 
 def largest_contributors(book: Book, bucket: int) -> tuple[Contributor, ...]:
-    """The positions with the largest initial requirements: the why of a call."""
+    """The positions with the largest initial requirements in tiers: the why of a call."""
     parts = [
         Contributor(contract, lots, position_requirement(book, contract, lots)[0])
         for contract, lots, _ in book.positions_of(bucket)
@@ -84,6 +94,14 @@ def largest_contributors(book: Book, bucket: int) -> tuple[Contributor, ...]:
     ]
     parts.sort(key=lambda part: (-part.initial_fine, part.contract))
     return tuple(parts[:CONTRIBUTORS_MAX])
+
+
+def why_called(book: Book, bucket: int) -> tuple[tuple[Contributor, ...], tuple[WorstScenario, ...]]:
+    """The largest contributors to a requirement, and for a portfolio bucket the worst scenario of each block."""
+    if not is_portfolio(book, bucket):
+        return largest_contributors(book, bucket), ()
+    worst, parts = why(book, bucket)
+    return parts[:CONTRIBUTORS_MAX], worst
 
 
 def is_client_of_house(book: Book, bucket: int) -> bool:
@@ -107,7 +125,7 @@ def calls_for(book: Book, buckets: Iterable[int], judged: dict[int, Judgement]) 
                 book.registers.time_ns + rulebook.call_due_ns,
                 verdict.equity_fine,
                 verdict.initial_fine,
-                largest_contributors(book, bucket),
+                *why_called(book, bucket),
             )
         )
     return facts
@@ -126,7 +144,7 @@ def calls_met_by_payment(book: Book, accounts: Iterable[int]) -> list[Fact]:
 
 def fold_margin_called(book: Book, fact: MarginCalled) -> None:
     """Open a call."""
-    book.registers.calls[fact.bucket] = Call(fact.amount_fine, fact.due_ns, fact.largest)
+    book.registers.calls[fact.bucket] = Call(fact.amount_fine, fact.due_ns, fact.largest, fact.worst)
 
 
 def fold_call_met(book: Book, fact: CallMet) -> None:

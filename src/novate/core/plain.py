@@ -9,10 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from novate.core import plain_sheet
 from novate.core.book import Book
 from novate.core.layout import EXPIRED, HALTED, HOUSE_ONLY, LIQUIDATING, LIVE, REDUCE_ONLY
 from novate.core.margin import Judgement
 from novate.core.money import EXPOSURE_MAX, PPM
+from novate.core.plain_sheet import clamp, convert
 from novate.core.reasons import Reason
 from novate.core.terms import FEES, ROUNDING, Contract, Kind, Tier
 
@@ -25,9 +27,16 @@ class Bucket:
     balance_minor: list[int]
     carry_fine: list[int]
     positions: dict[int, tuple[int, int]]
+    portfolio: bool
 
     def copy(self) -> "Bucket":
-        return Bucket(self.access, list(self.balance_minor), list(self.carry_fine), dict(self.positions))
+        own = list(self.balance_minor), list(self.carry_fine), dict(self.positions)
+        return Bucket(self.access, *own, self.portfolio)
+
+    @property
+    def lots(self) -> dict[int, int]:
+        """Lots by contract."""
+        return {contract: lots for contract, (lots, _) in self.positions.items()}
 
 
 def read(book: Book, bucket: int) -> Bucket:
@@ -38,6 +47,7 @@ def read(book: Book, bucket: int) -> Bucket:
         [int(row["balance_minor"]) for row in rows],
         [int(row["carry_fine"]) for row in rows],
         {contract: (lots, cost) for contract, lots, cost in book.positions_of(bucket)},
+        bool(book.buckets[bucket]["portfolio"]),
     )
 
 
@@ -108,19 +118,6 @@ def requirement(book: Book, contract: int, lots: int) -> tuple[int, int]:
     return initial, maintenance
 
 
-def clamp(amount: int) -> int:
-    """Kept within 2^62 - 1 either way."""
-    return max(-EXPOSURE_MAX, min(EXPOSURE_MAX, amount))
-
-
-def convert(book: Book, asset: int, amount: int) -> int:
-    """An amount in numeraire fine units: a credit rounded down at the credit rate, a debt up at the debit rate."""
-    row = book.assets[asset]
-    if amount >= 0:
-        return clamp(math.floor(Fraction(amount * int(row["credit_mantissa"]), int(row["credit_scale"]))))
-    return clamp(-math.ceil(Fraction(-amount * int(row["debit_mantissa"]), int(row["debit_scale"]))))
-
-
 def premium_of(book: Book, bucket: Bucket, asset: int) -> int:
     """Premium bought less premium sold since the last settlement: what the bucket will pay in the next."""
     return sum(cost for contract, (_, cost) in bucket.positions.items() if _is_option_in(book, contract, asset))
@@ -151,7 +148,7 @@ def judge(book: Book, bucket: Bucket) -> Judgement:
     rules, equity, settled, payable, initial, maintenance, priced = book.rulebook, 0, 0, 0, 0, 0, True
     for asset in range(book.asset_count):
         cash = bucket.balance_minor[asset] * book.registers.assets[asset].unit_fine
-        premium = premium_of(book, bucket, asset)
+        held, premium = bucket.balance_minor[asset] * bucket.portfolio, premium_of(book, bucket, asset)
         unsettled, options, own_initial, own_maintenance = bucket.carry_fine[asset] - premium, 0, 0, 0
         for contract, (lots, cost) in bucket.positions.items():
             row = book.contracts[contract]
@@ -162,19 +159,22 @@ def judge(book: Book, bucket: Bucket) -> Judgement:
                 options += worth * rules.long_option_ppm // PPM if lots > 0 and worth > 0 else worth
             else:
                 unsettled += worth - cost
-            own_initial += requirement(book, contract, lots)[0]
-            own_maintenance += requirement(book, contract, lots)[1]
+            if not bucket.portfolio:
+                own_initial += requirement(book, contract, lots)[0]
+                own_maintenance += requirement(book, contract, lots)[1]
             priced &= lots == 0 or int(row["state"]) == LIVE
         owed = max(0, premium) - min(0, unsettled + premium)
-        payable = clamp(payable + convert(book, asset, cash - owed))
+        payable = clamp(payable + plain_sheet.worth(book, asset, cash - owed, held))
         if unsettled > 0:
             unsettled = unsettled * rules.gains_ppm // PPM
         if cash + unsettled + options or cash or own_initial or premium:
             priced &= bool(book.assets[asset]["live"])
-            equity = clamp(equity + convert(book, asset, cash + unsettled + options))
-            settled = clamp(settled + convert(book, asset, cash - max(0, premium)))
+            equity = clamp(equity + plain_sheet.worth(book, asset, cash + unsettled + options, held))
+            settled = clamp(settled + plain_sheet.worth(book, asset, cash - max(0, premium), held))
             initial = clamp(initial - convert(book, asset, -own_initial))
             maintenance = clamp(maintenance - convert(book, asset, -own_maintenance))
+    if bucket.portfolio:
+        initial, maintenance = plain_sheet.requirement(book, bucket.lots, bucket.balance_minor)
     return Judgement(equity, settled, initial, maintenance, priced, payable)
 
 
@@ -302,6 +302,10 @@ def judge_leg(book: Book, before: Bucket, after: Bucket, contract: int, fee_fine
     A leg that only brings the position nearer to zero, and does not grow what the bucket lacks, always may.
     """
     terms, asset = book.registers.contracts[contract], int(book.contracts[contract]["asset"])
+    if before.portfolio:
+        refusal = plain_sheet.refusal(book, after.lots, contract, before.lots.get(contract, 0))
+        if refusal != ACCEPTED:
+            return refusal
     old, new = before.positions.get(contract, (0, 0))[0], after.positions[contract][0]
     cost = after.positions[contract][1] - before.positions.get(contract, (0, 0))[1]
     if abs(new) > terms.position_limit_lots:

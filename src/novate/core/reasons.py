@@ -48,6 +48,11 @@ class Reason(enum.IntEnum):
     MARGIN_INSUFFICIENT = 39
     BALANCE_INSUFFICIENT = 40
     TIME_RUNS_BACKWARDS = 41
+    SHEET_BOUND_EXCEEDED = 90
+    SHEET_ROW_MISSING = 91
+    SHEET_INVALID = 92
+    SHEET_MISSING = 93
+    MARGIN_MODE_UNCHANGED = 94
 
     @property
     def text(self) -> str:

@@ -104,6 +104,33 @@ class Commands(ABC):
         """
         return self._ask("adopt_rulebook", locals())
 
+    def adopt_risk_sheet(
+        self,
+        name: str,
+        *,
+        numeraire: str,
+        unit: Number,
+        blocks: Sequence[Mapping[str, Any]],
+        contracts: Mapping[str, Any],
+        collateral: Mapping[str, Any] | None = None,
+        offset_cap: Number = "0.8",
+        maintenance: Number = "0.8",
+        time: Time | None = None,
+    ) -> Outcome:
+        """Put a risk sheet in force for accounts in portfolio mode; replaces the sheet before.
+
+        ``unit`` is what a sheet unit is worth. ``contracts`` maps a contract to ``{"netting_set": …, "results": […]}``,
+        what one lot gains in each scenario in whole units; ``collateral`` an asset to the same with ``lot`` (an amount)
+        and ``lots_max``.
+        """
+        return self._ask("adopt_risk_sheet", locals())
+
+    def set_margin_mode(
+        self, account: str, mode: Literal["cross", "portfolio"], *, time: Time | None = None
+    ) -> Outcome:
+        """Margin an account in tiers or by the risk sheet; it must be above its initial requirement there."""
+        return self._ask("set_margin_mode", locals())
+
     def add_member(self, name: str, *, time: Time | None = None) -> Outcome:
         """Admit a clearing member: opens its house account ``name`` and its fund account ``name:fund``."""
         return self._ask("add_member", locals())

@@ -16,11 +16,13 @@ from novate.core import commands as core
 from novate.core.commands import AnyCommand
 from novate.core.reasons import Reason
 from novate.core.rows import CASH, FUNDING, MARK, TRADE
+from novate.core.terms import MarginMode
 from novate.tape import decimals, wire
 from novate.tape.decimals import INT64_MAX
 from novate.tape.names import Names, Terms
 from novate.tape.read import convert
 from novate.tape.refusal import Refusal, Refused, refuse
+from novate.tape.sheet import sheet_of
 from novate.tape.terms import contract_of, guarded, rulebook_of
 
 
@@ -230,6 +232,10 @@ def _single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyCom
             return _listing(command, names)
         case wire.AdoptRulebook():
             return core.AdoptRulebook(rulebook_of(command, names))
+        case wire.AdoptRiskSheet():
+            return core.AdoptRiskSheet(sheet_of(command, names))
+        case wire.SetMarginMode():
+            return core.SetMarginMode(names.account(command.account, "$.account"), MarginMode(command.mode))
         case wire.AddMember():
             return core.AddMember(named(command.name, "$.name"))
         case wire.OpenAccount():

@@ -19,6 +19,7 @@ from novate.core.rows import CASH, FUNDING, MARK, TRADE
 from novate.core.terms import Asset, Contract, Rulebook
 from novate.tape import decimals
 from novate.tape.decode import Registers
+from novate.tape.sheet import sheet_fields
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -60,6 +61,11 @@ def _fields(command: AnyCommand, registers: Registers) -> dict[str, Any]:
             return {"command": "list_contract", **_contract(command.contract)}
         case core.AdoptRulebook():
             return {"command": "adopt_rulebook", **_rulebook(command.rulebook, registers)}
+        case core.AdoptRiskSheet():
+            return {"command": "adopt_risk_sheet", **sheet_fields(command.sheet, registers)}
+        case core.SetMarginMode():
+            account = at(registers.accounts, command.account, "account").name
+            return {"command": "set_margin_mode", "account": account, "mode": command.mode.value}
     return _single(command, registers)
 
 

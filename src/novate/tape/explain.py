@@ -20,7 +20,7 @@ from novate.tape.encode import price_text, quoted_in
 from novate.tape.refusal import Refusal
 
 _UNITS: Final = re.compile(r"(?<=[a-z])_(?:fine|ticks|lots|ns|ppm|minor|e12)\b")
-_NESTED: Final = re.compile(r"^\$\.(?:asset|contract|rulebook)\.(?=.)")
+_NESTED: Final = re.compile(r"^\$\.(?:asset|contract|rulebook|sheet)\.(?=.)")
 _ASSET_ROW: Final = re.compile(r"^\$\.assets\[(\d+)\]$")
 
 
@@ -51,7 +51,7 @@ def _rejected(decoded: Decoded, fact: Rejected, registers: Registers) -> Refusal
         message = "{} is before the house's time, {}: put the tape in order of time".format(*times)
     if isinstance(decoded.command, core.ExecuteLiquidation | core.ExpireContract):
         message = _price_message(fact.reason, decoded.command, registers) or message
-    if isinstance(decoded.command, core.AddAsset | core.ListContract | core.AdoptRulebook):
+    if isinstance(decoded.command, core.AddAsset | core.ListContract | core.AdoptRulebook | core.AdoptRiskSheet):
         path = _NESTED.sub("$.", path)
     return Refusal(reason=fact.reason, path=path, message=message)
 
@@ -170,6 +170,8 @@ def _contract_sentence(reason: Reason, symbol: str) -> str:
         Reason.CONTRACT_EXPIRED: f"{symbol} has expired",
         Reason.PRICE_MISSING: f"{symbol} has no live price (or the contract it is written on): publish a mark first",
         Reason.MARGIN_CLASS_UNKNOWN: f"the rulebook has no margin class for {symbol}: adopt one that has",
+        Reason.SHEET_ROW_MISSING: f"the risk sheet has no row for {symbol}, and one side is in portfolio mode: adopt one",
+        Reason.SHEET_BOUND_EXCEEDED: "the account would pass what its risk sheet can sum exactly: trade fewer lots",
         Reason.EXPOSURE_LIMIT_EXCEEDED: "the account's positions would pass what 64 bits can hold: trade fewer lots",
     }.get(reason, f"refused, {symbol}: {reason.text.replace('_', ' ')}")
 
@@ -180,6 +182,8 @@ _FIELD: Final = {
     Reason.CONTRACT_EXPIRED: "contract",
     Reason.PRICE_MISSING: "contract",
     Reason.MARGIN_CLASS_UNKNOWN: "contract",
+    Reason.SHEET_ROW_MISSING: "contract",
+    Reason.SHEET_BOUND_EXCEEDED: "lots",
     Reason.EXPOSURE_LIMIT_EXCEEDED: "lots",
     Reason.ASSET_UNKNOWN: "asset",
 }

@@ -20,6 +20,7 @@ from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, POSTED, REFUSED, SETT
 from novate.core.terms import Asset, Contract
 from novate.tape.decimals import decimal, time_text
 from novate.tape.encode import price_decimal
+from novate.views.state import block_name
 
 _WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -132,6 +133,10 @@ def rows_of(fact: Fact, named: Named) -> list[Row]:
             return [{"rulebook": fact.rulebook.name, "form": fact.rulebook.form, "settlement_due": due}]
         case core.MemberAdded():
             return [{"member": fact.name}]
+        case core.RiskSheetAdopted():
+            return [{"sheet": fact.sheet.name, "scenarios": fact.sheet.scenario_count, "digest": fact.digest}]
+        case core.MarginModeSet():
+            return [{"account": named.account(fact.bucket), "mode": fact.mode.value}]
         case core.AccountOpened():
             return [{"account": fact.name, "member": named.member(fact.member)}]
         case core.CycleClosed():
@@ -251,6 +256,7 @@ def _trouble_rows(fact: Fact, named: Named) -> list[Row]:
                     "equity": named.numeraire(fact.equity_fine),
                     "initial": named.numeraire(fact.initial_fine),
                     "largest": [named.contract(part.contract).symbol for part in fact.largest],
+                    "worst": [f"{block_name(named.registers.sheet, part.block)} {part.scenario + 1}" for part in fact.worst],
                 }
             ]
         case core.CallMet():

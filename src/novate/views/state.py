@@ -12,7 +12,7 @@ import msgspec
 from novate.core.book import Book
 from novate.core.layout import EXPIRED, HALTED, LIQUIDATING, LIVE, OPEN, REDUCE_ONLY, UNMARKED
 from novate.core.margin import judge
-from novate.core.terms import Asset, Role
+from novate.core.terms import Asset, RiskSheet, Role
 from novate.tape.decimals import decimal
 from novate.tape.encode import price_decimal, quantity_decimal
 
@@ -51,13 +51,18 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class MarginCall(msgspec.Struct, frozen=True):
-    """An open margin call: how much of the numeraire, by when, and the contracts that require most."""
+    """An open margin call: how much of the numeraire, by when, and the contracts that require most.
+
+    In portfolio mode ``worst`` has the worst scenario of each block of the risk sheet, as ``stressed 17: 1200``, the
+    loss in the numeraire, and ``largest`` the contracts that lose most in the first of them.
+    """
 
     account: str
     amount: Decimal
     asset: str
     due_ns: int
     largest: tuple[str, ...]
+    worst: tuple[str, ...] = ()
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -65,7 +70,7 @@ class Account(msgspec.Struct, frozen=True):
 
     ``equity``, ``initial``, ``maintenance`` and ``free`` are None before a rulebook is in force. ``priced`` is False
     where the account holds something without a live price. ``status`` is ``open``, ``reduce_only``,
-    ``in_liquidation`` or ``house``.
+    ``in_liquidation`` or ``house``, ``mode`` ``cross`` (tiers) or ``portfolio`` (the risk sheet).
     """
 
     name: str
@@ -81,6 +86,7 @@ class Account(msgspec.Struct, frozen=True):
     free: Decimal | None
     priced: bool
     call: MarginCall | None
+    mode: str = "cross"
 
     def balance(self, asset: str) -> Decimal:
         """Settled cash in an asset; zero where there is none."""
@@ -179,6 +185,7 @@ def account(book: Book, index: int) -> Account:
         free=free,
         priced=priced,
         call=call(book, index),
+        mode="portfolio" if book.buckets[index]["portfolio"] else "cross",
     )
 
 
@@ -242,7 +249,17 @@ def call(book: Book, index: int) -> MarginCall | None:
         return None
     largest = tuple(registers.contracts[part.contract].symbol for part in found.largest)
     amount = decimal(found.amount_fine, asset.fine_decimals)
-    return MarginCall(registers.accounts[index].name, amount, asset.symbol, found.due_ns, largest)
+    worst = tuple(
+        f"{block_name(registers.sheet, part.block)} {part.scenario + 1}: "
+        f"{decimal(part.loss_fine, asset.fine_decimals).normalize():f}"
+        for part in found.worst
+    )
+    return MarginCall(registers.accounts[index].name, amount, asset.symbol, found.due_ns, largest, worst)
+
+
+def block_name(sheet: RiskSheet | None, block: int) -> str:
+    """The name of a block of scenarios in the sheet in force, or its number where a later sheet has fewer."""
+    return sheet.blocks[block].name if sheet is not None and block < len(sheet.blocks) else f"block {block + 1}"
 
 
 def contract(book: Book, index: int) -> Contract:

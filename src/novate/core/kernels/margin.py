@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit, prange
 
 from novate.core.kernels.arithmetic import charge, clamp, convert, credit, millionths
+from novate.core.kernels.portfolio import judge_portfolio, payable_of, room_for
 from novate.core.kernels.prefetch import AHEAD, ask_for
 from novate.core.layout import LIVE, SUBTOTAL
 from novate.core.money import PPM
@@ -174,13 +175,14 @@ def payable(balances, bucket, sums, into, assets):
 
 
 @njit(cache=True)
-def judge_one(bucket, balances, at, tables):
-    """Judge one bucket with row ``at`` of the given balances.
+def judge_one(bucket, balances, at, portfolio, tables):
+    """Judge one bucket with row ``at`` of the given balances, as a ``portfolio`` (1), not as one (0) or as it is (-1).
 
     Returns ``(equity, settled, initial, maintenance, priced, payable)``.
     """
     sums = np.empty((1, len(tables.assets)), SUBTOTAL)
     own = tables.buckets[bucket]
+    by_sheet = own.portfolio != 0 if portfolio < 0 else portfolio != 0
     priced = sum_positions(
         own.start,
         own.count,
@@ -192,8 +194,16 @@ def judge_one(bucket, balances, at, tables):
         sums,
         0,
     )
-    equity, settled, initial, maintenance, known = total(balances, at, sums, 0, tables.assets, tables.gains_ppm)
-    covered = payable(balances, at, sums, 0, tables.assets)
+    if by_sheet:
+        vectors, measures, counts = room_for(tables.sheet)
+        equity, settled, initial, maintenance, known = judge_portfolio(
+            own, tables.positions, balances, at, sums, 0, tables.assets, tables.gains_ppm, tables.sheet, vectors,
+            measures, counts,
+        )  # fmt: skip
+        covered = payable_of(balances, at, sums, 0, tables.assets, tables.sheet)
+    else:
+        equity, settled, initial, maintenance, known = total(balances, at, sums, 0, tables.assets, tables.gains_ppm)
+        covered = payable(balances, at, sums, 0, tables.assets)
     return equity, settled, initial, maintenance, priced * known, covered
 
 
@@ -204,6 +214,8 @@ def judge_range(first, last, chosen, tables, out):
     buckets, balances, positions, contracts = tables.buckets, tables.balances, tables.positions, tables.contracts
     lot_terms, tiers, assets = tables.lot_terms, tables.tiers, tables.assets
     gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
+    sheet = tables.sheet
+    vectors, measures, counts = room_for(sheet)
     sums = np.empty((1, len(assets)), SUBTOTAL)
     for at in range(first, last):
         bucket = np.uint64(chosen[at]) if len(chosen) else np.uint64(at)
@@ -211,7 +223,12 @@ def judge_range(first, last, chosen, tables, out):
             ask_for(chosen[at + AHEAD] if len(chosen) else at + AHEAD, buckets, positions, balances)
         own = buckets[bucket]
         priced = sum_positions(own.start, own.count, positions, lot_terms, contracts, tiers, long_option_ppm, sums, 0)
-        equity, settled, initial, maintenance, known = total(balances, bucket, sums, 0, assets, gains_ppm)
+        if own.portfolio == 0:
+            equity, settled, initial, maintenance, known = total(balances, bucket, sums, 0, assets, gains_ppm)
+        else:
+            equity, settled, initial, maintenance, known = judge_portfolio(
+                own, positions, balances, bucket, sums, 0, assets, gains_ppm, sheet, vectors, measures, counts
+            )
         row = out[at]
         row.equity_fine = equity
         row.settled_fine = settled

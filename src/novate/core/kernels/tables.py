@@ -10,11 +10,12 @@ from numba import njit, typeof, types
 from numba.experimental import structref
 
 from novate.core import layout
+from novate.core.kernels.sheet import SHEET_TABLES
 
 
 @structref.register
 class TablesType(types.StructRef):
-    """The compiled type of ``Tables``: an array of records each, and the two rates that every judgement needs."""
+    """The compiled type of ``Tables``: an array of records each, the sheet, and the two rates that every judgement needs."""
 
 
 class Tables(structref.StructRefProxy):
@@ -39,6 +40,7 @@ TABLES = TablesType(
         ("positions", typeof(np.zeros(0, layout.POSITION))),
         ("holders", typeof(np.zeros(0, np.int32))),
         ("ends", typeof(np.zeros(0, np.int64))),
+        ("sheet", SHEET_TABLES),
         ("gains_ppm", types.int64),
         ("long_option_ppm", types.int64),
     ]
@@ -47,7 +49,7 @@ TABLES = TablesType(
 
 @njit(cache=True)
 def _refer(
-    assets, contracts, lot_terms, tiers, buckets, balances, positions, holders, ends, gains_ppm, long_option_ppm
+    assets, contracts, lot_terms, tiers, buckets, balances, positions, holders, ends, sheet, gains_ppm, long_option_ppm
 ):
     tables = structref.new(TABLES)
     tables.assets = assets
@@ -59,6 +61,7 @@ def _refer(
     tables.positions = positions
     tables.holders = holders
     tables.ends = ends
+    tables.sheet = sheet
     tables.gains_ppm = gains_ppm
     tables.long_option_ppm = long_option_ppm
     return tables

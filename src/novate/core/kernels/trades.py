@@ -10,6 +10,7 @@ from numba import njit
 from novate.core.kernels.arithmetic import charge, reference_at, value_at
 from novate.core.kernels.legs import apply_leg, find
 from novate.core.kernels.margin import option_worth, requirement, sum_positions, total
+from novate.core.kernels.overlay import judge_after, keep, linked, meet_sheet, pool_for
 from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
 from novate.core.layout import (
     BALANCE,
@@ -84,11 +85,11 @@ def check_row(row, mark, n_contracts, n_accounts, contracts, buckets):
 @njit(cache=True, inline="always")
 def judge_leg(
     lots, value, fee, old_lots, old_cost, side, over, contract, access, balances, sums, judged, new_balances, new_sums,
-    assets, tiers, gains_ppm, long_option_ppm,
+    assets, tiers, gains_ppm, long_option_ppm, slot, index, pool, tables,
 ):  # fmt: skip
     """Whether one side of a trade is acceptable: ``(reason, figure, equity after, initial after)``.
 
-    Row ``over`` of ``balances``, ``sums`` and ``judged`` is the side before the trade; its rows after it are left in
+    A portfolio bucket comes with its ``slot`` of the pool and the contract's index; any other with slot -1. Row ``over`` of ``balances``, ``sums`` and ``judged`` is the side before the trade; its rows after it are left in
     row ``side`` of ``new_balances`` and ``new_sums``. Nothing else is written.
     """
     asset = contract.asset
@@ -120,7 +121,12 @@ def judge_leg(
             new_sums[side, asset].option_fine += option_worth(new_lots, contract, long_option_ppm)
             new_sums[side, asset].option_fine -= option_worth(old_lots, contract, long_option_ppm)
             new_balances[side, asset].premium_fine += cost
-        equity, _, initial, _, still_priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
+        if slot < 0:
+            equity, _, initial, _, still_priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
+        else:
+            equity, initial, still_priced = judge_after(
+                slot, side, index, old_lots, new_lots, new_balances, new_sums, pool, tables
+            )
         reduces = (old_lots > 0 and lots < 0 and new_lots >= 0) or (old_lots < 0 and lots > 0 and new_lots <= 0)
         owed = new_balances[side, asset].premium_fine
         owed -= min(0, new_balances[side, asset].carry_fine + new_sums[side, asset].variation_fine)
@@ -152,9 +158,15 @@ def judge_side(bucket, contract_index, lots, value, tables):
     contract = contracts[contract_index]
     access = tables.buckets[bucket].access
     new_balances, new_sums = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL)
+    pool = pool_for(touched, 0, tables)
+    slot, reason, figure = meet_sheet(
+        0, bucket, contract_index, old_lots, lots, pool, np.empty(0, POSITION), tables, balances, sums, judged
+    )
+    if reason != ACCEPTED:
+        return reason, figure, judged[0].equity_fine, judged[0].initial_fine
     return judge_leg(
         lots, value, 0, old_lots, old_cost, 0, 0, contract, access, balances, sums, judged, new_balances, new_sums,
-        assets, tiers, tables.gains_ppm, tables.long_option_ppm,
+        assets, tiers, tables.gains_ppm, tables.long_option_ppm, slot, contract_index, pool, tables,
     )  # fmt: skip
 
 
@@ -222,6 +234,9 @@ def load(touched, tables, balances, sums, judged):
         for asset in range(balances.shape[1]):
             balances[at, asset] = tables.balances[bucket, asset]
         priced = sum_positions(own.start, own.count, positions, lot_terms, contracts, tiers, long_option_ppm, sums, at)
+        judged[at].priced = priced
+        if own.portfolio != 0:  # judged by the sheet, once it is met
+            continue
         equity, _, initial, _, known = total(balances, at, sums, at, assets, gains_ppm)
         judged[at].equity_fine = equity
         judged[at].initial_fine = initial
@@ -260,6 +275,14 @@ def hold(rows, reasons, n_contracts, tables, held):
     return positions
 
 
+@njit(cache=True, inline="always")
+def write(done, row, at, value, fee):
+    """Fill a row of ``NOVATED``."""
+    done.lots, done.value_fine = row.lots, value
+    done.buyer_fee_fine = done.seller_fee_fine = fee
+    done.contract, done.buyer, done.seller, done.row = row.contract, row.buyer, row.seller, at
+
+
 @njit(cache=True)
 def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reasons, figures, novated):
     """Judge the routed rows one after the other on the overlay; fills ``novated`` and returns how many.
@@ -274,6 +297,7 @@ def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reas
     load(touched, tables, balances, sums, judged)
     held = np.empty((len(rows), 2), np.int32)
     positions = hold(rows, reasons, n_contracts, tables, held)
+    pool = linked(rows, reasons, sides, held, positions, touched, tables)
     fees = tables.balances[fees_account].copy()
     new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
     verdicts = np.empty((2, 2), np.int64)
@@ -294,9 +318,14 @@ def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reas
             over, access = sides[at, side], buckets[bucket].access
             own = held[at, side]
             old_lots, old_cost = positions[own].lots, positions[own].cost_fine
+            slot, reasons[at], figures[at] = meet_sheet(
+                over, bucket, row.contract, old_lots, lots, pool, positions, tables, balances, sums, judged
+            )
+            if reasons[at] != ACCEPTED:
+                break
             reasons[at], figures[at], verdicts[side, 0], verdicts[side, 1] = judge_leg(
                 lots, value, fee, old_lots, old_cost, side, over, contract, access, balances, sums, judged,
-                new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
+                new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm, slot, row.contract, pool, tables,
             )  # fmt: skip
         if reasons[at] != ACCEPTED:
             continue
@@ -308,11 +337,10 @@ def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reas
             for asset in range(width):
                 sums[over, asset] = new_sums[side, asset]
             judged[over].equity_fine, judged[over].initial_fine = verdicts[side, 0], verdicts[side, 1]
+            if buckets[row.buyer if side == 0 else row.seller].portfolio != 0:
+                keep(over, side, row.contract, pool, tables.sheet)
         fees[contract.asset].carry_fine += 2 * fee
-        done = novated[n_novated]
-        done.lots, done.value_fine = row.lots, value
-        done.buyer_fee_fine = done.seller_fee_fine = fee
-        done.contract, done.buyer, done.seller, done.row = row.contract, row.buyer, row.seller, at
+        write(novated[n_novated], row, at, value, fee)
         n_novated += 1
     return n_novated
 

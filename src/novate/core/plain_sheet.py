@@ -1,0 +1,147 @@
+"""What a risk sheet asks, in plain Python integers and fractions: from the sheet as it was adopted, scenario by scenario.
+
+The specification of ``kernels.portfolio``: slow, without running totals, and the only rounding is a ceiling.
+"""
+
+import math
+from fractions import Fraction
+
+from novate.core.book import Book
+from novate.core.money import EXPOSURE_MAX, PPM, SHEET_BOUND
+from novate.core.reasons import Reason
+from novate.core.terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
+
+Held = list[tuple[ContractRow | CollateralRow, int]]
+"""Rows of the sheet and the lots that a bucket has of each."""
+
+
+def clamp(amount: int) -> int:
+    """Kept within 2^62 - 1 either way."""
+    return max(-EXPOSURE_MAX, min(EXPOSURE_MAX, amount))
+
+
+def convert(book: Book, asset: int, amount: int) -> int:
+    """An amount in numeraire fine units: a credit rounded down at the credit rate, a debt up at the debit rate."""
+    row = book.assets[asset]
+    if amount >= 0:
+        return clamp(math.floor(Fraction(amount * int(row["credit_mantissa"]), int(row["credit_scale"]))))
+    return clamp(-math.ceil(Fraction(-amount * int(row["debit_mantissa"]), int(row["debit_scale"]))))
+
+
+def results_of(row: ContractRow | CollateralRow) -> list[int]:
+    """What one lot gains in each scenario, in sheet units."""
+    return [int.from_bytes(row.results[at : at + 8], "little", signed=True) for at in range(0, len(row.results), 8)]
+
+
+def in_force(book: Book) -> RiskSheet:
+    """The sheet in force. Raises ``LookupError`` without one."""
+    if book.registers.sheet is None:
+        raise LookupError("no risk sheet is in force")
+    return book.registers.sheet
+
+
+def carried_lots(book: Book, asset: int, balance_minor: int) -> int:
+    """Whole lots of a settled balance that run the scenarios of its row; none without a row or without a balance."""
+    symbol = book.registers.assets[asset].symbol
+    row = next((row for row in in_force(book).collateral if row.symbol == symbol), None)
+    return min(max(0, balance_minor) // row.lot_minor, row.lots_max) if row else 0
+
+
+def worth(book: Book, asset: int, amount: int, balance_minor: int) -> int:
+    """An amount in numeraire fine units: what runs the scenarios at the price itself, the rest with its haircut.
+
+    Of the balance nothing runs the scenarios where it is given as 0, as it is for a bucket in cross mode.
+    """
+    if balance_minor <= 0:
+        return convert(book, asset, amount)
+    symbol, terms = book.registers.assets[asset].symbol, book.assets[asset]
+    row = next((row for row in in_force(book).collateral if row.symbol == symbol), None)
+    covered = carried_lots(book, asset, balance_minor) * (row.lot_minor if row else 0) * int(terms["unit_fine"])
+    price = Fraction(int(terms["price_mantissa"]), int(terms["price_scale"]))
+    return clamp(clamp(math.floor(covered * price)) + convert(book, asset, amount - covered))
+
+
+def held_rows(book: Book, lots: dict[int, int], balances_minor: list[int]) -> Held:
+    """Every row that a bucket has lots of: its contracts' and its collateral's."""
+    sheet = in_force(book)
+    symbols = {book.registers.contracts[contract].symbol: size for contract, size in lots.items() if size}
+    held: Held = [(row, symbols[row.symbol]) for row in sheet.contracts if row.symbol in symbols]
+    index = {asset.symbol: at for at, asset in enumerate(book.registers.assets)}
+    for row in sheet.collateral:
+        at = index[row.symbol]
+        held.append((row, carried_lots(book, at, balances_minor[at])))
+    return held
+
+
+def requirement(book: Book, lots: dict[int, int], balances_minor: list[int]) -> tuple[int, int]:
+    """``(initial, maintenance)`` in numeraire fine units: blocks combined, add-ons, half a unit a lot, rounded up."""
+    sheet, held = in_force(book), held_rows(book, lots, balances_minor)
+    added, floors, first = Fraction(0), [0], 0
+    for block in sheet.blocks:
+        asked = asked_by(sheet, block, first, held) * Fraction(block.weight_ppm, PPM)
+        if block.part == "floor":
+            floors.append(math.ceil(asked))
+        else:
+            added += asked
+        first += block.scenarios
+    units = max(math.ceil(added), *floors) + sum(add_on(row.add_ons, size) for row, size in held)
+    units += math.ceil(Fraction(sum(abs(size) for _, size in held), 2))
+    initial = clamp(units * sheet.unit_fine)
+    return initial, math.ceil(Fraction(initial * sheet.maintenance_ppm, PPM))
+
+
+def asked_by(sheet: RiskSheet, block: ScenarioBlock, first: int, held: Held) -> int:
+    """What a block asks: the sets' own losses, less the granted part of what offsetting them takes off."""
+    together = loss_of(block, total(block, first, held))
+    alone = sum(loss_of(block, total(block, first, in_set)) for in_set in by_set(sheet, held))
+    return together if alone <= together else alone - math.floor(Fraction((alone - together) * sheet.offset_cap_ppm, PPM))
+
+
+def by_set(sheet: RiskSheet, held: Held) -> list[Held]:
+    """The rows of each netting set."""
+    return [[(row, size) for row, size in held if row.netting_set == name] for name in sheet.netting_sets]
+
+
+def total(block: ScenarioBlock, first: int, held: Held) -> list[int]:
+    """Losses by scenario of a block."""
+    losses = [0] * block.scenarios
+    for row, size in held:
+        for at, result in enumerate(results_of(row)[first : first + block.scenarios]):
+            losses[at] -= size * result
+    return losses
+
+
+def loss_of(block: ScenarioBlock, losses: list[int]) -> int:
+    """The measure of a block's losses, rounded up, not below zero."""
+    ranked = sorted(losses, reverse=True)
+    if block.measure == "worst":
+        return max(0, ranked[0])
+    if block.measure == "kth_worst":
+        return max(0, ranked[block.rank - 1])
+    mass = Fraction(len(losses) * block.tail_numerator, block.tail_denominator)
+    weights = [min(Fraction(1), max(Fraction(0), mass - at)) for at in range(len(losses))]
+    tail = sum((weight * loss for weight, loss in zip(weights, ranked, strict=True)), Fraction(0))
+    return max(0, math.ceil(tail / mass))
+
+
+def add_on(pieces: tuple[AddOn, ...], lots: int) -> int:
+    """Each piece's rate on the part of |lots| that lies in it, every part rounded up."""
+    size, asked = abs(lots), 0
+    for at, piece in enumerate(pieces):
+        end = min(size, pieces[at + 1].floor_lots) if at + 1 < len(pieces) else size
+        asked += math.ceil(Fraction(max(0, end - piece.floor_lots) * piece.rate_ppm, PPM))
+    return asked
+
+
+def refusal(book: Book, lots: dict[int, int], contract: int, old_lots: int) -> tuple[Reason, int]:
+    """Why a sheet cannot judge a bucket after a leg in a contract: no row for it, or sums that may not be exact."""
+    sheet, symbol = in_force(book), book.registers.contracts[contract].symbol
+    largest = {row.symbol: max(1, *(abs(result) for result in results_of(row))) for row in sheet.contracts}
+    if symbol not in largest:
+        return Reason.SHEET_ROW_MISSING, contract
+    taken = sum(row.lots_max * max(1, *(abs(result) for result in results_of(row))) for row in sheet.collateral)
+    for held, size in lots.items():
+        taken += abs(size) * largest.get(book.registers.contracts[held].symbol, 0)
+    if abs(lots[contract]) > abs(old_lots) and taken >= SHEET_BOUND:
+        return Reason.SHEET_BOUND_EXCEEDED, SHEET_BOUND
+    return Reason.ACCEPTED, 0
