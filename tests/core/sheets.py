@@ -17,7 +17,9 @@ def results(values: Sequence[int]) -> bytes:
     return np.array(values, "<i8").tobytes()
 
 
-def contract_row(symbol: str, values: Sequence[int], netting_set: str = "all", *add_ons: tuple[int, int]) -> ContractRow:
+def contract_row(
+    symbol: str, values: Sequence[int], netting_set: str = "all", *add_ons: tuple[int, int]
+) -> ContractRow:
     return ContractRow(symbol, netting_set, results(values), tuple(AddOn(*piece) for piece in add_ons))
 
 

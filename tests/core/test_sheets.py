@@ -1,6 +1,5 @@
 """Portfolio buckets: the compiled evaluation of a risk sheet against its plain twin, on adversarial sheets."""
 
-
 import hypothesis.strategies as st
 import numpy as np
 import pytest
@@ -98,5 +97,3 @@ def test_measures_are_exact_at_any_size(values: list[int], one: int, other: int,
     if len(values) * numerator >= denominator:
         block = ScenarioBlock("b", "current", len(values), "expected_shortfall", 10**6, 1, numerator, denominator)
         assert max(0, shortfall(array, numerator, denominator)) == plain_sheet.loss_of(block, losses)
-
-

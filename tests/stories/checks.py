@@ -7,6 +7,7 @@ facts, refusals). A wrong cell fails with the place, what the story says and wha
 from collections.abc import Callable
 
 from novate.core import layout
+from novate.core.book import Call
 from novate.core.margin import judge
 from novate.views.state import block_name
 from tests.stories.parse import Step, StoryError
@@ -166,17 +167,22 @@ def calls(world: World, step: Step) -> None:
             "due": moment(call.due_ns),
             "because": ", ".join(
                 f"{words.contract(part.contract)} {part.lots} lots: "
-                f"{words.fine_money(part.initial_fine, words.numeraire() if call.worst else words.asset_of(part.contract))}"
+                f"{words.fine_money(part.initial_fine, _asset_of(words, call, part.contract))}"
                 for part in call.largest
             ),
             "worst": ", ".join(
-                f"{block_name(world.book.registers.sheet, part.block)} {part.scenario + 1}: {words.judged(part.loss_fine)}"
+                f"{block_name(words.registers.sheet, part.block)} {part.scenario + 1}: {words.judged(part.loss_fine)}"
                 for part in call.worst
             ),
         }
         for bucket, call in sorted(world.book.registers.calls.items())
     ]
     compare(step, step.records() if step.table else [], found)
+
+
+def _asset_of(words: Words, call: Call, contract: int) -> int:
+    """What a contributor's part is in: the numeraire where a risk sheet asked, else the contract's settlement asset."""
+    return words.numeraire() if call.worst else words.asset_of(contract)
 
 
 def orders(world: World, step: Step) -> None:

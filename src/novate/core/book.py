@@ -19,7 +19,7 @@ from novate.core.terms import HOUSE_ACCOUNTS, Account, Asset, Contract, Layer, M
 
 
 class Call(msgspec.Struct):
-    """An open margin call: an amount of the numeraire, when it is due, the largest contributors, the worst scenarios."""
+    """An open margin call: an amount of the numeraire, when it is due, its largest contributors and worst scenarios."""
 
     amount_fine: int
     due_ns: int

@@ -33,7 +33,6 @@ from novate.core.rows import LEG
 from novate.core.terms import Role
 from novate.core.waterfall import estate_of
 
-
 STEPS = 64  # how finely a slice of a portfolio bucket is searched for
 
 

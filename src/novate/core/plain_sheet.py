@@ -1,4 +1,4 @@
-"""What a risk sheet asks, in plain Python integers and fractions: from the sheet as it was adopted, scenario by scenario.
+"""What a risk sheet asks, in plain Python integers and fractions, scenario by scenario.
 
 The specification of ``kernels.portfolio``: slow, without running totals, and the only rounding is a ceiling.
 """
@@ -94,7 +94,9 @@ def asked_by(sheet: RiskSheet, block: ScenarioBlock, first: int, held: Held) -> 
     """What a block asks: the sets' own losses, less the granted part of what offsetting them takes off."""
     together = loss_of(block, total(block, first, held))
     alone = sum(loss_of(block, total(block, first, in_set)) for in_set in by_set(sheet, held))
-    return together if alone <= together else alone - math.floor(Fraction((alone - together) * sheet.offset_cap_ppm, PPM))
+    return (
+        together if alone <= together else alone - math.floor(Fraction((alone - together) * sheet.offset_cap_ppm, PPM))
+    )
 
 
 def by_set(sheet: RiskSheet, held: Held) -> list[Held]:
@@ -121,7 +123,7 @@ def loss_of(block: ScenarioBlock, losses: list[int]) -> int:
     mass = Fraction(len(losses) * block.tail_numerator, block.tail_denominator)
     weights = [min(Fraction(1), max(Fraction(0), mass - at)) for at in range(len(losses))]
     tail = sum((weight * loss for weight, loss in zip(weights, ranked, strict=True)), Fraction(0))
-    return max(0, math.ceil(tail / mass))
+    return max(0, math.ceil(Fraction(tail, mass)))
 
 
 def add_on(pieces: tuple[AddOn, ...], lots: int) -> int:

@@ -21,7 +21,7 @@ from novate.core.terms import CollateralRow, ContractRow, Kind, MarginMode, Risk
 
 SCENARIOS_MAX = 2**14
 ROWS_MAX = 2**12
-NETTING_SETS_MAX = 2**6
+NETTING_SETS_MAX = 60  # a bit for each in 64
 BLOCKS_MAX = 2**4
 TAIL_MAX = 2**10  # as many losses of up to 2^52 sum within 64 bits
 TAIL_DENOMINATOR_MAX = 10**6
@@ -98,7 +98,7 @@ def _check_blocks(sheet: RiskSheet) -> Iterator[Wrong]:
     blocks = sheet.blocks
     if not 1 <= len(blocks) <= BLOCKS_MAX or len(dict.fromkeys(block.name for block in blocks)) < len(blocks):
         yield INVALID, "blocks", f"1 to {BLOCKS_MAX} blocks with different names are needed"
-    if not all(1 <= block.scenarios for block in blocks) or sheet.scenario_count > SCENARIOS_MAX:
+    if not all(block.scenarios >= 1 for block in blocks) or sheet.scenario_count > SCENARIOS_MAX:
         yield INVALID, "blocks", f"1 to {SCENARIOS_MAX} scenarios in all, at least one in each block, are needed"
     if sum(block.weight_ppm for block in blocks if block.part != "floor") != PPM:
         yield INVALID, "blocks", f"the weights of current and stressed blocks must sum to {PPM} ppm"

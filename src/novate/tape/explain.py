@@ -170,7 +170,7 @@ def _contract_sentence(reason: Reason, symbol: str) -> str:
         Reason.CONTRACT_EXPIRED: f"{symbol} has expired",
         Reason.PRICE_MISSING: f"{symbol} has no live price (or the contract it is written on): publish a mark first",
         Reason.MARGIN_CLASS_UNKNOWN: f"the rulebook has no margin class for {symbol}: adopt one that has",
-        Reason.SHEET_ROW_MISSING: f"the risk sheet has no row for {symbol}, and one side is in portfolio mode: adopt one",
+        Reason.SHEET_ROW_MISSING: f"the risk sheet has no row for {symbol}, and one side is in portfolio mode",
         Reason.SHEET_BOUND_EXCEEDED: "the account would pass what its risk sheet can sum exactly: trade fewer lots",
         Reason.EXPOSURE_LIMIT_EXCEEDED: "the account's positions would pass what 64 bits can hold: trade fewer lots",
     }.get(reason, f"refused, {symbol}: {reason.text.replace('_', ' ')}")

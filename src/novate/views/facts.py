@@ -256,7 +256,9 @@ def _trouble_rows(fact: Fact, named: Named) -> list[Row]:
                     "equity": named.numeraire(fact.equity_fine),
                     "initial": named.numeraire(fact.initial_fine),
                     "largest": [named.contract(part.contract).symbol for part in fact.largest],
-                    "worst": [f"{block_name(named.registers.sheet, part.block)} {part.scenario + 1}" for part in fact.worst],
+                    "worst": [
+                        f"{block_name(named.registers.sheet, part.block)} {part.scenario + 1}" for part in fact.worst
+                    ],
                 }
             ]
         case core.CallMet():

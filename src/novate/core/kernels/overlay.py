@@ -10,7 +10,16 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.arithmetic import divided
-from novate.core.kernels.portfolio import add_row, add_scaled, count_row, equity_of, fill, in_money, measure
+from novate.core.kernels.portfolio import (
+    add_row,
+    add_scaled,
+    count_row,
+    equity_of,
+    fill,
+    in_money,
+    measure,
+    measure_all,
+)
 from novate.core.kernels.sheet import row_of
 from novate.core.money import SHEET_BOUND
 from novate.core.reasons import Reason
@@ -26,7 +35,7 @@ Pool = namedtuple(  # noqa: PYI024  # numba knows tuples with names, not their a
     (
         "vectors",  # float64[slot, set, scenario]
         "measures",  # int64[slot, set, block]
-        "counts",  # int64[slot, (lots, bound, add-ons)]
+        "counts",  # int64[slot, (lots, bound, add-ons, sets)]
         "tags",  # int64[slot]: the overlay bucket whose vectors these are, or -1
         "new_vectors",  # float64[side, (set, all), scenario]: after the trade being judged
         "new_measures",
@@ -59,11 +68,11 @@ def pool_for(touched, n_held, tables):
     return Pool(
         np.empty((slots, sets, scenarios), np.float64),
         np.empty((slots, sets, blocks), np.int64),
-        np.empty((slots, 3), np.int64),
+        np.empty((slots, 4), np.int64),
         np.full(slots, -1, np.int64),
         np.empty((both, 2, scenarios), np.float64),
         np.empty((both, sets, blocks), np.int64),
-        np.empty((both, 3), np.int64),
+        np.empty((both, 4), np.int64),
         np.full(n_touched, -1, np.int32),
         np.full(n_held, -2, np.int32),
         np.empty(n_held, np.int64),
@@ -117,8 +126,7 @@ def slot_for(over, bucket, pool, positions, tables, balances, sums, judged):
                 row = row_of(pool.contracts[own], sheet)
                 add_row(row, pool.before[own], positions[own].lots, sheet, vectors, counts)
             own = np.int64(pool.nexts[own])
-        for row in range(len(vectors)):
-            measure(vectors[row], sheet.blocks, pool.measures[slot, row])
+        measure_all(vectors, counts, sheet.blocks, pool.measures[slot])
         pool.tags[slot] = over
     if pool.known[over] == 0:
         pool.known[over] = 1

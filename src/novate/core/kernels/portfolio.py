@@ -125,20 +125,27 @@ def add_on(lots, row, add_ons):
 
 @njit(cache=True, inline="always")
 def add_scaled(values, lots, results, into):
-    """``into = values + lots x results``, which may be the same array as ``values``."""
+    """``into = values + lots x results``."""
     factor = np.float64(lots)
     for at in range(len(into)):
         into[at] = values[at] + factor * results[at]
+
+
+@njit(cache=True, inline="always")
+def accumulate(into, lots, results):
+    """``into += lots x results``: told apart from ``add_scaled``, whose arrays may not overlap if it is to be quick."""
+    factor = np.float64(lots)
+    for at in range(len(into)):
+        into[at] += factor * results[at]
 
 
 @njit(cache=True)
 def add_row(at, before, after, sheet, vectors, counts):
     """Change a row's lots from ``before`` to ``after`` in the vectors of a bucket and its counts."""
     row = sheet.rows[at]
-    own = vectors[row.netting_set]
-    add_scaled(own, after - before, sheet.results[at], own)
+    accumulate(vectors[row.netting_set], after - before, sheet.results[at])
     if len(vectors) > 1:
-        add_scaled(vectors[len(vectors) - 1], after - before, sheet.results[at], vectors[len(vectors) - 1])
+        accumulate(vectors[len(vectors) - 1], after - before, sheet.results[at])
     count_row(row, before, after, sheet.add_ons, counts)
 
 
@@ -149,6 +156,7 @@ def count_row(row, before, after, add_ons, counts):
     counts[0] += grown
     counts[1] += grown * row.largest_units
     counts[2] += add_on(after, row, add_ons) - add_on(before, row, add_ons)
+    counts[3] |= np.int64(1) << row.netting_set
 
 
 @njit(cache=True, inline="always")
@@ -162,7 +170,7 @@ def fill(own, positions, balances, at, sheet, vectors, counts):
     """Results by scenario of a bucket's positions and of the collateral in row ``at`` of the balances.
 
     ``vectors`` gets a row for each netting set and, where there are several, one for all together; ``counts`` the sum
-    of |lots|, of |lots| x largest result (of contracts alone), and the add-ons.
+    of |lots|, of |lots| x largest result (of contracts alone), the add-ons, and a bit for each set that has a row.
     """
     vectors[:] = 0
     counts[:] = 0
@@ -170,15 +178,37 @@ def fill(own, positions, balances, at, sheet, vectors, counts):
         position = positions[where]
         row = row_of(position.contract, sheet)
         if position.lots != 0 and row >= 0:
-            add_row(row, 0, position.lots, sheet, vectors, counts)
+            accumulate(vectors[sheet.rows[row].netting_set], position.lots, sheet.results[row])
+            count_row(sheet.rows[row], 0, position.lots, sheet.add_ons, counts)
     bound = counts[1]
     for asset in range(balances.shape[1]):
         row = row_of_asset(asset, sheet)
         if row >= 0:
             lots = collateral_lots(balances[at, asset].balance_minor, sheet.rows[row])
             if lots != 0:
-                add_row(row, 0, lots, sheet, vectors, counts)
+                accumulate(vectors[sheet.rows[row].netting_set], lots, sheet.results[row])
+                count_row(sheet.rows[row], 0, lots, sheet.add_ons, counts)
     counts[1] = bound  # collateral has its own part of the bound, granted when the sheet was adopted
+    last = len(vectors) - 1
+    for one in range(last):
+        if counts[3] & (np.int64(1) << one):
+            accumulate(vectors[last], 1, vectors[one])
+
+
+@njit(cache=True)
+def measure_all(vectors, counts, blocks, measures):
+    """The losses of every netting set that has a row and of all together; where only one has, these are the same."""
+    last, touched, only = len(vectors) - 1, 0, 0
+    for one in range(last):
+        if counts[3] & (np.int64(1) << one):
+            measure(vectors[one], blocks, measures[one])
+            touched, only = touched + 1, one
+        else:
+            measures[one] = 0
+    if touched == 1:
+        measures[last] = measures[only]
+    else:
+        measure(vectors[last], blocks, measures[last])
 
 
 @njit(cache=True)
@@ -187,7 +217,7 @@ def room_for(sheet):
     sets = sheet.sheet[0].netting_sets if len(sheet.sheet) else 1
     rows = sets + 1 if sets > 1 else 1
     vectors = np.empty((rows, sheet.results.shape[1]), np.float64)
-    return vectors, np.empty((rows, len(sheet.blocks)), np.int64), np.empty(3, np.int64)
+    return vectors, np.empty((rows, len(sheet.blocks)), np.int64), np.empty(4, np.int64)
 
 
 # ---- a bucket -------------------------------------------------------------------------------------------------------
@@ -256,15 +286,14 @@ def judge_portfolio(own, positions, balances, at, sums, into, assets, gains_ppm,
     """``(equity, settled, initial, maintenance, priced)`` of a portfolio bucket, from its summed positions."""
     equity, settled, priced = equity_of(balances, at, sums, into, assets, gains_ppm, sheet)
     fill(own, positions, balances, at, sheet, vectors, counts)
-    for row in range(len(vectors)):
-        measure(vectors[row], sheet.blocks, measures[row])
+    measure_all(vectors, counts, sheet.blocks, measures)
     initial, maintenance = in_money(measures, counts, sheet)
     return equity, settled, initial, maintenance, priced
 
 
 @njit(cache=True)
 def requirement_without(bucket, contract, lots, tables):
-    """``(initial, maintenance)`` of a portfolio bucket as it stands but with ``lots`` of one contract (it has a row)."""
+    """``(initial, maintenance)`` of a portfolio bucket with ``lots`` of one of its contracts instead of its own."""
     sheet = tables.sheet
     vectors, measures, counts = room_for(sheet)
     own = tables.buckets[bucket]
@@ -273,8 +302,7 @@ def requirement_without(bucket, contract, lots, tables):
         position = tables.positions[at]
         if position.contract == contract and position.lots != lots:
             add_row(row_of(contract, sheet), position.lots, lots, sheet, vectors, counts)
-    for row in range(len(vectors)):
-        measure(vectors[row], sheet.blocks, measures[row])
+    measure_all(vectors, counts, sheet.blocks, measures)
     return in_money(measures, counts, sheet)
 
 
@@ -284,8 +312,7 @@ def scenarios_of(bucket, tables):
     sheet = tables.sheet
     vectors, measures, counts = room_for(sheet)
     fill(tables.buckets[bucket], tables.positions, tables.balances, bucket, sheet, vectors, counts)
-    for row in range(len(vectors)):
-        measure(vectors[row], sheet.blocks, measures[row])
+    measure_all(vectors, counts, sheet.blocks, measures)
     asked = np.empty(len(sheet.blocks), np.int64)
     for at in range(len(asked)):
         asked[at] = combine(measures[:, at : at + 1], sheet.blocks[at : at + 1], sheet.sheet[0].offset_ppm)

@@ -15,7 +15,7 @@ from novate.core.kernels.sheet import SHEET_TABLES
 
 @structref.register
 class TablesType(types.StructRef):
-    """The compiled type of ``Tables``: an array of records each, the sheet, and the two rates that every judgement needs."""
+    """The compiled type of ``Tables``: an array of records each, the sheet, and two rates of the rulebook."""
 
 
 class Tables(structref.StructRefProxy):

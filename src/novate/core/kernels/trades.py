@@ -89,8 +89,9 @@ def judge_leg(
 ):  # fmt: skip
     """Whether one side of a trade is acceptable: ``(reason, figure, equity after, initial after)``.
 
-    A portfolio bucket comes with its ``slot`` of the pool and the contract's index; any other with slot -1. Row ``over`` of ``balances``, ``sums`` and ``judged`` is the side before the trade; its rows after it are left in
-    row ``side`` of ``new_balances`` and ``new_sums``. Nothing else is written.
+    Row ``over`` of ``balances``, ``sums`` and ``judged`` is the side before the trade; its rows after it are left in
+    row ``side`` of ``new_balances`` and ``new_sums``. Nothing else is written. A portfolio bucket comes with its
+    ``slot`` of the pool, any other with -1; ``index`` is the contract's.
     """
     asset = contract.asset
     new_lots = old_lots + lots
