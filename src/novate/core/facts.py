@@ -156,10 +156,7 @@ class FundingPublished(Fact, frozen=True):
 
 
 class Contributor(msgspec.Struct, frozen=True, array_like=True):
-    """A position and its part of a requirement, in the contract's settlement asset.
-
-    In a portfolio bucket the part is what the position loses in the worst scenario, in the numeraire.
-    """
+    """A position and its part of a requirement, in its settlement asset; or its loss in the worst scenario."""
 
     contract: int
     lots: int
