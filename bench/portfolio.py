@@ -54,7 +54,7 @@ def trades(session: Session) -> list[Figure]:
     world, recorder = World(size), Recorder(Book())
     for commands in (world.opening(), world.filling()):
         recorder.record_all(commands)
-    recorder.record(c.AdoptRiskSheet(sheet(world, size.scenarios)))
+    recorder.record_all([c.AdoptRiskSheet(sheet(world, size.scenarios))])
     accounts = FIRST_ACCOUNT + np.arange(size.accounts)
     recorder.record_all(c.SetMarginMode(int(account), t.MarginMode.PORTFOLIO) for account in accounts)
     rates, judged = [], []
