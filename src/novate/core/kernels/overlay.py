@@ -34,7 +34,7 @@ Pool = namedtuple(  # noqa: PYI024  # numba knows tuples with names, not their a
     "Pool",
     (
         "vectors",  # float64[slot, set, scenario]
-        "measures",  # int64[slot, set, block]
+        "measures",  # int64[overlay bucket, set, block]
         "counts",  # int64[slot, (lots, bound, add-ons, sets)]
         "tags",  # int64[slot]: the overlay bucket whose vectors these are, or -1
         "new_vectors",  # float64[side, (set, all), scenario]: after the trade being judged
@@ -67,7 +67,7 @@ def pool_for(touched, n_held, tables):
     both = 2 if wanted > 0 else 0
     return Pool(
         np.empty((slots, sets, scenarios), np.float64),
-        np.empty((slots, sets, blocks), np.int64),
+        np.empty((n_touched, sets, blocks), np.int64),
         np.empty((slots, 4), np.int64),
         np.full(slots, -1, np.int64),
         np.empty((both, 2, scenarios), np.float64),
@@ -126,13 +126,13 @@ def slot_for(over, bucket, pool, positions, tables, balances, sums, judged):
                 row = row_of(pool.contracts[own], sheet)
                 add_row(row, pool.before[own], positions[own].lots, sheet, vectors, counts)
             own = np.int64(pool.nexts[own])
-        measure_all(vectors, counts, sheet.blocks, pool.measures[slot])
         pool.tags[slot] = over
     if pool.known[over] == 0:
         pool.known[over] = 1
+        measure_all(pool.vectors[slot], pool.counts[slot], sheet.blocks, pool.measures[over])
         equity, _, priced = equity_of(balances, over, sums, over, tables.assets, tables.gains_ppm, sheet)
         judged[over].equity_fine = equity
-        judged[over].initial_fine, _ = in_money(pool.measures[slot], pool.counts[slot], sheet)
+        judged[over].initial_fine, _ = in_money(pool.measures[over], pool.counts[slot], sheet)
         judged[over].priced *= priced
     return slot
 
@@ -151,14 +151,14 @@ def refused_by_sheet(contract, old_lots, new_lots, slot, pool, sheet):
 
 
 @njit(cache=True)
-def judge_after(slot, side, contract, old_lots, new_lots, balances, sums, pool, tables):
+def judge_after(over, slot, side, contract, old_lots, new_lots, balances, sums, pool, tables):
     """``(equity, initial, priced)`` of a bucket after a leg, left in row ``side`` of the pool's new vectors."""
     sheet = tables.sheet
     at = row_of(contract, sheet)
     row = sheet.rows[at]
     last = pool.vectors.shape[1] - 1
     measures, counts = pool.new_measures[side], pool.new_counts[side]
-    measures[:] = pool.measures[slot]
+    measures[:] = pool.measures[over]
     counts[:] = pool.counts[slot]
     results, lots = sheet.results[at], new_lots - old_lots
     add_scaled(pool.vectors[slot, row.netting_set], lots, results, pool.new_vectors[side, 0])
@@ -176,11 +176,11 @@ def judge_after(slot, side, contract, old_lots, new_lots, balances, sums, pool, 
 def keep(over, side, contract, pool, sheet):
     """The trade stands: what it left is the bucket's, unless the other side has taken its slot meanwhile."""
     slot = over % len(pool.tags)
+    pool.measures[over] = pool.new_measures[side]
     if pool.tags[slot] != over:
         return
     last = pool.vectors.shape[1] - 1
     pool.vectors[slot, sheet.rows[row_of(contract, sheet)].netting_set] = pool.new_vectors[side, 0]
     if last > 0:
         pool.vectors[slot, last] = pool.new_vectors[side, 1]
-    pool.measures[slot] = pool.new_measures[side]
     pool.counts[slot] = pool.new_counts[side]

@@ -126,7 +126,7 @@ def judge_leg(
             equity, _, initial, _, still_priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
         else:
             equity, initial, still_priced = judge_after(
-                slot, side, index, old_lots, new_lots, new_balances, new_sums, pool, tables
+                over, slot, side, index, old_lots, new_lots, new_balances, new_sums, pool, tables
             )
         reduces = (old_lots > 0 and lots < 0 and new_lots >= 0) or (old_lots < 0 and lots > 0 and new_lots <= 0)
         owed = new_balances[side, asset].premium_fine
