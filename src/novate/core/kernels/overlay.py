@@ -4,10 +4,9 @@ A *pool* of slots holds the vectors of the buckets touched last. It lives for on
 out of it is worked out again from the book and from the lots that the batch has moved so far.
 """
 
-from collections import namedtuple
-
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.experimental import structref
 
 from novate.core.kernels.arithmetic import divided
 from novate.core.kernels.portfolio import (
@@ -30,22 +29,28 @@ SHEET_BOUND_EXCEEDED = int(Reason.SHEET_BOUND_EXCEEDED)
 
 POOL_BYTES = 8 * 2**20
 
-Pool = namedtuple(  # noqa: PYI024  # numba knows tuples with names, not their annotated form
-    "Pool",
-    (
-        "vectors",  # float64[slot, set, scenario]
-        "measures",  # int64[overlay bucket, set, block]
-        "counts",  # int64[slot, (lots, bound, add-ons, sets)]
-        "tags",  # int64[slot]: the overlay bucket whose vectors these are, or -1
-        "new_vectors",  # float64[side, (set, all), scenario]: after the trade being judged
-        "new_measures",
-        "new_counts",
-        "heads",  # int32[overlay bucket]: the first of its positions that the batch holds, or -1
-        "nexts",  # int32[held position]: the bucket's next, or -1
-        "before",  # int64[held position]: its lots in the book
-        "contracts",  # int32[held position]
-        "known",  # int64[overlay bucket]: whether it has been judged as it was before the batch
-    ),
+
+@structref.register
+class PoolType(types.StructRef):
+    """The compiled type of a pool: one reference, because a tuple of its arrays would be counted one by one."""
+
+
+COUNTS = types.Array(types.int64, 1, "C")
+POOL = PoolType(
+    [
+        ("vectors", types.Array(types.float64, 3, "C")),  # [slot, set, scenario]
+        ("measures", types.Array(types.int64, 3, "C")),  # [overlay bucket, set, block]
+        ("counts", types.Array(types.int64, 2, "C")),  # [slot, (lots, bound, add-ons, sets)]
+        ("tags", COUNTS),  # [slot]: the overlay bucket whose vectors these are, or -1
+        ("new_vectors", types.Array(types.float64, 3, "C")),  # [side, (set, all), scenario]: after the trade
+        ("new_measures", types.Array(types.int64, 3, "C")),
+        ("new_counts", types.Array(types.int64, 2, "C")),
+        ("heads", types.Array(types.int32, 1, "C")),  # [overlay bucket]: the first position the batch holds, or -1
+        ("nexts", types.Array(types.int32, 1, "C")),  # [held position]: the bucket's next, or -1
+        ("before", COUNTS),  # [held position]: its lots in the book
+        ("contracts", types.Array(types.int32, 1, "C")),  # [held position]
+        ("known", COUNTS),  # [overlay bucket]: whether it has been judged as it was before the batch
+    ]
 )
 
 
@@ -65,20 +70,20 @@ def pool_for(touched, n_held, tables):
         n_held = 0
     slots = min(wanted, max(2, POOL_BYTES // (8 * sets * scenarios)))
     both = 2 if wanted > 0 else 0
-    return Pool(
-        np.empty((slots, sets, scenarios), np.float64),
-        np.empty((n_touched, sets, blocks), np.int64),
-        np.empty((slots, 4), np.int64),
-        np.full(slots, -1, np.int64),
-        np.empty((both, 2, scenarios), np.float64),
-        np.empty((both, sets, blocks), np.int64),
-        np.empty((both, 4), np.int64),
-        np.full(n_touched, -1, np.int32),
-        np.full(n_held, -2, np.int32),
-        np.empty(n_held, np.int64),
-        np.empty(n_held, np.int32),
-        np.zeros(n_touched, np.int64),
-    )
+    pool = structref.new(POOL)
+    pool.vectors = np.empty((slots, sets, scenarios), np.float64)
+    pool.measures = np.empty((n_touched, sets, blocks), np.int64)
+    pool.counts = np.empty((slots, 4), np.int64)
+    pool.tags = np.full(slots, -1, np.int64)
+    pool.new_vectors = np.empty((both, 2, scenarios), np.float64)
+    pool.new_measures = np.empty((both, sets, blocks), np.int64)
+    pool.new_counts = np.empty((both, 4), np.int64)
+    pool.heads = np.full(n_touched, -1, np.int32)
+    pool.nexts = np.full(n_held, -2, np.int32)
+    pool.before = np.empty(n_held, np.int64)
+    pool.contracts = np.empty(n_held, np.int32)
+    pool.known = np.zeros(n_touched, np.int64)
+    return pool
 
 
 @njit(cache=True)
