@@ -464,11 +464,11 @@ def test_what_a_tape_cannot_say_is_said() -> None:
 # --- answers of the core ----------------------------------------------------------------------------------------
 
 
-def explained(value: Any, *rows: tuple[int, int, Reason]) -> list[tape.Refusal]:
+def explained(value: Any, *rows: tuple[int, int, Reason], side: int = 0) -> list[tape.Refusal]:
     """The refusals of a command, the core having refused ``(figure, row, reason)`` of what it saw."""
     known = registers()
     decoded = decode(value, known)
-    return list(tape.explain_refusals(decoded, [RowsRefused(packed(REFUSED, list(rows)))], known))
+    return list(tape.explain_refusals(decoded, [RowsRefused(packed(REFUSED, [(*row, side) for row in rows]))], known))
 
 
 def test_answers_of_the_core_carry_the_row_numbers_of_the_tape() -> None:
@@ -481,6 +481,21 @@ def test_answers_of_the_core_carry_the_row_numbers_of_the_tape() -> None:
     ]
     assert "alice or bob would be 60 USD short of its initial requirement" in answers[1].message
     assert answers[2].message == "0.5 is outside the limits of BTC-PERP, 1 to 1000000"
+
+
+@pytest.mark.parametrize(("side", "field", "who"), [(1, "buyer", "alice"), (2, "seller", "bob")])
+def test_answers_name_the_side_that_failed(side: int, field: str, who: str) -> None:
+    (lacking,) = explained(trades(trade()), (6_000_000_000, 0, Reason.MARGIN_INSUFFICIENT), side=side)
+    assert lacking.path == f"$.rows[0].{field}"
+    assert lacking.message.startswith(f"{who} would be 60 USD short")
+    (reducing,) = explained(trades(trade()), (0, 0, Reason.MEMBER_IN_DEFAULT), side=side)
+    assert (reducing.path, who in reducing.message) == (f"$.rows[0].{field}", True)
+
+
+def test_rows_refused_by_the_first_release_read_as_neither_side() -> None:
+    before = np.dtype([("figure", "<i8"), ("row", "<i4"), ("reason", "<i4")])
+    old = np.array([(7, 3, Reason.MARGIN_INSUFFICIENT)], before).tobytes()
+    assert np.frombuffer(old, REFUSED).tolist() == [(7, 3, Reason.MARGIN_INSUFFICIENT, 0)]
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.ACCEPTED])

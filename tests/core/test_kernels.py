@@ -1,6 +1,7 @@
 """The compiled loops against their plain twin, on houses planted at random: every access, state and contract."""
 
 import functools
+from collections.abc import Iterable
 
 import hypothesis.strategies as st
 import numpy as np
@@ -11,13 +12,13 @@ from novate.core import layout, plain
 from novate.core.book import Book
 from novate.core.commands import PublishMarks, SubmitTrades
 from novate.core.evolve import evolve
-from novate.core.facts import ContractHalted, MarksPublished, SourceAdvanced, TradesNovated
+from novate.core.facts import ContractHalted, Fact, MarksPublished, RowsRefused, SourceAdvanced, TradesNovated
 from novate.core.kernels.arithmetic import convert, reference_at, value_at
 from novate.core.kernels.margin import set_lots
 from novate.core.margin import judge, judge_house, judge_many
 from novate.core.novation import decide_trades, move_leg
 from novate.core.reasons import Reason
-from novate.core.rows import MARK, MARKED, NOVATED
+from novate.core.rows import MARK, MARKED, NOVATED, REFUSED
 from novate.core.settlement import flows_of
 from novate.core.variation import decide_marks
 from tests.core.worlds import BTC, EUR, FEED, INDEX, USD, House, marks, refusals, rich_house, trades
@@ -132,9 +133,15 @@ def compare_trades(book: Book, rows: list[Row]) -> list[Reason]:
     novated, refused, new_mark = plain.decide_trades(book, mark, rows)
     kernel = [row.tolist() for fact in facts if isinstance(fact, TradesNovated) for row in _rows(fact)]
     assert kernel == novated
-    assert refusals(facts) == [(row, reason, figure) for figure, row, reason in refused]
+    assert refused_rows(facts) == [(figure, row, reason, side) for figure, row, reason, side in refused]
     assert next((fact.number for fact in facts if isinstance(fact, SourceAdvanced)), mark) == new_mark
-    return [reason for _, _, reason in refused]
+    return [reason for _, _, reason, _ in refused]
+
+
+def refused_rows(facts: Iterable[Fact]) -> list[tuple[int, int, Reason, int]]:
+    """Refused rows as they are on record: ``(figure, row, reason, side)``."""
+    rows = [row for fact in facts if isinstance(fact, RowsRefused) for row in np.frombuffer(fact.rows, REFUSED)]
+    return [(int(figure), int(row), Reason(int(reason)), int(side)) for figure, row, reason, side in rows]
 
 
 def _rows(fact: TradesNovated) -> np.ndarray:

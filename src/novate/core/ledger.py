@@ -100,14 +100,7 @@ def decide_deposit(book: Book, command: Deposit) -> list[Fact]:
         number, amount, account, asset = (int(row[field]) for field in CASH.names or ())
         if refusals.out_of_turn(at, number):
             continue
-        reason = _check_cash(book, account, asset, amount, coming_in=True)
-        if reason is Reason.ACCEPTED and not (
-            _has_room(book, asset, added.get((-1, asset), 0) + amount)
-            and _fits(book, account, asset, added.get((account, asset), 0) + amount)
-        ):
-            reason = Reason.MONEY_LIMIT_EXCEEDED
-        if reason is Reason.ACCEPTED and not book.assets[asset]["live"]:
-            reason = Reason.PRICE_MISSING
+        reason = check_deposit(book, account, asset, amount, added)
         if reason is not Reason.ACCEPTED:
             refusals.add(at, reason, amount)
             continue
@@ -115,6 +108,21 @@ def decide_deposit(book: Book, command: Deposit) -> list[Fact]:
             added[key] = added.get(key, 0) + amount
         kept.append((amount, account, asset))
     return _with_rows(Deposited, kept, refusals)
+
+
+def check_deposit(
+    book: Book, account: int, asset: int, amount: int, added: dict[tuple[int, int], int] | None = None
+) -> Reason:
+    """Whether an amount may come in, after what was ``added`` to each ``(account, asset)`` and, at -1, to the house."""
+    reason, before = _check_cash(book, account, asset, amount, coming_in=True), added or {}
+    if reason is not Reason.ACCEPTED:
+        return reason
+    if not (
+        _has_room(book, asset, before.get((-1, asset), 0) + amount)
+        and _fits(book, account, asset, before.get((account, asset), 0) + amount)
+    ):
+        return Reason.MONEY_LIMIT_EXCEEDED
+    return Reason.ACCEPTED if book.assets[asset]["live"] else Reason.PRICE_MISSING
 
 
 def decide_withdraw(book: Book, command: Withdraw) -> list[Fact]:

@@ -29,6 +29,7 @@ from novate.core.money import PPM, ceil_div, split_pro_rata
 from novate.core.novation import move_leg
 from novate.core.reasons import Reason
 from novate.core.rows import LEG
+from novate.core.stretches import first, lowest, sizes, stretches
 from novate.core.terms import Role
 from novate.core.waterfall import estate_of
 
@@ -105,18 +106,20 @@ def enough_lots(book: Book, bucket: int, row: Held, limit_ticks: int) -> int:
     value = int(value_at(limit_ticks, contract))
     side = -1 if row.lots > 0 else 1
 
-    def cures(lots: int) -> bool:
+    def lacks(lots: int) -> int:
         _, _, equity, initial = judge_fill(book, bucket, row.contract, side * lots, value)
-        return equity >= initial
+        return initial - equity
 
-    low, high = 1, abs(row.lots)
-    while low < high:
-        middle = (low + high) // 2
-        if cures(middle):
-            high = middle
-        else:
-            low = middle + 1
-    return low
+    def cures(lots: int) -> bool:
+        return lacks(lots) <= 0
+
+    whole = abs(row.lots)
+    # Where a bracket requires less than the slippage costs, closing more can undo the cure: each stretch has its own.
+    for low, high in stretches([end for end in sizes(book, row.contract, -whole) if end <= whole]):
+        best = high if cures(high) else lowest(lacks, low, high)
+        if cures(best):
+            return first(cures, low, best)
+    return whole
 
 
 def judge_fill(book: Book, bucket: int, contract: int, lots: int, value_fine: int) -> tuple[int, int, int, int]:

@@ -14,6 +14,7 @@ from novate.core.layout import EXPIRED, HALTED, HOUSE_ONLY, LIQUIDATING, LIVE, R
 from novate.core.margin import Judgement
 from novate.core.money import EXPOSURE_MAX, PPM
 from novate.core.reasons import Reason
+from novate.core.rows import BUYER, NEITHER, SELLER
 from novate.core.terms import FEES, ROUNDING, Contract, Kind, Tier
 
 
@@ -182,12 +183,14 @@ def judge(book: Book, bucket: Bucket) -> Judgement:
 
 Refusal = tuple[Reason, int]
 Novated = tuple[int, int, int, int, int, int, int, int]
+Sided = tuple[Reason, int, int]
 ACCEPTED: Refusal = (Reason.ACCEPTED, 0)
+TAKEN: Sided = (Reason.ACCEPTED, 0, NEITHER)
 
 
 def decide_trades(
     book: Book, mark: int, rows: Iterable[tuple[int, int, int, int, int, int]]
-) -> tuple[list[Novated], list[tuple[int, int, Reason]], int]:
+) -> tuple[list[Novated], list[tuple[int, int, Reason, int]], int]:
     """Trades ``(number, lots, price, contract, buyer, seller)``: novated rows, refused rows and the source's new mark.
 
     Each row sees the rows before it. Its own checks come first, then the buyer's, then the seller's; it stands if both
@@ -196,20 +199,20 @@ def decide_trades(
     buckets: dict[int, Bucket] = {}
     fees = list(read(book, FEES).carry_fine)
     novated: list[Novated] = []
-    refused: list[tuple[int, int, Reason]] = []
+    refused: list[tuple[int, int, Reason, int]] = []
     for at, (number, lots, price, contract, buyer, seller) in enumerate(rows):
-        reason, figure = _check_row(book, mark, number, lots, price, contract, buyer, seller)
+        reason, figure, failed = _check_row(book, mark, number, lots, price, contract, buyer, seller)
         mark = max(mark, number)
         if reason is Reason.ACCEPTED:
             for side in (buyer, seller):
                 buckets.setdefault(side, read(book, side))
             value = value_per_lot(book, contract, price)
             fee = fee_of(book, contract, lots, price)
-            reason, figure = _judge_row(book, buckets, fees, contract, lots, value, fee, buyer, seller)
+            reason, figure, failed = _judge_row(book, buckets, fees, contract, lots, value, fee, buyer, seller)
             if reason is Reason.ACCEPTED:
                 novated.append((lots, value, fee, fee, contract, buyer, seller, at))
         if reason is not Reason.ACCEPTED:
-            refused.append((figure, at, reason))
+            refused.append((figure, at, reason, failed))
     return novated, refused, mark
 
 
@@ -229,52 +232,52 @@ def _judge_row(
     fee: int,
     buyer: int,
     seller: int,
-) -> Refusal:
+) -> Sided:
     """The buyer, then the seller; where both can bear it the leg is in their buckets and the fee in ``fees``."""
     asset = int(book.contracts[contract]["asset"])
     if fees[asset] + 2 * fee > EXPOSURE_MAX:
-        return Reason.EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
+        return Reason.EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX, NEITHER
     after: dict[int, Bucket] = {}
     for side, signed in ((buyer, lots), (seller, -lots)):
         after[side] = with_leg(book, buckets[side], contract, signed, value, fee)
         refusal = judge_leg(book, buckets[side], after[side], contract, fee)
         if refusal != ACCEPTED:
-            return refusal
+            return *refusal, BUYER if side == buyer else SELLER
     buckets |= after
     fees[asset] += 2 * fee
-    return ACCEPTED
+    return TAKEN
 
 
 def _check_row(
     book: Book, mark: int, number: int, lots: int, price: int, contract: int, buyer: int, seller: int
-) -> Refusal:
+) -> Sided:
     """Everything that does not need margin, in the order of precedence: the first that fails, with its figure."""
     if number <= mark:
-        return Reason.DUPLICATE_OR_LATE, mark
+        return Reason.DUPLICATE_OR_LATE, mark, NEITHER
     if not 0 <= contract < book.contract_count:
-        return Reason.CONTRACT_UNKNOWN, contract
+        return Reason.CONTRACT_UNKNOWN, contract, NEITHER
     for side in (buyer, seller):
         if not 0 <= side < book.account_count:
-            return Reason.ACCOUNT_UNKNOWN, side
+            return Reason.ACCOUNT_UNKNOWN, side, BUYER if side == buyer else SELLER
     terms, state = book.registers.contracts[contract], int(book.contracts[contract]["state"])
     tradable, known = terms.kind is not Kind.INDEX, terms.margin_class in book.rulebook.margin_classes
     access = {side: int(book.buckets[side]["access"]) for side in (buyer, seller)}
     house = [side for side in (buyer, seller) if access[side] == HOUSE_ONLY]
-    liquidating = [side for side in (buyer, seller) if access[side] == LIQUIDATING]
+    busy = [side for side in (buyer, seller) if access[side] == LIQUIDATING]
     limit = terms.position_limit_lots
-    tests: list[tuple[bool, Reason, int]] = [
-        (tradable and not known, Reason.MARGIN_CLASS_UNKNOWN, contract),
-        (buyer == seller, Reason.ACCOUNTS_MUST_DIFFER, buyer),
-        (bool(house), Reason.ACCOUNT_NOT_TRADABLE, house[0] if house else 0),
-        (not tradable, Reason.CONTRACT_NOT_TRADABLE, contract),
-        (lots <= 0, Reason.QUANTITY_MUST_BE_POSITIVE, lots),
-        (not terms.price_min_ticks <= price <= terms.price_max_ticks, Reason.PRICE_OUT_OF_LIMITS, price),
-        (state == EXPIRED, Reason.CONTRACT_EXPIRED, contract),
-        (state != LIVE, Reason.PRICE_MISSING, contract),
-        (bool(liquidating), Reason.ACCOUNT_IN_LIQUIDATION, liquidating[0] if liquidating else 0),
-        (lots > limit, Reason.POSITION_LIMIT_EXCEEDED, limit),
+    tests: list[tuple[bool, Reason, int, int]] = [
+        (tradable and not known, Reason.MARGIN_CLASS_UNKNOWN, contract, NEITHER),
+        (buyer == seller, Reason.ACCOUNTS_MUST_DIFFER, buyer, NEITHER),
+        (bool(house), Reason.ACCOUNT_NOT_TRADABLE, house[0] if house else 0, BUYER if buyer in house else SELLER),
+        (not tradable, Reason.CONTRACT_NOT_TRADABLE, contract, NEITHER),
+        (lots <= 0, Reason.QUANTITY_MUST_BE_POSITIVE, lots, NEITHER),
+        (not terms.price_min_ticks <= price <= terms.price_max_ticks, Reason.PRICE_OUT_OF_LIMITS, price, NEITHER),
+        (state == EXPIRED, Reason.CONTRACT_EXPIRED, contract, NEITHER),
+        (state != LIVE, Reason.PRICE_MISSING, contract, NEITHER),
+        (bool(busy), Reason.ACCOUNT_IN_LIQUIDATION, busy[0] if busy else 0, BUYER if buyer in busy else SELLER),
+        (lots > limit, Reason.POSITION_LIMIT_EXCEEDED, limit, NEITHER),
     ]
-    return next(((reason, figure) for failed, reason, figure in tests if failed), ACCEPTED)
+    return next(((reason, figure, side) for failed, reason, figure, side in tests if failed), TAKEN)
 
 
 def with_leg(book: Book, bucket: Bucket, contract: int, lots: int, value_fine: int, fee_fine: int) -> Bucket:

@@ -54,8 +54,15 @@ NOVATED: Final = np.dtype(
 )
 """One novated trade: the buyer's cost rises by ``lots x value_fine``, the seller's falls by it."""
 
-REFUSED: Final = np.dtype([("figure", "<i8"), ("row", "<i4"), ("reason", "<i4")], align=True)
-"""One refused row: its ``Reason`` and the figure that goes with it (a shortfall in numeraire fine units, a limit)."""
+NEITHER, BUYER, SELLER = range(3)
+"""Which side of a trade a refusal is about; neither is also what all rows but trades have."""
+
+REFUSED: Final = np.dtype([("figure", "<i8"), ("row", "<i4"), ("reason", "<i2"), ("side", "<i2")], align=True)
+"""One refused row: its ``Reason``, the figure that goes with it (a shortfall in numeraire fine units, a limit) and the
+side of a trade that failed.
+
+``side`` lies where records of the first release have the upper half of a small ``reason``: they read as neither.
+"""
 
 MARKED: Final = np.dtype(
     [

@@ -11,7 +11,7 @@ from novate.core.evolve import evolve
 from novate.core.facts import CycleClosed, Fact
 from novate.core.laws import check_running, check_whole
 
-DECISION_VERSION: Final = 1
+DECISION_VERSION: Final = 2
 """Raised whenever the same command on the same book would give other facts."""
 
 

@@ -23,7 +23,7 @@ from novate.core.kernels.marks import mark_rows, set_marks
 from novate.core.money import E12, round_half_even
 from novate.core.reasons import Reason
 from novate.core.refusals import refusal_facts
-from novate.core.rows import FUNDED, FUNDING, MARK, MARKED, REFUSED
+from novate.core.rows import FUNDED, FUNDING, MARK, MARKED, NEITHER, REFUSED
 from novate.core.terms import Kind
 
 CAUSES = ("missing", "out_of_limits", "stale")
@@ -131,7 +131,7 @@ def decide_funding(book: Book, command: PublishFunding) -> list[Fact]:
     value per lot.
     """
     funded: list[tuple[int, int, int, int, int, int]] = []
-    refused: list[tuple[int, int, int]] = []
+    refused: list[tuple[int, int, int, int]] = []
     seen: dict[int, tuple[int, int]] = {}
     for at, (rate_e12, contract, _) in enumerate(np.frombuffer(command.rows, FUNDING).tolist()):
         reason = _check_funding(book, contract)
@@ -153,7 +153,7 @@ def decide_funding(book: Book, command: PublishFunding) -> list[Fact]:
                 value = int(row["value_fine"]) + int(row["index_fine"]) - index_fine
                 funded.append((whole, rest, index_fine, value, contract, 0))
         if reason is not Reason.ACCEPTED:
-            refused.append((rate_e12, at, reason))
+            refused.append((contract, at, reason, NEITHER))
     latest = {row[4]: row for row in funded}
     facts: list[Fact] = []
     if latest:

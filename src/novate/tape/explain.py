@@ -21,6 +21,9 @@ from novate.tape.refusal import Refusal
 
 _UNITS: Final = re.compile(r"(?<=[a-z])_(?:fine|ticks|lots|ns|ppm|minor|e12)\b")
 _NESTED: Final = re.compile(r"^\$\.(?:asset|contract|rulebook)\.(?=.)")
+SIDES: Final = ("", "buyer", "seller")
+"""The fields of a trade by the side of a refused row: neither, buyer, seller."""
+
 _ASSET_ROW: Final = re.compile(r"^\$\.assets\[(\d+)\]$")
 
 
@@ -33,7 +36,9 @@ def explain_refusals(decoded: Decoded, facts: Iterable[Fact], registers: Registe
         elif isinstance(fact, RowsRefused):
             rows = np.frombuffer(fact.rows, REFUSED)
             found += [
-                _refused(decoded, int(row["row"]), Reason(int(row["reason"])), int(row["figure"]), registers)
+                _refused(
+                    decoded, int(row["row"]), Reason(int(row["reason"])), int(row["figure"]), row["side"], registers
+                )
                 for row in rows
             ]
     return tuple(sorted(found, key=lambda refusal: -1 if refusal.row is None else refusal.row))
@@ -82,20 +87,23 @@ def _outside(price_ticks: int, contract: Contract) -> str:
     return f"{price_text(price_ticks, contract)} is outside the limits of {contract.symbol}, {low} to {high}"
 
 
-def _refused(decoded: Decoded, at: int, reason: Reason, figure: int, registers: Registers) -> Refusal:
+def _refused(decoded: Decoded, at: int, reason: Reason, figure: int, side: int, registers: Registers) -> Refusal:
     row, place = decoded.kept[at], decoded.places[at]
     if isinstance(decoded.command, core.SubmitTrades):
         values = np.frombuffer(decoded.command.rows, TRADE)[at]
-        field, message = _trade_sentence(reason, figure, values, registers)
+        field, message = trade_sentence(reason, figure, side, values, registers)
     elif isinstance(decoded.command, core.Deposit | core.Withdraw):
         values = np.frombuffer(decoded.command.rows, CASH)[at]
-        field, message = _cash_sentence(reason, figure, values, registers)
+        field, message = cash_sentence(reason, figure, values, registers)
     else:
         field, message = "", _price_sentence(reason, figure, registers)
     return Refusal(reason=reason, path=f"{place}.{field}" if field else place, message=message, row=row)
 
 
-def _trade_sentence(reason: Reason, figure: int, row: Any, registers: Registers) -> tuple[str, str]:
+def trade_sentence(reason: Reason, figure: int, side: int, row: Any, registers: Registers) -> tuple[str, str]:
+    """``(field, message)`` of a refused trade; the field is the side that failed where one did."""
+    field = SIDES[side]
+    who = _account(row[field], registers) if field else " or ".join(_account(row[at], registers) for at in SIDES[1:])
     contract = registers.contracts[row["contract"]] if 0 <= row["contract"] < len(registers.contracts) else None
     symbol = contract.symbol if contract else str(row["contract"])
     match reason:
@@ -105,28 +113,32 @@ def _trade_sentence(reason: Reason, figure: int, row: Any, registers: Registers)
             return "seller", f"{_account(figure, registers)} is on both sides: a trade needs two accounts"
         case Reason.ACCOUNT_NOT_TRADABLE | Reason.ACCOUNT_IN_LIQUIDATION:
             cause = "is no trading account" if reason is Reason.ACCOUNT_NOT_TRADABLE else "is in liquidation"
-            side = "buyer" if figure == row["buyer"] else "seller"
-            return side, f"{_account(figure, registers)} {cause}: use a member's or client's account in good standing"
+            field = field or ("buyer" if figure == row["buyer"] else "seller")
+            return field, f"{_account(figure, registers)} {cause}: use a member's or client's account in good standing"
         case Reason.PRICE_OUT_OF_LIMITS if contract is not None:
             return "price", _outside(figure, contract)
         case Reason.QUANTITY_MUST_BE_POSITIVE:
             return "lots", f"{figure} is not a size: give a positive number; the buyer is who is long of it"
         case Reason.POSITION_LIMIT_EXCEEDED:
-            return "lots", f"{row['lots']} lots would pass the position limit of {symbol}, {figure} lots: trade fewer"
+            whose = f" for {who}" if field else ""
+            lots = f"{row['lots']} lots would pass the position limit of {symbol}{whose}"
+            return "lots", f"{lots}, {figure} lots: trade fewer"
         case Reason.MARGIN_INSUFFICIENT:
-            return "", (
-                f"{_account(row['buyer'], registers)} or {_account(row['seller'], registers)} would be"
-                f" {_numeraire(figure, registers)} short of its initial requirement: deposit it or trade fewer lots"
-            )
+            lacking = _numeraire(figure, registers)
+            return field, f"{who} would be {lacking} short of its initial requirement: deposit it or trade fewer lots"
         case Reason.PREMIUM_NOT_COVERED if contract is not None:
             lacking = _fine(figure, contract.settlement, registers)
-            return "buyer", f"the settled balance is {lacking} short of the premium due: deposit that much first"
+            whose = f"{who}'s" if field else "the"
+            message = f"{whose} settled balance is {lacking} short of the premium due: deposit that much first"
+            return field or "buyer", message
         case Reason.MEMBER_IN_DEFAULT:
-            return "", "the member behind one side is in default: its accounts may only reduce their positions"
+            whose = who if field else "one side"
+            return field, f"the member behind {whose} is in default: its accounts may only reduce their positions"
     return _FIELD.get(reason, ""), _contract_sentence(reason, symbol)
 
 
-def _cash_sentence(reason: Reason, figure: int, row: Any, registers: Registers) -> tuple[str, str]:
+def cash_sentence(reason: Reason, figure: int, row: Any, registers: Registers) -> tuple[str, str]:
+    """``(field, message)`` of a refused deposit or withdrawal."""
     asset = registers.assets[row["asset"]] if 0 <= row["asset"] < len(registers.assets) else None
     symbol = asset.symbol if asset else str(row["asset"])
     account = _account(row["account"], registers)

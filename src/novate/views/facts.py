@@ -20,6 +20,7 @@ from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, POSTED, REFUSED, SETT
 from novate.core.terms import Asset, Contract
 from novate.tape.decimals import decimal, time_text
 from novate.tape.encode import price_decimal
+from novate.tape.explain import SIDES
 
 _WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -118,6 +119,7 @@ def rows_of(fact: Fact, named: Named) -> list[Row]:
         case core.RowsRefused():
             return [
                 {"journaled_row": int(row["row"]), "reason": Reason(int(row["reason"])).text}
+                | ({"side": SIDES[row["side"]]} if row["side"] else {})
                 for row in np.frombuffer(fact.rows, REFUSED)
             ]
         case core.SourceAdvanced():

@@ -24,7 +24,7 @@ from novate.core.layout import (
 )
 from novate.core.money import EXPOSURE_MAX
 from novate.core.reasons import Reason
-from novate.core.rows import NOVATED, REFUSED
+from novate.core.rows import BUYER, NEITHER, NOVATED, REFUSED, SELLER
 
 ACCEPTED = int(Reason.ACCEPTED)
 DUPLICATE_OR_LATE = int(Reason.DUPLICATE_OR_LATE)
@@ -48,37 +48,44 @@ MARGIN_INSUFFICIENT = int(Reason.MARGIN_INSUFFICIENT)
 
 @njit(cache=True)
 def check_row(row, mark, n_contracts, n_accounts, contracts, buckets):
-    """Everything about a trade that does not need margin: its reason by precedence and the figure that goes with it."""
+    """Everything about a trade that does not need margin: ``(reason, figure, side)``, the first that fails."""
     if row.number <= mark:
-        return DUPLICATE_OR_LATE, mark
+        return DUPLICATE_OR_LATE, mark, NEITHER
     if row.contract < 0 or row.contract >= n_contracts:
-        return CONTRACT_UNKNOWN, np.int64(row.contract)
+        return CONTRACT_UNKNOWN, np.int64(row.contract), NEITHER
     if row.buyer < 0 or row.buyer >= n_accounts:
-        return ACCOUNT_UNKNOWN, np.int64(row.buyer)
+        return ACCOUNT_UNKNOWN, np.int64(row.buyer), BUYER
     if row.seller < 0 or row.seller >= n_accounts:
-        return ACCOUNT_UNKNOWN, np.int64(row.seller)
-    contract = contracts[row.contract]
+        return ACCOUNT_UNKNOWN, np.int64(row.seller), SELLER
+    return check_terms(row, contracts[row.contract], buckets[row.buyer].access, buckets[row.seller].access)
+
+
+@njit(cache=True)
+def check_terms(row, contract, buyer_access, seller_access):
+    """What the contract's terms and the accesses of two known accounts say of a trade: ``(reason, figure, side)``."""
     if contract.tier_count == 0 and contract.tradable != 0:
-        return MARGIN_CLASS_UNKNOWN, np.int64(row.contract)
+        return MARGIN_CLASS_UNKNOWN, np.int64(row.contract), NEITHER
     if row.buyer == row.seller:
-        return ACCOUNTS_MUST_DIFFER, np.int64(row.buyer)
-    buyer_access = buckets[row.buyer].access
-    seller_access = buckets[row.seller].access
-    if buyer_access == HOUSE_ONLY or seller_access == HOUSE_ONLY:
-        return ACCOUNT_NOT_TRADABLE, np.int64(row.buyer if buyer_access == HOUSE_ONLY else row.seller)
+        return ACCOUNTS_MUST_DIFFER, np.int64(row.buyer), NEITHER
+    if buyer_access == HOUSE_ONLY:
+        return ACCOUNT_NOT_TRADABLE, np.int64(row.buyer), BUYER
+    if seller_access == HOUSE_ONLY:
+        return ACCOUNT_NOT_TRADABLE, np.int64(row.seller), SELLER
     if contract.tradable == 0:
-        return CONTRACT_NOT_TRADABLE, np.int64(row.contract)
+        return CONTRACT_NOT_TRADABLE, np.int64(row.contract), NEITHER
     if row.lots <= 0:
-        return QUANTITY_MUST_BE_POSITIVE, row.lots
+        return QUANTITY_MUST_BE_POSITIVE, row.lots, NEITHER
     if row.price_ticks < contract.price_min_ticks or row.price_ticks > contract.price_max_ticks:
-        return PRICE_OUT_OF_LIMITS, row.price_ticks
+        return PRICE_OUT_OF_LIMITS, row.price_ticks, NEITHER
     if contract.state != LIVE:
-        return CONTRACT_EXPIRED if contract.state == EXPIRED else PRICE_MISSING, np.int64(row.contract)
-    if buyer_access == LIQUIDATING or seller_access == LIQUIDATING:
-        return ACCOUNT_IN_LIQUIDATION, np.int64(row.buyer if buyer_access == LIQUIDATING else row.seller)
+        return CONTRACT_EXPIRED if contract.state == EXPIRED else PRICE_MISSING, np.int64(row.contract), NEITHER
+    if buyer_access == LIQUIDATING:
+        return ACCOUNT_IN_LIQUIDATION, np.int64(row.buyer), BUYER
+    if seller_access == LIQUIDATING:
+        return ACCOUNT_IN_LIQUIDATION, np.int64(row.seller), SELLER
     if row.lots > contract.position_limit_lots:
-        return POSITION_LIMIT_EXCEEDED, contract.position_limit_lots
-    return ACCEPTED, np.int64(0)
+        return POSITION_LIMIT_EXCEEDED, contract.position_limit_lots, NEITHER
+    return ACCEPTED, np.int64(0), NEITHER
 
 
 @njit(cache=True, inline="always")
@@ -181,7 +188,7 @@ def table_for(count):
 
 
 @njit(cache=True)
-def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, sides):
+def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, failed, sides):
     """Check every row and give its buyer and seller their overlay slots; returns ``(buckets by slot, new mark)``."""
     contracts, buckets = tables.contracts, tables.buckets
     keys = table_for(len(rows))
@@ -189,7 +196,8 @@ def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, sides):
     touched = np.empty(2 * len(rows), np.int32)
     n_touched = 0
     for at in range(len(rows)):
-        reasons[at], figures[at] = check_row(rows[at], mark, n_contracts, n_accounts, contracts, buckets)
+        reason, figure, side_failed = check_row(rows[at], mark, n_contracts, n_accounts, contracts, buckets)
+        reasons[at], figures[at], failed[at] = reason, figure, side_failed
         if reasons[at] != DUPLICATE_OR_LATE:
             mark = rows[at].number
         if reasons[at] != ACCEPTED:
@@ -261,10 +269,10 @@ def hold(rows, reasons, n_contracts, tables, held):
 
 
 @njit(cache=True)
-def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reasons, figures, novated):
+def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reasons, figures, failed, novated):
     """Judge the routed rows one after the other on the overlay; fills ``novated`` and returns how many.
 
-    A row that is refused leaves its reason and figure, and the overlay as it was.
+    A row that is refused leaves its reason, figure and the side that failed, and the overlay as it was.
     """
     contracts, assets, tiers, buckets = tables.contracts, tables.assets, tables.tiers, tables.buckets
     gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
@@ -298,6 +306,7 @@ def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reas
                 lots, value, fee, old_lots, old_cost, side, over, contract, access, balances, sums, judged,
                 new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
             )  # fmt: skip
+            failed[at] = BUYER if side == 0 else SELLER
         if reasons[at] != ACCEPTED:
             continue
         for side in range(2):
@@ -323,10 +332,13 @@ def judge_trades(rows, mark, n_contracts, n_accounts, fees_account, tables):
     count = len(rows)
     reasons = np.empty(count, np.int64)
     figures = np.empty(count, np.int64)
+    failed = np.zeros(count, np.int16)
     sides = np.empty((count, 2), np.int32)
     novated = np.empty(count, NOVATED)
-    touched, mark = route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, sides)
-    n_novated = judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reasons, figures, novated)
+    touched, mark = route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, failed, sides)
+    n_novated = judge_in_order(
+        rows, n_contracts, fees_account, tables, touched, sides, reasons, figures, failed, novated
+    )
     refused = np.empty(count - n_novated, REFUSED)
     n_refused = 0
     for at in range(count):
@@ -334,5 +346,6 @@ def judge_trades(rows, mark, n_contracts, n_accounts, fees_account, tables):
             refused[n_refused].figure = figures[at]
             refused[n_refused].row = at
             refused[n_refused].reason = reasons[at]
+            refused[n_refused].side = failed[at]
             n_refused += 1
     return novated[:n_novated], refused, mark
