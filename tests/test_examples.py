@@ -24,7 +24,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 #   04: Alpha is long 100 from 5000; the house takes over at 4400 (its 60,000 are gone) and closes at 4150: 25,000 is
 #       lost, of which its fund pays 10,000, the house 5,000 and the survivors 5,000 each.
 PROMISES = {
-    "01_one_trade.py": ["997.44997500", "997.54997500", "margin_insufficient at `$.rows[0]`"],
+    "01_one_trade.py": ["997.44997500", "997.54997500", "margin_insufficient at `$.rows[0].buyer`"],
     "02_a_day_of_variation.py": ["65760.00", "51792.00", "62448.00", "44.4 % netted away"],
     "03_an_inverse_perpetual.py": ["0.038163636400 BTC", "settled 0.03816363 BTC", "0.00000001 BTC, in house:rounding"],
     "04_a_default.py": [
@@ -61,6 +61,14 @@ def test_the_start_page_prints_what_it_promises() -> None:
     (code,) = blocks("start.md", "python")
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout == "999.95000000\n", done.stderr
+
+
+def test_the_readme_prints_what_it_promises() -> None:
+    text = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    promised = [line.rpartition("# ")[2] for line in code.splitlines() if "print(" in line]
+    assert done.stdout.splitlines() == promised == ["999.95000000"], done.stderr
 
 
 def test_the_tape_of_the_reference_runs_without_a_refusal() -> None:

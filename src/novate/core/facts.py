@@ -314,7 +314,7 @@ class CycleClosed(Fact, frozen=True):
 class Transferred(Fact, frozen=True):
     """Money moved between two accounts of the house's ledger."""
 
-    cause: Literal["reimbursement", "estate_returned", "surplus_to_insurance", "liquidation_rounding"]
+    cause: Literal["reimbursement", "own_money", "estate_returned", "surplus_to_insurance", "liquidation_rounding"]
     payer: int
     payee: int
     asset: int

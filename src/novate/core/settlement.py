@@ -6,12 +6,12 @@ import numpy as np
 
 from novate.core.book import Book
 from novate.core.collateral import Purse
-from novate.core.facts import CycleClosed, Fact, GainsCut, MemberDefaulted, Settled, ShortfallAssigned
+from novate.core.facts import CycleClosed, Fact, GainsCut, MemberDefaulted, Settled, ShortfallAssigned, Transferred
 from novate.core.kernels.settle import settle_costs, settle_results
 from novate.core.money import split_pro_rata
 from novate.core.rows import CLAIMED, POSTED, SETTLED
 from novate.core.terms import ROUNDING, Role
-from novate.core.waterfall import absorb, is_client_with_standing_member
+from novate.core.waterfall import absorb, estate_of, is_client_with_standing_member
 
 
 class Flows(NamedTuple):
@@ -77,10 +77,27 @@ def _member(book: Book, bucket: int) -> int:
     return book.registers.accounts[book.registers.origins.get(bucket, bucket)].member
 
 
-def _collect_from_client(book: Book, purse: Purse, bucket: int, asset: int, flow: np.ndarray) -> list[Fact]:
-    """What a client lacks after converting its own collateral is owed by its member's house account."""
+def _raise_own(book: Book, purse: Purse, bucket: int, asset: int, flow: np.ndarray) -> list[Fact]:
+    """What the payer itself can bring: its other collateral, then what came to its estate after the take-over."""
     lack = -int(flow[bucket]) - purse.balance(bucket, asset)
     facts: list[Fact] = list(purse.raise_cash(bucket, asset, lack))
+    estate = estate_of(book, bucket)
+    lack = -int(flow[bucket]) - purse.balance(bucket, asset)
+    if estate == bucket or lack <= 0:
+        return facts
+    owed = max(0, -int(flow[estate]))  # what the estate must itself pay in this cycle stays with it
+    facts += purse.raise_cash(estate, asset, lack + owed - purse.balance(estate, asset))
+    paid = min(lack, purse.balance(estate, asset) - owed)
+    if paid > 0:
+        facts.append(Transferred("own_money", estate, bucket, asset, paid))
+        purse.add(estate, asset, -paid)
+        purse.add(bucket, asset, paid)
+    return facts
+
+
+def _collect_from_client(book: Book, purse: Purse, bucket: int, asset: int, flow: np.ndarray) -> list[Fact]:
+    """What a client lacks after converting its own collateral is owed by its member's house account."""
+    facts = _raise_own(book, purse, bucket, asset, flow)
     lack = -int(flow[bucket]) - purse.balance(bucket, asset)
     if lack > 0:
         house = book.registers.members[_member(book, bucket)].house_account
@@ -97,7 +114,7 @@ def _collect(
     lack = -int(flow[bucket]) - purse.balance(bucket, asset)
     if flow[bucket] >= 0 or lack <= 0:
         return []
-    facts: list[Fact] = list(purse.raise_cash(bucket, asset, lack))
+    facts = _raise_own(book, purse, bucket, asset, flow)
     lack = -int(flow[bucket]) - purse.balance(bucket, asset)
     if lack <= 0:
         return facts
