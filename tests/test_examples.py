@@ -71,6 +71,14 @@ def test_the_readme_prints_what_it_promises() -> None:
     assert done.stdout.splitlines() == promised == ["999.95000000"], done.stderr
 
 
+def test_the_what_if_page_prints_what_it_promises() -> None:
+    (code,) = blocks("concepts/what-if.md", "python")
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    promised = [line.rpartition("# ")[2] for line in code.splitlines() if "print(" in line]
+    assert done.stdout.splitlines() == promised, done.stderr
+    assert len(promised) == 3
+
+
 def test_the_tape_of_the_reference_runs_without_a_refusal() -> None:
     tape = "".join(blocks("reference/tape.md", "json"))
     with ClearingHouse() as house:

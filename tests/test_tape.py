@@ -492,7 +492,7 @@ def test_answers_name_the_side_that_failed(side: int, field: str, who: str) -> N
     assert (reducing.path, who in reducing.message) == (f"$.rows[0].{field}", True)
 
 
-def test_rows_refused_by_the_first_release_read_as_neither_side() -> None:
+def test_rows_refused_before_sides_were_named_read_as_neither() -> None:
     before = np.dtype([("figure", "<i8"), ("row", "<i4"), ("reason", "<i4")])
     old = np.array([(7, 3, Reason.MARGIN_INSUFFICIENT)], before).tobytes()
     assert np.frombuffer(old, REFUSED).tolist() == [(7, 3, Reason.MARGIN_INSUFFICIENT, 0)]

@@ -1,4 +1,8 @@
-"""Every reason for a no: a closed list, tested in order of precedence."""
+"""Every reason for a no: a closed list.
+
+The order in which a command tests them is its own and not that of the numbers: docs/reference/tape.md has that of trades,
+and tests/core/test_precedence.py holds it there.
+"""
 
 import enum
 

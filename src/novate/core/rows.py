@@ -61,7 +61,7 @@ REFUSED: Final = np.dtype([("figure", "<i8"), ("row", "<i4"), ("reason", "<i2"),
 """One refused row: its ``Reason``, the figure that goes with it (a shortfall in numeraire fine units, a limit) and the
 side of a trade that failed.
 
-``side`` lies where records of the first release have the upper half of a small ``reason``: they read as neither.
+``side`` lies where records of decision version 1 have the upper half of a small ``reason``: they read as neither.
 """
 
 MARKED: Final = np.dtype(
