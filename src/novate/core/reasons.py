@@ -1,7 +1,7 @@
 """Every reason for a no: a closed list.
 
-The order in which a command tests them is its own and not that of the numbers: docs/reference/tape.md has that of trades,
-and tests/core/test_precedence.py holds it there.
+The order in which a command tests them is its own and not that of the numbers: docs/reference/tape.md tells that of
+trades.
 """
 
 import enum
