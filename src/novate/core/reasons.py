@@ -48,6 +48,10 @@ class Reason(enum.IntEnum):
     MARGIN_INSUFFICIENT = 39
     BALANCE_INSUFFICIENT = 40
     TIME_RUNS_BACKWARDS = 41
+    CLAIMS_OPEN = 42
+    ISOLATION_NOT_ALLOWED = 43
+    ALREADY_ISOLATED = 44
+    NOT_ISOLATED = 45
 
     @property
     def text(self) -> str:
