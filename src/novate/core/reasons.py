@@ -52,6 +52,8 @@ class Reason(enum.IntEnum):
     ISOLATION_NOT_ALLOWED = 43
     ALREADY_ISOLATED = 44
     NOT_ISOLATED = 45
+    ORDERS_EXCEEDED = 46
+    ORDERS_OPEN = 47
 
     @property
     def text(self) -> str:
