@@ -240,12 +240,18 @@ def begin_if_new(folder: Path) -> None:
 
 
 def create(path: Path) -> None:
-    """Make the tables, in one transaction."""
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+    """Make a database with the tables; it has its name only when it is whole, so a crash leaves all of it or nothing."""
+    unfinished = path.with_suffix(".unfinished")
+    for left in path.parent.glob(f"{unfinished.name}*"):  # by a crash, with the logs of then
+        left.unlink()
+    with contextlib.closing(sqlite3.connect(unfinished, isolation_level=None)) as database:
+        database.execute("PRAGMA synchronous = FULL")
         database.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # a batch of trades fills dozens even of these
         database.execute("PRAGMA journal_mode = WAL")
         meta = f"INSERT INTO meta VALUES ('format', '{FORMAT}'), ('genesis', '{GENESIS.hex()}');"
         database.executescript(f"BEGIN; {SCHEMA} {meta} COMMIT;")
+    unfinished.replace(path)  # closing put the log into the database and synced it
+    sync_folder(path.parent)
 
 
 def content(path: Path) -> tuple[bool, bool]:
