@@ -46,7 +46,6 @@ __all__ = [
     "JournalReader",
     "MemoryJournal",
     "Record",
-    "rebuild_head",
 ]
 
 LOCK: Final = "journal.lock"
@@ -240,7 +239,7 @@ def begin_if_new(folder: Path) -> None:
 
 
 def create(path: Path) -> None:
-    """Make a database with the tables; it has its name only when it is whole, so a crash leaves all of it or nothing."""
+    """Make a database with the tables. It is given its name when it is whole: a crash leaves all of it or nothing."""
     unfinished = path.with_suffix(".unfinished")
     for left in path.parent.glob(f"{unfinished.name}*"):  # by a crash, with the logs of then
         left.unlink()
@@ -265,25 +264,3 @@ def content(path: Path) -> tuple[bool, bool]:
             return True, database.execute("SELECT seq FROM records LIMIT 1").fetchone() is not None
         except UNREADABLE:
             return True, True  # the reader says what is wrong with it
-
-
-def rebuild_head(folder: str | Path) -> int:
-    """Accept the chain of a journal as it stands: verify it and write a head that names its last record.
-
-    Only for an operator who knows from elsewhere (a copy, the members' own records) that nothing acknowledged is
-    missing. A head that is there is kept beside it as ``journal.head.replaced``. Returns the last seq.
-    """
-    folder = Path(folder)
-    lock = lock_folder(folder)
-    try:
-        last = Head(0, GENESIS)
-        with JournalReader(folder, head=last) as reader:
-            for record in reader.records():
-                last = Head(record.seq, record.hash)
-        if (folder / HEAD).exists():
-            (folder / HEAD).rename(folder / f"{HEAD}.replaced")
-        HeadFile(folder / HEAD, last).close()
-        sync_folder(folder)
-        return last.seq
-    finally:
-        os.close(lock)
