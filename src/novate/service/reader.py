@@ -79,14 +79,26 @@ class JournalReader:
                 if good == last:  # to ask for one more would stumble over what may lie behind it
                     return
         except UNREADABLE as error:
+            self._verify(after)
             raise self._unreadable(error, good) from error
+        except JournalDamaged:
+            self._verify(after)
+            raise
         if good < min(self.head.seq, last):
+            self._verify(after)
             raise self._incomplete(good + 1, min(self.head.seq, last))
 
     def require_head(self) -> None:
         """Refuse a journal that ends before its head, before anything is read."""
         if self.last_seq < self.head.seq:
+            self._verify(self.last_seq)
             raise self._incomplete(self.last_seq + 1, self.head.seq)
+
+    def _verify(self, until: int) -> None:
+        """Before records up to ``until`` are called good: raise where they are not, for a start skips most of them."""
+        if until:
+            for _ in self.records(until=until):
+                pass
 
     def hash_of(self, seq: int) -> bytes | None:
         """The hash that stands in record ``seq``, not verified; None where there is no such record."""
@@ -146,8 +158,8 @@ class JournalReader:
         message = f"{self.folder / DATABASE}: format is {found}, this release reads format {FORMAT}"
         if good := self._last_good():  # no other format has such hashes
             raise JournalDamaged(
-                f"{message}; but its records are of format {FORMAT}, so the table meta was damaged; the last good record"
-                f" is {good}. Nothing was changed on disk: restore the folder from a copy",
+                f"{message}; but its records are of format {FORMAT}, so the table meta was damaged; the last good"
+                f" record is {good}. Nothing was changed on disk: restore the folder from a copy",
                 good,
             )
         raise JournalError(message)
