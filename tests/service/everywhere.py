@@ -1,8 +1,8 @@
 """One journal that every interpreter must make alike: a tape, and the hashes that it leads to.
 
-``everywhere.jsonl`` is the tape, ``everywhere.json`` what must come of it; ``tests/service/test_everywhere.py`` compares.
+``everywhere.jsonl`` is the tape, ``everywhere.json`` what must come of it; ``test_everywhere.py`` compares.
 
-    python -m tests.service.everywhere           writes the hashes anew: after a change of the book's layout, or of the facts
+    python -m tests.service.everywhere           writes the hashes anew: after a change of the layout or the facts
     python -m tests.service.everywhere --tape    writes the tape anew, too: after a change of the commands
 
 A hash of the chain that changes means that an older journal would be decided otherwise today: then the decision version
