@@ -107,6 +107,18 @@ class Layer(enum.StrEnum):
     GAINS_HAIRCUT = "gains_haircut"
 
 
+class Cap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The most of an asset that may be brought in as collateral, in minor units; None is no cap.
+
+    ``account_minor`` holds for each account, ``member_minor`` for a member and its clients together and ``house_minor``
+    for all of them.
+    """
+
+    account_minor: int | None = None
+    member_minor: int | None = None
+    house_minor: int | None = None
+
+
 class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The rules the house runs by. Adopted by command; a change never alters how an old fact folds.
 
@@ -117,6 +129,11 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     the numeraire and are due after ``call_due_ns``. A liquidation slice is at most ``slice_ppm`` of the position, at a
     limit of ``slippage_ppm`` from the mark, open for ``slice_expiry_ns``; after ``slices_max`` of them the house takes
     the bucket over. The waterfall must end with the gains haircut.
+
+    A final deposit may be reversed for ``deposit_final_after_ns``; ``collateral_caps`` bound what may be brought in of
+    an asset. ``withdrawal_gates`` maps each gated asset to its dust limit in minor units: withdrawals of it wait while
+    its unresolved deficits exceed the insurance fund's money by more. ``client_transfers`` allows money to move
+    between client accounts of one member.
     """
 
     name: str
@@ -134,6 +151,10 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slippage_ppm: int = 20_000
     slice_expiry_ns: int = 60_000_000_000
     slices_max: int = 3
+    deposit_final_after_ns: int = 0
+    collateral_caps: dict[str, Cap] = {}
+    withdrawal_gates: dict[str, int] = {}
+    client_transfers: bool = False
 
 
 class Role(enum.IntEnum):
@@ -148,6 +169,7 @@ class Role(enum.IntEnum):
     TREASURY = 6  # converts collateral
     SKIN = 7  # the house's own money in the waterfall
     INSURANCE = 8
+    WITHDRAWALS = 9  # money on its way out: requested or released, not yet confirmed
 
 
 class Member(msgspec.Struct):
