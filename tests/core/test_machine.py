@@ -189,6 +189,12 @@ class Clearing(RuleBasedStateMachine):
         held = self.house.balance(account, asset) if account < self.book.account_count else 1
         self.do(c.RequestWithdrawal("bank", cash([(self.house.next(), held * share // 1_000, account, asset)])))
 
+    @precondition(lambda self: self.book.registers.withdrawals)
+    @rule()
+    def release_all(self) -> None:
+        for number in list(self.book.registers.withdrawals):
+            self.do(c.ReleaseWithdrawal("bank", self.house.next(), number))
+
     @rule(data=st.data(), kind=st.sampled_from([c.ReleaseWithdrawal, c.ConfirmWithdrawal, c.ReturnWithdrawal]))
     def step_withdrawal(self, data: st.DataObject, kind: Any) -> None:
         held = self.book.registers.withdrawals
