@@ -248,7 +248,9 @@ def test_what_is_held_and_what_comes_back_stay_inside_64_bits() -> None:
     most = EXPOSURE_MAX // 10**6
     for name in ("m0", "m1"):
         house.deposit(house.account(name), USD, most * 6 // 10)
-    assert not reasons(request(house, "m0", most * 6 // 10))
+    both = [(house.next(), most * 6 // 10, house.account(name), USD) for name in ("m0", "m1")]
+    facts = house.do(c.RequestWithdrawal("desk", cash(both)))
+    assert reasons(facts) == [Reason.MONEY_LIMIT_EXCEEDED], "the two in one batch, before there is an account for them"
     assert reasons(request(house, "m1", most * 6 // 10)) == [Reason.MONEY_LIMIT_EXCEEDED]
     assert not reasons(house.deposit(house.account("m0"), USD, most * 6 // 10))
     assert reasons(on(house, c.ReturnWithdrawal, 0)) == [Reason.MONEY_LIMIT_EXCEEDED]

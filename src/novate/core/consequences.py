@@ -53,7 +53,7 @@ from novate.core.money_facts import (
 from novate.core.novation import holders_of
 from novate.core.rows import FUNDED, MARKED, MOVED, POSTED
 from novate.core.terms import Role
-from novate.core.withdrawals import let_go, recall
+from novate.core.withdrawals import holders, let_go, recall
 
 WHOLE_HOUSE_SHARE = 8  # beyond 1/8 of all buckets, judging every bucket on all cores is cheaper than choosing
 
@@ -259,10 +259,11 @@ def check(book: Book, buckets: np.ndarray) -> list[Fact]:
     short = np.flatnonzero(rows["equity_fine"] < bar)
     judged: dict[int, Judgement] = {}
     facts: list[Fact] = []
+    holding = holders(book) if len(short) else {}
     for at in short.tolist():
         bucket = int(buckets[at]) if len(buckets) else at
         if book.buckets[bucket]["access"] in (layout.OPEN, layout.REDUCE_ONLY):
-            back = recall(book, bucket)
+            back = recall(book, bucket) if bucket in holding else []
             facts += back
             if not back:
                 judged[bucket] = judge(book, bucket)

@@ -13,6 +13,7 @@ from novate.core.book import Book, Withdrawal
 from novate.core.commands import ConfirmWithdrawal, ReleaseWithdrawal, RequestWithdrawal, ReturnWithdrawal
 from novate.core.facts import Fact, Rejected, SourceAdvanced
 from novate.core.ledger import check_cash, check_withdrawal, fits, post, post_external
+from novate.core.money import EXPOSURE_MAX
 from novate.core.money_facts import (
     WithdrawalConfirmed,
     WithdrawalReleased,
@@ -37,8 +38,8 @@ Cause = Literal["cancelled", "transfer_failed", "recalled", "refused"]
 def decide_request(book: Book, command: RequestWithdrawal) -> list[Fact]:
     """Free collateral to be held, row by row, each seeing the rows before it. A closed gate does not refuse it."""
     refusals = Refusals(book, command.source)
-    transit = book.registers.names.get(TRANSIT)
     taken: dict[tuple[int, int], int] = {}
+    held: dict[int, int] = {}
     kept = []
     for at, row in enumerate(np.frombuffer(command.rows, CASH)):
         number, amount, account, asset = (int(row[field]) for field in CASH.names or ())
@@ -47,17 +48,25 @@ def decide_request(book: Book, command: RequestWithdrawal) -> list[Fact]:
         reason, figure = check_cash(book, account, asset, amount, coming_in=False), amount
         if reason is Reason.ACCEPTED:
             reason, figure = check_withdrawal(book, account, asset, amount, taken)
-        held = sum(moved for moved, _, of in kept if of == asset) + amount
-        if reason is Reason.ACCEPTED and transit is not None and not fits(book, transit, asset, held):
+        if reason is Reason.ACCEPTED and not _can_hold(book, asset, held.get(asset, 0) + amount):
             reason, figure = Reason.MONEY_LIMIT_EXCEEDED, amount
         if reason is not Reason.ACCEPTED:
             refusals.add(at, reason, figure)
             continue
         taken[account, asset] = taken.get((account, asset), 0) + amount
+        held[asset] = held.get(asset, 0) + amount
         kept.append((amount, account, asset))
     first = book.registers.next_withdrawal
     facts: list[Fact] = [WithdrawalsRequested(first, np.array(kept, POSTED).tobytes())] if kept else []
     return facts + refusals.facts()
+
+
+def _can_hold(book: Book, asset: int, amount_minor: int) -> bool:
+    """Whether the withdrawals account can hold this much more within 64 bits, even before it is opened."""
+    transit = book.registers.names.get(TRANSIT)
+    if transit is None:
+        return amount_minor * book.registers.assets[asset].unit_fine <= EXPOSURE_MAX
+    return fits(book, transit, asset, amount_minor)
 
 
 def decide_release(book: Book, command: ReleaseWithdrawal) -> list[Fact]:
@@ -147,6 +156,11 @@ def give_back(
 # ---- what follows ---------------------------------------------------------------------------------------------------
 
 
+def holders(book: Book) -> dict[int, None]:
+    """Accounts with money that was asked for and not released."""
+    return dict.fromkeys(held.account for held in book.registers.withdrawals.values() if held.state != "released")
+
+
 def recall(book: Book, account: int) -> list[Fact]:
     """All that an account has asked for and that was not released comes back: its own money answers first."""
     facts: list[Fact] = []
@@ -167,8 +181,7 @@ def recall_for_settlement(book: Book) -> list[Fact]:
     due = registers.settlement_due_ns
     if due is None or due > registers.time_ns:
         return []
-    waiting = [held for held in registers.withdrawals.values() if held.state != "released"]
-    members = dict.fromkeys(registers.accounts[held.account].member for held in waiting)
+    members = dict.fromkeys(registers.accounts[account].member for account in holders(book))
     needy: dict[int, None] = {}
     for asset in range(book.asset_count) if members else ():
         flow = flows_of(book, asset).flow_minor
