@@ -5,7 +5,7 @@ Snapshots and the state hash are taken over a canonical form that does not depen
 """
 
 import hashlib
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -53,6 +53,31 @@ class Liquidation(msgspec.Struct):
     account: int = -1
 
 
+class Receipt(msgspec.Struct):
+    """Money brought in: announced, final but still reversible until ``final_at_ns``, or reversed and still owed."""
+
+    account: int
+    asset: int
+    amount_minor: int
+    final_at_ns: int = 0
+
+
+class Withdrawal(msgspec.Struct):
+    """Money on its way out. It left the account when it was requested and stands in the withdrawals account."""
+
+    account: int
+    asset: int
+    amount_minor: int
+    state: Literal["requested", "waiting", "released"] = "requested"
+
+
+class Gate(msgspec.Struct):
+    """Why withdrawals of an asset wait, and since when."""
+
+    cause: Literal["losses", "reversals"]
+    since_ns: int
+
+
 class Registers(msgspec.Struct):
     """Names, terms and open matters. Registers are indexed by position; indices never change."""
 
@@ -74,6 +99,12 @@ class Registers(msgspec.Struct):
     external_minor: list[int] = []
     time_ns: int = 0
     settlement_due_ns: int | None = None
+    deposits_pending: dict[str, dict[int, Receipt]] = {}
+    deposits_reversible: dict[str, dict[int, Receipt]] = {}
+    reversals_owed: dict[str, dict[int, Receipt]] = {}
+    withdrawals: dict[int, Withdrawal] = {}
+    next_withdrawal: int = 0
+    gates: dict[int, Gate] = {}
 
 
 def grown(rows: np.ndarray, needed: int) -> np.ndarray:

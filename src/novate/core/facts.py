@@ -8,12 +8,24 @@ from typing import Literal
 
 import msgspec
 
+from novate.core.fact import Fact
+from novate.core.money_facts import (
+    CollateralTransferred,
+    DepositClosed,
+    DepositReversed,
+    DepositsAnnounced,
+    DepositsFinal,
+    DepositsReversible,
+    GateClosed,
+    GateOpened,
+    WithdrawalConfirmed,
+    WithdrawalReleased,
+    WithdrawalReturned,
+    WithdrawalsRequested,
+    WithdrawalWaits,
+)
 from novate.core.reasons import Reason
 from novate.core.terms import Asset, Contract, Layer, Rulebook
-
-
-class Fact(msgspec.Struct, frozen=True, tag=True):
-    """Base of all facts."""
 
 
 class Rejected(Fact, frozen=True):
@@ -198,10 +210,10 @@ class Breached(Fact, frozen=True):
 
 
 class MemberDefaulted(Fact, frozen=True):
-    """A member failed: its house account missed a call or a settlement flow."""
+    """A member failed: its house account missed a call, a settlement flow or what a reversed deposit asked of it."""
 
     member: int
-    cause: Literal["call_missed", "settlement_missed"]
+    cause: Literal["call_missed", "settlement_missed", "reversal_missed"]
 
 
 class LiquidationOrdered(Fact, frozen=True):
@@ -314,7 +326,7 @@ class CollateralConverted(Fact, frozen=True):
 
 
 class ShortfallAssigned(Fact, frozen=True):
-    """A member's house account makes good what its client lacks in this settlement."""
+    """A member's house account makes good what its client lacks: in a settlement's flows, or by a transfer."""
 
     bucket: int
     house_bucket: int
@@ -364,7 +376,7 @@ class CycleClosed(Fact, frozen=True):
 class Transferred(Fact, frozen=True):
     """Money moved between two accounts of the house's ledger."""
 
-    cause: Literal["reimbursement", "estate_returned", "surplus_to_insurance", "liquidation_rounding"]
+    cause: Literal["reimbursement", "estate_returned", "surplus_to_insurance", "liquidation_rounding", "shortfall"]
     payer: int
     payee: int
     asset: int
@@ -392,6 +404,19 @@ AnyFact = (
     | Withdrawn
     | OrdersChanged
     | OrdersFilled
+    | DepositsAnnounced
+    | DepositClosed
+    | DepositsReversible
+    | DepositsFinal
+    | DepositReversed
+    | WithdrawalsRequested
+    | WithdrawalWaits
+    | WithdrawalReleased
+    | WithdrawalConfirmed
+    | WithdrawalReturned
+    | CollateralTransferred
+    | GateClosed
+    | GateOpened
     | TradesNovated
     | MarksPublished
     | ContractHalted

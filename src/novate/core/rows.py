@@ -56,6 +56,19 @@ CASH: Final = np.dtype(
 )
 """One deposit or withdrawal of a positive amount."""
 
+TRANSFER: Final = np.dtype(
+    [
+        ("number", "<i8"),
+        ("amount_minor", "<i8"),
+        ("payer", "<i4"),
+        ("payee", "<i4"),
+        ("asset", "<i4"),
+        ("pad", "<i4"),
+    ],
+    align=True,
+)
+"""One transfer of a positive amount of collateral between two accounts."""
+
 # ---- rows of facts --------------------------------------------------------------------------------------------------
 
 
@@ -122,3 +135,9 @@ LEG: Final = np.dtype(
     align=True,
 )
 """Lots and cost that move between two buckets."""
+
+MOVED: Final = np.dtype(
+    [("amount_minor", "<i8"), ("payer", "<i4"), ("payee", "<i4"), ("asset", "<i4"), ("pad", "<i4")],
+    align=True,
+)
+"""One positive amount that moved from one account to another."""

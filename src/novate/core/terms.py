@@ -107,6 +107,18 @@ class Layer(enum.StrEnum):
     GAINS_HAIRCUT = "gains_haircut"
 
 
+class Cap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The most of an asset that may be brought in as collateral, in minor units; None is no cap.
+
+    ``account_minor`` holds for each account, ``member_minor`` for a member and its clients together and ``house_minor``
+    for all of them.
+    """
+
+    account_minor: int | None = None
+    member_minor: int | None = None
+    house_minor: int | None = None
+
+
 class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The rules the house runs by. Adopted by command; a change never alters how an old fact folds.
 
@@ -118,6 +130,11 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit of ``slippage_ppm`` from the mark, open for ``slice_expiry_ns``; after ``slices_max`` of them the house takes
     the bucket over. A trade that fills resting orders is asked for margin like any other (``checked``) or is always
     novated, at worst into breach (``guaranteed``). The waterfall must end with the gains haircut.
+
+    A final deposit may be reversed for ``deposit_final_after_ns``; ``collateral_caps`` bound what may be brought in of
+    an asset. ``withdrawal_gates`` maps each gated asset to its dust limit in minor units: withdrawals of it wait while
+    its unresolved deficits exceed the insurance fund's money by more. ``client_transfers`` allows money to move
+    between client accounts of one member.
     """
 
     name: str
@@ -136,6 +153,10 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slice_expiry_ns: int = 60_000_000_000
     slices_max: int = 3
     reserved_trades: Literal["checked", "guaranteed"] = "checked"
+    deposit_final_after_ns: int = 0
+    collateral_caps: dict[str, Cap] = {}
+    withdrawal_gates: dict[str, int] = {}
+    client_transfers: bool = False
 
 
 class Role(enum.IntEnum):
@@ -151,6 +172,7 @@ class Role(enum.IntEnum):
     SKIN = 7  # the house's own money in the waterfall
     INSURANCE = 8
     ISOLATED = 9  # one contract of an account with collateral of its own
+    WITHDRAWALS = 10  # money on its way out: requested or released, not yet confirmed
 
 
 TRADING: Final = (Role.HOUSE, Role.CLIENT, Role.ISOLATED)

@@ -15,7 +15,7 @@ import numpy as np
 from novate.core import commands as core
 from novate.core.commands import AnyCommand
 from novate.core.reasons import Reason
-from novate.core.rows import BUY, CASH, FILLS_BUYER, FILLS_SELLER, FUNDING, MARK, ORDER, SELL, TRADE
+from novate.core.rows import BUY, CASH, FILLS_BUYER, FILLS_SELLER, FUNDING, MARK, ORDER, SELL, TRADE, TRANSFER
 from novate.tape import decimals, wire
 from novate.tape.decimals import INT64_MAX
 from novate.tape.names import Names, Terms
@@ -88,8 +88,10 @@ def decode_command(command: wire.AnyWire, registers: Registers, names: Names) ->
             decoded = _trades(command, names)
         case wire.Orders():
             decoded = _orders(command, names)
-        case wire.Deposit() | wire.Withdraw():
+        case wire.Deposit() | wire.Withdraw() | wire.AnnounceDeposit() | wire.RequestWithdrawal():
             decoded = _cash(command, names)
+        case wire.Transfer():
+            decoded = _transfers(command, names)
         case wire.Marks():
             decoded = _marks(command, names)
         case wire.Funding():
@@ -141,7 +143,18 @@ def _orders(command: wire.Orders, names: Names) -> Decoded:
     return _decoded(command, made, rows, len(command.rows))
 
 
-def _cash(command: wire.Deposit | wire.Withdraw, names: Names) -> Decoded:
+CASH_COMMANDS: Final = {
+    wire.Deposit: core.Deposit,
+    wire.Withdraw: core.Withdraw,
+    wire.AnnounceDeposit: core.AnnounceDeposit,
+    wire.RequestWithdrawal: core.RequestWithdrawal,
+}
+"""Commands whose rows are of ``CashRow``, and those of the core."""
+
+
+def _cash(
+    command: wire.Deposit | wire.Withdraw | wire.AnnounceDeposit | wire.RequestWithdrawal, names: Names
+) -> Decoded:
     def read(row: Any, place: str) -> tuple[int, ...]:
         cash = convert(row, wire.CashRow, place)
         asset = names.asset(cash.asset, f"{place}.asset")
@@ -154,8 +167,26 @@ def _cash(command: wire.Deposit | wire.Withdraw, names: Names) -> Decoded:
 
     rows = _collect(_listed(command.rows), read)
     source = named(command.source, "$.source")
-    kind = core.Deposit if isinstance(command, wire.Deposit) else core.Withdraw
-    made = kind(source, rows.packed(CASH)) if rows.values else None
+    made = CASH_COMMANDS[type(command)](source, rows.packed(CASH)) if rows.values else None
+    return _decoded(command, made, rows, len(command.rows))
+
+
+def _transfers(command: wire.Transfer, names: Names) -> Decoded:
+    def read(row: Any, place: str) -> tuple[int, ...]:
+        transfer = convert(row, wire.TransferRow, place)
+        asset = names.asset(transfer.asset, f"{place}.asset")
+        return (
+            number(transfer.number, f"{place}.number"),
+            names.amount(transfer.amount, asset, f"{place}.amount"),
+            names.account(transfer.payer, f"{place}.payer"),
+            names.account(transfer.payee, f"{place}.payee"),
+            asset,
+            0,
+        )
+
+    rows = _collect(_listed(command.rows), read)
+    source = named(command.source, "$.source")
+    made = core.TransferCollateral(source, rows.packed(TRANSFER)) if rows.values else None
     return _decoded(command, made, rows, len(command.rows))
 
 
@@ -244,6 +275,18 @@ def _decoded(command: wire.AnyWire, made: AnyCommand | None, rows: Rows, count: 
 
 # --- single commands --------------------------------------------------------------------------------------------
 
+DEPOSIT_STEPS: Final = {
+    wire.FinaliseDeposit: core.FinaliseDeposit,
+    wire.CancelDeposit: core.CancelDeposit,
+    wire.ReverseDeposit: core.ReverseDeposit,
+}
+WITHDRAWAL_STEPS: Final = {
+    wire.ReleaseWithdrawal: core.ReleaseWithdrawal,
+    wire.ConfirmWithdrawal: core.ConfirmWithdrawal,
+    wire.ReturnWithdrawal: core.ReturnWithdrawal,
+}
+"""What is done with one deposit or one withdrawal, by its number."""
+
 
 def _single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyCommand:
     match command:
@@ -267,6 +310,12 @@ def _single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyCom
                 amount_minor=names.amount(command.amount, asset, "$.amount"),
                 member=None if command.member is None else names.member(command.member, "$.member"),
             )
+        case wire.FinaliseDeposit() | wire.CancelDeposit() | wire.ReverseDeposit():
+            source, own = named(command.source, "$.source"), number(command.number, "$.number")
+            return DEPOSIT_STEPS[type(command)](source, own, number(command.deposit, "$.deposit"))
+        case wire.ReleaseWithdrawal() | wire.ConfirmWithdrawal() | wire.ReturnWithdrawal():
+            source, own = named(command.source, "$.source"), number(command.number, "$.number")
+            return WITHDRAWAL_STEPS[type(command)](source, own, number(command.withdrawal, "$.withdrawal"))
         case wire.Execute():
             return _execute(command, registers, names)
         case wire.Expire():

@@ -8,20 +8,35 @@ import json
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
 from novate.core import commands as core
 from novate.core.commands import AnyCommand
 from novate.core.money import E12, PPM
-from novate.core.rows import CASH, FUNDING, MARK, ORDER, TRADE
-from novate.core.terms import Asset, Contract, Rulebook
+from novate.core.rows import CASH, FUNDING, MARK, ORDER, TRADE, TRANSFER
+from novate.core.terms import Asset, Cap, Contract, Rulebook
 from novate.tape import decimals
 from novate.tape.decode import FILLS, Registers
 
 T = TypeVar("T")
 V = TypeVar("V")
+
+
+MONEY_NAMES: Final[dict[type, str]] = {
+    core.Deposit: "deposit",
+    core.Withdraw: "withdraw",
+    core.AnnounceDeposit: "announce_deposit",
+    core.FinaliseDeposit: "finalise_deposit",
+    core.CancelDeposit: "cancel_deposit",
+    core.ReverseDeposit: "reverse_deposit",
+    core.RequestWithdrawal: "request_withdrawal",
+    core.ReleaseWithdrawal: "release_withdrawal",
+    core.ConfirmWithdrawal: "confirm_withdrawal",
+    core.ReturnWithdrawal: "return_withdrawal",
+}
+"""What the tape calls the commands that share their fields."""
 
 
 def encode_command(command: AnyCommand, registers: Registers, time_ns: int | None = None) -> dict[str, Any]:
@@ -46,9 +61,12 @@ def _fields(command: AnyCommand, registers: Registers) -> dict[str, Any]:
             return {"command": "trades", "source": command.source, "rows": rows}
         case core.ChangeOrders():
             return {"command": "orders", "source": command.source, "rows": _order_rows(command.rows, registers)}
-        case core.Deposit() | core.Withdraw():
-            name = "deposit" if isinstance(command, core.Deposit) else "withdraw"
-            return {"command": name, "source": command.source, "rows": _cash_rows(command.rows, registers)}
+        case core.Deposit() | core.Withdraw() | core.AnnounceDeposit() | core.RequestWithdrawal():
+            rows = _cash_rows(command.rows, registers)
+            return {"command": MONEY_NAMES[type(command)], "source": command.source, "rows": rows}
+        case core.TransferCollateral():
+            rows = _transfer_rows(command.rows, registers)
+            return {"command": "transfer", "source": command.source, "rows": rows}
         case core.PublishMarks():
             return _marks(command, registers)
         case core.PublishFunding():
@@ -92,6 +110,12 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
                 if command.member is None
                 else {**fields, "member": at(registers.members, command.member, "member").name}
             )
+        case core.FinaliseDeposit() | core.CancelDeposit() | core.ReverseDeposit():
+            given = {"source": command.source, "number": command.number, "deposit": command.deposit}
+            return {"command": MONEY_NAMES[type(command)], **given}
+        case core.ReleaseWithdrawal() | core.ConfirmWithdrawal() | core.ReturnWithdrawal():
+            given = {"source": command.source, "number": command.number, "withdrawal": command.withdrawal}
+            return {"command": MONEY_NAMES[type(command)], **given}
         case core.ExecuteLiquidation():
             if command.order not in registers.orders:
                 raise LookupError(f"there is no order {command.order}: its price has no tick to be written in")
@@ -220,6 +244,19 @@ def _cash_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
     ]
 
 
+def _transfer_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": number,
+            "payer": at(registers.accounts, payer, "account").name,
+            "payee": at(registers.accounts, payee, "account").name,
+            "asset": at(registers.assets, asset, "asset").symbol,
+            "amount": decimals.text(amount_minor, registers.assets[asset].decimals),
+        }
+        for number, amount_minor, payer, payee, asset, _ in np.frombuffer(rows, TRANSFER).tolist()
+    ]
+
+
 def _marks(command: core.PublishMarks, registers: Registers) -> dict[str, Any]:
     prices: dict[str, str | None] = {}
     for price_ticks, contract, missing in np.frombuffer(command.rows, MARK).tolist():
@@ -320,4 +357,22 @@ def _rulebook(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
         "slice_expiry": decimals.duration_text(rulebook.slice_expiry_ns),
         "slices_max": rulebook.slices_max,
         "reserved_trades": rulebook.reserved_trades,
+        "deposit_final_after": decimals.duration_text(rulebook.deposit_final_after_ns),
+        "collateral_caps": {symbol: _cap(cap, symbol, registers) for symbol, cap in rulebook.collateral_caps.items()},
+        "withdrawal_gates": {
+            symbol: _amount(dust, symbol, registers) for symbol, dust in rulebook.withdrawal_gates.items()
+        },
+        "client_transfers": rulebook.client_transfers,
     }
+
+
+def _cap(cap: Cap, symbol: str, registers: Registers) -> dict[str, str]:
+    limits = {"account": cap.account_minor, "member": cap.member_minor, "house": cap.house_minor}
+    return {name: _amount(limit, symbol, registers) for name, limit in limits.items() if limit is not None}
+
+
+def _amount(amount_minor: int, symbol: str, registers: Registers) -> str:
+    asset = next((asset for asset in registers.assets if asset.symbol == symbol), None)
+    if asset is None:
+        raise LookupError(f"there is no asset {symbol}: an amount of it cannot be written")
+    return decimals.text(amount_minor, asset.decimals)

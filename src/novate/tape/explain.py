@@ -12,7 +12,7 @@ import numpy as np
 from novate.core import commands as core
 from novate.core.facts import Fact, Rejected, RowsRefused
 from novate.core.reasons import Reason
-from novate.core.rows import CASH, ORDER, REFUSED, TRADE
+from novate.core.rows import CASH, ORDER, REFUSED, TRADE, TRANSFER
 from novate.core.terms import Contract
 from novate.tape import decimals
 from novate.tape.decode import Decoded, Registers
@@ -20,6 +20,7 @@ from novate.tape.encode import price_text, quoted_in
 from novate.tape.refusal import Refusal
 
 _UNITS: Final = re.compile(r"(?<=[a-z])_(?:fine|ticks|lots|ns|ppm|minor|e12)\b")
+_UNTIL: Final = re.compile(r"(?<=until )\d+ ns$")
 _NESTED: Final = re.compile(r"^\$\.(?:asset|contract|rulebook)\.(?=.)")
 _COLLATERAL: Final = re.compile(r"^\$\.collateral\[(\d+)\]")
 _ASSET_ROW: Final = re.compile(r"^\$\.assets\[(\d+)\]$")
@@ -50,6 +51,8 @@ def _rejected(decoded: Decoded, fact: Rejected, registers: Registers) -> Refusal
     if fact.reason is Reason.TIME_RUNS_BACKWARDS and decoded.time_ns is not None:
         times = (decimals.time_text(time_ns) for time_ns in (decoded.time_ns, registers.time_ns))
         message = "{} is before the house's time, {}: put the tape in order of time".format(*times)
+    if isinstance(decoded.command, core.ReverseDeposit):
+        message = _UNTIL.sub(lambda found: decimals.time_text(int(found[0].removesuffix(" ns"))), message)
     if isinstance(decoded.command, core.ExecuteLiquidation | core.ExpireContract):
         message = _price_message(fact.reason, decoded.command, registers) or message
     if isinstance(decoded.command, core.IsolatePosition) and (match := _COLLATERAL.match(path)):
@@ -94,9 +97,12 @@ def _refused(decoded: Decoded, at: int, reason: Reason, figure: int, registers: 
     elif isinstance(decoded.command, core.ChangeOrders):
         values = np.frombuffer(decoded.command.rows, ORDER)[at]
         field, message = _order_sentence(reason, figure, values, registers)
-    elif isinstance(decoded.command, core.Deposit | core.Withdraw):
+    elif isinstance(decoded.command, CASH_COMMANDS):
         values = np.frombuffer(decoded.command.rows, CASH)[at]
         field, message = _cash_sentence(reason, figure, values, registers)
+    elif isinstance(decoded.command, core.TransferCollateral):
+        values = np.frombuffer(decoded.command.rows, TRANSFER)[at]
+        field, message = _transfer_sentence(reason, figure, values, registers)
     else:
         field, message = "", _price_sentence(reason, figure, registers)
     return Refusal(reason=reason, path=f"{place}.{field}" if field else place, message=message, row=row)
@@ -162,10 +168,31 @@ def _order_sentence(reason: Reason, figure: int, row: Any, registers: Registers)
     return _FIELD.get(reason, ""), _contract_sentence(reason, symbol)
 
 
-def _cash_sentence(reason: Reason, figure: int, row: Any, registers: Registers) -> tuple[str, str]:
+CASH_COMMANDS: Final = (core.Deposit, core.Withdraw, core.AnnounceDeposit, core.RequestWithdrawal)
+
+
+def _transfer_sentence(reason: Reason, figure: int, row: Any, registers: Registers) -> tuple[str, str]:
+    payer, payee = _account(row["payer"], registers), _account(row["payee"], registers)
+    match reason:
+        case Reason.ACCOUNTS_MUST_DIFFER:
+            return "payee", f"{payer} is on both sides: a transfer needs two accounts"
+        case Reason.ACCOUNT_UNKNOWN:
+            return "payee", f"there is no {payee}"
+        case Reason.TRANSFER_NOT_ALLOWED:
+            return "payee", (
+                f"nothing goes from {payer} to {payee}: a member pays its own clients and its own fund, clients of one"
+                " member each other where the rulebook allows client transfers, and no client its member"
+            )
+    field, message = _cash_sentence(reason, figure, row, registers, "payer")
+    return "payer" if field == "account" else field, message
+
+
+def _cash_sentence(
+    reason: Reason, figure: int, row: Any, registers: Registers, whose: str = "account"
+) -> tuple[str, str]:
     asset = registers.assets[row["asset"]] if 0 <= row["asset"] < len(registers.assets) else None
     symbol = asset.symbol if asset else str(row["asset"])
-    account = _account(row["account"], registers)
+    account = _account(row[whose], registers)
     amount = f"{decimals.text(figure, asset.decimals)} {symbol}" if asset else str(figure)
     match reason:
         case Reason.DUPLICATE_OR_LATE:
@@ -188,6 +215,10 @@ def _cash_sentence(reason: Reason, figure: int, row: Any, registers: Registers) 
         case Reason.MEMBER_IN_DEFAULT | Reason.ACCOUNT_IN_LIQUIDATION:
             cause = "its member is in default" if reason is Reason.MEMBER_IN_DEFAULT else "it is in liquidation"
             return "account", f"nothing leaves {account}: {cause}"
+        case Reason.GATE_CLOSED:
+            return "asset", f"the gate of {symbol} is closed until its losses are made good: request it, and it waits"
+        case Reason.COLLATERAL_CAP_EXCEEDED:
+            return "amount", f"the caps of {symbol} leave room for {amount}: bring at most that, or another asset"
     return _FIELD.get(reason, ""), _contract_sentence(reason, symbol)
 
 
