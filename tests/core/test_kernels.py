@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from novate.core import layout, plain
+from novate.core import layout, plain, plain_values
 from novate.core.book import Book
 from novate.core.commands import PublishMarks, SubmitTrades
 from novate.core.evolve import evolve
@@ -235,8 +235,8 @@ def test_settlement_flows_are_those_of_the_twin(count: int) -> None:
 def test_values_per_lot_follow_from_the_terms(price: int, contract: int) -> None:
     book = House(Book.loads(snapshot())).book
     row = book.contracts[contract]
-    assert value_at(price, row) == plain.value_per_lot(book, contract, price)
-    assert reference_at(price, row) == plain.reference_per_lot(book, contract, price)
+    assert value_at(price, row) == plain_values.value_per_lot(book, contract, price)
+    assert reference_at(price, row) == plain_values.reference_per_lot(book, contract, price)
 
 
 @settings(max_examples=300)

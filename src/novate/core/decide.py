@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from novate.core import admission, ledger, liquidation, novation, variation
+from novate.core import admission, ledger, liquidation, listing, novation, variation
 from novate.core.book import Book
 from novate.core.commands import (
     AddAsset,
@@ -18,6 +18,7 @@ from novate.core.commands import (
     OpenAccount,
     PublishFunding,
     PublishMarks,
+    ResolveContract,
     SubmitTrades,
     Withdraw,
 )
@@ -35,7 +36,16 @@ ROWS = {
     PublishFunding: FUNDING,
 }
 NUMBER_MAX = 2**63 - 1
-NEEDS_RULEBOOK = (PublishMarks, PublishFunding, Deposit, Withdraw, SubmitTrades, ExecuteLiquidation, ExpireContract)
+NEEDS_RULEBOOK = (
+    PublishMarks,
+    PublishFunding,
+    Deposit,
+    Withdraw,
+    SubmitTrades,
+    ExecuteLiquidation,
+    ExpireContract,
+    ResolveContract,
+)
 
 
 def decide(book: Book, command: AnyCommand) -> list[Fact]:
@@ -59,6 +69,8 @@ def decide(book: Book, command: AnyCommand) -> list[Fact]:
             return variation.decide_funding(book, command)
         case ExpireContract():
             return variation.decide_expire(book, command)
+        case ResolveContract():
+            return variation.decide_resolve(book, command)
         case Contribute():
             return ledger.decide_contribute(book, command)
         case _:
@@ -81,7 +93,7 @@ def _decide_admission(book: Book, command: AnyCommand) -> list[Fact]:
         case AddAsset():
             return admission.decide_add_asset(book, command)
         case ListContract():
-            return admission.decide_list_contract(book, command)
+            return listing.decide_list_contract(book, command)
         case AddMember():
             return admission.decide_add_member(book, command)
         case OpenAccount():

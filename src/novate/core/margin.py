@@ -75,6 +75,24 @@ def position_requirement(book: Book, contract: int, lots: int) -> tuple[int, int
     return int(initial), int(maintenance)
 
 
+def locked_fine(book: Book, bucket: int, asset: int) -> int:
+    """What collateralised positions of a bucket keep of its settled cash: the worst that each can come to."""
+    return sum(
+        locked_by(book, contract, lots, cost)
+        for contract, lots, cost in book.positions_of(bucket)
+        if int(book.contracts[contract]["asset"]) == asset
+    )
+
+
+def locked_by(book: Book, contract: int, lots: int, cost_fine: int) -> int:
+    """The worst that one position can come to, where its contract is collateralised; fine units, 0 for any other."""
+    row = book.contracts[contract]
+    if int(row["style"]) != layout.COLLATERALISED:
+        return 0
+    worst = int(row["floor_value_fine" if lots > 0 else "cap_value_fine"])
+    return max(0, cost_fine - lots * worst)
+
+
 def largest_contributors(book: Book, bucket: int) -> tuple[Contributor, ...]:
     """The positions with the largest initial requirements: the why of a call."""
     parts = [

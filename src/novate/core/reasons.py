@@ -48,6 +48,8 @@ class Reason(enum.IntEnum):
     MARGIN_INSUFFICIENT = 39
     BALANCE_INSUFFICIENT = 40
     TIME_RUNS_BACKWARDS = 41
+    NOT_RESOLVABLE = 50
+    COLLATERAL_NOT_COVERED = 51
 
     @property
     def text(self) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit, prange
 
 from novate.core.kernels.arithmetic import charge, clamp, convert, credit, millionths
-from novate.core.layout import LIVE, SUBTOTAL
+from novate.core.layout import COLLATERALISED, LIVE, PREMIUM, SUBTOTAL, TIERED
 from novate.core.money import PPM
 
 BRACKET_LOTS_MAX = 2**40
@@ -14,8 +14,8 @@ BRACKET_LOTS_MAX = 2**40
 def requirement(lots, contract, tiers):
     """``(initial, maintenance)`` of one position, rounded up, in the contract's settlement asset."""
     initial, maintenance = 0, 0
-    # The sign of a position is a coin toss for the processor, its being an option is not: ask that first.
-    if lots != 0 and (contract.option == 0 or lots < 0):
+    # The sign of a position is a coin toss for the processor, how its contract is margined is not: ask that first.
+    if lots != 0 and contract.style != COLLATERALISED and (contract.style != PREMIUM or lots < 0):
         size = abs(lots)
         reference = size * contract.reference_fine
         at = contract.tier_start
@@ -26,13 +26,36 @@ def requirement(lots, contract, tiers):
         above = reference - tier.floor_fine
         initial = tier.initial_base_fine + charge(above, tier.initial_ppm)
         maintenance = tier.maintenance_base_fine + charge(above, tier.maintenance_ppm)
-        if contract.option != 0:
+        if contract.style == TIERED:
+            return initial, maintenance
+        if contract.option != 0 and lots < 0:
             relief = size * contract.otm_fine
             initial = max(initial - relief, tier.initial_least_base_fine + charge(above, tier.initial_least_ppm))
             maintenance = max(
                 maintenance - relief, tier.maintenance_least_base_fine + charge(above, tier.maintenance_least_ppm)
             )
+        else:
+            worst = lots * (contract.value_fine - worst_value(lots, contract))
+            initial, maintenance = min(initial, worst), min(maintenance, worst)
     return initial, maintenance
+
+
+@njit(cache=True, inline="always")
+def worst_value(lots, contract):
+    """The value per lot that a bounded position fears: the floor for a long one, the cap for a short one."""
+    return contract.floor_value_fine if lots > 0 else contract.cap_value_fine
+
+
+@njit(cache=True, inline="always")
+def collateralised_result(lots, cost_fine, contract):
+    """What a fully collateralised position counts for: its result at the worst end, and no gain before it is paid."""
+    return min(0, lots * worst_value(lots, contract) - cost_fine)
+
+
+@njit(cache=True, inline="always")
+def owed_in(balance, own):
+    """What a bucket will have to pay in one asset, with no premium it is due against it; not negative."""
+    return max(0, balance.premium_fine) - min(0, own.variation_fine + balance.carry_fine)
 
 
 @njit(cache=True)
@@ -42,7 +65,7 @@ def set_lot(at, contracts, tiers, lot_terms):
     lot = lot_terms[at]
     lot.value_fine = contract.value_fine
     lot.asset = contract.asset
-    lot.plain = 1 if contract.option == 0 and contract.state == LIVE and contract.tier_count > 0 else 0
+    lot.plain = 1 if contract.style == TIERED and contract.state == LIVE and contract.tier_count > 0 else 0
     if lot.plain == 0:
         return
     first = tiers[contract.tier_start]
@@ -104,10 +127,12 @@ def sum_positions(start, count, positions, lot_terms, contracts, tiers, long_opt
             maintenance += size * lot.maintenance_whole_fine + millionths(size * lot.maintenance_rest_ppm)
         else:
             contract = contracts[position.contract]
-            if contract.option == 0:
-                variation += lots * contract.value_fine - position.cost_fine
-            else:
+            if contract.style == PREMIUM:
                 worth += option_worth(lots, contract, long_option_ppm)
+            elif contract.style == COLLATERALISED:
+                variation += collateralised_result(lots, position.cost_fine, contract)
+            else:
+                variation += lots * contract.value_fine - position.cost_fine
             if lots != 0:
                 if contract.state != LIVE:
                     priced = 0
@@ -155,8 +180,8 @@ def payable(balances, bucket, sums, into, assets):
     covered = 0
     for at in range(sums.shape[1]):
         balance = balances[bucket, at]
-        owed = min(0, sums[into, at].variation_fine + balance.carry_fine) - max(0, balance.premium_fine)
-        covered = clamp(covered + convert(balance.balance_minor * assets[at].unit_fine + owed, assets[at]))
+        cash = balance.balance_minor * assets[at].unit_fine
+        covered = clamp(covered + convert(cash - owed_in(balance, sums[into, at]), assets[at]))
     return covered
 
 
