@@ -30,7 +30,7 @@ from novate.core.facts import (
 from novate.core.margin import judge
 from novate.core.novation import make_room
 from novate.core.step import fold
-from novate.core.terms import ROUNDING, Asset, Role
+from novate.core.terms import ROUNDING, TRADING, Asset, Role
 from tests.core.test_kernels import compare_judgements, compare_trades
 from tests.core.worlds import (
     DAY,
@@ -275,6 +275,28 @@ class Clearing(RuleBasedStateMachine):
             form, collateral=collateral, margin_classes=classes, gains_ppm=gains, waterfall=terms.waterfall[layers:]
         )))  # fmt: skip
 
+    @rule(data=st.data(), share=st.sampled_from([0, 1, 100, 300, 900, 1_001]))
+    def isolate(self, data: st.DataObject, share: int) -> None:
+        """A contract of an account apart, with part of its money."""
+        account, contract = data.draw(self.account()), data.draw(st.integers(-1, 9))
+        asset = data.draw(st.integers(0, 2))
+        amount = self.house.balance(account, asset) * share // 1_000 if account < self.book.account_count else 1
+        self.do(c.IsolatePosition(account, contract, (c.Money(asset, amount),) if share else ()))
+
+    @rule(data=st.data(), share=st.sampled_from([-1_000, -300, 1, 300, 1_001]), rejoin=st.booleans())
+    def move_between_buckets(self, data: st.DataObject, share: int, rejoin: bool) -> None:
+        """Collateral to or from an isolated bucket, or all of it back."""
+        accounts = self.book.registers.accounts
+        chosen = data.draw(st.sampled_from([(0, 1), *((of.owner, of.contract) for of in accounts if of.owner >= 0)]))
+        account, contract = chosen
+        if rejoin:
+            self.do(c.RejoinPosition(account, contract))
+            return
+        asset = data.draw(st.integers(0, 2))
+        giver = account if share > 0 else self.book.bucket_of(account, contract)
+        amount = self.house.balance(giver, asset) * share // 1_000
+        self.do(c.MoveCollateral("bank", self.house.next(), account, contract, asset, amount))
+
     @rule(choice=st.integers(0, 9), data=st.data())
     def administer(self, choice: int, data: st.DataObject) -> None:
         """What happens rarely, and is often refused."""
@@ -313,6 +335,10 @@ class Clearing(RuleBasedStateMachine):
     def listed(self) -> int:
         """Contracts that the house opened with."""
         return 19 if self.kind == "rich" else 14
+
+    def buckets(self) -> list[int]:
+        """Traders and their isolated buckets."""
+        return [at for at, of in enumerate(self.book.registers.accounts) if of.role in TRADING]
 
     def account(self) -> st.SearchStrategy[int]:
         """Nearly always one of those that may trade."""
@@ -379,7 +405,7 @@ class Clearing(RuleBasedStateMachine):
             assert state.order < 0 or state.order in registers.orders
         for bucket in registers.calls:
             assert buckets[bucket]["access"] in (layout.OPEN, layout.REDUCE_ONLY)
-        for bucket in self.traders():
+        for bucket in self.buckets():
             liquidating = bucket in registers.liquidations
             assert liquidating == (buckets[bucket]["access"] == layout.LIQUIDATING) or (
                 buckets[bucket]["access"] == layout.HOUSE_ONLY
@@ -388,7 +414,7 @@ class Clearing(RuleBasedStateMachine):
 
     def check_nobody_is_short_unnoticed(self) -> None:
         venue = self.book.rulebook.form == "venue"
-        for bucket in self.traders():
+        for bucket in self.buckets():
             if self.book.buckets[bucket]["access"] not in (layout.OPEN, layout.REDUCE_ONLY):
                 continue
             verdict = judge(self.book, bucket)

@@ -9,6 +9,7 @@ from novate.core.estate import after_cycle
 from novate.core.facts import (
     Breached,
     CallMet,
+    CollateralAssigned,
     ContractExpired,
     CycleClosed,
     Deposited,
@@ -21,6 +22,8 @@ from novate.core.facts import (
     MarksPublished,
     MemberDefaulted,
     OrderClosed,
+    PositionIsolated,
+    PositionRejoined,
     Rejected,
     RowsRefused,
     RulebookAdopted,
@@ -67,6 +70,8 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
                 steps |= dict.fromkeys(going_on)
             case Transferred() if fact.payer in book.registers.liquidations:
                 steps[fact.payer] = None
+            case PositionIsolated() | PositionRejoined() | CollateralAssigned():
+                follow += margin.calls_met_by_payment(book, (fact.account, fact.bucket))
             case Deposited():
                 follow += margin.calls_met_by_payment(book, np.frombuffer(fact.rows, POSTED)["account"].tolist())
             case _:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from novate.core import admission, ledger, liquidation, listing, novation, variation
+from novate.core import admission, isolation, ledger, liquidation, listing, novation, variation
 from novate.core.book import Book
 from novate.core.commands import (
     AddAsset,
@@ -14,10 +14,13 @@ from novate.core.commands import (
     Deposit,
     ExecuteLiquidation,
     ExpireContract,
+    IsolatePosition,
     ListContract,
+    MoveCollateral,
     OpenAccount,
     PublishFunding,
     PublishMarks,
+    RejoinPosition,
     ResolveContract,
     SubmitTrades,
     Withdraw,
@@ -45,6 +48,9 @@ NEEDS_RULEBOOK = (
     ExecuteLiquidation,
     ExpireContract,
     ResolveContract,
+    IsolatePosition,
+    RejoinPosition,
+    MoveCollateral,
 )
 
 
@@ -73,6 +79,12 @@ def decide(book: Book, command: AnyCommand) -> list[Fact]:
             return variation.decide_resolve(book, command)
         case Contribute():
             return ledger.decide_contribute(book, command)
+        case IsolatePosition():
+            return isolation.decide_isolate(book, command)
+        case RejoinPosition():
+            return isolation.decide_rejoin(book, command)
+        case MoveCollateral():
+            return isolation.decide_move_collateral(book, command)
         case _:
             return _decide_admission(book, command)
 
@@ -83,7 +95,10 @@ def _malformed(command: AnyCommand) -> Rejected | None:
     if row is not None and size % row.itemsize:
         message = f"rows are records of {row.itemsize} bytes, got {size} bytes"
         return Rejected(Reason.MALFORMED, "$.rows", message)
-    if isinstance(command, Contribute | ExecuteLiquidation) and not -NUMBER_MAX <= command.number <= NUMBER_MAX:
+    if (
+        isinstance(command, Contribute | ExecuteLiquidation | MoveCollateral)
+        and not -NUMBER_MAX <= command.number <= NUMBER_MAX
+    ):
         return Rejected(Reason.MALFORMED, "$.number", f"expected a 64-bit integer, got {command.number}")
     return None
 

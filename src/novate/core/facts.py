@@ -237,6 +237,44 @@ class CollateralMoved(msgspec.Struct, frozen=True, array_like=True):
     carry_fine: int
 
 
+class BucketOpened(Fact, frozen=True):
+    """An isolated bucket for a contract of an account has the next account index."""
+
+    account: int
+    contract: int
+
+
+class PositionIsolated(Fact, frozen=True):
+    """What an account held of a contract, and collateral with it, stands in an isolated bucket of its own."""
+
+    account: int
+    bucket: int
+    contract: int
+    lots: int
+    cost_fine: int
+    collateral: tuple[CollateralMoved, ...]
+
+
+class PositionRejoined(Fact, frozen=True):
+    """An isolated position and all its money are back in the account's cross bucket."""
+
+    account: int
+    bucket: int
+    contract: int
+    lots: int
+    cost_fine: int
+    collateral: tuple[CollateralMoved, ...]
+
+
+class CollateralAssigned(Fact, frozen=True):
+    """Collateral moved from the cross bucket into an isolated one; a negative amount came back."""
+
+    account: int
+    bucket: int
+    asset: int
+    amount_minor: int
+
+
 class TakenOver(Fact, frozen=True):
     """The house takes a bucket over as one package at its bankruptcy price.
 
@@ -361,6 +399,10 @@ AnyFact = (
     | LiquidationExecuted
     | OrderClosed
     | LiquidationEnded
+    | BucketOpened
+    | PositionIsolated
+    | PositionRejoined
+    | CollateralAssigned
     | TakenOver
     | ContractExpired
     | CollateralConverted

@@ -5,7 +5,7 @@ import numpy as np
 from novate.core.book import Book
 from novate.core.commands import Contribute, Deposit, Withdraw
 from novate.core.facts import Contributed, Deposited, Fact, Rejected, SourceAdvanced, Withdrawn
-from novate.core.margin import judge, locked_fine
+from novate.core.margin import judge, uncovered_fine
 from novate.core.money import EXPOSURE_MAX, MONEY_MAX
 from novate.core.reasons import Reason
 from novate.core.refusals import Refusals
@@ -173,19 +173,11 @@ def _check_withdrawal(
         return Reason.PRICE_MISSING, 0
     if after.spare_fine < 0:
         return Reason.MARGIN_INSUFFICIENT, -after.spare_fine
-    if (lack := _lacks_locked(book, account, asset, balance - amount)) > 0:
+    left = book.balances[account, asset].copy()
+    left["balance_minor"] = balance - amount
+    if (lack := uncovered_fine(book, book.segment(account), left, asset)) > 0:
         return Reason.COLLATERAL_NOT_COVERED, lack
     return Reason.ACCEPTED, 0
-
-
-def _lacks_locked(book: Book, account: int, asset: int, left_minor: int) -> int:
-    """What the cash left of an asset lacks, in its fine units, of what collateralised positions keep of it."""
-    locked = locked_fine(book, account, asset)
-    if not locked:
-        return 0
-    row = book.balances[account, asset]
-    owed = max(0, int(row["premium_fine"])) - min(0, int(row["carry_fine"]))
-    return locked + owed - left_minor * book.registers.assets[asset].unit_fine
 
 
 def _with_rows(

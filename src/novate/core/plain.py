@@ -15,7 +15,7 @@ from novate.core.margin import Judgement
 from novate.core.money import EXPOSURE_MAX, PPM
 from novate.core.plain_values import option_terms, reference_per_lot, result_of, size_per_lot, value_per_lot, worst_end
 from novate.core.reasons import Reason
-from novate.core.terms import FEES, ROUNDING, Contract, Kind, Tier
+from novate.core.terms import FEES, ROUNDING, Contract, Kind, Role, Tier
 
 
 @dataclass
@@ -177,6 +177,7 @@ def decide_trades(
         reason, figure = _check_row(book, mark, number, lots, price, contract, buyer, seller)
         mark = max(mark, number)
         if reason is Reason.ACCEPTED:
+            buyer, seller = book.bucket_of(buyer, contract), book.bucket_of(seller, contract)
             for side in (buyer, seller):
                 buckets.setdefault(side, read(book, side))
             value = value_per_lot(book, contract, price)
@@ -235,8 +236,8 @@ def _check_row(
     terms, state = book.registers.contracts[contract], int(book.contracts[contract]["state"])
     tradable = terms.kind is not Kind.INDEX
     known = terms.collateralised or terms.margin_class in book.rulebook.margin_classes
-    access = {side: int(book.buckets[side]["access"]) for side in (buyer, seller)}
-    house = [side for side in (buyer, seller) if access[side] == HOUSE_ONLY]
+    access = {side: int(book.buckets[book.bucket_of(side, contract)]["access"]) for side in (buyer, seller)}
+    house = [side for side in (buyer, seller) if not _may_be_named(book, side)]
     liquidating = [side for side in (buyer, seller) if access[side] == LIQUIDATING]
     limit = terms.position_limit_lots
     tests: list[tuple[bool, Reason, int]] = [
@@ -252,6 +253,12 @@ def _check_row(
         (lots > limit, Reason.POSITION_LIMIT_EXCEEDED, limit),
     ]
     return next(((reason, figure) for failed, reason, figure in tests if failed), ACCEPTED)
+
+
+def _may_be_named(book: Book, account: int) -> bool:
+    """Whether a trade may name an account: not the house's own, and not an isolated bucket."""
+    isolated = book.registers.accounts[account].role is Role.ISOLATED
+    return int(book.buckets[account]["access"]) != HOUSE_ONLY and not isolated
 
 
 def with_leg(book: Book, bucket: Bucket, contract: int, lots: int, value_fine: int, fee_fine: int) -> Bucket:

@@ -18,6 +18,17 @@ def apply_leg(position, balance, contract, lots, cost_fine):
         balance.premium_fine += cost_fine
 
 
+@njit(cache=True, inline="always")
+def bucket_of(account, contract, buckets):
+    """The bucket that an account's trades in a contract go to: its isolated one where there is one."""
+    at = np.int64(account)
+    while buckets[at].next >= 0:
+        at = np.int64(buckets[at].next)
+        if buckets[at].contract == contract:
+            return at
+    return np.int64(account)
+
+
 @njit(cache=True)
 def find(bucket, contract, buckets, positions):
     """``(row, found)``: where the contract stands or belongs in the bucket's sorted rows."""

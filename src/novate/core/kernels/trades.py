@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.arithmetic import charge, size_at, value_at
-from novate.core.kernels.legs import apply_leg, find
+from novate.core.kernels.legs import apply_leg, bucket_of, find
 from novate.core.kernels.margin import (
     collateralised_result,
     option_worth,
@@ -21,6 +21,7 @@ from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
 from novate.core.layout import (
     BALANCE,
     COLLATERALISED,
+    CROSS,
     EXPIRED,
     HOUSE_ONLY,
     JUDGED,
@@ -56,6 +57,13 @@ MARGIN_INSUFFICIENT = int(Reason.MARGIN_INSUFFICIENT)
 COLLATERAL_NOT_COVERED = int(Reason.COLLATERAL_NOT_COVERED)
 
 
+@njit(cache=True, inline="always")
+def may_name(account, buckets):
+    """Whether a trade may name an account: one of a member or client, and not an isolated bucket of it."""
+    own = buckets[account]
+    return own.access != HOUSE_ONLY and own.contract == CROSS
+
+
 @njit(cache=True)
 def check_row(row, mark, n_contracts, n_accounts, contracts, buckets):
     """Everything about a trade that does not need margin: its reason by precedence and the figure that goes with it."""
@@ -72,10 +80,10 @@ def check_row(row, mark, n_contracts, n_accounts, contracts, buckets):
         return MARGIN_CLASS_UNKNOWN, np.int64(row.contract)
     if row.buyer == row.seller:
         return ACCOUNTS_MUST_DIFFER, np.int64(row.buyer)
-    buyer_access = buckets[row.buyer].access
-    seller_access = buckets[row.seller].access
-    if buyer_access == HOUSE_ONLY or seller_access == HOUSE_ONLY:
-        return ACCOUNT_NOT_TRADABLE, np.int64(row.buyer if buyer_access == HOUSE_ONLY else row.seller)
+    if not may_name(row.buyer, buckets):
+        return ACCOUNT_NOT_TRADABLE, np.int64(row.buyer)
+    if not may_name(row.seller, buckets):
+        return ACCOUNT_NOT_TRADABLE, np.int64(row.seller)
     if contract.tradable == 0:
         return CONTRACT_NOT_TRADABLE, np.int64(row.contract)
     if row.lots <= 0:
@@ -84,8 +92,10 @@ def check_row(row, mark, n_contracts, n_accounts, contracts, buckets):
         return PRICE_OUT_OF_LIMITS, row.price_ticks
     if contract.state != LIVE:
         return CONTRACT_EXPIRED if contract.state == EXPIRED else PRICE_MISSING, np.int64(row.contract)
-    if buyer_access == LIQUIDATING or seller_access == LIQUIDATING:
-        return ACCOUNT_IN_LIQUIDATION, np.int64(row.buyer if buyer_access == LIQUIDATING else row.seller)
+    if buckets[bucket_of(row.buyer, row.contract, buckets)].access == LIQUIDATING:
+        return ACCOUNT_IN_LIQUIDATION, np.int64(row.buyer)
+    if buckets[bucket_of(row.seller, row.contract, buckets)].access == LIQUIDATING:
+        return ACCOUNT_IN_LIQUIDATION, np.int64(row.seller)
     if row.lots > contract.position_limit_lots:
         return POSITION_LIMIT_EXCEEDED, contract.position_limit_lots
     return ACCEPTED, np.int64(0)
@@ -222,7 +232,7 @@ def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, sides):
         if reasons[at] != ACCEPTED:
             continue
         for side in range(2):
-            bucket = np.int64(rows[at].buyer if side == 0 else rows[at].seller)
+            bucket = bucket_of(rows[at].buyer if side == 0 else rows[at].seller, rows[at].contract, buckets)
             slot = slot_of(bucket, keys)
             if keys[slot] == -1:
                 keys[slot] = bucket
@@ -256,7 +266,7 @@ def load(touched, tables, balances, sums, judged):
 
 
 @njit(cache=True)
-def hold(rows, reasons, n_contracts, tables, held):
+def hold(rows, reasons, n_contracts, tables, touched, sides, held):
     """Copy every position that a row touches, once; ``held`` gets the overlay row of each side. Returns the rows.
 
     A pass of its own, because look-ups that do not wait for one another overlap.
@@ -270,7 +280,7 @@ def hold(rows, reasons, n_contracts, tables, held):
         if reasons[at] != ACCEPTED:
             continue
         for side in range(2):
-            bucket = rows[at].buyer if side == 0 else rows[at].seller
+            bucket = touched[sides[at, side]]
             key = np.int64(bucket) * n_contracts + rows[at].contract
             slot = slot_of(key, keys)
             if keys[slot] == -1:
@@ -300,7 +310,7 @@ def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reas
     judged = np.empty(len(touched), JUDGED)
     load(touched, tables, balances, sums, judged)
     held = np.empty((len(rows), 2), np.int32)
-    positions = hold(rows, reasons, n_contracts, tables, held)
+    positions = hold(rows, reasons, n_contracts, tables, touched, sides, held)
     fees = tables.balances[fees_account].copy()
     new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
     verdicts = np.empty((2, 2), np.int64)
@@ -317,8 +327,9 @@ def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reas
         for side in range(2):
             if reasons[at] != ACCEPTED:
                 break
-            bucket, lots = (row.buyer, row.lots) if side == 0 else (row.seller, -row.lots)
-            over, access = sides[at, side], buckets[bucket].access
+            lots = row.lots if side == 0 else -row.lots
+            over = sides[at, side]
+            access = buckets[touched[over]].access
             own = held[at, side]
             old_lots, old_cost = positions[own].lots, positions[own].cost_fine
             reasons[at], figures[at], verdicts[side, 0], verdicts[side, 1] = judge_leg(
@@ -339,7 +350,8 @@ def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reas
         done = novated[n_novated]
         done.lots, done.value_fine = row.lots, value
         done.buyer_fee_fine = done.seller_fee_fine = fee
-        done.contract, done.buyer, done.seller, done.row = row.contract, row.buyer, row.seller, at
+        done.contract, done.row = row.contract, at
+        done.buyer, done.seller = touched[sides[at, 0]], touched[sides[at, 1]]
         n_novated += 1
     return n_novated
 
