@@ -332,6 +332,25 @@ def test_cover_is_asked_for_in_the_settlement_asset() -> None:
     assert not reasons(house.withdraw(m0, eur, 1_000_00))
 
 
+def test_a_bet_set_apart_takes_its_cover_with_it() -> None:
+    """100 at 0.40 could lose 40 dollars: euros do not come instead, and 40 of 100 dollars then stay where they are."""
+    house = bet_house()
+    house.ok(c.AddAsset(Asset("EUR", 2, 8, 100 * 10**8)))
+    house.ok(c.AdoptRulebook(rulebook("venue", collateral={"USD": 0, "EUR": 0})))
+    m0, m1 = house.account("m0"), house.account("m1")
+    house.mark(assets={1: 10**8})
+    house.deposit(m0, 1, 1_000_00)
+    house.trade(1, m0, m1, 100, 40)
+    euros, dollars = c.Money(1, 500_00), c.Money(USD, 60_00)
+    assert reasons(house.do(c.IsolatePosition(m0, 1, (euros,)))) == [Reason.COLLATERAL_NOT_COVERED]
+    house.ok(c.IsolatePosition(m0, 1, (dollars,)))
+    assert reasons(house.do(c.MoveCollateral("bank", house.next(), m0, 1, USD, -20_01))) == [Reason.MARGIN_INSUFFICIENT]
+    house.ok(c.MoveCollateral("bank", house.next(), m0, 1, 1, 100_00))
+    moved = house.do(c.MoveCollateral("bank", house.next(), m0, 1, USD, -20_01))
+    assert reasons(moved) == [Reason.COLLATERAL_NOT_COVERED]
+    house.ok(c.MoveCollateral("bank", house.next(), m0, 1, USD, -20_00))
+
+
 def test_a_bet_does_not_back_other_positions() -> None:
     """200 dollars less 40 locked: a future of 1,600 dollars asks for 160, one lot more for too much."""
     house = bet_house()
@@ -396,7 +415,12 @@ prices = st.tuples(st.just("mark"), st.integers(1, 3), st.one_of(st.none(), st.i
 leaving = st.tuples(st.just("withdraw"), traders, st.sampled_from([USD, EUR]), st.sampled_from([1, 3_00, 40_00, 90_00]))
 endings = st.tuples(st.just("end"), st.integers(1, 3), st.sampled_from([0, 1, 50, 100]))
 passing = st.tuples(st.just("clock"), st.sampled_from([HOUR, DAY]))
-steps = st.lists(st.one_of(trades, trades, trades, prices, prices, leaving, passing, passing, endings), max_size=40)
+apart = st.tuples(
+    st.sampled_from(["isolate", "rejoin", "move", "move"]), traders, st.integers(1, 3), st.sampled_from([USD, EUR]),
+    st.sampled_from([-60_00, -1, 1, 20_00, 70_00]),
+)  # fmt: skip
+usual = st.one_of(trades, trades, trades, prices, prices, leaving, passing, passing)
+steps = st.lists(st.one_of(usual, usual, apart, endings), max_size=40)
 
 
 def betting_house(form: str) -> House:
@@ -421,6 +445,20 @@ def betting_house(form: str) -> House:
     return house
 
 
+def equities(house: House) -> list[int]:
+    """The equity of every bucket, isolated ones included."""
+    return [judge(house.book, at).equity_fine for at in range(house.book.account_count)]
+
+
+def moving(house: House, kind: str, account: int, contract: int, asset: int, amount: int) -> c.AnyCommand:
+    """A bet set apart with some money, joined again, or money between the two."""
+    if kind == "isolate":
+        return c.IsolatePosition(account, contract, (c.Money(asset, amount),) if amount > 0 else ())
+    if kind == "rejoin":
+        return c.RejoinPosition(account, contract)
+    return c.MoveCollateral("bank", house.next(), account, contract, asset, amount)
+
+
 @pytest.mark.parametrize("form", ["clearing_house", "venue"])
 @pytest.mark.parametrize("count", [40, pytest.param(1_500, marks=pytest.mark.long)])
 def test_a_collateralised_account_never_fails_whatever_the_marks(form: str, count: int) -> None:
@@ -430,22 +468,23 @@ def test_a_collateralised_account_never_fails_whatever_the_marks(form: str, coun
         house = betting_house(form)
         who = [house.account(f"m{member}") for member in range(4)]
         for kind, *own in chosen:
-            before = [judge(house.book, at).equity_fine for at in who]
+            before = equities(house)
             if kind == "trade":
                 facts = house.trade(own[0], who[own[1]], who[own[2]], own[3], own[4])
             elif kind == "mark":
                 facts = house.mark((own[0], own[1]))
-                assert [judge(house.book, at).equity_fine for at in who] == before, "a mark moves no money"
+                assert equities(house) == before, "a mark moves no money"
             elif kind == "withdraw":
                 facts = house.withdraw(who[own[0]], own[1], own[2])
+            elif kind in ("isolate", "rejoin", "move"):
+                facts = house.do(moving(house, kind, who[own[0]], *own[1:]))
             elif kind == "end":
                 facts = house.do(c.ResolveContract(own[0], own[1], "resolved"))
             else:
                 facts = house.clock(house.time_ns + own[0])
             assert not of(facts, TROUBLE), facts  # type: ignore[arg-type]
-            for at in who:
-                assert judge(house.book, at).equity_fine >= 0
-                assert (house.book.balances[at]["balance_minor"] >= 0).all()
+            assert min(equities(house)) >= 0
+            assert (house.book.balances["balance_minor"] >= 0).all()
         for contract in (1, 2, 3):
             house.do(c.ResolveContract(contract, 100 * (len(chosen) % 2), "resolved"))
         assert not of(house.clock(house.time_ns + DAY), TROUBLE)  # type: ignore[arg-type]
