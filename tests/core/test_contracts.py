@@ -363,6 +363,22 @@ def test_a_bet_does_not_back_other_positions() -> None:
     assert not reasons(house.trade(0, m0, m1, 16, 200))
 
 
+def test_a_bet_in_an_account_that_fails_is_sold_after_what_asks_for_margin() -> None:
+    """60 dollars beside the bet, a future falls by 70: first it is closed, then enough of the bet, 2 cents below."""
+    house = bet_house()
+    house.ok(c.AdoptRulebook(rulebook("venue", gains_ppm=500_000)))
+    m0, m1 = house.account("m0"), house.account("m1")
+    house.deposit(m1, USD, 1_000_00)
+    assert not reasons(house.trade(1, m0, m1, 100, 40))
+    assert not reasons(house.trade(0, m0, m1, 4, 200))
+    house.mark((0, 172))
+    (order,) = house.book.registers.orders.values()
+    assert (order.contract, order.lots) == (0, -4)
+    fill(house, "m1")
+    (order,) = house.book.registers.orders.values() or [None]
+    assert (order.contract, order.limit_price_ticks) == (1, 38)
+
+
 def test_a_contract_resolves_before_its_expiry_and_once() -> None:
     house = bet_house()
     m0, m1 = house.account("m0"), house.account("m1")

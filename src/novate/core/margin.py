@@ -91,17 +91,20 @@ def locked_by(book: Book, contract: int, lots: int, cost_fine: int) -> int:
     return max(0, cost_fine - lots * worst)
 
 
-def uncovered_fine(book: Book, rows: np.ndarray, balance: np.void, asset: int) -> int:
-    """What a balance lacks of what collateralised positions (rows) keep of it; 0 or less where it covers that."""
-    locked = sum(
+def locked_fine(book: Book, rows: np.ndarray, asset: int) -> int:
+    """What collateralised positions (rows) keep of settled cash: the worst that each can come to, in the asset."""
+    return sum(
         locked_by(book, int(row["contract"]), int(row["lots"]), int(row["cost_fine"]))
         for row in rows
         if int(book.contracts[row["contract"]]["asset"]) == asset
     )
-    if not locked:
-        return 0
+
+
+def uncovered_fine(book: Book, rows: np.ndarray, balance: np.void, asset: int) -> int:
+    """What a balance lacks of what is owed for certain in its asset or locked in it; 0 or less where it covers both."""
     owed = max(0, int(balance["premium_fine"])) - min(0, int(balance["carry_fine"]))
-    return locked + owed - int(balance["balance_minor"]) * book.registers.assets[asset].unit_fine
+    cash = int(balance["balance_minor"]) * book.registers.assets[asset].unit_fine
+    return locked_fine(book, rows, asset) + owed - cash
 
 
 def largest_contributors(book: Book, bucket: int) -> tuple[Contributor, ...]:

@@ -163,7 +163,7 @@ def _cash_sentence(reason: Reason, figure: int, row: Any, registers: Registers) 
             return "amount", f"without it {account} would be {lacking} short of its initial requirement: withdraw less"
         case Reason.COLLATERAL_NOT_COVERED:
             lacking = _fine(figure, symbol, registers)
-            return "amount", f"collateralised positions of {account} would lack {lacking} of their cover: withdraw less"
+            return "amount", f"what {account} owes and what its bets could lose would lack {lacking}: withdraw less"
         case Reason.MEMBER_IN_DEFAULT | Reason.ACCOUNT_IN_LIQUIDATION:
             cause = "its member is in default" if reason is Reason.MEMBER_IN_DEFAULT else "it is in liquidation"
             return "account", f"nothing leaves {account}: {cause}"
