@@ -18,7 +18,7 @@ from novate.core.book import Order, Registers
 from novate.core.commands import AnyCommand
 from novate.core.facts import Rejected, RowsRefused
 from novate.core.reasons import Reason
-from novate.core.rows import CASH, FUNDING, MARK, REFUSED, TRADE
+from novate.core.rows import CASH, FUNDING, MARK, ORDER, REFUSED, TRADE
 from novate.core.terms import Account, Asset, Contract, Kind, Layer, Member, Role, Rulebook, Tier
 from novate.tape import decimals
 
@@ -364,7 +364,10 @@ def unique(field: int) -> dict[str, Any]:
     return {"min_size": 1, "max_size": 3, "unique_by": lambda row: row[field]}
 
 
-TRADE_ROW = st.tuples(INT64, INT64, st.integers(-(2**50), 2**50), st.integers(0, 2), ACCOUNT, ACCOUNT, st.just(0))
+TRADE_ROW = st.tuples(
+    INT64, INT64, st.integers(-(2**50), 2**50), st.integers(0, 2), ACCOUNT, ACCOUNT, st.integers(0, 3)
+)
+ORDER_ROW = st.tuples(INT64, INT64, st.integers(0, 2), ACCOUNT, st.integers(0, 1), st.just(0))
 CASH_ROW = st.tuples(INT64, INT64, ACCOUNT, st.integers(0, 1))
 MARK_ROW = st.one_of(
     st.tuples(INT64, st.integers(0, 2), st.just(0)), st.tuples(st.just(0), st.integers(0, 2), st.just(1))
@@ -412,6 +415,7 @@ RULEBOOK = st.builds(
     slippage_ppm=PPM,
     slice_expiry_ns=NS,
     slices_max=st.integers(0, 10**6),
+    reserved_trades=st.sampled_from(["checked", "guaranteed"]),
 )
 COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     st.builds(core.AddAsset, st.builds(Asset, NAME, st.integers(0, 18), st.integers(0, 18), st.integers(0, 2**62), NS)),
@@ -440,6 +444,7 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     ),
     st.builds(core.Deposit, NAME, st.lists(CASH_ROW, min_size=1, max_size=3).map(lambda r: packed(CASH, r))),
     st.builds(core.Withdraw, NAME, st.lists(CASH_ROW, min_size=1, max_size=3).map(lambda r: packed(CASH, r))),
+    st.builds(core.ChangeOrders, NAME, st.lists(ORDER_ROW, min_size=1, max_size=3).map(lambda r: packed(ORDER, r))),
     st.builds(core.SubmitTrades, NAME, st.lists(TRADE_ROW, min_size=1, max_size=3).map(lambda r: packed(TRADE, r))),
     st.builds(
         core.PublishMarks,

@@ -31,7 +31,7 @@ from novate.core.margin import judge
 from novate.core.novation import make_room
 from novate.core.step import fold
 from novate.core.terms import ROUNDING, TRADING, Asset, Role
-from tests.core.test_kernels import compare_judgements, compare_trades
+from tests.core.test_kernels import compare_judgements, compare_orders, compare_trades
 from tests.core.worlds import (
     DAY,
     HOUR,
@@ -44,6 +44,7 @@ from tests.core.worlds import (
     funding,
     future,
     marks,
+    orders,
     rich_house,
     rich_rulebook,
     trades,
@@ -113,7 +114,8 @@ class Clearing(RuleBasedStateMachine):
                 size = max(1, limit // size)
             price = self.price_of(contract, data.draw(self.moves()))
             buyer, seller = data.draw(self.account()), data.draw(self.account())
-            rows.append((self.house.next(), size, price, contract, buyer, seller))
+            filled = data.draw(st.sampled_from([0, 0, 0, 0, 1, 2, 3]))
+            rows.append((self.house.next(), size, price, contract, buyer, seller, filled))
         compare_trades(self.book, rows)
         self.do(c.SubmitTrades("venue", trades(rows)))
 
@@ -262,8 +264,11 @@ class Clearing(RuleBasedStateMachine):
         gains=st.sampled_from([0, 500_000, 1_000_000]),
         other_form=st.booleans(),
         layers=st.integers(0, 4),
+        reserved=st.sampled_from(["checked", "guaranteed"]),
     )
-    def adopt(self, haircut: int | None, steeper: bool, gains: int, other_form: bool, layers: int) -> None:
+    def adopt(
+        self, haircut: int | None, steeper: bool, gains: int, other_form: bool, layers: int, reserved: Any
+    ) -> None:
         now = self.book.rulebook
         form = {"venue": "clearing_house", "clearing_house": "venue"}[now.form] if other_form else now.form
         collateral = {"USD": 0, "EUR": 20_000} | ({} if haircut is None else {"BTC": haircut})
@@ -272,8 +277,23 @@ class Clearing(RuleBasedStateMachine):
             classes["major"] = MAJOR[1:] and (MAJOR[0], *MAJOR[2:])
         terms = rich_rulebook(form, collateral=collateral, margin_classes=classes, gains_ppm=gains)
         self.do(c.AdoptRulebook(rich_rulebook(
-            form, collateral=collateral, margin_classes=classes, gains_ppm=gains, waterfall=terms.waterfall[layers:]
+            form, collateral=collateral, margin_classes=classes, gains_ppm=gains, waterfall=terms.waterfall[layers:],
+            reserved_trades=reserved,
         )))  # fmt: skip
+
+    @rule(data=st.data())
+    def change_orders(self, data: st.DataObject) -> None:
+        """Orders that rest, and some that are cancelled again."""
+        rows = []
+        for _ in range(data.draw(st.integers(1, 4))):
+            contract = data.draw(st.integers(1, 9))
+            limit = int(self.book.contracts[contract]["position_limit_lots"])
+            lots = data.draw(st.sampled_from([1, 2, 5, 20, -1, -2, -5]))
+            lots = lots if self.kind == "rich" else limit // (4 * lots)
+            account, side = data.draw(self.account()), data.draw(st.integers(0, 1))
+            rows.append((self.house.next(), lots, contract, account, side))
+        compare_orders(self.book, rows)
+        self.do(c.ChangeOrders("venue", orders(rows)))
 
     @rule(data=st.data(), share=st.sampled_from([0, 1, 100, 300, 900, 1_001]))
     def isolate(self, data: st.DataObject, share: int) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from novate.core import facts as f
 from novate.core.book import Book
 from novate.core.facts import Fact
-from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, POSTED, SETTLED
+from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, POSTED, RESERVED, SETTLED
 from novate.tape.decimals import SECOND_NS, text, time_ns
 from tests.stories.world import DAY_NS, DAY_ONE
 
@@ -121,6 +121,11 @@ class Words:
                     f"{self.account(row['buyer'])} {row['lots']} {self.contract(row['contract'])} from "
                     f"{self.account(row['seller'])}"
                     for row in rows
+                )
+            case f.OrdersChanged() | f.OrdersFilled():
+                return "", listed(
+                    f"{self.account(bucket)} {self.contract(contract)} bids {bids} asks {asks}"
+                    for bids, asks, contract, bucket in np.frombuffer(fact.rows, RESERVED).tolist()
                 )
             case f.MarksPublished():
                 names = [self.contract(row["contract"]) for row in np.frombuffer(fact.rows, MARKED) if row["fresh"]]

@@ -262,6 +262,7 @@ SENTENCES: dict[str, Callable[[World, Records], None]] = {
     "the deposits": _rows("deposit"),
     "the withdrawals": _rows("withdraw"),
     "the trades": _rows("trades"),
+    "the orders": _rows("orders"),
     "the prices": _prices,
     "the funding rates": _funding,
     "the isolations": _isolations,

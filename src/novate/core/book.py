@@ -96,6 +96,7 @@ class Book:
         "ends",
         "holders",
         "lot_terms",
+        "orders",
         "positions",
         "reference",
         "registers",
@@ -110,7 +111,8 @@ class Book:
         self.buckets = np.zeros(64, layout.BUCKET)
         self.balances = np.zeros((64, 1), layout.BALANCE)
         self.positions = np.zeros(256, layout.POSITION)
-        self.ends = np.zeros(2, np.int64)
+        self.orders = np.zeros(16, layout.OPEN_ORDERS)
+        self.ends = np.array([0, 0, 1])
         self.holders = np.zeros(256, np.int32)
         self.tiers = np.zeros(0, layout.TIER)
         for name, role in HOUSE_ACCOUNTS:
@@ -157,6 +159,7 @@ class Book:
                 self.buckets,
                 self.balances,
                 self.positions,
+                self.orders,
                 self.holders,
                 self.ends,
                 rulebook.gains_ppm if rulebook else 0,
@@ -221,7 +224,8 @@ class Book:
     @classmethod
     def loads(cls, data: bytes) -> "Book":
         """The book of a snapshot. Raises ``ValueError`` where the digest does not match."""
-        digest, registers, assets, contracts, buckets, balances, counts, positions, tiers = msgspec.msgpack.decode(data)
+        digest, registers, *tables = msgspec.msgpack.decode(data)
+        assets, contracts, buckets, balances, counts, positions, orders, tiers = tables
         book = cls()
         book.registers = msgspec.msgpack.decode(registers, type=Registers)
         book.assets = np.frombuffer(assets, layout.ASSET).copy()
@@ -231,7 +235,10 @@ class Book:
         book.balances = np.frombuffer(balances, layout.BALANCE).reshape(-1, width).copy()
         book.tiers = np.frombuffer(tiers, layout.TIER).copy()
         book.lot_terms = np.zeros(len(book.contracts), layout.LOT)
-        book.lay_out(np.frombuffer(counts, np.int32), np.frombuffer(positions, layout.POSITION))
+        rows = np.frombuffer(positions, layout.POSITION).copy()
+        book.orders = np.concatenate([np.zeros(1, layout.OPEN_ORDERS), np.frombuffer(orders, layout.OPEN_ORDERS)])
+        rows["orders"] = np.cumsum(rows["orders"]) * rows["orders"]
+        book.lay_out(np.frombuffer(counts, np.int32), rows)
         set_lots(book.contract_count, book.tables())
         if book.digest() != digest:
             raise ValueError("the snapshot's digest does not match its content; use an older snapshot or the journal")
@@ -246,6 +253,7 @@ class Book:
         self.buckets["capacity"][: len(counts)] = capacity
         self.ends[0] = int(capacity.sum())
         self.positions = np.zeros(max(256, int(self.ends[0]) * 9 // 8), layout.POSITION)
+        positions = self._pack_orders(positions)
         if len(positions):
             owner = np.repeat(np.arange(len(counts)), counts)
             rank = np.arange(len(positions)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -253,6 +261,17 @@ class Book:
             self._index_holders(owner, positions["contract"])
         else:
             self._index_holders(np.zeros(0, np.int64), np.zeros(0, np.int32))
+
+    def _pack_orders(self, positions: np.ndarray) -> np.ndarray:
+        """The position rows with their open orders numbered one after the other, and the table of orders so packed."""
+        positions = positions.copy()
+        has = positions["orders"] > 0
+        packed = self.orders[positions["orders"][has]]
+        self.orders = np.zeros(max(16, 2 * len(packed)), layout.OPEN_ORDERS)
+        self.orders[1 : 1 + len(packed)] = packed
+        positions["orders"][has] = 1 + np.arange(len(packed))
+        self.ends[2] = 1 + len(packed)
+        return positions
 
     def _index_holders(self, owner: np.ndarray, contract: np.ndarray) -> None:
         """For each contract the buckets with a row in it, ascending, with slack."""
@@ -275,7 +294,9 @@ class Book:
         owner = np.repeat(np.arange(len(counts)), counts)
         rank = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
         rows = self.positions[buckets["start"][owner] + rank]
-        kept = (rows["lots"] != 0) | (rows["cost_fine"] != 0)
+        resting = self.orders[rows["orders"]]
+        rows["orders"][(resting["bids"] == 0) & (resting["asks"] == 0)] = 0
+        kept = (rows["lots"] != 0) | (rows["cost_fine"] != 0) | (rows["orders"] != 0)
         rows, owner = rows[kept], owner[kept]
         return np.bincount(owner, minlength=len(counts)).astype(np.int32), rows
 
@@ -290,6 +311,8 @@ class Book:
             for field in fields:
                 table[field] = 0
         counts, rows = self.packed_positions()
+        orders = self.orders[rows["orders"][rows["orders"] > 0]]
+        rows["orders"] = rows["orders"] > 0
         return [
             msgspec.msgpack.encode(self.registers),
             self.assets[:assets].tobytes(),
@@ -298,6 +321,7 @@ class Book:
             np.ascontiguousarray(self.balances[:accounts, :assets]).tobytes(),
             counts.tobytes(),
             rows.tobytes(),
+            orders.tobytes(),
             self.tiers.tobytes(),
         ]
 

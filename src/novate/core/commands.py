@@ -105,6 +105,13 @@ class Withdraw(Command, frozen=True):
     rows: bytes
 
 
+class ChangeOrders(Command, frozen=True):
+    """Register, amend and cancel resting orders: rows of ``ORDER``, each a change of lots that rest on one side."""
+
+    source: str
+    rows: bytes
+
+
 class SubmitTrades(Command, frozen=True):
     """Submit matched trades for novation: rows of ``TRADE``. Each row is accepted or rejected on its own."""
 
@@ -180,6 +187,7 @@ AnyCommand = (
     | Contribute
     | Deposit
     | Withdraw
+    | ChangeOrders
     | SubmitTrades
     | PublishMarks
     | PublishFunding

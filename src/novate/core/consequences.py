@@ -22,6 +22,8 @@ from novate.core.facts import (
     MarksPublished,
     MemberDefaulted,
     OrderClosed,
+    OrdersChanged,
+    OrdersFilled,
     PositionIsolated,
     PositionRejoined,
     Rejected,
@@ -36,13 +38,15 @@ from novate.core.facts import (
 from novate.core.liquidation import next_step, take_over
 from novate.core.margin import Judgement, judge, judge_house, judge_many
 from novate.core.novation import holders_of
-from novate.core.rows import FUNDED, MARKED, POSTED
+from novate.core.rows import FUNDED, MARKED, POSTED, RESERVED
 from novate.core.terms import Role
 
 WHOLE_HOUSE_SHARE = 8  # beyond 1/8 of all buckets, judging every bucket on all cores is cheaper than choosing
 
 
-WITHOUT = frozenset((TradesNovated, RowsRefused, Rejected, SourceAdvanced, Withdrawn, CallMet, MarginCalled))
+WITHOUT = frozenset(
+    (TradesNovated, OrdersChanged, RowsRefused, Rejected, SourceAdvanced, Withdrawn, CallMet, MarginCalled)
+)
 """Facts of every day from which nothing follows: what they do was judged before they were."""
 
 
@@ -70,6 +74,8 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
                 steps |= dict.fromkeys(going_on)
             case Transferred() if fact.payer in book.registers.liquidations:
                 steps[fact.payer] = None
+            case OrdersFilled() if book.rulebook.reserved_trades == "guaranteed":
+                follow += check(book, np.unique(np.frombuffer(fact.rows, RESERVED)["bucket"]).astype(np.int64))
             case PositionIsolated() | PositionRejoined() | CollateralAssigned():
                 follow += margin.calls_met_by_payment(book, (fact.account, fact.bucket))
             case Deposited():

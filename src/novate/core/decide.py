@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 
-from novate.core import admission, isolation, ledger, liquidation, listing, novation, variation
+from novate.core import admission, isolation, ledger, liquidation, listing, novation, orders, variation
 from novate.core.book import Book
 from novate.core.commands import (
     AddAsset,
     AddMember,
     AdoptRulebook,
     AnyCommand,
+    ChangeOrders,
     Clock,
     Contribute,
     Deposit,
@@ -28,12 +29,13 @@ from novate.core.commands import (
 from novate.core.consequences import expired_orders, missed_calls
 from novate.core.facts import Fact, Rejected
 from novate.core.reasons import Reason
-from novate.core.rows import CASH, FUNDING, MARK, TRADE
+from novate.core.rows import CASH, FUNDING, MARK, ORDER, TRADE
 from novate.core.settlement import decide_settlement
 
 ROWS = {
     Deposit: CASH,
     Withdraw: CASH,
+    ChangeOrders: ORDER,
     SubmitTrades: TRADE,
     PublishMarks: MARK,
     PublishFunding: FUNDING,
@@ -44,6 +46,7 @@ NEEDS_RULEBOOK = (
     PublishFunding,
     Deposit,
     Withdraw,
+    ChangeOrders,
     SubmitTrades,
     ExecuteLiquidation,
     ExpireContract,
@@ -63,6 +66,8 @@ def decide(book: Book, command: AnyCommand) -> list[Fact]:
     match command:
         case SubmitTrades():
             return novation.decide_trades(book, command)
+        case ChangeOrders():
+            return orders.decide_orders(book, command)
         case PublishMarks():
             return variation.decide_marks(book, command)
         case Deposit():

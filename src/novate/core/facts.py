@@ -121,6 +121,18 @@ class Withdrawn(Fact, frozen=True):
     rows: bytes
 
 
+class OrdersChanged(Fact, frozen=True):
+    """Resting orders were registered, amended or cancelled: rows of ``RESERVED``."""
+
+    rows: bytes
+
+
+class OrdersFilled(Fact, frozen=True):
+    """The trades that follow took these lots off resting orders: rows of ``RESERVED``, negative."""
+
+    rows: bytes
+
+
 class TradesNovated(Fact, frozen=True):
     """Trades became two legs each, facing the house: rows of ``NOVATED``."""
 
@@ -386,6 +398,8 @@ AnyFact = (
     | Contributed
     | Deposited
     | Withdrawn
+    | OrdersChanged
+    | OrdersFilled
     | TradesNovated
     | MarksPublished
     | ContractHalted

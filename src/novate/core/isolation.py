@@ -28,6 +28,7 @@ from novate.core.ledger import move_carry, post
 from novate.core.margin import Judgement, judge_apart, locked_fine, uncovered_fine
 from novate.core.money import EXPOSURE_MAX, written
 from novate.core.novation import move_leg
+from novate.core.orders import open_orders_of
 from novate.core.reasons import Reason
 from novate.core.terms import Kind, Role
 
@@ -49,7 +50,8 @@ class Side(NamedTuple):
 def decide_isolate(book: Book, command: IsolatePosition) -> list[Fact]:
     """Move a contract's position, and free collateral with it, to a bucket of its own; both must stay margined."""
     account, contract = command.account, command.contract
-    if refused := _check_account(book, account, contract) or _check_isolation(book, account, contract):
+    refused = _check_account(book, account, contract) or _check_isolation(book, account, contract)
+    if refused := refused or _check_orders(book, account, contract):
         return [refused]
     for at, money in enumerate(command.collateral):
         if refused := _check_money(book, account, money, f"$.collateral[{at}]"):
@@ -96,6 +98,14 @@ def _check_account(book: Book, account: int, contract: int) -> Rejected | None:
             name = book.registers.accounts[bucket].name
             return Rejected(Reason.ACCOUNT_IN_LIQUIDATION, "$.account", f"{name} is in liquidation: nothing moves")
     return None
+
+
+def _check_orders(book: Book, account: int, contract: int) -> Rejected | None:
+    """Resting orders do not move between buckets."""
+    if contract not in open_orders_of(book, book.bucket_of(account, contract)):
+        return None
+    name, symbol = book.registers.accounts[account].name, book.registers.contracts[contract].symbol
+    return Rejected(Reason.ORDERS_OPEN, "$.contract", f"{name} has resting orders in {symbol}: cancel them first")
 
 
 def _check_isolation(book: Book, account: int, contract: int) -> Rejected | None:
@@ -196,7 +206,8 @@ def _numeraire(book: Book, amount_fine: int) -> str:
 def decide_rejoin(book: Book, command: RejoinPosition) -> list[Fact]:
     """Move an isolated position and all its money back to the account's cross bucket, which must bear it."""
     account, contract = command.account, command.contract
-    if refused := _check_account(book, account, contract) or _check_isolated(book, account, contract):
+    refused = _check_account(book, account, contract) or _check_isolated(book, account, contract)
+    if refused := refused or _check_orders(book, account, contract):
         return [refused]
     bucket = book.bucket_of(account, contract)
     if bucket in book.registers.claims:

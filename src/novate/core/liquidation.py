@@ -27,6 +27,7 @@ from novate.core.ledger import move_carry, post
 from novate.core.margin import judge, position_requirement
 from novate.core.money import PPM, ceil_div, split_pro_rata
 from novate.core.novation import move_leg
+from novate.core.orders import drop_orders
 from novate.core.reasons import Reason
 from novate.core.rows import LEG
 from novate.core.terms import Role
@@ -231,7 +232,8 @@ def take_over(book: Book, estate: int) -> TakenOver:
 
 
 def fold_breached(book: Book, fact: Breached) -> None:
-    """The bucket may do nothing itself until its liquidation ends."""
+    """The bucket may do nothing itself until its liquidation ends; its resting orders are gone."""
+    drop_orders(book, fact.bucket)
     book.registers.calls.pop(fact.bucket, None)
     book.registers.liquidations[fact.bucket] = Liquidation()
     book.buckets[fact.bucket]["access"] = layout.LIQUIDATING
@@ -241,6 +243,8 @@ def fold_member_defaulted(book: Book, fact: MemberDefaulted) -> None:
     """The member's house account is the house's to close; its clients may only reduce."""
     member = book.registers.members[fact.member]
     member.defaulted = True
+    for bucket in np.flatnonzero(book.buckets[: book.account_count]["member"] == fact.member).tolist():
+        drop_orders(book, bucket)
     book.registers.calls.pop(member.house_account, None)
     book.registers.liquidations[member.house_account] = Liquidation()
     clients = book.buckets[: book.account_count]

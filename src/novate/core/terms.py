@@ -132,7 +132,8 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     and the value of long options at ``long_option_ppm``. Margin calls are made for at least ``call_minimum_fine`` of
     the numeraire and are due after ``call_due_ns``. A liquidation slice is at most ``slice_ppm`` of the position, at a
     limit of ``slippage_ppm`` from the mark, open for ``slice_expiry_ns``; after ``slices_max`` of them the house takes
-    the bucket over. The waterfall must end with the gains haircut.
+    the bucket over. A trade that fills resting orders is asked for margin like any other (``checked``) or is always
+    novated, at worst into breach (``guaranteed``). The waterfall must end with the gains haircut.
     """
 
     name: str
@@ -150,6 +151,7 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slippage_ppm: int = 20_000
     slice_expiry_ns: int = 60_000_000_000
     slices_max: int = 3
+    reserved_trades: Literal["checked", "guaranteed"] = "checked"
 
 
 class Role(enum.IntEnum):

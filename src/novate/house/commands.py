@@ -106,6 +106,7 @@ class Commands(ABC):
         slippage: Number = "0.02",
         slice_expiry: Duration = "1m",
         slices_max: int = 3,
+        reserved_trades: Literal["checked", "guaranteed"] = "checked",
         time: Time | None = None,
     ) -> Outcome:
         """Put the rules in force; replaces the rulebook before. Rates are ``"0.05"`` or ``"5%"``.
@@ -196,6 +197,34 @@ class Commands(ABC):
         row = {"account": account, "asset": asset, "amount": amount, "number": self._number(source, number)}
         return self._ask("withdraw", {"source": source, "rows": [row], "time": time})
 
+    # --- orders -------------------------------------------------------------------------------------------------
+
+    def order(
+        self,
+        account: str,
+        contract: str,
+        side: Literal["buy", "sell"],
+        *,
+        lots: int | None = None,
+        quantity: Number | None = None,
+        source: str = SOURCE,
+        number: int | None = None,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Register lots that rest at the venue on one side of a contract; negative ones are cancelled.
+
+        Margin asks for the worse side. A trade that names whose orders it ``fills`` takes its lots off them.
+        """
+        row = {"account": account, "contract": contract, "side": side, "number": self._number(source, number)}
+        row |= {"lots": lots} if quantity is None else {"quantity": quantity}
+        return self._ask("orders", {"source": source, "rows": [row], "time": time})
+
+    def orders(self, rows: Sequence[Mapping[str, Any]], *, source: str = SOURCE, time: Time | None = None) -> Outcome:
+        """Change resting orders: rows of ``account``, ``contract``, ``side`` and ``lots`` or ``quantity``."""
+        first = self.next_number(source)
+        numbered = [{"number": first + index, **row} for index, row in enumerate(rows)]
+        return self._ask("orders", {"source": source, "rows": numbered, "time": time})
+
     # --- trades and prices --------------------------------------------------------------------------------------
 
     def trade(
@@ -207,12 +236,17 @@ class Commands(ABC):
         price: Number,
         lots: int | None = None,
         quantity: Number | None = None,
+        fills: Literal["buyer", "seller", "both"] | None = None,
         source: str = SOURCE,
         number: int | None = None,
         time: Time | None = None,
     ) -> Outcome:
-        """Submit one matched trade for novation, its size in ``lots`` or as a ``quantity``."""
-        row = {"contract": contract, "buyer": buyer, "seller": seller, "price": price}
+        """Submit one matched trade for novation, its size in ``lots`` or as a ``quantity``.
+
+        ``fills`` names whose resting orders it fills.
+        """
+        row: dict[str, Any] = {"contract": contract, "buyer": buyer, "seller": seller, "price": price}
+        row |= {} if fills is None else {"fills": fills}
         row |= {"lots": lots} if quantity is None else {"quantity": quantity, "lots": lots}
         return self.trades([{**row, "number": self._number(source, number)}], source=source, time=time)
 

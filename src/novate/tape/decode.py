@@ -15,7 +15,7 @@ import numpy as np
 from novate.core import commands as core
 from novate.core.commands import AnyCommand
 from novate.core.reasons import Reason
-from novate.core.rows import CASH, FUNDING, MARK, TRADE
+from novate.core.rows import BUY, CASH, FILLS_BUYER, FILLS_SELLER, FUNDING, MARK, ORDER, SELL, TRADE
 from novate.tape import decimals, wire
 from novate.tape.decimals import INT64_MAX
 from novate.tape.names import Names, Terms
@@ -86,6 +86,8 @@ def decode_command(command: wire.AnyWire, registers: Registers, names: Names) ->
     match command:
         case wire.Trades():
             decoded = _trades(command, names)
+        case wire.Orders():
+            decoded = _orders(command, names)
         case wire.Deposit() | wire.Withdraw():
             decoded = _cash(command, names)
         case wire.Marks():
@@ -111,12 +113,31 @@ def _trades(command: wire.Trades, names: Names) -> Decoded:
             contract,
             names.account(trade.buyer, f"{place}.buyer"),
             names.account(trade.seller, f"{place}.seller"),
-            0,
+            FILLS[trade.fills],
         )
 
     rows = _collect(_listed(command.rows), read)
     source = named(command.source, "$.source")
     made = core.SubmitTrades(source, rows.packed(TRADE)) if rows.values else None
+    return _decoded(command, made, rows, len(command.rows))
+
+
+def _orders(command: wire.Orders, names: Names) -> Decoded:
+    def read(row: Any, place: str) -> tuple[int, ...]:
+        order = convert(row, wire.OrderRow, place)
+        contract = names.contract(order.contract, f"{place}.contract")
+        return (
+            number(order.number, f"{place}.number"),
+            size(order.lots, order.quantity, contract, names, place),
+            contract,
+            names.account(order.account, f"{place}.account"),
+            SELL if order.side == "sell" else BUY,
+            0,
+        )
+
+    rows = _collect(_listed(command.rows), read)
+    source = named(command.source, "$.source")
+    made = core.ChangeOrders(source, rows.packed(ORDER)) if rows.values else None
     return _decoded(command, made, rows, len(command.rows))
 
 
@@ -333,6 +354,7 @@ def _execute(command: wire.Execute, registers: Registers, names: Names) -> AnyCo
 # --- fields -----------------------------------------------------------------------------------------------------
 
 PLACES_MAX: Final = 18
+FILLS: Final = {None: 0, "buyer": FILLS_BUYER, "seller": FILLS_SELLER, "both": FILLS_BUYER + FILLS_SELLER}
 NUMBER: Any = str | int
 NUMBER_OR_NULL: Any = str | int | None
 

@@ -15,10 +15,10 @@ import numpy as np
 from novate.core import commands as core
 from novate.core.commands import AnyCommand
 from novate.core.money import E12, PPM
-from novate.core.rows import CASH, FUNDING, MARK, TRADE
+from novate.core.rows import CASH, FUNDING, MARK, ORDER, TRADE
 from novate.core.terms import Asset, Contract, Rulebook
 from novate.tape import decimals
-from novate.tape.decode import Registers
+from novate.tape.decode import FILLS, Registers
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -44,6 +44,8 @@ def _fields(command: AnyCommand, registers: Registers) -> dict[str, Any]:
         case core.SubmitTrades():
             rows = _trade_rows(command.rows, registers)
             return {"command": "trades", "source": command.source, "rows": rows}
+        case core.ChangeOrders():
+            return {"command": "orders", "source": command.source, "rows": _order_rows(command.rows, registers)}
         case core.Deposit() | core.Withdraw():
             name = "deposit" if isinstance(command, core.Deposit) else "withdraw"
             return {"command": name, "source": command.source, "rows": _cash_rows(command.rows, registers)}
@@ -178,8 +180,11 @@ def put_once(prices: dict[str, V], symbol: str, value: V) -> None:
 
 def _trade_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
     found = []
-    for number, lots, price_ticks, contract, buyer, seller, _ in np.frombuffer(rows, TRADE).tolist():
+    names = {value: name for name, value in FILLS.items()}
+    for number, lots, price_ticks, contract, buyer, seller, filled in np.frombuffer(rows, TRADE).tolist():
         terms = at(registers.contracts, contract, "contract")
+        if filled not in names:
+            raise LookupError(f"{filled} says of nobody that its orders are filled, so it cannot be written as a tape")
         found.append(
             {
                 "number": number,
@@ -188,9 +193,23 @@ def _trade_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
                 "seller": at(registers.accounts, seller, "account").name,
                 "lots": lots,
                 "price": price_text(price_ticks, terms),
+                **({"fills": names[filled]} if filled else {}),
             }
         )
     return found
+
+
+def _order_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": number,
+            "account": at(registers.accounts, account, "account").name,
+            "contract": at(registers.contracts, contract, "contract").symbol,
+            "side": at(("buy", "sell"), side, "side"),
+            "lots": lots,
+        }
+        for number, lots, contract, account, side, _ in np.frombuffer(rows, ORDER).tolist()
+    ]
 
 
 def _cash_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
@@ -309,4 +328,5 @@ def _rulebook(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
         "slippage": decimals.rate_text(rulebook.slippage_ppm, PPM),
         "slice_expiry": decimals.duration_text(rulebook.slice_expiry_ns),
         "slices_max": rulebook.slices_max,
+        "reserved_trades": rulebook.reserved_trades,
     }

@@ -12,7 +12,7 @@ import numpy as np
 from novate.core import commands as core
 from novate.core.facts import Fact, Rejected, RowsRefused
 from novate.core.reasons import Reason
-from novate.core.rows import CASH, REFUSED, TRADE
+from novate.core.rows import CASH, ORDER, REFUSED, TRADE
 from novate.core.terms import Contract
 from novate.tape import decimals
 from novate.tape.decode import Decoded, Registers
@@ -93,6 +93,9 @@ def _refused(decoded: Decoded, at: int, reason: Reason, figure: int, registers: 
     if isinstance(decoded.command, core.SubmitTrades):
         values = np.frombuffer(decoded.command.rows, TRADE)[at]
         field, message = _trade_sentence(reason, figure, values, registers)
+    elif isinstance(decoded.command, core.ChangeOrders):
+        values = np.frombuffer(decoded.command.rows, ORDER)[at]
+        field, message = _order_sentence(reason, figure, values, registers)
     elif isinstance(decoded.command, core.Deposit | core.Withdraw):
         values = np.frombuffer(decoded.command.rows, CASH)[at]
         field, message = _cash_sentence(reason, figure, values, registers)
@@ -124,6 +127,8 @@ def _trade_sentence(reason: Reason, figure: int, row: Any, registers: Registers)
                 f"{_account(row['buyer'], registers)} or {_account(row['seller'], registers)} would be"
                 f" {_numeraire(figure, registers)} short of its initial requirement: deposit it or trade fewer lots"
             )
+        case Reason.ORDERS_EXCEEDED:
+            return "", f"{figure} lots rest on the side that it fills, {row['lots']} are filled: name only what rests"
         case Reason.PREMIUM_NOT_COVERED if contract is not None:
             lacking = _fine(figure, contract.settlement, registers)
             return "buyer", f"the settled balance is {lacking} short of the premium due: deposit that much first"
@@ -135,6 +140,33 @@ def _trade_sentence(reason: Reason, figure: int, row: Any, registers: Registers)
             )
         case Reason.MEMBER_IN_DEFAULT:
             return "", "the member behind one side is in default: its accounts may only reduce their positions"
+    return _FIELD.get(reason, ""), _contract_sentence(reason, symbol)
+
+
+def _order_sentence(reason: Reason, figure: int, row: Any, registers: Registers) -> tuple[str, str]:
+    known = 0 <= row["contract"] < len(registers.contracts)
+    symbol = registers.contracts[row["contract"]].symbol if known else str(row["contract"])
+    account = _account(row["account"], registers)
+    match reason:
+        case Reason.DUPLICATE_OR_LATE:
+            return "number", _late(int(row["number"]), figure)
+        case Reason.MALFORMED:
+            return "lots", f"{figure} is no change: give a positive number of lots to add or a negative one to cancel"
+        case Reason.ORDERS_EXCEEDED:
+            return (
+                "lots",
+                f"{account} has {figure} lots resting there: others may be filled by now; cancel at most those",
+            )
+        case Reason.POSITION_LIMIT_EXCEEDED:
+            return "lots", f"filled, they would pass the position limit of {symbol}, {figure} lots: rest fewer"
+        case Reason.ACCOUNT_NOT_TRADABLE | Reason.ACCOUNT_IN_LIQUIDATION:
+            cause = "is no trading account" if reason is Reason.ACCOUNT_NOT_TRADABLE else "is in liquidation"
+            return "account", f"{account} {cause}: use a member's or client's account in good standing"
+        case Reason.MEMBER_IN_DEFAULT:
+            return "account", f"the member behind {account} is in default: orders may only reduce its position"
+        case Reason.MARGIN_INSUFFICIENT:
+            lacking = _numeraire(figure, registers)
+            return "", f"{account} would be {lacking} short of its initial requirement: deposit it or rest fewer lots"
     return _FIELD.get(reason, ""), _contract_sentence(reason, symbol)
 
 

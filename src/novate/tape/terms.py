@@ -96,6 +96,7 @@ def rulebook_of(command: wire.AdoptRulebook, names: Names) -> terms.Rulebook:
         slippage_ppm=ppm(command.slippage, "$.slippage"),
         slice_expiry_ns=guarded(decimals.duration_ns, command.slice_expiry, "$.slice_expiry"),
         slices_max=_small(command.slices_max, "$.slices_max"),
+        reserved_trades=command.reserved_trades,
     )
 
 

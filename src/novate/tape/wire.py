@@ -89,6 +89,7 @@ class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
     slippage: Number = "0.02"
     slice_expiry: Number = "1m"
     slices_max: int = 3
+    reserved_trades: Literal["checked", "guaranteed"] = "checked"
 
 
 class AddMember(Wire, frozen=True, tag="add_member"):
@@ -150,6 +151,13 @@ class Deposit(Wire, frozen=True, tag="deposit"):
 
 class Withdraw(Wire, frozen=True, tag="withdraw"):
     """Take free collateral out: rows of ``CashRow``."""
+
+    source: str
+    rows: list[Any]
+
+
+class Orders(Wire, frozen=True, tag="orders"):
+    """Register, amend and cancel resting orders: rows of ``OrderRow``."""
 
     source: str
     rows: list[Any]
@@ -218,6 +226,7 @@ AnyWire = (
     | Contribute
     | Deposit
     | Withdraw
+    | Orders
     | Trades
     | Marks
     | Funding
@@ -229,13 +238,25 @@ AnyWire = (
 
 
 class TradeRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One trade, its size given as ``lots`` or as ``quantity``."""
+    """One trade, its size given as ``lots`` or as ``quantity``; ``fills`` names whose resting orders it fills."""
 
     number: int
     contract: str
     buyer: str
     seller: str
     price: Number
+    lots: int | None = None
+    quantity: Number | None = None
+    fills: Literal["buyer", "seller", "both"] | None = None
+
+
+class OrderRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A change of what rests on one side: more lots (or a quantity), or fewer where it is negative."""
+
+    number: int
+    account: str
+    contract: str
+    side: Literal["buy", "sell"]
     lots: int | None = None
     quantity: Number | None = None
 

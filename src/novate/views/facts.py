@@ -16,7 +16,7 @@ from novate.core import facts as core
 from novate.core.book import Registers
 from novate.core.facts import Fact
 from novate.core.reasons import Reason
-from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, POSTED, REFUSED, SETTLED
+from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, POSTED, REFUSED, RESERVED, SETTLED
 from novate.core.terms import Asset, Contract
 from novate.tape.decimals import decimal, time_text
 from novate.tape.encode import price_decimal
@@ -223,6 +223,16 @@ def _pair(name: str, amount: Row) -> Row:
 
 def _trade_rows(fact: Fact, named: Named) -> list[Row]:
     match fact:
+        case core.OrdersChanged() | core.OrdersFilled():
+            return [
+                {
+                    "account": named.account(row["bucket"]),
+                    "contract": named.contract(row["contract"]).symbol,
+                    "side": "buy" if row["bids"] else "sell",
+                    "lots": int(row["bids"] + row["asks"]),
+                }
+                for row in np.frombuffer(fact.rows, RESERVED)
+            ]
         case core.TradesNovated():
             return [
                 {
