@@ -21,7 +21,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "stories"
 DAY_ONE = "2025-01-06"
 DAY_NS = duration_ns("1d")
 WHOLE = {"lots", "number", "order", "decimals", "fine_decimals", "slices_max", "deposit", "withdrawal"}
-FLAGS = {"inverse"}
+FLAGS = {"inverse", "futures_style", "capped", "collateralised", "resolvable"}
 FUNDS = {"house:skin": "skin_in_the_game", "house:insurance": "insurance_fund", "house:treasury": "treasury"}
 
 
@@ -87,6 +87,9 @@ class World:
             self.time_ns = self.moment(done.clock)
         if match := re.fullmatch(r"(?P<contract>\S+) expires at (?P<price>\S+)", done.phrase):
             self.send("expire", {"contract": match["contract"], "price": plain(match["price"])})
+        elif match := re.fullmatch(r"(?P<contract>\S+) (?P<how>resolves|is voided) at (?P<price>\S+)", done.phrase):
+            outcome = "resolved" if match["how"] == "resolves" else "voided"
+            self.send("resolve", {"contract": match["contract"], "price": plain(match["price"]), "outcome": outcome})
         elif done.phrase == "the clock strikes":
             self.send("clock", {})
         elif done.phrase in (pages := setups()):

@@ -64,6 +64,8 @@ class Reason(enum.IntEnum):
     GATE_CLOSED = 67
     TRANSFER_NOT_ALLOWED = 68
     COLLATERAL_CAP_EXCEEDED = 69
+    NOT_RESOLVABLE = 50
+    COLLATERAL_NOT_COVERED = 51
 
     @property
     def text(self) -> str:
