@@ -1,6 +1,6 @@
 """Contracts of every shape: prices below zero, capped and collateralised, futures-style. Mostly half-dollar ticks."""
 
-import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -512,10 +512,9 @@ def test_a_collateralised_account_never_fails_whatever_the_marks(form: str, coun
 # ---- April 2020 -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif("NOVATE_DATA" not in os.environ, reason="needs the price histories")
-def test_oil_is_cleared_through_zero_on_its_own_prices() -> None:
+def test_oil_is_cleared_through_zero_on_its_own_prices(market_file: Callable[[str], Path]) -> None:
     """WTI spot from March to May 2020, -36.98 on 20 April: every day is settled, and every cent is there."""
-    table = pq.read_table(Path(os.environ["NOVATE_DATA"]) / "crude_oil_spot_daily.parquet").to_pydict()
+    table = pq.read_table(market_file("crude_oil_spot_daily.parquet")).to_pydict()
     days = [
         (str(day)[:10], round(price * 100))
         for day, price in zip(table["date"], table["wti_usd_bbl"], strict=True)
