@@ -111,10 +111,10 @@ class Stage:
 
 @dataclass
 class Played:
-    """A world that was played: its script as far as it came, what was seen, and the failure, if any."""
+    """A world that was played: its script as far as it came (``opening`` steps first), what was seen, what failed."""
 
     seed: int
-    steps: int
+    opening: int
     script: list[Step]
     seen: Counter[str]
     failure: Failure | None = None
@@ -124,8 +124,9 @@ def play(seed: int, steps: int, history: Path | None = None, *, audited: bool = 
     """A world from its seed: the opening and so many steps, or until something goes wrong."""
     world = World(seed, history)
     stage = Stage(Auditor() if audited else None)
-    played = Played(seed, steps, world.opening(), stage.seen)
-    for place in range(len(played.script) + steps):
+    script = world.opening()
+    played = Played(seed, len(script), script, stage.seen)
+    for place in range(len(script) + steps):
         if place == len(played.script):
             played.script.append(world.next(stage.picture()))
         failure = attempt(stage, place, played.script[place])

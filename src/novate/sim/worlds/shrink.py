@@ -1,7 +1,9 @@
 """Fewest steps that still fail: delta debugging over the places of a script."""
 
+import shlex
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from novate.sim.worlds.play import Failure, Played, replay
 from novate.sim.worlds.script import Step, ranges
@@ -9,14 +11,22 @@ from novate.sim.worlds.script import Step, ranges
 SECONDS_MAX = 60.0
 
 
-def shrink(played: Played, *, seconds_max: float = SECONDS_MAX, clock: Callable[[], float] = time.monotonic) -> str:
+def shrink(
+    played: Played,
+    *,
+    history: Path | None = None,
+    seconds_max: float = SECONDS_MAX,
+    clock: Callable[[], float] = time.monotonic,
+) -> str:
     """The line that brings a failure back, with as few steps as were found in the time."""
     failure = played.failure
     if failure is None:
         raise ValueError("nothing failed")
     until = clock() + seconds_max
     places = fewest(list(range(failure.place + 1)), lambda chosen: fails(played.script, chosen, failure), until, clock)
-    return line(played, places)
+    steps = max(0, places[-1] + 1 - played.opening)
+    line = f"novate sim --seed {played.seed} --steps {steps} --only {ranges(places)}"
+    return line if history is None else f"{line} --history {shlex.quote(str(history))}"
 
 
 def fails(script: Sequence[Step], places: Sequence[int], failure: Failure) -> bool:
@@ -46,9 +56,3 @@ def fewest(
         size = size if dropped and size == 1 else max(1, size // 2)
     return places
 
-
-def line(played: Played, places: list[int]) -> str:
-    """One line for a shell."""
-    opening = len(played.script) - played.steps
-    steps = max(0, places[-1] + 1 - max(0, opening))
-    return f"novate sim --seed {played.seed} --steps {steps} --only {ranges(places)}"

@@ -116,9 +116,9 @@ class _Base:
             "lot_size": self.lot,
             "price_min_ticks": max(1, self.spot.first_ticks // 40),
             "price_max_ticks": self.spot.first_ticks * 20,
-            "position_limit_lots": random.choice([300, 20_000, 100_000]),
+            "position_limit_lots": random.choice([500, 20_000, 100_000, 100_000]),
             "margin_class": random.choice(CLASSES[:2]),
-            "stale_after_ns": random.choice([2 * HOUR, DAY, 9 * DAY]),
+            "stale_after_ns": random.choice([3 * HOUR, 2 * DAY, 9 * DAY, 9 * DAY]),
             "expiry_ns": START_NS + random.randint(2 * HOUR, 4 * DAY) // MINUTE * MINUTE if dated else None,
             "fee_ppm": 0 if kind is Kind.INDEX else random.choice([0, 0, 37, 500, 2_000]),
         }

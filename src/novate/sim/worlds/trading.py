@@ -18,14 +18,17 @@ def draw_trade(world: "World", seen: Picture) -> Row | None:
     live = [at for at in live if world.contracts[at].kind is not Kind.INDEX]
     if not live or len(world.people) < 2:
         return None
-    one, other = random.sample(world.people, 2)
+    able = [person for person in world.people if seen["access"][person.account] == "open"]
+    one, other = random.sample(able if len(able) > 1 and random.random() < 0.95 else world.people, 2)
+    if random.random() < 0.5 and world.people[0] not in (one, other):
+        other = world.people[0]
     contract = random.choice(live)
-    _, mark, _, reference, _ = seen["contract"][contract]
+    mark = seen["contract"][contract][1]
     price = max(1, round(mark * random.uniform(0.995, 1.005)))
     if random.random() < max(one.character.off_market, other.character.off_market):
         price = max(1, round(mark * random.choice([0.3, 0.7, 0.9, 1.1, 1.5, 3.0])))
     held = seen["position"].get((one.account, contract), (0, 0))[0]
-    lots = _size(world, seen, one.account, one.character.appetite, reference)
+    lots = _size(world, seen, one.account, one.character.appetite, contract)
     buys = random.random() < 0.5
     if held and random.random() < 0.4:  # bring it nearer to zero, or through it
         lots, buys = max(1, abs(held) * random.choice([1000, 1000, 500, 1_300]) // 1000), held < 0
@@ -35,12 +38,15 @@ def draw_trade(world: "World", seen: Picture) -> Row | None:
     return _spoilt(world, row) if odd else row
 
 
-def _size(world: "World", seen: Picture, account: int, appetite: float, reference: int) -> int:
+def _size(world: "World", seen: Picture, account: int, appetite: float, contract: int) -> int:
     """So many lots that about the wished part of what is spare would be needed, at a guessed tenth of their value."""
+    terms = world.contracts[contract]
+    asset = next(at for at, money in enumerate(world.terms.assets) if money.symbol == terms.settlement)
+    mantissa, scale = seen["asset"][asset][2]
     equity, _, initial, _, _ = seen["judged"][account]
-    spare = max(0, equity - initial)
-    most = spare * 10 // max(1, reference)
-    return max(1, min(90_000, int(most * appetite * world.random.uniform(0.2, 1.5))))
+    lot = max(1, seen["contract"][contract][3] * mantissa // scale)
+    most = min(max(0, equity - initial) * 10 // lot, terms.position_limit_lots)
+    return max(1, int(most * appetite * world.random.uniform(0.1, 1.0)))
 
 
 def _spoilt(world: "World", row: Row) -> Row:

@@ -182,7 +182,7 @@ class World:
         if later and self.random.random() < 0.6:
             self.now_ns = min(later)
         else:
-            self.now_ns += self.random.choice([SECOND, MINUTE, 20 * MINUTE, HOUR, 5 * HOUR])
+            self.now_ns += self.random.choice([SECOND, MINUTE, 20 * MINUTE, HOUR, 1 + 4 * HOUR])
         return c.Clock()
 
     def trade(self, seen: Picture) -> c.AnyCommand | None:
