@@ -50,18 +50,17 @@ class Stage:
         """The book as it stands."""
         return picture_of(self.book)
 
-    def do(self, one: Step) -> Picture:
-        """One step; what is seen after it. Raises what the core raises, ``Disagreement`` and ``Lost``."""
+    def do(self, one: Step) -> list[Fact]:
+        """One step and what followed. Raises what the core raises, ``Disagreement`` and ``Lost``."""
         if isinstance(one.what, Restart):
             self.restart(one.what)
-            return self.picture()
+            return []
         facts = step(self.book, one.what, one.time_ns)
         self.records.append((one.time_ns, one.what, msgspec.msgpack.encode(facts)))
         self._count(facts)
-        seen = self.picture()
         if self.auditor is not None:
-            self.auditor.step(one.what, one.time_ns, facts, seen)
-        return seen
+            self.auditor.step(one.what, one.time_ns, facts, self.picture())
+        return facts
 
     def _count(self, facts: Sequence[Fact]) -> None:
         """What has happened, by kind of fact and by reason of refusals."""
