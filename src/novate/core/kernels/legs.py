@@ -1,8 +1,9 @@
 """Lots and cost into positions: the one leg, on overlay rows and on the book, and the trades that are two of them."""
 
+import numpy as np
 from numba import njit
 
-from novate.core.kernels.prefetch import AHEAD, ROWS_MAX, ROWS_PER_LINE, prefetch
+from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
 
 
 @njit(cache=True, inline="always")
@@ -19,16 +20,16 @@ def apply_leg(position, balance, contract, lots, cost_fine):
 @njit(cache=True)
 def find(bucket, contract, buckets, positions):
     """``(row, found)``: where the contract stands or belongs in the bucket's sorted rows."""
-    low = buckets[bucket].start
-    high = low + buckets[bucket].count
-    end = high
+    own = buckets[np.uint64(bucket)]
+    low, end = np.uint64(own.start), np.uint64(own.start + own.count)
+    high = end
     while low < high:
-        middle = (low + high) // 2
+        middle = (low + high) >> np.uint64(1)
         if positions[middle].contract < contract:
-            low = middle + 1
+            low = middle + np.uint64(1)
         else:
             high = middle
-    return low, low < end and positions[low].contract == contract
+    return np.int64(low), low < end and positions[low].contract == contract
 
 
 @njit(cache=True)
@@ -95,27 +96,18 @@ def place_and_move(bucket, contract, lots, cost_fine, tables):
     return where >= 0
 
 
-@njit(cache=True, inline="always")
-def ask_for(rows, at, buckets, positions, balances):
-    """Ask for what the trade some places ahead will touch; its buckets were asked for as many places before that."""
-    if at + 2 * AHEAD < len(rows):
-        prefetch(buckets, rows[at + 2 * AHEAD].buyer)
-        prefetch(buckets, rows[at + 2 * AHEAD].seller)
-    if at + AHEAD < len(rows):
-        for bucket in (rows[at + AHEAD].buyer, rows[at + AHEAD].seller):
-            own = buckets[bucket]
-            prefetch(balances, bucket)
-            for row in range(own.start, own.start + min(ROWS_MAX, own.count), ROWS_PER_LINE):
-                prefetch(positions, row)
-
-
 @njit(cache=True)
 def novate_rows(rows, first, fees_account, tables):
     """Fold novated trades into the book from row ``first`` on; returns the row reached (tables full) or the count."""
     buckets, contracts, positions, holders = tables.buckets, tables.contracts, tables.positions, tables.holders
     balances, ends = tables.balances, tables.ends
     for at in range(first, len(rows)):
-        ask_for(rows, at, buckets, positions, balances)
+        if at + 2 * AHEAD < len(rows):
+            prefetch(buckets, rows[at + 2 * AHEAD].buyer)
+            prefetch(buckets, rows[at + 2 * AHEAD].seller)
+        if at + AHEAD < len(rows):
+            ask_for(rows[at + AHEAD].buyer, buckets, positions, balances)
+            ask_for(rows[at + AHEAD].seller, buckets, positions, balances)
         row = rows[at]
         buyer_at = place(row.buyer, row.contract, buckets, contracts, positions, holders, ends)
         if buyer_at < 0:
