@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from novate.core import collateral, consequences, estate, ledger, liquidation, novation, settlement, variation, waterfall
+from novate.core import (
+    collateral,
+    consequences,
+    estate,
+    ledger,
+    liquidation,
+    novation,
+    settlement,
+    variation,
+    waterfall,
+)
 from novate.core.facts import AnyFact
 from novate.core.money import ceil_div, rate_of
 from novate.core.reasons import Reason
@@ -118,17 +128,33 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "funding with the wrong sign": (variation, "decide_funding", wrong_sign_of_funding),
     "a funding index cut off": (variation, "round_half_even", lambda numerator, denominator: numerator // denominator),
     "haircuts the wrong way round": (collateral, "rate_of", lambda price, up: rate_of(price, up=not up)),
-    "conversion in favour of the payer": (collateral, "ceil_div", lambda numerator, denominator: numerator // denominator),
+    "conversion in favour of the payer": (
+        collateral,
+        "ceil_div",
+        lambda numerator, denominator: numerator // denominator,
+    ),
     "withdrawals without margin": (ledger, "_check_withdrawal", lambda *_: (Reason.ACCEPTED, 0)),
     "nobody is called": (consequences, "check", nobody_is_short),
     "slices a lot too small": (liquidation, "enough_lots", lambda *_: 1),
-    "slices of the whole position": (liquidation, "ceil_div", lambda n, d: ceil_div(n, d) if d != 10**6 else n // d + 1),
+    "slices of the whole position": (
+        liquidation,
+        "ceil_div",
+        lambda n, d: ceil_div(n, d) if d != 10**6 else n // d + 1,
+    ),
     "repaid in the order of payment": (estate, "SENIORITY", estate.SENIORITY[::-1]),
 }
-QUICK = ("shares of a cut", "settlement rounded up", "fees rounded down", "withdrawals without margin", "nobody is called")
+QUICK = (
+    "shares of a cut",
+    "settlement rounded up",
+    "fees rounded down",
+    "withdrawals without margin",
+    "nobody is called",
+)
 
 
-@pytest.mark.parametrize("bug", [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in BUGS])
+@pytest.mark.parametrize(
+    "bug", [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in BUGS]
+)
 def test_the_auditor_finds_a_planted_bug(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(*BUGS[bug])
     _, failure = first_failure()

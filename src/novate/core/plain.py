@@ -299,7 +299,8 @@ def exposure(book: Book, bucket: Bucket, asset: int) -> int:
 def judge_leg(book: Book, before: Bucket, after: Bucket, contract: int, fee_fine: int) -> Refusal:
     """Whether a bucket may take a leg: limits, then what its member's default allows, then premium, then margin.
 
-    A leg that only brings the position nearer to zero, and does not grow what the bucket lacks, always may.
+    A leg that only brings the position nearer to zero always may, where it does not grow what the bucket lacks of
+    either requirement nor takes its equity below zero.
     """
     terms, asset = book.registers.contracts[contract], int(book.contracts[contract]["asset"])
     old, new = before.positions.get(contract, (0, 0))[0], after.positions[contract][0]
@@ -318,7 +319,9 @@ def judge_leg(book: Book, before: Bucket, after: Bucket, contract: int, fee_fine
         return Reason.PREMIUM_NOT_COVERED, owed - cash
     was, now = judge(book, before), judge(book, after)
     lacked, lacks = was.initial_fine - was.equity_fine, now.initial_fine - now.equity_fine
-    if reduces and lacks <= lacked:
+    sinks = now.equity_fine < 0 and now.equity_fine < was.equity_fine
+    below, was_below = now.maintenance_fine - now.equity_fine, was.maintenance_fine - was.equity_fine
+    if reduces and lacks <= lacked and not sinks and not below > max(0, was_below):
         return ACCEPTED
     if not now.priced:
         return Reason.PRICE_MISSING, 0

@@ -81,6 +81,22 @@ def check_row(row, mark, n_contracts, n_accounts, contracts, buckets):
     return ACCEPTED, np.int64(0)
 
 
+@njit(cache=True)
+def spares_the_house(equity, maintenance, over, balances, sums, judged, assets, gains_ppm):
+    """Whether a bucket below its initial requirement after a leg is no danger that it was not before.
+
+    Equity above zero may not fall below it, nor fall further, and what lacks to the maintenance requirement may not
+    grow: otherwise closing at a bad price would hand the house's money to whoever takes the other side.
+    """
+    was = judged[over].equity_fine
+    if equity < 0 and equity < was:
+        return False
+    if equity >= maintenance:
+        return True
+    _, _, _, maintenance_before, _ = total(balances, over, sums, over, assets, gains_ppm)
+    return maintenance - equity <= maintenance_before - was
+
+
 @njit(cache=True, inline="always")
 def judge_leg(
     lots, value, fee, old_lots, old_cost, side, over, contract, access, balances, sums, judged, new_balances, new_sums,
@@ -111,16 +127,17 @@ def judge_leg(
             new_balances[side, at] = balances[over, at]
             new_sums[side, at] = sums[over, at]
         new_balances[side, asset].carry_fine -= fee
-        before, _ = requirement(old_lots, contract, tiers)
-        after, _ = requirement(new_lots, contract, tiers)
+        before, least_before = requirement(old_lots, contract, tiers)
+        after, least = requirement(new_lots, contract, tiers)
         new_sums[side, asset].initial_fine += after - before
+        new_sums[side, asset].maintenance_fine += least - least_before
         if contract.option == 0:
             new_sums[side, asset].variation_fine += lots * contract.value_fine - cost
         else:
             new_sums[side, asset].option_fine += option_worth(new_lots, contract, long_option_ppm)
             new_sums[side, asset].option_fine -= option_worth(old_lots, contract, long_option_ppm)
             new_balances[side, asset].premium_fine += cost
-        equity, _, initial, _, still_priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
+        equity, _, initial, maintenance, still_priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
         reduces = (old_lots > 0 and lots < 0 and new_lots >= 0) or (old_lots < 0 and lots > 0 and new_lots <= 0)
         owed = new_balances[side, asset].premium_fine
         owed -= min(0, new_balances[side, asset].carry_fine + new_sums[side, asset].variation_fine)
@@ -128,7 +145,11 @@ def judge_leg(
             reason = MEMBER_IN_DEFAULT
         elif contract.option != 0 and cost > 0 and owed > cash:
             reason, figure = PREMIUM_NOT_COVERED, owed - cash
-        elif not (reduces and initial - equity <= shortfall):
+        elif not (
+            reduces
+            and initial - equity <= shortfall
+            and spares_the_house(equity, maintenance, over, balances, sums, judged, assets, gains_ppm)
+        ):
             if priced == 0 or still_priced == 0:
                 reason = PRICE_MISSING
             elif equity < initial:

@@ -9,7 +9,7 @@ from novate.sim.auditor import exactness
 from novate.sim.auditor.house import Bucket, House, Position
 from novate.sim.auditor.numbering import FINE, Refusal, Rows, packed, unpacked
 from novate.sim.auditor.rounding import LARGEST
-from novate.sim.auditor.worth import exposure, fee_of, judge, lot_value, premium, results
+from novate.sim.auditor.worth import Verdict, exposure, fee_of, judge, lot_value, premium, results
 
 
 def decide_trades(house: House, command: SubmitTrades) -> list[Fact]:
@@ -71,7 +71,8 @@ def _form_of(house: House, lots: int, price: int, contract: int, buyer: int, sel
 def bears(house: House, before: Bucket, contract: int, lots: int, value_fine: int, fee_fine: int) -> Refusal:
     """Whether a bucket may take a leg: limits, what a default allows, the premium in cash, then margin.
 
-    A leg that only brings a position nearer to zero and does not deepen what the bucket lacks always may.
+    A leg that only brings a position nearer to zero always may, where it deepens neither what the bucket lacks of its
+    two requirements nor a negative equity.
     """
     of = house.instruments[contract]
     asset, limit = of.asset, of.terms.position_limit_lots
@@ -91,11 +92,20 @@ def bears(house: House, before: Bucket, contract: int, lots: int, value_fine: in
     if of.is_option and lots * value_fine > 0 and owed > cash:
         return Reason.PREMIUM_NOT_COVERED, owed - cash
     then, now = judge(house, before), judge(house, after)
-    if reduces and now.initial - now.equity <= then.initial - then.equity:
+    if reduces and not _riskier(then, now):
         return FINE
     if not now.priced:
         return Reason.PRICE_MISSING, 0
     return (Reason.MARGIN_INSUFFICIENT, now.initial - now.equity) if now.equity < now.initial else FINE
+
+
+def _riskier(then: Verdict, now: Verdict) -> bool:
+    """Whether a bucket lacks more than before: of a requirement, or of nothing at all."""
+    return (
+        now.initial - now.equity > then.initial - then.equity
+        or now.maintenance - now.equity > max(0, then.maintenance - then.equity)
+        or -now.equity > max(0, -then.equity)
+    )
 
 
 def lots_of(bucket: Bucket, contract: int) -> int:

@@ -55,4 +55,3 @@ def fewest(
             break
         size = size if dropped and size == 1 else max(1, size // 2)
     return places
-
