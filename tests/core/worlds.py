@@ -13,7 +13,7 @@ from novate.core.reasons import Reason
 from novate.core.rows import REFUSED
 from novate.core.step import fold, step
 from novate.core.terms import Asset, Contract, Kind, Layer, Rulebook, Tier
-from novate.sim.worlds.packing import cash, funding, marks, trades
+from novate.sim.worlds.packing import cash, marks, trades
 
 SECOND = 10**9
 HOUR = 3600 * SECOND

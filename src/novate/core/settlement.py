@@ -72,7 +72,7 @@ def settle_asset(book: Book, asset: int, purse: Purse, failing: dict[int, str]) 
 
 
 def _anything_held(book: Book, asset: int) -> bool:
-    """Whether there is a position in the asset. A row of nothing is none: when it goes depends on nothing but memory."""
+    """Whether there is a position in the asset. A row of nothing is none: when it goes is a matter of memory alone."""
     _, rows = book.packed_positions()
     return bool((book.contracts["asset"][rows["contract"]] == asset).any())
 

@@ -18,7 +18,7 @@ def picture_of(book: Book) -> Picture:
     minor, carry = balances["balance_minor"].tolist(), balances["carry_fine"].tolist()
     judged = {}
     if registers.rulebook is not None:
-        judged = {at: row[:4] + (bool(row[4]),) for at, row in enumerate(judge_house(book).tolist())}
+        judged = {at: (*row[:4], bool(row[4])) for at, row in enumerate(judge_house(book).tolist())}
     return {
         "balance": _nonzero(minor),
         "carry": _nonzero(carry),

@@ -23,7 +23,6 @@ from novate.sim.auditor.house import Disagreement, House
 from novate.sim.auditor.numbering import rejected, unpacked
 from novate.sim.auditor.picture import Picture, differences, picture
 from novate.sim.auditor.trouble import Choices
-from novate.sim.auditor.worth import judge
 
 DECIDES: dict[type, Callable[[House, Any], list[Fact]]] = {
     asked.Contribute: cash.decide_contribute,
@@ -40,7 +39,10 @@ DECIDES: dict[type, Callable[[House, Any], list[Fact]]] = {
 ADMITS = (asked.AddAsset, asked.ListContract, asked.AddMember, asked.OpenAccount, asked.AdoptRulebook)
 """Commands whose form the core alone judges."""
 
-WITHOUT_RULES = (*ADMITS, asked.Contribute, asked.Clock)
+PASSES_TIME = (asked.Clock,)
+"""Commands of which everything follows from the time."""
+
+WITHOUT_RULES = (*ADMITS, *PASSES_TIME, asked.Contribute)
 """Commands that need no rulebook."""
 
 APPLIES: dict[type, Callable[[House, Any], None]] = {
@@ -121,7 +123,7 @@ class Auditor:
         for difference in differences(own, seen):
             raise Disagreement(*difference)
         exactness.check(self.house)
-        self._nothing_unnoticed()
+        self._nothing_unnoticed(own)
         self._money_is_conserved()
 
     def carry_out(self, command: AnyCommand, time_ns: int, answer: Sequence[Fact]) -> list[Fact]:
@@ -144,7 +146,7 @@ class Auditor:
 
     def _phases(self, command: AnyCommand, answer: Sequence[Fact]) -> Iterator[list[Fact]]:
         house = self.house
-        if isinstance(command, asked.Clock):
+        if isinstance(command, PASSES_TIME):
             yield prices.grown_old(house)
             yield trouble.orders_over(house)
             due = house.settlement_due_ns
@@ -163,12 +165,16 @@ class Auditor:
         else:
             raise Disagreement("commands", f"the auditor has no rule for {type(command).__name__}; give it one")
 
-    def _nothing_unnoticed(self) -> None:
+    def _nothing_unnoticed(self, own: Picture) -> None:
         """Whoever falls short is called or in liquidation, after whatever command it was."""
-        if self.house.rules_in_force is None:
-            return
-        for fact in trouble.short(self.house):
-            raise Disagreement("unnoticed", f"{fact} has not happened")
+        house = self.house
+        for index, (equity, _, initial, maintenance, _) in own["judged"].items():
+            if not house.buckets[index].may_be_called:
+                continue
+            lack = initial - equity
+            called = index in house.calls or lack <= 0 or lack < house.rules.call_minimum_fine
+            if equity < maintenance if house.is_venue else not called:
+                raise Disagreement("unnoticed", f"bucket {index} has {equity} of {initial}, {maintenance} at least")
 
     def _money_is_conserved(self) -> None:
         """All worth in an asset is what came in; nobody owes a settled amount; the house holds no position."""
@@ -185,10 +191,6 @@ class Auditor:
                 raise Disagreement("conservation", f"{bucket.name} holds positions")
         if house.buckets[ROUNDING].positions:
             raise Disagreement("conservation", "the rounding account holds positions")
-
-    def judged(self, account: int) -> Any:
-        """The auditor's own judgement of an account."""
-        return judge(self.house, self.house.buckets[account])
 
 
 def compare_facts(expected: Sequence[Fact], answer: Sequence[Fact]) -> None:

@@ -104,9 +104,7 @@ def _may_leave(house: House, draft: Bucket, account: int, asset: int, amount: in
         return Reason.MEMBER_IN_DEFAULT, 0
     if account in house.cases:
         return Reason.ACCOUNT_IN_LIQUIDATION, 0
-    left = Bucket(draft.name, draft.role, draft.member, draft.access)
-    left.carry_fine, left.positions = draft.carry_fine, draft.positions
-    left.balance_minor.update(draft.balance_minor)
+    left = draft.copy()
     for claim in house.claims.get(account, []):
         left.balance_minor[claim.asset] -= claim.amount_minor
     if amount > left.balance_minor[asset]:

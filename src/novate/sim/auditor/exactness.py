@@ -1,10 +1,10 @@
 """How far the house's integers may be from the payoffs that people agreed to, proved for each bucket after each step.
 
-Beside its integers every bucket keeps ``exact``: what its money in one asset would be as a fraction if nothing were ever
-rounded. Deposits, withdrawals, conversions, payments of the waterfall, cuts, transfers and the costs of a take-over are
-agreed amounts and are what they are. Legs of trades and fills count at the exact worth of a lot at their price less the
-exact funding index, fees at the exact rate, a final settlement at the exact payoff, and what is still held at the exact
-worth of its mark. The real bucket is worth balance x unit + carry + results (less premium owed). The two differ by
+Beside its integers every bucket keeps ``exact``: what its money in one asset would be as a fraction if nothing were
+ever rounded. Deposits, withdrawals, conversions, payments of the waterfall, cuts, transfers and costs of a take-over
+are agreed amounts and are what they are. Legs of trades and fills count at the exact worth of a lot at their price less
+the exact funding index, fees at the exact rate, a final settlement at the exact payoff, and what is still held at the
+exact worth of its mark. The real bucket is worth balance x unit + carry + results (less premium owed). They differ by
 
 - |lots| x r for each leg of a trade or fill, and |lots| x r for what is held now: a value per lot is rounded to the
   nearest fine unit, so r = 1/2 where lots are inverse (linear values are whole by their listing); the index of a

@@ -1,6 +1,5 @@
 """The auditor's own house: one dict per noun, one small class per thing, nothing derived that could be worked out."""
 
-import copy
 from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -64,6 +63,10 @@ class Instrument:
     fundings: int = 0
     marked_at_ns: int = 0
 
+    def __post_init__(self) -> None:
+        self.tick, self.size = Fraction(self.terms.tick_size), Fraction(self.terms.lot_size)
+        self.strike = Fraction(self.terms.strike or 0)
+
     @property
     def is_option(self) -> bool:
         """Whether its cost is a premium."""
@@ -95,6 +98,14 @@ class Bucket:
     positions: dict[int, Position] = field(default_factory=dict)
     exact: dict[int, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
     slack: dict[int, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
+
+    def copy(self) -> "Bucket":
+        """A bucket to try something on, without its exact account."""
+        positions = {contract: Position(held.lots, held.cost_fine) for contract, held in self.positions.items()}
+        balances = defaultdict(int, self.balance_minor)
+        return Bucket(
+            self.name, self.role, self.member, self.access, balances, defaultdict(int, self.carry_fine), positions
+        )
 
     @property
     def may_be_called(self) -> bool:
@@ -212,4 +223,4 @@ class House:
 
     def drafts(self) -> dict[int, Bucket]:
         """Copies of all buckets, to try something on."""
-        return copy.deepcopy(self.buckets)
+        return {index: bucket.copy() for index, bucket in self.buckets.items()}

@@ -124,10 +124,7 @@ def add_leg(bucket: Bucket, contract: int, lots: int, cost_fine: int) -> None:
 
 def with_leg(bucket: Bucket, contract: int, lots: int, cost_fine: int) -> Bucket:
     """A copy of a bucket with one leg more."""
-    after = Bucket(bucket.name, bucket.role, bucket.member, bucket.access)
-    after.balance_minor.update(bucket.balance_minor)
-    after.carry_fine.update(bucket.carry_fine)
-    after.positions = {of: Position(held.lots, held.cost_fine) for of, held in bucket.positions.items()}
+    after = bucket.copy()
     add_leg(after, contract, lots, cost_fine)
     return after
 

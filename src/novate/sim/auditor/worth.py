@@ -16,8 +16,9 @@ def lot_worth(house: House, of: Instrument, price_ticks: int) -> Fraction:
     A linear lot (and a premium) is price x lot size, an inverse lot -lot size / price.
     """
     terms, whole = of.terms, house.monies[of.asset].whole
-    price, size = price_ticks * Fraction(terms.tick_size), Fraction(terms.lot_size)
-    return -size / price * whole if terms.inverse and not of.is_option else price * size * whole
+    if terms.inverse and not of.is_option:
+        return -of.size * whole / (price_ticks * of.tick)
+    return price_ticks * whole * of.tick * of.size
 
 
 def lot_value(house: House, of: Instrument, price_ticks: int) -> int:
@@ -32,19 +33,17 @@ def lot_reference(house: House, of: Instrument, price_ticks: int) -> int:
 
 def option_reference(house: House, of: Instrument, spot_ticks: int) -> tuple[int, int]:
     """One lot of an option at its underlying's price: its size (rounded up) and how far out of the money (down)."""
-    under = house.instruments[of.underlying].terms
-    spot, strike = spot_ticks * Fraction(under.tick_size), Fraction(of.terms.strike or 0)
-    size = Fraction(of.terms.lot_size) * house.monies[of.asset].whole
-    away = max(Fraction(0), strike - spot if of.terms.kind is Kind.CALL else spot - strike)
+    spot = spot_ticks * house.instruments[of.underlying].tick
+    size = of.size * house.monies[of.asset].whole
+    away = max(Fraction(0), of.strike - spot if of.terms.kind is Kind.CALL else spot - of.strike)
     return (up(size), down(size * away / spot)) if of.terms.inverse else (up(size * spot), down(size * away))
 
 
 def lot_payoff(house: House, of: Instrument, spot_ticks: int) -> Fraction:
     """What one lot of an option pays at its underlying's final price, exactly."""
-    under = house.instruments[of.underlying].terms
-    spot, strike = spot_ticks * Fraction(under.tick_size), Fraction(of.terms.strike or 0)
-    gain = max(Fraction(0), spot - strike if of.terms.kind is Kind.CALL else strike - spot)
-    worth = Fraction(of.terms.lot_size) * gain * house.monies[of.asset].whole
+    spot = spot_ticks * house.instruments[of.underlying].tick
+    gain = max(Fraction(0), spot - of.strike if of.terms.kind is Kind.CALL else of.strike - spot)
+    worth = of.size * gain * house.monies[of.asset].whole
     return worth / spot if of.terms.inverse else worth
 
 
@@ -62,11 +61,11 @@ def largest_value(house: House, of: Instrument) -> int:
         return 2 * largest
     if not of.is_option:
         return largest
-    under = house.instruments[of.underlying].terms
-    size = Fraction(terms.lot_size) * house.monies[of.asset].whole
+    under = house.instruments[of.underlying]
+    size = of.size * house.monies[of.asset].whole
     if not terms.inverse:
-        return max(largest, up(size * under.price_max_ticks * Fraction(under.tick_size)))
-    strike_at_lowest = Fraction(terms.strike or 0) / (under.price_min_ticks * Fraction(under.tick_size))
+        return max(largest, up(size * under.terms.price_max_ticks * under.tick))
+    strike_at_lowest = of.strike / (under.terms.price_min_ticks * under.tick)
     return max(largest, up(size), up(size * strike_at_lowest))
 
 

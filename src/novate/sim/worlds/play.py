@@ -1,6 +1,5 @@
 """Plays a world, step by step, with the auditor beside the core; and plays any part of its script again."""
 
-import copy
 import shutil
 import tempfile
 from collections import Counter
@@ -102,7 +101,7 @@ class Stage:
                         raise Lost(f"the engine answers {type(command).__name__} otherwise than the core")
                 shutil.copytree(dying, left)
             with Engine(left) as engine:
-                return engine.read(copy.deepcopy).result()
+                return Book.loads(engine.read(Book.dumps).result())
 
 
 # ---- playing --------------------------------------------------------------------------------------------------------

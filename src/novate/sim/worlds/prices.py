@@ -28,7 +28,7 @@ def walk(random: Random) -> Iterator[float]:
 
 
 def recorded(random: Random, history: PriceHistory) -> Iterator[float]:
-    """Factors of one series of a history from a place drawn at random on, round and round; missing ones are left out."""
+    """Factors of one series of a history from a random place on, round and round; missing prices are left out."""
     column = history.close[:, random.randrange(len(history.symbols))]
     known = column[~np.isnan(column)]
     factors = known[1:] / known[:-1]

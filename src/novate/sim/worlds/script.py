@@ -37,5 +37,7 @@ def places_of(text: str) -> list[int]:
     found: list[int] = []
     for part in text.split(","):
         first, _, last = part.strip().partition("-")
+        if not (first.isdecimal() and (last or first).isdecimal()):
+            raise ValueError(f"--only {text}: expected places such as 0-4,9,12-13")
         found += range(int(first), int(last or first) + 1)
     return sorted(dict.fromkeys(found))

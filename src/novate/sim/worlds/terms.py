@@ -1,4 +1,4 @@
-"""What is cleared in a world: assets, contracts and rules, drawn from its seed so that every rounding has work to do."""
+"""What is cleared in a world: assets, contracts and rules, drawn so that every rounding has work to do."""
 
 from dataclasses import dataclass
 from fractions import Fraction

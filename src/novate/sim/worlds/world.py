@@ -146,8 +146,8 @@ class World:
         """What somebody does next in the house that is seen."""
         self.now_ns += self.random.choice([0, 1, SECOND, MINUTE])
         if self.restart_every and self.random.random() < 1 / self.restart_every:
-            how = "engine" if self.engine_restarts else self.random.choice(["snapshot", "facts"])
-            return Step(self.now_ns, Restart(how))
+            snapshot, facts, engine = Restart("snapshot"), Restart("facts"), Restart("engine")
+            return Step(self.now_ns, engine if self.engine_restarts else self.random.choice([snapshot, facts]))
         acts: list[tuple[float, Callable[[Picture], c.AnyCommand | None]]] = [
             (22 * self.calm, self.tick),
             (30, self.trade),
@@ -242,7 +242,7 @@ class World:
         asset = self.random.randrange(len(self.terms.assets))
         amount = self.random.choice([0, 1, self.wealth, self.wealth * 10])
         number = self.numbers.next("funds", odd=self.random.random() < 0.1)
-        return c.Contribute("funds", number, self.random.choice(funds), asset, amount, member)  # type: ignore[arg-type]
+        return c.Contribute("funds", number, self.random.choice(funds), asset, amount, member)
 
     def fund(self, seen: Picture) -> c.AnyCommand | None:
         """Funding of perpetuals, either way; now and then of something else, or absurd."""
