@@ -13,7 +13,7 @@ from novate.core.reasons import Reason
 from novate.core.rows import REFUSED
 from novate.core.step import fold, step
 from novate.core.terms import Asset, Contract, Kind, Layer, Rulebook, Tier
-from novate.sim.worlds.packing import cash, marks, trades
+from novate.sim.worlds import packing
 
 SECOND = 10**9
 HOUR = 3600 * SECOND
@@ -21,6 +21,7 @@ DAY = 24 * HOUR
 USD, BTC, EUR = range(3)
 MILLION = 10**8
 """A million dollars in cents."""
+cash, trades, marks, funding = packing.cash, packing.trades, packing.marks, packing.funding
 LAYERS = (Layer.DEFAULTER_FUND, Layer.SKIN, Layer.INSURANCE, Layer.SURVIVORS_FUND, Layer.GAINS_HAIRCUT)
 
 
