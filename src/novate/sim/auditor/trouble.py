@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
+from fractions import Fraction
 
 from novate.core.commands import ExecuteLiquidation
 from novate.core.facts import (
@@ -27,9 +28,9 @@ from novate.sim.auditor.cash import hand_over
 from novate.sim.auditor.estates import reopen
 from novate.sim.auditor.house import Bucket, Call, Case, Disagreement, House, Slice
 from novate.sim.auditor.numbering import packed, rejected, unpacked
-from novate.sim.auditor.rounding import part_down, part_up, shares
+from novate.sim.auditor.rounding import part_down, part_up, shares, up
 from novate.sim.auditor.trades import add_leg, bears, with_leg
-from novate.sim.auditor.worth import in_numeraire, judge, lot_value, positions_in, requirement
+from novate.sim.auditor.worth import judge, lot_value, positions_in, requirement
 
 # ---- calls and breaches ---------------------------------------------------------------------------------------------
 
@@ -172,8 +173,8 @@ class Choices:
 
 def _frees(house: House, bucket: Bucket, contract: int) -> int:
     """What closing a position would free: its maintenance requirement in the numeraire."""
-    asset = house.instruments[contract].asset
-    return -in_numeraire(house, asset, -requirement(house, contract, bucket.positions[contract].lots)[1])
+    mantissa, scale = house.monies[house.instruments[contract].asset].debit
+    return up(Fraction(requirement(house, contract, bucket.positions[contract].lots)[1] * mantissa, scale))
 
 
 def _cures(house: House, bucket: Bucket, contract: int, lots: int, price_ticks: int) -> bool:
