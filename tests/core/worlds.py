@@ -7,13 +7,13 @@ import msgspec
 import numpy as np
 
 from novate.core import commands as c
-from novate.core import rows as rows_of
 from novate.core.book import Book
 from novate.core.facts import AnyFact, Fact, Rejected, RowsRefused
 from novate.core.reasons import Reason
 from novate.core.rows import REFUSED
 from novate.core.step import fold, step
 from novate.core.terms import Asset, Contract, Kind, Layer, Rulebook, Tier
+from novate.sim.worlds import packing
 
 SECOND = 10**9
 HOUR = 3600 * SECOND
@@ -21,6 +21,7 @@ DAY = 24 * HOUR
 USD, BTC, EUR = range(3)
 MILLION = 10**8
 """A million dollars in cents."""
+cash, trades, orders, marks, funding = packing.cash, packing.trades, packing.orders, packing.marks, packing.funding
 LAYERS = (Layer.DEFAULTER_FUND, Layer.SKIN, Layer.INSURANCE, Layer.SURVIVORS_FUND, Layer.GAINS_HAIRCUT)
 
 
@@ -86,31 +87,6 @@ class House:
             if int(contracts[contract]["asset"]) == asset:
                 worth += lots * int(contracts[contract]["value_fine"]) - cost
         return worth
-
-
-def cash(rows: Iterable[tuple[int, int, int, int]]) -> bytes:
-    """Rows ``(number, amount_minor, account, asset)``."""
-    return np.array(list(rows), rows_of.CASH).tobytes()
-
-
-def trades(rows: Iterable[tuple[int, ...]]) -> bytes:
-    """Rows ``(number, lots, price_ticks, contract, buyer, seller)``, and ``filled`` where orders are filled."""
-    return np.array([(*row, 0)[:7] for row in rows], rows_of.TRADE).tobytes()
-
-
-def orders(rows: Iterable[tuple[int, int, int, int, int]]) -> bytes:
-    """Changes of resting orders ``(number, lots, contract, account, side)``."""
-    return np.array([(*row, 0) for row in rows], rows_of.ORDER).tobytes()
-
-
-def marks(rows: Iterable[tuple[int, int | None]]) -> bytes:
-    """Rows ``(contract, price_ticks or None)``."""
-    return np.array([(price or 0, contract, int(price is None)) for contract, price in rows], rows_of.MARK).tobytes()
-
-
-def funding(rows: Iterable[tuple[int, int]]) -> bytes:
-    """Rows ``(contract, rate_e12)``."""
-    return np.array([(rate, contract, 0) for contract, rate in rows], rows_of.FUNDING).tobytes()
 
 
 def refusals(facts: Iterable[Fact]) -> list[tuple[int, Reason, int]]:

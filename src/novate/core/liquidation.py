@@ -169,7 +169,7 @@ def _check_execution(book: Book, command: ExecuteLiquidation) -> Rejected | None
     if not 0 <= command.counterparty < book.account_count:
         return Rejected(Reason.ACCOUNT_UNKNOWN, "$.counterparty", f"there is no account {command.counterparty}")
     order = orders[command.order]
-    if command.counterparty == book.owner_of(estate_of(book, order.bucket)):
+    if command.counterparty in (order.bucket, book.owner_of(estate_of(book, order.bucket))):
         message = "an account cannot fill its own liquidation"
         return Rejected(Reason.ACCOUNTS_MUST_DIFFER, "$.counterparty", message)
     named = book.buckets[command.counterparty]

@@ -320,7 +320,8 @@ def judge_leg(
     """Whether a bucket may take a leg: limits, then what its member's default allows, then cover, then margin.
 
     A leg that fills resting orders which the rulebook guarantees is not asked for margin, where no premium must be
-    covered. A leg that only brings the position nearer to zero, and does not grow what the bucket lacks, always may.
+    covered. A leg that only brings the position nearer to zero always may, where it does not grow what the bucket lacks
+    of either requirement nor takes its equity below zero.
     """
     terms, asset = book.registers.contracts[contract], int(book.contracts[contract]["asset"])
     old, new = before.positions.get(contract, (0, 0))[0], after.positions[contract][0]
@@ -344,7 +345,9 @@ def judge_leg(
     lacked, lacks = was.initial_fine - was.equity_fine, now.initial_fine - now.equity_fine
     guaranteed = filled and book.rulebook.reserved_trades == "guaranteed"
     guaranteed = guaranteed and not (terms.pays_premium or terms.collateralised)
-    if guaranteed or (reduces and lacks <= lacked):
+    sinks = now.equity_fine < 0 and now.equity_fine < was.equity_fine
+    below, was_below = now.maintenance_fine - now.equity_fine, was.maintenance_fine - was.equity_fine
+    if guaranteed or (reduces and lacks <= lacked and not sinks and not below > max(0, was_below)):
         return ACCEPTED
     if not now.priced:
         return Reason.PRICE_MISSING, 0

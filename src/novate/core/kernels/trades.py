@@ -99,6 +99,22 @@ def check_row(row, mark, n_contracts, n_accounts, contracts, buckets):
     return ACCEPTED, np.int64(0)
 
 
+@njit(cache=True)
+def spares_the_house(equity, maintenance, over, balances, sums, judged, assets, gains_ppm):
+    """Whether a bucket below its initial requirement after a leg is no danger that it was not before.
+
+    Equity above zero may not fall below it, nor fall further, and what lacks to the maintenance requirement may not
+    grow: otherwise closing at a bad price would hand the house's money to whoever takes the other side.
+    """
+    was = judged[over].equity_fine
+    if equity < 0 and equity < was:
+        return False
+    if equity >= maintenance:
+        return True
+    _, _, _, maintenance_before, _ = total(balances, over, sums, over, assets, gains_ppm)
+    return maintenance - equity <= maintenance_before - was
+
+
 @njit(cache=True, inline="always")
 def uncovered(contract, cost, cash, balance, own, new_balance, new_own):
     """What settled cash lacks after a leg: of a premium bought, or of the worst that a collateralised one can come to.
@@ -146,13 +162,14 @@ def judge_leg(
             new_balances[side, at] = balances[over, at]
             new_sums[side, at] = sums[over, at]
         new_balances[side, asset].carry_fine -= fee
-        before, _ = worse_side(old_lots, bids, asks, contract, tiers)
+        before, least_before = worse_side(old_lots, bids, asks, contract, tiers)
         if lots > 0:
             bids -= filled
         else:
             asks -= filled
-        after, _ = worse_side(new_lots, bids, asks, contract, tiers)
+        after, least = worse_side(new_lots, bids, asks, contract, tiers)
         new_sums[side, asset].initial_fine += after - before
+        new_sums[side, asset].maintenance_fine += least - least_before
         if contract.style == PREMIUM:
             new_sums[side, asset].option_fine += option_worth(new_lots, contract, long_option_ppm)
             new_sums[side, asset].option_fine -= option_worth(old_lots, contract, long_option_ppm)
@@ -162,7 +179,7 @@ def judge_leg(
             new_sums[side, asset].variation_fine -= collateralised_result(old_lots, old_cost, contract)
         else:
             new_sums[side, asset].variation_fine += lots * contract.value_fine - cost
-        equity, _, initial, _, still_priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
+        equity, _, initial, maintenance, still_priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
         reduces = (old_lots > 0 and lots < 0 and new_lots >= 0) or (old_lots < 0 and lots > 0 and new_lots <= 0)
         lack = uncovered(
             contract, cost, cash, balance, sums[over, asset], new_balances[side, asset], new_sums[side, asset]
@@ -171,7 +188,11 @@ def judge_leg(
             reason = MEMBER_IN_DEFAULT
         elif lack > 0:
             reason, figure = (PREMIUM_NOT_COVERED if contract.style == PREMIUM else COLLATERAL_NOT_COVERED), lack
-        elif not (guaranteed or (reduces and initial - equity <= shortfall)):
+        elif not guaranteed and not (
+            reduces
+            and initial - equity <= shortfall
+            and spares_the_house(equity, maintenance, over, balances, sums, judged, assets, gains_ppm)
+        ):
             if priced == 0 or still_priced == 0:
                 reason = PRICE_MISSING
             elif equity < initial:
