@@ -1,5 +1,7 @@
 """What follows from facts without anyone asking: calls, breaches, slices, take-overs, closings."""
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 
@@ -74,7 +76,8 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
     follow += _missed_settlement(book, facts)
     moved = _moved(book, facts)
     if moved is not None:
-        follow += check(book, moved)
+        breached = [fact.bucket for fact in follow if isinstance(fact, Breached)]
+        follow += check(book, moved, breached)
     started = dict.fromkeys(fact.bucket for fact in follow if isinstance(fact, TakenOver | Breached))
     for estate in steps:
         if estate in book.registers.liquidations and estate not in started:
@@ -146,8 +149,8 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
     return np.unique(np.concatenate([holders_of(book, contract) for contract in contracts]))
 
 
-def check(book: Book, buckets: np.ndarray) -> list[Fact]:
-    """Judge buckets (all where empty) and call or breach those that fall short."""
+def check(book: Book, buckets: np.ndarray, breached: Sequence[int] = ()) -> list[Fact]:
+    """Judge buckets (all where empty) and call or breach those that fall short and are not ``breached`` this round."""
     rows = judge_many(book, buckets) if len(buckets) else judge_house(book)
     venue = book.rulebook.form == "venue"
     bar = rows["maintenance_fine"] if venue else rows["initial_fine"]
@@ -155,7 +158,7 @@ def check(book: Book, buckets: np.ndarray) -> list[Fact]:
     judged: dict[int, Judgement] = {}
     for at in short.tolist():
         bucket = int(buckets[at]) if len(buckets) else at
-        if book.buckets[bucket]["access"] in (layout.OPEN, layout.REDUCE_ONLY):
+        if book.buckets[bucket]["access"] in (layout.OPEN, layout.REDUCE_ONLY) and bucket not in breached:
             judged[bucket] = judge(book, bucket)
     if not venue:
         return margin.calls_for(book, judged, judged)
