@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import novate
-from novate import ClearingHouse, Reason, Refused
+from novate import ClearingHouse, Reason, Refused, views
 from novate.core import commands as core
 from novate.core.facts import MarksPublished
 from novate.core.rows import MARK, TRADE
@@ -115,6 +115,25 @@ def test_rows_are_answered_under_their_own_numbers() -> None:
         with pytest.raises(Refused, match=r"price_off_tick at `\$.rows\[0\].price`: 50000.25 is not a multiple"):
             outcome.expect()
         assert house.account("alice").lots("BTC-PERP") == 101
+
+
+def test_a_bet_shows_what_it_locks_and_ends_with_its_event() -> None:
+    """150 lots at 0.40: the long keeps 60 of its cash for the worst, the short 90; voided at 0.50 the long gains 15."""
+    bet: dict[str, Any] = {"settlement": "USD", "tick_size": "0.01", "lot_size": 1, "price_min": 0, "price_max": 1}
+    bet |= {"position_limit": 1000, "stale_after": "9h", "expiry": "2024-03-31"}
+    with opened() as house:
+        house.list_contract("RAIN", "future", **bet, capped=True, collateralised=True, resolvable=True).expect()
+        house.marks({"RAIN": 0}).expect()
+        shown = house.contract("RAIN")
+        assert (shown.style, shown.price, shown.value_per_lot) == ("collateralised", 0, 0)
+        house.trade("RAIN", buyer="alice", seller="bob", lots=150, price="0.40").expect()
+        locked = [house.account(name).positions[0].locked for name in ("alice", "bob")]
+        assert locked == [60, 90]
+        assert [house.account(name).free for name in ("alice", "bob")] == [940, 910]
+        house.resolve("RAIN", "0.50", outcome="voided").expect()
+        assert [fact["cause"] for fact in house.facts() if fact["fact"] == "contract_expired"] == ["voided"]
+        house.clock("2024-03-04T16:00:00Z").expect()
+        assert house.account("alice").balance("USD") == 1015
 
 
 FLOATS = [
@@ -295,6 +314,64 @@ def test_a_call_a_default_and_its_orders_can_be_read() -> None:
         assert (alpha.name, alpha.clients, alpha.defaulted) == ("Alpha", ("alice",), False)
         assert beta.default_fund == (("USD", Decimal("250.00")),)
         assert ("Beta:fund", Decimal("250.00")) in [(fund.account, fund.settled) for fund in house.funds()]
+
+
+def test_money_on_its_way_can_be_read_and_the_gate_that_it_waits_for(tmp_path: Path) -> None:
+    """bob's deposit is taken back when its money has left: the rest is owed, and alice's withdrawal waits."""
+    path = tmp_path / "journal"
+    rules = {**RULES, "form": "venue", "deposit_final_after": "1d", "withdrawal_gates": {"USD": 5}}
+    rules["collateral_caps"] = {"USD": {"house": 10_000}}
+    with opened(path) as house:
+        house.adopt_rulebook("gated", **rules).expect()
+        house.announce_deposit("alice", "USD", 300, source="chain").expect()
+        house.deposit("bob", "USD", 200, source="chain").expect()
+        house.withdraw("bob", "USD", 1100).expect()
+        house.reverse_deposit(2, source="chain").expect()
+        assert [(each.state, each.account, each.amount) for each in house.deposits()] == [
+            ("pending", "alice", Decimal("300.00")),
+            ("owed", "bob", Decimal("100.00")),
+        ]
+        refused = house.withdraw("alice", "USD", 10)
+        assert refused.refusals[0].reason is Reason.GATE_CLOSED
+        house.request_withdrawal("alice", "USD", "400.50").expect()
+        house.release_withdrawal(0).expect()
+        house.clock("2024-03-04T08:30:00Z").expect()
+        (gate,) = house.gates()
+        assert (gate.asset, gate.cause, gate.age_ns) == ("USD", "reversals", 30 * 60 * 10**9)
+        assert (gate.deficit, gate.available, gate.dust, gate.waiting) == (100, 0, 5, Decimal("400.50"))
+        shown = {table.title: table.rows for table in house.read(lambda book: views.tables(views.house(book, 0)))}
+        assert shown["Withdrawals on their way"] == [["0", "alice", "waiting", "400.50", "USD"]]
+        assert shown["Closed gates"][0][:4] == ["USD", "reversals", "2024-03-04T08:00:00Z", "30m"]
+        assert shown["Deposits that are not final"][1][:4] == ["chain", "2", "owed", "bob"]
+        digest = house.digest()
+    with ClearingHouse(path) as house:
+        assert house.digest() == digest
+        house.contribute("insurance_fund", "USD", 95).expect()
+        assert house.gates() == []
+        house.confirm_withdrawal(0).expect()
+        again = house.confirm_withdrawal(0)
+        assert again.refusals[0].reason is Reason.WITHDRAWAL_CLOSED
+        house.finalise_deposit(1, source="chain").expect()
+        house.cancel_deposit(1, source="chain")
+        house.transfer("Alpha", "alice", "USD", 1)
+        house.request_withdrawal("alice", "USD", 1).expect()
+        house.return_withdrawal(1).expect()
+        assert house.account("alice").balance("USD") == Decimal("899.50")
+        assert house.withdrawals() == []
+        told = [row for row in house.facts() if row["fact"].startswith(("withdrawal", "gate", "deposit_"))]
+        assert [row["fact"] for row in told] == [
+            "deposit_reversed",
+            "gate_closed",
+            "withdrawals_requested",
+            "withdrawal_waits",
+            "gate_opened",
+            "withdrawal_released",
+            "withdrawal_confirmed",
+            "deposit_closed",
+            "withdrawals_requested",
+            "withdrawal_returned",
+        ]
+        assert told[0]["owed"] == Decimal("100.00")
 
 
 def test_a_whole_tape_runs_with_its_line_numbers_and_times() -> None:

@@ -65,7 +65,7 @@ def test_what_if_answers_as_trades_are_decided(count: int) -> None:
         rich = rich_in(book)
         asked = [
             Trade(contract, size if buyer % 2 else -size, price)
-            for _, size, price, contract, buyer, _ in priced(book, rows)
+            for _, size, price, contract, buyer, *_ in priced(book, rows)
             if 0 <= contract < book.contract_count and 0 < size < 2**62
         ]
         before, digest = judge(book, account), book.digest()

@@ -8,12 +8,24 @@ from typing import Literal
 
 import msgspec
 
+from novate.core.fact import Fact
+from novate.core.money_facts import (
+    CollateralTransferred,
+    DepositClosed,
+    DepositReversed,
+    DepositsAnnounced,
+    DepositsFinal,
+    DepositsReversible,
+    GateClosed,
+    GateOpened,
+    WithdrawalConfirmed,
+    WithdrawalReleased,
+    WithdrawalReturned,
+    WithdrawalsRequested,
+    WithdrawalWaits,
+)
 from novate.core.reasons import Reason
 from novate.core.terms import Asset, Contract, Layer, Rulebook
-
-
-class Fact(msgspec.Struct, frozen=True, tag=True):
-    """Base of all facts."""
 
 
 class Rejected(Fact, frozen=True):
@@ -49,7 +61,8 @@ class ContractListed(Fact, frozen=True):
     ``factor_fine`` is fine units per tick per lot, or the numerator of an inverse value per lot (``value = -factor_fine
     / price_ticks``). ``largest_value_fine`` bounds |value per lot|, funding included. For options the underlying's
     index, the strike in its ticks and ``underlying_factor_fine`` (fine units per underlying tick per lot; one lot in
-    the base asset for an inverse option).
+    the base asset for an inverse option). ``reference_least_fine`` is what margin is asked for at least, per lot; the
+    values of one lot at floor and cap are those of a capped contract.
     """
 
     contract: Contract
@@ -59,6 +72,9 @@ class ContractListed(Fact, frozen=True):
     underlying: int
     strike_ticks: int
     underlying_factor_fine: int
+    reference_least_fine: int = 0
+    floor_value_fine: int = 0
+    cap_value_fine: int = 0
 
 
 class AssetRate(msgspec.Struct, frozen=True, array_like=True):
@@ -113,6 +129,18 @@ class Deposited(Fact, frozen=True):
 
 class Withdrawn(Fact, frozen=True):
     """Collateral went out: rows of ``POSTED``, negative."""
+
+    rows: bytes
+
+
+class OrdersChanged(Fact, frozen=True):
+    """Resting orders were registered, amended or cancelled: rows of ``RESERVED``."""
+
+    rows: bytes
+
+
+class OrdersFilled(Fact, frozen=True):
+    """The trades that follow took these lots off resting orders: rows of ``RESERVED``, negative."""
 
     rows: bytes
 
@@ -186,10 +214,10 @@ class Breached(Fact, frozen=True):
 
 
 class MemberDefaulted(Fact, frozen=True):
-    """A member failed: its house account missed a call or a settlement flow."""
+    """A member failed: its house account missed a call, a settlement flow or what a reversed deposit asked of it."""
 
     member: int
-    cause: Literal["call_missed", "settlement_missed"]
+    cause: Literal["call_missed", "settlement_missed", "reversal_missed"]
 
 
 class LiquidationOrdered(Fact, frozen=True):
@@ -233,6 +261,44 @@ class CollateralMoved(msgspec.Struct, frozen=True, array_like=True):
     carry_fine: int
 
 
+class BucketOpened(Fact, frozen=True):
+    """An isolated bucket for a contract of an account has the next account index."""
+
+    account: int
+    contract: int
+
+
+class PositionIsolated(Fact, frozen=True):
+    """What an account held of a contract, and collateral with it, stands in an isolated bucket of its own."""
+
+    account: int
+    bucket: int
+    contract: int
+    lots: int
+    cost_fine: int
+    collateral: tuple[CollateralMoved, ...]
+
+
+class PositionRejoined(Fact, frozen=True):
+    """An isolated position and all its money are back in the account's cross bucket."""
+
+    account: int
+    bucket: int
+    contract: int
+    lots: int
+    cost_fine: int
+    collateral: tuple[CollateralMoved, ...]
+
+
+class CollateralAssigned(Fact, frozen=True):
+    """Collateral moved from the cross bucket into an isolated one; a negative amount came back."""
+
+    account: int
+    bucket: int
+    asset: int
+    amount_minor: int
+
+
 class TakenOver(Fact, frozen=True):
     """The house takes a bucket over as one package at its bankruptcy price.
 
@@ -246,11 +312,15 @@ class TakenOver(Fact, frozen=True):
 
 
 class ContractExpired(Fact, frozen=True):
-    """Every position in the contract became money at ``value_fine`` per lot."""
+    """Every position in the contract became money at ``value_fine`` per lot: at its expiry or, a capped one, before.
+
+    ``resolved`` says that the event was decided, ``voided`` that it never will be and the price is a refund.
+    """
 
     contract: int
     price_ticks: int
     value_fine: int
+    cause: Literal["expired", "resolved", "voided"] = "expired"
 
 
 class CollateralConverted(Fact, frozen=True):
@@ -264,7 +334,7 @@ class CollateralConverted(Fact, frozen=True):
 
 
 class ShortfallAssigned(Fact, frozen=True):
-    """A member's house account makes good what its client lacks in this settlement."""
+    """A member's house account makes good what its client lacks: in a settlement's flows, or by a transfer."""
 
     bucket: int
     house_bucket: int
@@ -314,7 +384,9 @@ class CycleClosed(Fact, frozen=True):
 class Transferred(Fact, frozen=True):
     """Money moved between two accounts of the house's ledger."""
 
-    cause: Literal["reimbursement", "own_money", "estate_returned", "surplus_to_insurance", "liquidation_rounding"]
+    cause: Literal[
+        "reimbursement", "own_money", "estate_returned", "surplus_to_insurance", "liquidation_rounding", "shortfall"
+    ]
     payer: int
     payee: int
     asset: int
@@ -340,6 +412,21 @@ AnyFact = (
     | Contributed
     | Deposited
     | Withdrawn
+    | OrdersChanged
+    | OrdersFilled
+    | DepositsAnnounced
+    | DepositClosed
+    | DepositsReversible
+    | DepositsFinal
+    | DepositReversed
+    | WithdrawalsRequested
+    | WithdrawalWaits
+    | WithdrawalReleased
+    | WithdrawalConfirmed
+    | WithdrawalReturned
+    | CollateralTransferred
+    | GateClosed
+    | GateOpened
     | TradesNovated
     | MarksPublished
     | ContractHalted
@@ -353,6 +440,10 @@ AnyFact = (
     | LiquidationExecuted
     | OrderClosed
     | LiquidationEnded
+    | BucketOpened
+    | PositionIsolated
+    | PositionRejoined
+    | CollateralAssigned
     | TakenOver
     | ContractExpired
     | CollateralConverted

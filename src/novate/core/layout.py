@@ -63,10 +63,23 @@ CONTRACT: Final = np.dtype(
         ("holders_capacity", "<i4"),
         ("underlying", "<i4"),
         ("tradable", "<i4"),
+        ("reference_least_fine", "<i8"),
+        ("floor_value_fine", "<i8"),
+        ("cap_value_fine", "<i8"),
+        ("style", "<i4"),
+        ("pad", "<i4"),
     ],
     align=True,
 )
-"""Prices and values of one lot now, limits, and running totals. ``option`` is 1 for a call, 2 for a put."""
+"""Prices and values of one lot now, limits, and running totals. ``option`` is 1 for a call, 2 for a put.
+
+``reference_least_fine`` bounds the reference value from below where prices may be zero or negative; the values of one
+lot at the floor and at the cap are those of a capped contract (and 0 of an option).
+"""
+
+TIERED, PREMIUM, FUTURES_STYLE, CAPPED, COLLATERALISED = range(5)
+"""How a contract is margined: by variation and tiers; an option paid up front; an option paid by variation; by tiers
+up to the worst loss; by putting the worst loss up."""
 
 UNMARKED, LIVE, HALTED, EXPIRED = range(4)
 """States of a contract: never marked, usable, without a price that can be trusted, over."""
@@ -78,10 +91,18 @@ BUCKET: Final = np.dtype(
         ("capacity", "<i4"),
         ("member", "<i4"),
         ("access", "<i4"),
+        ("next", "<i4"),
+        ("contract", "<i4"),
     ],
     align=True,
 )
-"""Where a bucket's positions stand (sorted by contract) and what it may do."""
+"""Where a bucket's positions stand (sorted by contract), what it may do, and the account's isolated buckets.
+
+They form a chain that begins at the account's own row: ``next`` is -1 at its end. ``contract`` is the contract whose
+trades go to this bucket: ``CROSS`` (all that are not isolated) or ``REJOINED`` (none, for now) where it is negative.
+"""
+
+CROSS, REJOINED = -1, -2
 
 OPEN, REDUCE_ONLY, LIQUIDATING, HOUSE_ONLY = range(4)
 """What a bucket may do: trade; only reduce (its member is in default); nothing; only what the house does itself."""
@@ -97,8 +118,14 @@ BALANCE: Final = np.dtype(
 )
 """A bucket's money in one asset: settled, unsettled fees and finals, cost of premium contracts, overflow bound."""
 
-POSITION: Final = np.dtype([("lots", "<i8"), ("cost_fine", "<i8"), ("contract", "<i4"), ("pad", "<i4")], align=True)
-"""A position: long is positive; result = lots x value - cost. Zero lots with a cost is a result not yet settled."""
+POSITION: Final = np.dtype([("lots", "<i8"), ("cost_fine", "<i8"), ("contract", "<i4"), ("orders", "<i4")], align=True)
+"""A position: long is positive; result = lots x value - cost. Zero lots with a cost is a result not yet settled.
+
+``orders`` is the row of its open orders in the table of them, 0 where it never had any.
+"""
+
+OPEN_ORDERS: Final = np.dtype([("bids", "<i8"), ("asks", "<i8")], align=True)
+"""Lots that a bucket's resting orders in a contract may still buy and sell. Row 0 belongs to nobody."""
 
 LOT: Final = np.dtype(
     [
@@ -117,7 +144,7 @@ LOT: Final = np.dtype(
 
 A cache of what contracts and tiers say, never state: requirement = lots x whole + ceil(lots x rest / 10^6), exactly the
 charge of the first bracket. ``bracket_lots`` is -1 where the long way must be taken whatever the size: options,
-contracts without a live price.
+capped contracts, contracts without a live price.
 """
 
 TIER: Final = np.dtype(

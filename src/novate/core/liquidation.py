@@ -27,6 +27,7 @@ from novate.core.ledger import move_carry, post
 from novate.core.margin import judge, position_requirement
 from novate.core.money import PPM, ceil_div, split_pro_rata
 from novate.core.novation import move_leg
+from novate.core.orders import drop_orders
 from novate.core.reasons import Reason
 from novate.core.rows import LEG
 from novate.core.stretches import first, lowest, sizes, stretches
@@ -93,10 +94,16 @@ def weight_of(book: Book, row: Held) -> int:
 
 
 def limit_price(book: Book, contract: int, side: int) -> int:
-    """The worst price of a slice: the mark less (selling) or plus (buying) the slippage, rounded towards the mark."""
-    row = book.contracts[contract]
+    """The worst price of a slice: the mark less (selling) or plus (buying) the slippage, rounded towards the mark.
+
+    The slippage is a part of the mark's size, or of the margin floor where that is larger (of the whole range, where a
+    contract is collateralised and has none): at a mark of zero there is still room to trade in.
+    """
+    row, terms = book.contracts[contract], book.registers.contracts[contract]
     mark = int(row["price_ticks"])
-    price = mark + side * (mark * book.rulebook.slippage_ppm // PPM)
+    least = terms.price_max_ticks - terms.price_min_ticks if terms.collateralised else terms.margin_floor_ticks
+    reference = max(abs(mark), least)
+    price = mark + side * (reference * book.rulebook.slippage_ppm // PPM)
     return max(int(row["price_min_ticks"]), min(int(row["price_max_ticks"]), price))
 
 
@@ -115,7 +122,7 @@ def enough_lots(book: Book, bucket: int, row: Held, limit_ticks: int) -> int:
 
     whole = abs(row.lots)
     # Where a bracket requires less than the slippage costs, closing more can undo the cure: each stretch has its own.
-    for low, high in stretches([end for end in sizes(book, row.contract, -whole) if end <= whole]):
+    for low, high in stretches([end for end in sizes(book, bucket, row.contract, side) if end <= whole]):
         best = high if cures(high) else lowest(lacks, low, high)
         if cures(best):
             return first(cures, low, best)
@@ -143,12 +150,13 @@ def decide_execution(book: Book, command: ExecuteLiquidation) -> list[Fact]:
     order = book.registers.orders[command.order]
     side = 1 if order.lots > 0 else -1
     value = int(value_at(command.price_ticks, book.contracts[order.contract]))
-    reason, figure, _, _ = judge_fill(book, command.counterparty, order.contract, -side * command.lots, value)
+    counterparty = book.bucket_of(command.counterparty, order.contract)
+    reason, figure, _, _ = judge_fill(book, counterparty, order.contract, -side * command.lots, value)
     if reason != Reason.ACCEPTED:
         name = book.registers.accounts[command.counterparty].name
         message = f"{name} cannot take the other side ({figure} is what it lacks or the limit)"
         return [Rejected(Reason(reason), "$.counterparty", message), advanced]
-    facts: list[Fact] = [LiquidationExecuted(command.order, command.counterparty, side * command.lots, value), advanced]
+    facts: list[Fact] = [LiquidationExecuted(command.order, counterparty, side * command.lots, value), advanced]
     if command.lots == abs(order.open_lots):
         facts.append(OrderClosed(command.order, "filled"))
     return facts
@@ -164,11 +172,12 @@ def _check_execution(book: Book, command: ExecuteLiquidation) -> Rejected | None
     if not 0 <= command.counterparty < book.account_count:
         return Rejected(Reason.ACCOUNT_UNKNOWN, "$.counterparty", f"there is no account {command.counterparty}")
     order = orders[command.order]
-    if command.counterparty in (order.bucket, estate_of(book, order.bucket)):
+    if command.counterparty in (order.bucket, book.owner_of(estate_of(book, order.bucket))):
         message = "an account cannot fill its own liquidation"
         return Rejected(Reason.ACCOUNTS_MUST_DIFFER, "$.counterparty", message)
-    access = book.buckets[command.counterparty]["access"]
-    if access == layout.HOUSE_ONLY:
+    named = book.buckets[command.counterparty]
+    access = book.buckets[book.bucket_of(command.counterparty, order.contract)]["access"]
+    if named["access"] == layout.HOUSE_ONLY or named["contract"] != layout.CROSS:
         return Rejected(Reason.ACCOUNT_NOT_TRADABLE, "$.counterparty", "one of the house's own accounts cannot trade")
     if access == layout.LIQUIDATING:
         return Rejected(Reason.ACCOUNT_IN_LIQUIDATION, "$.counterparty", "the counterparty is in liquidation itself")
@@ -226,7 +235,8 @@ def take_over(book: Book, estate: int) -> TakenOver:
 
 
 def fold_breached(book: Book, fact: Breached) -> None:
-    """The bucket may do nothing itself until its liquidation ends."""
+    """The bucket may do nothing itself until its liquidation ends; its resting orders are gone."""
+    drop_orders(book, fact.bucket)
     book.registers.calls.pop(fact.bucket, None)
     book.registers.liquidations[fact.bucket] = Liquidation()
     book.buckets[fact.bucket]["access"] = layout.LIQUIDATING
@@ -236,6 +246,8 @@ def fold_member_defaulted(book: Book, fact: MemberDefaulted) -> None:
     """The member's house account is the house's to close; its clients may only reduce."""
     member = book.registers.members[fact.member]
     member.defaulted = True
+    for bucket in np.flatnonzero(book.buckets[: book.account_count]["member"] == fact.member).tolist():
+        drop_orders(book, bucket)
     book.registers.calls.pop(member.house_account, None)
     book.registers.liquidations[member.house_account] = Liquidation()
     clients = book.buckets[: book.account_count]

@@ -9,7 +9,7 @@ from novate.core import layout
 from novate.core.book import Book, Call
 from novate.core.facts import CallMet, Contributor, Fact, MarginCalled
 from novate.core.kernels import margin as kernel
-from novate.core.terms import Role
+from novate.core.terms import TRADING
 
 CONTRIBUTORS_MAX = 3
 ALL_CORES_LEAST = 20_000  # below this many buckets one core is done before two have been woken
@@ -52,6 +52,13 @@ def judge(book: Book, bucket: int, withdrawn_minor: dict[int, int] | None = None
     return Judgement(equity, settled, initial, maintenance, bool(priced), payable)
 
 
+def judge_apart(book: Book, rows: np.ndarray, balances: np.ndarray) -> Judgement:
+    """Judge position rows with one row of balances, as if they were a bucket; the book is not read for either."""
+    figures = kernel.judge_rows(0, len(rows), rows, balances, 0, book.tables())
+    equity, settled, initial, maintenance, priced, payable = figures
+    return Judgement(equity, settled, initial, maintenance, bool(priced), payable)
+
+
 def judge_many(book: Book, buckets: np.ndarray) -> np.ndarray:
     """Judge the given buckets (int64); rows of ``layout.JUDGED`` in the same order."""
     out = np.zeros(len(buckets), layout.JUDGED)
@@ -75,6 +82,31 @@ def position_requirement(book: Book, contract: int, lots: int) -> tuple[int, int
     return int(initial), int(maintenance)
 
 
+def locked_by(book: Book, contract: int, lots: int, cost_fine: int) -> int:
+    """The worst that one position can come to, where its contract is collateralised; fine units, 0 for any other."""
+    row = book.contracts[contract]
+    if int(row["style"]) != layout.COLLATERALISED:
+        return 0
+    worst = int(row["floor_value_fine" if lots > 0 else "cap_value_fine"])
+    return max(0, cost_fine - lots * worst)
+
+
+def locked_fine(book: Book, rows: np.ndarray, asset: int) -> int:
+    """What collateralised positions (rows) keep of settled cash: the worst that each can come to, in the asset."""
+    return sum(
+        locked_by(book, int(row["contract"]), int(row["lots"]), int(row["cost_fine"]))
+        for row in rows
+        if int(book.contracts[row["contract"]]["asset"]) == asset
+    )
+
+
+def uncovered_fine(book: Book, rows: np.ndarray, balance: np.void, asset: int) -> int:
+    """What a balance lacks of what is owed for certain in its asset or locked in it; 0 or less where it covers both."""
+    owed = max(0, int(balance["premium_fine"])) - min(0, int(balance["carry_fine"]))
+    cash = int(balance["balance_minor"]) * book.registers.assets[asset].unit_fine
+    return locked_fine(book, rows, asset) + owed - cash
+
+
 def largest_contributors(book: Book, bucket: int) -> tuple[Contributor, ...]:
     """The positions with the largest initial requirements: the why of a call."""
     parts = [
@@ -88,7 +120,7 @@ def largest_contributors(book: Book, bucket: int) -> tuple[Contributor, ...]:
 
 def is_client_of_house(book: Book, bucket: int) -> bool:
     """Whether the bucket is a member's or a client's (and not one of the house's own)."""
-    return book.registers.accounts[bucket].role in (Role.HOUSE, Role.CLIENT)
+    return book.registers.accounts[bucket].role in TRADING
 
 
 def calls_for(book: Book, buckets: Iterable[int], judged: dict[int, Judgement]) -> list[Fact]:

@@ -49,11 +49,21 @@ class Figures(msgspec.Struct, frozen=True):
     priced: bool
 
 
+class Isolated(msgspec.Struct, frozen=True):
+    """An isolated bucket before and after trades that might be; ``account`` is its own name."""
+
+    account: str
+    contract: str
+    before: Figures
+    after: Figures
+
+
 class WhatIf(msgspec.Struct, frozen=True):
     """An account before and after trades that might be.
 
     ``refusals`` answers what would be refused, by path (``$.deposits[0].amount``, ``$.trades[1]``); the rest is in
-    ``after``. ``seq`` is the record whose house was seen.
+    ``after``, and for contracts that the account holds isolated in ``isolated``. ``seq`` is the record whose house was
+    seen.
     """
 
     seq: int
@@ -62,6 +72,7 @@ class WhatIf(msgspec.Struct, frozen=True):
     before: Figures
     after: Figures
     refusals: tuple[Refusal, ...] = ()
+    isolated: tuple[Isolated, ...] = ()
 
     @property
     def accepted(self) -> bool:
@@ -159,7 +170,17 @@ def what_if(book: Book, account: int, asked: Asked, seq: int) -> WhatIf:
         if answer.reason is not Reason.ACCEPTED:
             refusals.append(_refusal(account, trade, answer, place, registers))
     before, after = (_figures(judged, numeraire.fine_decimals) for judged in (found.before, found.after))
-    return WhatIf(seq, registers.accounts[account].name, numeraire.symbol, before, after, tuple(refusals))
+    isolated = tuple(
+        _isolated(book, bucket, change, numeraire.fine_decimals) for bucket, change in found.isolated.items()
+    )
+    name = registers.accounts[account].name
+    return WhatIf(seq, name, numeraire.symbol, before, after, tuple(refusals), isolated)
+
+
+def _isolated(book: Book, bucket: int, change: core.Change, decimals: int) -> Isolated:
+    terms = book.registers.accounts[bucket]
+    before, after = (_figures(judged, decimals) for judged in change)
+    return Isolated(terms.name, book.registers.contracts[terms.contract].symbol, before, after)
 
 
 def _refusal(account: int, trade: core.Trade, answer: core.Answer, place: str, registers: Registers) -> Refusal:

@@ -20,6 +20,7 @@ from novate.views.state import (
     open_orders,
 )
 from novate.views.tables import House, Table, aligned, facts_table, house, tables, to_json
+from novate.views.transit import Gate, Receipt, Withdrawal, gates, receipts, withdrawals
 
 __all__ = [
     "Account",
@@ -27,13 +28,16 @@ __all__ = [
     "Compression",
     "Contract",
     "Fund",
+    "Gate",
     "House",
     "MarginCall",
     "Member",
     "Named",
     "Order",
     "Position",
+    "Receipt",
     "Table",
+    "Withdrawal",
     "account",
     "aligned",
     "call",
@@ -44,9 +48,12 @@ __all__ = [
     "fact_rows",
     "facts_table",
     "funds",
+    "gates",
     "house",
     "member",
     "open_orders",
+    "receipts",
     "tables",
     "to_json",
+    "withdrawals",
 ]

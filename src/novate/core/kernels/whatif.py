@@ -3,24 +3,20 @@
 import numpy as np
 from numba import njit
 
-from novate.core.kernels.arithmetic import charge, reference_at, value_at
+from novate.core.kernels.arithmetic import charge, size_at, value_at
 from novate.core.kernels.legs import apply_leg
-from novate.core.kernels.margin import payable, sum_positions, total
-from novate.core.kernels.trades import ACCEPTED, CONTRACT_UNKNOWN, EXPOSURE_LIMIT_EXCEEDED, check_terms, judge_leg
+from novate.core.kernels.margin import judge_rows, sum_positions, total
+from novate.core.kernels.trades import (
+    ACCEPTED,
+    CONTRACT_UNKNOWN,
+    EXPOSURE_LIMIT_EXCEEDED,
+    MARGIN_INSUFFICIENT,
+    access_of,
+    check_terms,
+    judge_leg,
+)
 from novate.core.layout import BALANCE, JUDGED, OPEN, POSITION, SUBTOTAL
 from novate.core.money import EXPOSURE_MAX
-
-
-@njit(cache=True)
-def judge_overlay(positions, count, balances, sums, tables, figures):
-    """Judge ``count`` position rows with one row of balances: the figures of ``margin.judge_one``, in its order."""
-    priced = sum_positions(
-        0, count, positions, tables.lot_terms, tables.contracts, tables.tiers, tables.long_option_ppm, sums, 0
-    )
-    equity, settled, initial, maintenance, known = total(balances, 0, sums, 0, tables.assets, tables.gains_ppm)
-    figures[0], figures[1], figures[2], figures[3] = equity, settled, initial, maintenance
-    figures[4] = priced * known
-    figures[5] = payable(balances, 0, sums, 0, tables.assets)
 
 
 @njit(cache=True)
@@ -36,16 +32,33 @@ def row_of(contract, positions, count):
     positions[at].contract = contract
     positions[at].lots = 0
     positions[at].cost_fine = 0
+    positions[at].orders = 0
     return at, count + 1
 
 
 @njit(cache=True)
-def judge_what_if(bucket, rows, deposits_minor, n_contracts, fees_account, tables):
+def excess(reduces, balances, sums, new_balances, new_sums, assets, gains_ppm):
+    """By how much a leg misses what margin allows: above zero where it is refused, convex where requirements are.
+
+    A leg that reduces may lack what was lacking of either requirement, and be as far below zero, as before it.
+    """
+    equity, _, initial, maintenance, _ = total(new_balances, 0, new_sums, 0, assets, gains_ppm)
+    if not reduces:
+        return initial - equity
+    was, _, initial_before, maintenance_before, _ = total(balances, 0, sums, 0, assets, gains_ppm)
+    below_initial = initial - equity - max(0, initial_before - was)
+    below_maintenance = maintenance - equity - max(0, maintenance_before - was)
+    return max(below_initial, below_maintenance, -equity - max(0, -was))
+
+
+@njit(cache=True)
+def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tables):
     """Deposits, then trades in order, against counterparties that can bear them; the book is not written.
 
-    ``rows`` are trades in which the bucket is buyer or seller and the other side is -1. Returns ``(answers, figures)``:
-    per row its reason and figure, and the bucket before and after as ``judge_overlay`` has it. A row that is refused
-    leaves the bucket as it was.
+    ``rows`` are trades of one ``bucket`` of the account, in which the account is buyer or seller and the other side is
+    -1. Returns ``(answers, figures)``: per row its reason, its figure and, where margin is lacking, its ``excess``; and
+    the bucket before and after as ``margin.judge_rows`` has it. A row that is refused leaves the bucket as it was. The
+    fees of all rows are added to ``fees``, the balances of the account that receives them.
     """
     contracts, assets, tiers = tables.contracts, tables.assets, tables.tiers
     gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
@@ -59,34 +72,41 @@ def judge_what_if(bucket, rows, deposits_minor, n_contracts, fees_account, table
         positions[at] = tables.positions[own.start + at]
     for asset in range(width):
         balances[0, asset] = tables.balances[bucket, asset]
-    fees = tables.balances[fees_account].copy()
-    figures = np.empty((2, 6), np.int64)
-    answers = np.zeros((len(rows), 2), np.int64)
-    judge_overlay(positions, count, balances, sums, tables, figures[0])
+    answers = np.zeros((len(rows), 3), np.int64)
+    before = judge_rows(0, count, positions, balances, 0, tables)
     for asset in range(width):
         balances[0, asset].balance_minor += deposits_minor[asset]
-    judge_overlay(positions, count, balances, sums, tables, figures[1])
-    judged[0].equity_fine, judged[0].initial_fine, judged[0].priced = figures[1, 0], figures[1, 2], figures[1, 4]
+    priced = sum_positions(
+        0, count, positions, tables.orders, tables.lot_terms, contracts, tiers, long_option_ppm, sums, 0
+    )
+    equity, _, initial, _, known = total(balances, 0, sums, 0, assets, gains_ppm)
+    judged[0].equity_fine, judged[0].initial_fine, judged[0].priced = equity, initial, priced * known
     for at in range(len(rows)):
         row = rows[at]
         if row.contract < 0 or row.contract >= n_contracts:
             answers[at, 0], answers[at, 1] = CONTRACT_UNKNOWN, row.contract
             continue
         contract = contracts[row.contract]
-        buys = row.buyer == bucket
-        reason, figure, _ = check_terms(row, contract, own.access if buys else OPEN, OPEN if buys else own.access)
+        buys = row.buyer == account
+        access = access_of(account, row.contract, tables.buckets)
+        reason, figure, _ = check_terms(row, contract, access if buys else OPEN, OPEN if buys else access)
         if reason == ACCEPTED:
             value = value_at(row.price_ticks, contract)
-            fee = charge(row.lots * reference_at(row.price_ticks, contract), contract.fee_ppm)
+            fee = charge(row.lots * size_at(row.price_ticks, contract), contract.fee_ppm)
             if fees[contract.asset].carry_fine > EXPOSURE_MAX - 2 * fee:
                 reason, figure = EXPOSURE_LIMIT_EXCEEDED, np.int64(EXPOSURE_MAX)
         if reason == ACCEPTED:
             lots = row.lots if buys else -row.lots
             where, count = row_of(row.contract, positions, count)
+            resting = tables.orders[np.uint32(positions[where].orders)]
             reason, figure, equity, initial = judge_leg(
-                lots, value, fee, positions[where].lots, positions[where].cost_fine, 0, 0, contract, own.access,
-                balances, sums, judged, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
+                lots, value, fee, positions[where], resting, 0, False, 0, 0, contract, access, balances, sums, judged,
+                new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
             )  # fmt: skip
+            if reason == MARGIN_INSUFFICIENT:
+                held = positions[where].lots
+                reduces = (held > 0 and -held <= lots < 0) or (held < 0 and 0 < lots <= -held)
+                answers[at, 2] = excess(reduces, balances, sums, new_balances, new_sums, assets, gains_ppm)
             if reason == ACCEPTED:
                 balances[0, contract.asset].carry_fine -= fee
                 apply_leg(positions[where], balances[0, contract.asset], contract, lots, lots * value)
@@ -95,5 +115,4 @@ def judge_what_if(bucket, rows, deposits_minor, n_contracts, fees_account, table
                 judged[0].equity_fine, judged[0].initial_fine = equity, initial
                 fees[contract.asset].carry_fine += 2 * fee
         answers[at, 0], answers[at, 1] = reason, figure
-    judge_overlay(positions, count, balances, sums, tables, figures[1])
-    return answers, figures
+    return answers, (before, judge_rows(0, count, positions, balances, 0, tables))
