@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from novate.core import layout
+from novate.core.blotter import Blotter
 from novate.core.facts import Contributor
 from novate.core.kernels.margin import set_lots
 from novate.core.terms import HOUSE_ACCOUNTS, Account, Asset, Contract, Layer, Member, Rulebook
@@ -45,11 +46,27 @@ class Claim(msgspec.Struct):
 
 
 class Liquidation(msgspec.Struct):
-    """A bucket on its way from breach to flat. After a take-over ``account`` is the house's liquidation account."""
+    """A bucket on its way from breach to flat. After a take-over ``account`` is the house's liquidation account.
+
+    ``close_out`` says that being sound does not end it: it ends flat.
+    """
 
     slices: int = 0
     order: int = -1
     account: int = -1
+    close_out: bool = False
+
+
+class PendingGiveUp(msgspec.Struct):
+    """A side of a trade that waits for the receiving member; ``lots`` is signed from the giver's side."""
+
+    trade_source: str
+    trade_number: int
+    contract: int
+    giver: int
+    receiver: int
+    lots: int
+    expiry_ns: int
 
 
 class Registers(msgspec.Struct):
@@ -73,6 +90,11 @@ class Registers(msgspec.Struct):
     external_minor: list[int] = []
     time_ns: int = 0
     settlement_due_ns: int | None = None
+    give_ups: dict[int, PendingGiveUp] = {}
+    next_give_up: int = 0
+    undone_trades: dict[str, list[int]] = {}
+    porting_due_ns: dict[int, int] = {}
+    portings: dict[int, int] = {}
 
 
 def grown(rows: np.ndarray, needed: int) -> np.ndarray:
@@ -90,6 +112,7 @@ class Book:
     __slots__ = (
         "assets",
         "balances",
+        "blotter",
         "buckets",
         "contracts",
         "ends",
@@ -102,6 +125,7 @@ class Book:
 
     def __init__(self) -> None:
         self.registers = Registers()
+        self.blotter = Blotter()
         self.assets = np.zeros(4, layout.ASSET)
         self.contracts = np.zeros(16, layout.CONTRACT)
         self.lot_terms = np.zeros(16, layout.LOT)
@@ -137,6 +161,12 @@ class Book:
         if self.registers.rulebook is None:
             raise LookupError("no rulebook is in force; adopt one first")
         return self.registers.rulebook
+
+    @property
+    def trades(self) -> Blotter:
+        """The trades of the open cycle, ready to be looked up."""
+        self.blotter.settle_in(self.contracts["index_fine"])
+        return self.blotter
 
     def tables(self) -> layout.Tables:
         """The columns as the kernels take them, with the rates of the rulebook in force (0 before the first)."""
@@ -191,7 +221,9 @@ class Book:
     @classmethod
     def loads(cls, data: bytes) -> "Book":
         """The book of a snapshot. Raises ``ValueError`` where the digest does not match."""
-        digest, registers, assets, contracts, buckets, balances, counts, positions, tiers = msgspec.msgpack.decode(data)
+        digest, registers, assets, contracts, buckets, balances, counts, positions, tiers, trades = (
+            msgspec.msgpack.decode(data)
+        )
         book = cls()
         book.registers = msgspec.msgpack.decode(registers, type=Registers)
         book.assets = np.frombuffer(assets, layout.ASSET).copy()
@@ -200,6 +232,7 @@ class Book:
         width = max(len(book.assets), 1)
         book.balances = np.frombuffer(balances, layout.BALANCE).reshape(-1, width).copy()
         book.tiers = np.frombuffer(tiers, layout.TIER).copy()
+        book.blotter = Blotter.loads(trades)
         book.lot_terms = np.zeros(len(book.contracts), layout.LOT)
         book.lay_out(np.frombuffer(counts, np.int32), np.frombuffer(positions, layout.POSITION))
         set_lots(book.contract_count, book.tables())
@@ -269,6 +302,7 @@ class Book:
             counts.tobytes(),
             rows.tobytes(),
             self.tiers.tobytes(),
+            self.trades.dumps(),
         ]
 
     def memory_bytes(self) -> dict[str, int]:
@@ -277,4 +311,4 @@ class Book:
 
 
 def _is_table(thing: Any) -> bool:
-    return isinstance(thing, np.ndarray)
+    return isinstance(thing, np.ndarray | Blotter)

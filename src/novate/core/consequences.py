@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 
-from novate.core import layout, margin
+from novate.core import layout, lifecycle, margin
 from novate.core.book import Book
 from novate.core.estate import after_cycle
 from novate.core.facts import (
@@ -30,16 +30,20 @@ from novate.core.facts import (
     Transferred,
     Withdrawn,
 )
+from novate.core.give_ups import settled_give_ups
 from novate.core.liquidation import next_step, take_over
 from novate.core.margin import Judgement, judge, judge_house, judge_many
 from novate.core.novation import holders_of
+from novate.core.porting import porting_opened
 from novate.core.rows import FUNDED, MARKED, POSTED
 from novate.core.terms import Role
 
 WHOLE_HOUSE_SHARE = 8  # beyond 1/8 of all buckets, judging every bucket on all cores is cheaper than choosing
 
 
-WITHOUT = frozenset((TradesNovated, RowsRefused, Rejected, SourceAdvanced, Withdrawn, CallMet, MarginCalled))
+WITHOUT = frozenset(
+    (TradesNovated, RowsRefused, Rejected, SourceAdvanced, Withdrawn, CallMet, MarginCalled)
+) | frozenset(lifecycle.WITHOUT)
 """Facts of every day from which nothing follows: what they do was judged before they were."""
 
 
@@ -57,11 +61,13 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
                 steps[fact.bucket] = None
             case MemberDefaulted():
                 follow.append(take_over(book, book.registers.members[fact.member].house_account))
+                follow += porting_opened(book, fact.member)
             case OrderClosed():
                 steps |= dict.fromkeys(_without_order(book))
             case MarksPublished() | ContractExpired():
                 steps |= dict.fromkeys(_without_order(book))
             case CycleClosed():
+                follow += settled_give_ups(book)
                 closed, going_on = after_cycle(book, _without_order(book), _leaving(book, facts))
                 follow += closed
                 steps |= dict.fromkeys(going_on)
@@ -124,7 +130,9 @@ def _missed_settlement(book: Book, facts: list[Fact]) -> list[Fact]:
 def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
     """Buckets whose worth or requirement moved (int64, ascending); empty for the whole house, None for none."""
     contracts: dict[int, None] = {}
+    single: dict[int, None] = {}
     for fact in facts:
+        single |= dict.fromkeys(lifecycle.judged_anew(fact))
         if isinstance(fact, CycleClosed | RulebookAdopted | Transferred):
             return np.zeros(0, np.int64)
         if isinstance(fact, MarksPublished) and fact.assets:
@@ -137,7 +145,7 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
             # The holders' rows are gone with the contract; a final price can move any of them.
             return np.zeros(0, np.int64)
     if not contracts:
-        return None
+        return np.array(sorted(single), np.int64) if single else None
     held = int(book.contracts["holders_count"][list(contracts)].sum())
     if held * WHOLE_HOUSE_SHARE > book.account_count:
         return np.zeros(0, np.int64)

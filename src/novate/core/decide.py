@@ -23,6 +23,8 @@ from novate.core.commands import (
 )
 from novate.core.consequences import expired_orders, missed_calls
 from novate.core.facts import Fact, Rejected
+from novate.core.lifecycle import COMMANDS as LIFECYCLE
+from novate.core.lifecycle import deadlines, decide_lifecycle
 from novate.core.reasons import Reason
 from novate.core.rows import CASH, FUNDING, MARK, TRADE
 from novate.core.settlement import decide_settlement
@@ -35,7 +37,16 @@ ROWS = {
     PublishFunding: FUNDING,
 }
 NUMBER_MAX = 2**63 - 1
-NEEDS_RULEBOOK = (PublishMarks, PublishFunding, Deposit, Withdraw, SubmitTrades, ExecuteLiquidation, ExpireContract)
+NEEDS_RULEBOOK = (
+    PublishMarks,
+    PublishFunding,
+    Deposit,
+    Withdraw,
+    SubmitTrades,
+    ExecuteLiquidation,
+    ExpireContract,
+    *LIFECYCLE,
+)
 
 
 def decide(book: Book, command: AnyCommand) -> list[Fact]:
@@ -44,6 +55,8 @@ def decide(book: Book, command: AnyCommand) -> list[Fact]:
         return [refused]
     if book.registers.rulebook is None and isinstance(command, NEEDS_RULEBOOK):
         return [Rejected(Reason.RULEBOOK_MISSING, "$", "no rulebook is in force; adopt one first")]
+    if isinstance(command, LIFECYCLE):
+        return decide_lifecycle(book, command)
     match command:
         case SubmitTrades():
             return novation.decide_trades(book, command)
@@ -71,8 +84,9 @@ def _malformed(command: AnyCommand) -> Rejected | None:
     if row is not None and size % row.itemsize:
         message = f"rows are records of {row.itemsize} bytes, got {size} bytes"
         return Rejected(Reason.MALFORMED, "$.rows", message)
-    if isinstance(command, Contribute | ExecuteLiquidation) and not -NUMBER_MAX <= command.number <= NUMBER_MAX:
-        return Rejected(Reason.MALFORMED, "$.number", f"expected a 64-bit integer, got {command.number}")
+    number = getattr(command, "number", 0)
+    if not -NUMBER_MAX <= number <= NUMBER_MAX:
+        return Rejected(Reason.MALFORMED, "$.number", f"expected a 64-bit integer, got {number}")
     return None
 
 
@@ -99,6 +113,7 @@ def phases(command: AnyCommand) -> Iterator[Callable[[Book], list[Fact]]]:
         return
     yield variation.stale_facts
     yield expired_orders
+    yield deadlines
     yield settlement_if_due
     yield missed_calls
 

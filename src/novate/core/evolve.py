@@ -9,6 +9,7 @@ from novate.core import (
     estate,
     facts,
     ledger,
+    lifecycle,
     liquidation,
     margin,
     novation,
@@ -63,6 +64,7 @@ FOLDS: dict[type[facts.Fact], Callable[[Book, Any], None]] = {
     facts.GainsCut: waterfall.fold_gains_cut,
     facts.Settled: settlement.fold_settled,
     facts.CycleClosed: settlement.fold_cycle_closed,
+    **lifecycle.FOLDS,
 }
 
 

@@ -8,12 +8,10 @@ from typing import Literal
 
 import msgspec
 
+from novate.core.lifecycle_facts import LifecycleFact
 from novate.core.reasons import Reason
+from novate.core.record import Fact
 from novate.core.terms import Asset, Contract, Layer, Rulebook
-
-
-class Fact(msgspec.Struct, frozen=True, tag=True):
-    """Base of all facts."""
 
 
 class Rejected(Fact, frozen=True):
@@ -117,10 +115,17 @@ class Withdrawn(Fact, frozen=True):
     rows: bytes
 
 
-class TradesNovated(Fact, frozen=True):
-    """Trades became two legs each, facing the house: rows of ``NOVATED``."""
+class TradesNovated(Fact, frozen=True, omit_defaults=True):
+    """Trades became two legs each, facing the house: rows of ``NOVATED``.
+
+    A trade is known by its source and number: ``first_number`` + its row, or, where numbers were left out between the
+    rows, the int64 of ``numbers`` in the order of the novated rows.
+    """
 
     rows: bytes
+    source: str = ""
+    first_number: int = 0
+    numbers: bytes = b""
 
 
 class MarksPublished(Fact, frozen=True):
@@ -180,7 +185,7 @@ class Breached(Fact, frozen=True):
     """Liquidation of a bucket begins: a call was missed, or equity fell below maintenance."""
 
     bucket: int
-    cause: Literal["call_missed", "below_maintenance", "settlement_missed"]
+    cause: Literal["call_missed", "below_maintenance", "settlement_missed", "not_ported"]
     equity_fine: int
     maintenance_fine: int
 
@@ -363,4 +368,5 @@ AnyFact = (
     | CycleClosed
     | Transferred
     | LiquidationClosed
+    | LifecycleFact
 )

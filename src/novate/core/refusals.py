@@ -3,9 +3,17 @@
 import numpy as np
 
 from novate.core.book import Book
-from novate.core.facts import Fact, RowsRefused, SourceAdvanced
+from novate.core.facts import Fact, Rejected, RowsRefused, SourceAdvanced
 from novate.core.reasons import Reason
 from novate.core.rows import REFUSED
+
+
+class Refused(Exception):
+    """Raised inside ``decide`` where a command is refused whole: the reason, the field and the cure."""
+
+    def __init__(self, reason: Reason, path: str, message: str) -> None:
+        super().__init__(message)
+        self.fact = Rejected(reason, path, message)
 
 
 class Refusals:

@@ -107,6 +107,10 @@ class Layer(enum.StrEnum):
     GAINS_HAIRCUT = "gains_haircut"
 
 
+TransferCause = Literal["same_owner", "estate", "merger", "allocation"]
+"""Why a position changes accounts; which of them the house accepts is a rule."""
+
+
 class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The rules the house runs by. Adopted by command; a change never alters how an old fact folds.
 
@@ -117,6 +121,11 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     the numeraire and are due after ``call_due_ns``. A liquidation slice is at most ``slice_ppm`` of the position, at a
     limit of ``slippage_ppm`` from the mark, open for ``slice_expiry_ns``; after ``slices_max`` of them the house takes
     the bucket over. The waterfall must end with the gains haircut.
+
+    At most ``kept_trades_max`` trades of the open cycle stay on record, the newest. What is busted later is refused or
+    ``offset`` at the original price (``late_bust``). A give-up waits ``give_up_due_ns`` for the receiving member.
+    Positions change accounts for the ``transfer_causes`` alone. Clients of a member in default may be ported for
+    ``porting_due_ns`` and are closed out after it; 0 closes nothing out.
     """
 
     name: str
@@ -134,6 +143,11 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slippage_ppm: int = 20_000
     slice_expiry_ns: int = 60_000_000_000
     slices_max: int = 3
+    kept_trades_max: int = 1_000_000
+    late_bust: Literal["refuse", "offset"] = "refuse"
+    give_up_due_ns: int = 3_600_000_000_000
+    transfer_causes: tuple[TransferCause, ...] = ("same_owner",)
+    porting_due_ns: int = 0
 
 
 class Role(enum.IntEnum):

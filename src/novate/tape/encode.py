@@ -5,7 +5,6 @@ the command again, bit by bit.
 """
 
 import json
-from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -19,8 +18,9 @@ from novate.core.rows import CASH, FUNDING, MARK, TRADE
 from novate.core.terms import Asset, Contract, Rulebook
 from novate.tape import decimals
 from novate.tape.decode import Registers
+from novate.tape.fields import at, price_text
+from novate.tape.lifecycle import encode_lifecycle
 
-T = TypeVar("T")
 V = TypeVar("V")
 
 
@@ -111,12 +111,7 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
             }
         case core.Clock():
             return {"command": "clock"}
-    raise TypeError(f"no tape command for {type(command).__name__}")
-
-
-def price_text(price_ticks: int, contract: Contract) -> str:
-    """A price in ticks as a decimal string."""
-    return decimals.text_of(Fraction(contract.tick_size) * price_ticks)
+    return encode_lifecycle(command, registers)
 
 
 def price_decimal(price_ticks: int, contract: Contract) -> Decimal:
@@ -134,13 +129,6 @@ def quoted_in(contract: Contract, registers: Registers) -> Contract:
     if not contract.is_option:
         return contract
     return next(other for other in registers.contracts if other.symbol == contract.underlying)
-
-
-def at(register: Sequence[T], index: int, noun: str) -> T:
-    """The entry of a register. Raises ``LookupError`` where the command names none, which no tape can write."""
-    if not 0 <= index < len(register):
-        raise LookupError(f"there is no {noun} {index}: the command names it, so it cannot be written as a tape")
-    return register[index]
 
 
 def put_once(prices: dict[str, V], symbol: str, value: V) -> None:
@@ -278,4 +266,9 @@ def _rulebook(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
         "slippage": decimals.rate_text(rulebook.slippage_ppm, PPM),
         "slice_expiry": decimals.duration_text(rulebook.slice_expiry_ns),
         "slices_max": rulebook.slices_max,
+        "kept_trades_max": rulebook.kept_trades_max,
+        "late_bust": rulebook.late_bust,
+        "give_up_due": decimals.duration_text(rulebook.give_up_due_ns),
+        "transfer_causes": list(rulebook.transfer_causes),
+        "porting_due": decimals.duration_text(rulebook.porting_due_ns),
     }

@@ -11,6 +11,7 @@ import numpy as np
 
 from novate.core import commands as core
 from novate.core.facts import Fact, Rejected, RowsRefused
+from novate.core.lifecycle_commands import CorrectTrade, OffsetTrade
 from novate.core.reasons import Reason
 from novate.core.rows import CASH, REFUSED, TRADE
 from novate.core.terms import Contract
@@ -51,6 +52,8 @@ def _rejected(decoded: Decoded, fact: Rejected, registers: Registers) -> Refusal
         message = "{} is before the house's time, {}: put the tape in order of time".format(*times)
     if isinstance(decoded.command, core.ExecuteLiquidation | core.ExpireContract):
         message = _price_message(fact.reason, decoded.command, registers) or message
+    if isinstance(decoded.command, CorrectTrade | OffsetTrade) and fact.reason is Reason.PRICE_OUT_OF_LIMITS:
+        message = _outside(decoded.command.price_ticks, registers.contracts[decoded.command.contract])
     if isinstance(decoded.command, core.AddAsset | core.ListContract | core.AdoptRulebook):
         path = _NESTED.sub("$.", path)
     return Refusal(reason=fact.reason, path=path, message=message)

@@ -8,14 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
-Number = str | int
-"""A decimal string, or an integer where the value is whole."""
-
-
-class Wire(msgspec.Struct, frozen=True, tag_field="command", forbid_unknown_fields=True, kw_only=True):
-    """Base of all tape commands. ``time`` is when the command happens; by default when the one before it did."""
-
-    time: Number | None = None
+from novate.tape.base import Number, Wire
+from novate.tape.lifecycle_wire import LifecycleWire
 
 
 class AddAsset(Wire, frozen=True, tag="add_asset"):
@@ -84,6 +78,13 @@ class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
     slippage: Number = "0.02"
     slice_expiry: Number = "1m"
     slices_max: int = 3
+    kept_trades_max: int = 1_000_000
+    late_bust: Literal["refuse", "offset"] = "refuse"
+    give_up_due: Number = "1h"
+    transfer_causes: list[Literal["same_owner", "estate", "merger", "allocation"]] = msgspec.field(
+        default_factory=lambda: ["same_owner"]
+    )
+    porting_due: Number = 0
 
 
 class AddMember(Wire, frozen=True, tag="add_member"):
@@ -134,8 +135,8 @@ class Trades(Wire, frozen=True, tag="trades"):
 class Marks(Wire, frozen=True, tag="marks"):
     """Prices by symbol: of contracts and indices, and of assets in the numeraire. Null says that there is none."""
 
-    prices: dict[str, Any] = {}
-    asset_prices: dict[str, Any] = {}
+    prices: dict[str, Any] = msgspec.field(default_factory=dict)
+    asset_prices: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Funding(Wire, frozen=True, tag="funding"):
@@ -182,6 +183,7 @@ AnyWire = (
     | Execute
     | Expire
     | Clock
+    | LifecycleWire
 )
 
 

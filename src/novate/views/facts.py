@@ -20,6 +20,7 @@ from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, POSTED, REFUSED, SETT
 from novate.core.terms import Asset, Contract
 from novate.tape.decimals import decimal, time_text
 from novate.tape.encode import price_decimal
+from novate.views.lifecycle import lifecycle_rows
 
 _WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -138,7 +139,8 @@ def rows_of(fact: Fact, named: Named) -> list[Row]:
             return [{"next_settlement": time_text(fact.settlement_due_ns)}]
         case core.MemberDefaulted():
             return [{"member": named.member(fact.member), "cause": fact.cause}]
-    return _money_rows(fact, named) or _trade_rows(fact, named) or _trouble_rows(fact, named)
+    found = _money_rows(fact, named) or _trade_rows(fact, named) or lifecycle_rows(fact, named)
+    return found or _trouble_rows(fact, named)
 
 
 def _money_rows(fact: Fact, named: Named) -> list[Row]:

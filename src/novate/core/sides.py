@@ -1,0 +1,124 @@
+"""Whether an account may take lots on after the trade: who it is, its room in 64 bits, its margin.
+
+Every check raises ``Refused`` with the path it is given.
+"""
+
+from collections.abc import Iterable
+
+from novate.core import layout
+from novate.core.book import Book
+from novate.core.lifecycle_facts import Leg
+from novate.core.liquidation import judge_fill
+from novate.core.money import EXPOSURE_MAX, ceil_div
+from novate.core.reasons import Reason
+from novate.core.refusals import Refused
+
+
+def name_of(book: Book, account: int) -> str:
+    """An account's name."""
+    return book.registers.accounts[account].name
+
+
+def check_contract(book: Book, contract: int, path: str) -> None:
+    """A contract that is traded, is not over and has a price to judge by."""
+    if not 0 <= contract < book.contract_count:
+        raise Refused(Reason.CONTRACT_UNKNOWN, path, f"there is no contract {contract}")
+    symbol, row = book.registers.contracts[contract].symbol, book.contracts[contract]
+    if not row["tradable"]:
+        raise Refused(Reason.CONTRACT_NOT_TRADABLE, path, f"{symbol} is an index: it has marks and no trades")
+    if row["state"] == layout.EXPIRED:
+        raise Refused(Reason.CONTRACT_EXPIRED, path, f"{symbol} has expired: its positions are money already")
+    if row["state"] != layout.LIVE:
+        raise Refused(Reason.PRICE_MISSING, path, f"{symbol} has no live price: publish a mark first")
+
+
+def check_account(book: Book, account: int, path: str) -> None:
+    """A member's or client's account that is its own master."""
+    if not 0 <= account < book.account_count:
+        raise Refused(Reason.ACCOUNT_UNKNOWN, path, f"there is no account {account}")
+    access = book.buckets[account]["access"]
+    if access == layout.HOUSE_ONLY:
+        message = f"{name_of(book, account)} is the house's to run: name a member's or client's account"
+        raise Refused(Reason.ACCOUNT_NOT_TRADABLE, path, message)
+    if access == layout.LIQUIDATING:
+        message = f"{name_of(book, account)} is in liquidation: until that is over, what it has traded stands"
+        raise Refused(Reason.ACCOUNT_IN_LIQUIDATION, path, message)
+
+
+def check_two(book: Book, one: int, other: int, paths: tuple[str, str]) -> None:
+    """Two such accounts that differ."""
+    check_account(book, one, paths[0])
+    check_account(book, other, paths[1])
+    if one == other:
+        message = f"{name_of(book, one)} is on both sides: name two accounts"
+        raise Refused(Reason.ACCOUNTS_MUST_DIFFER, paths[1], message)
+
+
+def check_lots(lots: int, path: str) -> None:
+    """A size."""
+    if lots <= 0:
+        raise Refused(Reason.QUANTITY_MUST_BE_POSITIVE, path, f"{lots} is not a size: give a positive number of lots")
+
+
+def held_by(book: Book, account: int, contract: int) -> tuple[int, int]:
+    """``(lots, cost_fine)`` of a position; zeros where there is none."""
+    found = (row[1:] for row in book.positions_of(account) if row[0] == contract)
+    return next(found, (0, 0))
+
+
+def check_margin(
+    book: Book, account: int, contract: int, lots: int, value_fine: int, path: str, fee_fine: int = 0
+) -> None:
+    """The account passes the check of a trade of ``lots`` (signed) at a value per lot, and then bears a fee."""
+    reason, figure, equity, initial = judge_fill(book, account, contract, lots, value_fine)
+    asset = book.assets[book.contracts[contract]["asset"]]
+    fee = ceil_div(max(0, fee_fine) * int(asset["debit_mantissa"]), int(asset["debit_scale"]))
+    if reason == Reason.ACCEPTED and equity - fee < initial <= equity:
+        reason, figure = Reason.MARGIN_INSUFFICIENT, initial - equity + fee
+    if reason != Reason.ACCEPTED:
+        raise Refused(Reason(reason), path, _why(book, account, contract, Reason(reason), figure))
+
+
+def _why(book: Book, account: int, contract: int, reason: Reason, figure: int) -> str:
+    name, terms = name_of(book, account), book.registers.contracts[contract]
+    match reason:
+        case Reason.MARGIN_INSUFFICIENT:
+            lacking = money(book, book.rulebook.numeraire, figure)
+            return f"{name} would be {lacking} short of its initial requirement: deposit it or take fewer lots"
+        case Reason.PREMIUM_NOT_COVERED:
+            return f"{name}'s settled cash is {money(book, terms.settlement, figure)} short of the premium: deposit it"
+        case Reason.POSITION_LIMIT_EXCEEDED:
+            return f"{name} would pass the position limit of {terms.symbol}, {figure} lots: take fewer"
+        case Reason.MEMBER_IN_DEFAULT:
+            return f"the member behind {name} is in default: it may only reduce its positions"
+        case Reason.PRICE_MISSING:
+            return f"{name} holds something without a live price: publish its mark first"
+        case _:
+            return f"{name}'s positions would pass what 64 bits can hold: take fewer lots"
+
+
+def money(book: Book, symbol: str, amount_fine: int) -> str:
+    """An amount of fine units as people write it: ``1.5 USD``."""
+    places = next(asset.fine_decimals for asset in book.registers.assets if asset.symbol == symbol)
+    whole, rest = divmod(abs(amount_fine), 10**places)
+    tail = str(rest).zfill(places).rstrip("0") if rest else ""
+    return f"{'-' if amount_fine < 0 else ''}{whole}{'.' if tail else ''}{tail} {symbol}"
+
+
+def check_room(book: Book, contract: int, legs: Iterable[Leg], path: str) -> None:
+    """Legs that no margin check stands before fit into 64 bits and into the position limit, or bring it nearer."""
+    row = book.contracts[contract]
+    largest, limit, unit = int(row["largest_value_fine"]), int(row["position_limit_lots"]), int(row["asset"])
+    for leg in legs:
+        lots, cost = held_by(book, leg.account, contract)
+        if abs(lots + leg.lots) > max(limit, abs(lots)):
+            message = f"{name_of(book, leg.account)} would pass the position limit, {limit} lots: it must reduce first"
+            raise Refused(Reason.POSITION_LIMIT_EXCEEDED, path, message)
+        balance = book.balances[leg.account, unit]
+        cash = int(balance["balance_minor"]) * int(book.assets[unit]["unit_fine"])
+        used = int(balance["exposure_fine"]) + cash + abs(int(balance["carry_fine"]))
+        grown = (abs(lots + leg.lots) - abs(lots)) * largest + abs(cost + leg.cost_fine) - abs(cost)
+        more = grown + abs(leg.carry_fine)
+        if more > 0 and used + more > EXPOSURE_MAX:
+            message = f"{name_of(book, leg.account)}'s positions would pass what 64 bits can hold: it must reduce first"
+            raise Refused(Reason.EXPOSURE_LIMIT_EXCEEDED, path, message)
