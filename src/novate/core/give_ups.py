@@ -86,10 +86,12 @@ def sides_of(waiting: PendingGiveUp) -> tuple[str, str]:
 
 
 def part_of(book: Book, waiting: PendingGiveUp) -> np.void | None:
-    """The first part of the trade in which the giver has all the lots, or None."""
-    side, _ = sides_of(waiting)
-    rows = book.trades.standing(waiting.trade_source, waiting.trade_number)
-    return next((row for row in rows if row[side] == waiting.giver and row["lots"] >= abs(waiting.lots)), None)
+    """The first part of the trade in which the giver has all the lots, against another than the receiver, or None."""
+    side, other = sides_of(waiting)
+    for row in book.trades.standing(waiting.trade_source, waiting.trade_number):
+        if row[side] == waiting.giver and row["lots"] >= abs(waiting.lots) and row[other] != waiting.receiver:
+            return row
+    return None
 
 
 def expired_give_ups(book: Book) -> list[Fact]:

@@ -20,6 +20,7 @@ from novate.views.state import (
     open_orders,
 )
 from novate.views.tables import House, Table, aligned, facts_table, house, tables, to_json
+from novate.views.trades import GiveUp, Porting, Trade, give_ups, portings, trades
 
 __all__ = [
     "Account",
@@ -27,13 +28,16 @@ __all__ = [
     "Compression",
     "Contract",
     "Fund",
+    "GiveUp",
     "House",
     "MarginCall",
     "Member",
     "Named",
     "Order",
+    "Porting",
     "Position",
     "Table",
+    "Trade",
     "account",
     "aligned",
     "call",
@@ -44,9 +48,12 @@ __all__ = [
     "fact_rows",
     "facts_table",
     "funds",
+    "give_ups",
     "house",
     "member",
     "open_orders",
+    "portings",
     "tables",
     "to_json",
+    "trades",
 ]
