@@ -23,13 +23,13 @@ class Blotter:
         self.count = 0
         self.sources: list[str] = []
         self._chunks: list[np.ndarray] = []
-        self._pending: list[tuple[str, int, bytes, bytes]] = []
+        self._pending: list[tuple[int, int, bytes, bytes]] = []
 
     # ---- for evolve -------------------------------------------------------------------------------------------------
 
     def keep(self, source: str, first_number: int, numbers: bytes, rows: bytes) -> bool:
         """Keep the rows of a fact; returns whether ``settle_in`` is due."""
-        self._pending.append((source, first_number, numbers, rows))
+        self._pending.append((self._index_of(source), first_number, numbers, rows))
         self.count += len(rows) // NOVATED.itemsize
         return len(self._pending) >= PENDING_MAX
 
@@ -47,7 +47,7 @@ class Blotter:
             end = start + len(rows) // NOVATED.itemsize
             own = np.frombuffer(numbers, np.int64) if numbers else first_number + novated["row"][start:end]
             chunk["number"][start:end] = own
-            chunk["source"][start:end] = self._index_of(source)
+            chunk["source"][start:end] = source
             start = end
         self._chunks.append(chunk)
         self._pending = []
@@ -58,15 +58,23 @@ class Blotter:
         self.count += 1
 
     def forget(self, count: int) -> None:
-        """Drop the oldest rows. Everything kept must be settled in."""
+        """Drop the oldest rows, settled in or not."""
         self.count -= count
-        while count:
+        while count and self._chunks:
             chunk = self._chunks[0]
             if len(chunk) > count:
                 self._chunks[0] = chunk[count:].copy()
                 return
             count -= len(chunk)
             del self._chunks[0]
+        size, whole = NOVATED.itemsize, 0
+        while count and count >= len(self._pending[whole][3]) // size:
+            count -= len(self._pending[whole][3]) // size
+            whole += 1
+        del self._pending[:whole]
+        if count:
+            source, first_number, numbers, rows = self._pending[0]
+            self._pending[0] = source, first_number, numbers[8 * count :], rows[size * count :]
 
     def clear(self) -> None:
         """Drop everything: the cycle is settled."""

@@ -29,10 +29,11 @@ def decide_trades(book: Book, command: SubmitTrades) -> list[Fact]:
 
 def numbers_of(rows: np.ndarray, novated: np.ndarray) -> tuple[int, bytes]:
     """``(first number, b"")`` where every novated row's number is the first + its row; else ``(0, int64 numbers)``."""
-    first, last = int(rows[0]["number"]), int(rows[-1]["number"])
-    if len(novated) == len(rows) and last - first == len(rows) - 1:  # accepted numbers strictly increase
+    given = rows["number"]
+    first = given.item(0)
+    if len(novated) == len(rows) and given.item(-1) - first == len(rows) - 1:  # accepted numbers strictly increase
         return first, b""
-    numbers = rows["number"][novated["row"]]
+    numbers = given[novated["row"]]
     first = int(numbers[0]) - int(novated[0]["row"])
     return (first, b"") if (numbers - novated["row"] == first).all() else (0, numbers.tobytes())
 
@@ -52,7 +53,7 @@ def keep(book: Book, fact: TradesNovated) -> None:
 
 def fold_trades_forgotten(book: Book, fact: TradesForgotten) -> None:
     """The oldest trades leave the record."""
-    book.trades.forget(fact.count)
+    book.blotter.forget(fact.count)
 
 
 def novate(book: Book, fact: TradesNovated) -> None:

@@ -189,9 +189,9 @@ class ClearingHouse(Commands):
         """The liquidation orders that wait for fills."""
         return self._read(views.open_orders)
 
-    def trades(self) -> list[views.Trade]:
+    def trades_on_record(self) -> list[views.Trade]:
         """The trades of the open cycle: what can still be busted, corrected or given up."""
-        return self._read(views.trades)
+        return self._read(views.trades_on_record)
 
     def give_ups(self) -> list[views.GiveUp]:
         """The give-ups that wait for the receiving member."""

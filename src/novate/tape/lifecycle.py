@@ -44,8 +44,9 @@ def decode_lifecycle(command: wire.LifecycleWire, names: Names) -> core.Lifecycl
                 names.ticks(command.price, contract, "$.price"),
             )
         case wire.GiveUp():
-            parties = (names.account(getattr(command, side), f"$.{side}") for side in ("account", "receiver"))
-            return core.GiveUp(*by, *_trade(command), *parties, number(command.lots, "$.lots"))
+            account = names.account(command.account, "$.account")
+            receiver = names.account(command.receiver, "$.receiver")
+            return core.GiveUp(*by, *_trade(command), account, receiver, number(command.lots, "$.lots"))
         case wire.AnswerGiveUp():
             give_up, member = number(command.give_up, "$.give_up"), names.member(command.member, "$.member")
             return core.AnswerGiveUp(*by, give_up, member, command.accept)

@@ -1,6 +1,7 @@
 """The house as people read it: accounts, members, contracts, funds and facts with names and exact decimals."""
 
 from novate.views.facts import Named, detail, fact_name, fact_rows
+from novate.views.record import GiveUp, Porting, Trade, give_ups, portings, trades_on_record
 from novate.views.state import (
     Account,
     Balance,
@@ -20,7 +21,6 @@ from novate.views.state import (
     open_orders,
 )
 from novate.views.tables import House, Table, aligned, facts_table, house, tables, to_json
-from novate.views.trades import GiveUp, Porting, Trade, give_ups, portings, trades
 
 __all__ = [
     "Account",
@@ -55,5 +55,5 @@ __all__ = [
     "portings",
     "tables",
     "to_json",
-    "trades",
+    "trades_on_record",
 ]

@@ -45,7 +45,7 @@ class Porting(msgspec.Struct, frozen=True):
     due_ns: int | None
 
 
-def trades(book: Book) -> list[Trade]:
+def trades_on_record(book: Book) -> list[Trade]:
     """Every trade on record, in the order in which it came there."""
     registers, record = book.registers, book.trades
     found = []
