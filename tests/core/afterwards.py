@@ -32,7 +32,12 @@ def any_of(house: House, accounts: list[int], data: st.DataObject) -> c.AnyComma
             return after.PortAccount(*by, account, member)
         return after.AnswerPorting(*by, account, member, data.draw(st.sampled_from([True, True, False])))
     contract = data.draw(st.integers(1, 9))
-    held = {at: lots for at in accounts for of, lots, _ in book.positions_of(at) if of == contract and lots}
+    held = {
+        at: lots
+        for at in accounts
+        for of, lots, _ in book.positions_of(book.bucket_of(at, contract))
+        if of == contract and lots
+    }
     if kind == "transfer":
         giver, receiver = data.draw(st.sampled_from([*held] or accounts)), data.draw(st.sampled_from(accounts))
         lots = max(1, abs(held.get(giver, 1)) * data.draw(st.sampled_from([1, 300, 1_000, 1_001])) // 1_000)
@@ -61,7 +66,8 @@ def _about_a_trade(house: House, kind: str, accounts: list[int], data: st.DataOb
         row = known[at]
         size = max(1, int(row["lots"]) * data.draw(st.sampled_from([1, 500, 1_000, 1_000, 2_000])) // 1_000)
         contract, lots = data.draw(st.sampled_from([(int(row["contract"]), size)] * 9 + [(contract, lots)]))
-        buyer, seller = data.draw(st.sampled_from([(int(row["buyer"]), int(row["seller"]))] * 3 + [(buyer, seller)]))
+        sides = book.owner_of(int(row["buyer"])), book.owner_of(int(row["seller"]))
+        buyer, seller = data.draw(st.sampled_from([sides] * 3 + [(buyer, seller)]))
     if kind == "give_up":
         side = data.draw(st.sampled_from([buyer, seller]))
         return after.GiveUp(*trade, side, data.draw(st.sampled_from(accounts)), lots)

@@ -60,6 +60,14 @@ def test_numbers_that_run_with_the_rows_cost_eight_bytes_for_all() -> None:
     assert house.book.trades.columns()["number"].tolist() == [100, 101, 102, 103, 104, 110, 112, 120, 122, 123]
 
 
+def test_numbers_may_be_as_large_as_64_bits_hold() -> None:
+    house = rich()
+    a, b = house.account("m0"), house.account("m1")
+    house.do(c.SubmitTrades("venue", trades([(2**63 - 2, 1, 200, 0, a, a), (2**63 - 1, 1, 200, 0, a, b)])))
+    assert house.book.trades.columns()["number"].tolist() == [2**63 - 1]
+    assert not reasons(bust(house, 2**63 - 1))
+
+
 def test_when_the_columns_are_made_is_not_state() -> None:
     house, eager = rich(), rich()
     for each in (house, eager):

@@ -20,7 +20,8 @@ from tests.stories.parse import Step, StoryError, parse_file
 FOLDER = Path(__file__).resolve().parents[2] / "stories"
 DAY_ONE = "2025-01-06"
 DAY_NS = duration_ns("1d")
-WHOLE = {"lots", "number", "order", "decimals", "fine_decimals", "slices_max", "kept_trades_max", "trade", "give_up"}
+WHOLE = {"lots", "number", "order", "decimals", "fine_decimals", "slices_max", "deposit", "withdrawal"}
+WHOLE |= {"kept_trades_max", "trade", "give_up"}
 FLAGS = {"inverse", "accept"}
 FUNDS = {"house:skin": "skin_in_the_game", "house:insurance": "insurance_fund", "house:treasury": "treasury"}
 
@@ -196,6 +197,18 @@ def _contributions(world: World, records: Records) -> None:
         world.send("contribute", {**fund, **record, "source": source, "number": world.number(source, record)})
 
 
+def _isolations(world: World, records: Records) -> None:
+    for record in records:
+        money = {record["asset"]: record["amount"]} if "amount" in record else {}
+        world.send("isolate", {"account": record["account"], "contract": record["contract"], "collateral": money})
+
+
+def _collateral_moves(world: World, records: Records) -> None:
+    for record in records:
+        source = record.pop("source", "story")
+        world.send("move_collateral", {**record, "source": source, "number": world.number(source, record)})
+
+
 def _prices(world: World, records: Records) -> None:
     prices = {record["of"]: None if record["price"] == "none" else record["price"] for record in records}
     world.send("marks", {"prices": prices})
@@ -262,7 +275,28 @@ def _rules(world: World, records: Records) -> None:
             value = [cause.strip().replace(" ", "_") for cause in value.split(",")]
         elif name in WHOLE:
             value = int(value)
+        elif name == "client_transfers":
+            value = value == "yes"
         world.rules[name] = value
+    world.send("adopt_rulebook", world.rules)
+
+
+def _steps(command: str) -> Callable[[World, Records], None]:
+    def send(world: World, records: Records) -> None:
+        for record in records:
+            source = record.pop("source", "story")
+            world.send(command, {**record, "source": source, "number": world.number(source, record)})
+
+    return send
+
+
+def _caps(world: World, records: Records) -> None:
+    world.rules["collateral_caps"] = {record.pop("of"): record for record in records}
+    world.send("adopt_rulebook", world.rules)
+
+
+def _gates(world: World, records: Records) -> None:
+    world.rules["withdrawal_gates"] = {record["of"]: record["dust"] for record in records}
     world.send("adopt_rulebook", world.rules)
 
 
@@ -277,9 +311,24 @@ SENTENCES: dict[str, Callable[[World, Records], None]] = {
     "the contributions": _contributions,
     "the deposits": _rows("deposit"),
     "the withdrawals": _rows("withdraw"),
+    "the announced deposits": _rows("announce_deposit"),
+    "the finalised deposits": _steps("finalise_deposit"),
+    "the cancelled deposits": _steps("cancel_deposit"),
+    "the reversed deposits": _steps("reverse_deposit"),
+    "the withdrawal requests": _rows("request_withdrawal"),
+    "the released withdrawals": _steps("release_withdrawal"),
+    "the confirmed withdrawals": _steps("confirm_withdrawal"),
+    "the returned withdrawals": _steps("return_withdrawal"),
+    "the transfers": _rows("transfer"),
+    "the caps": _caps,
+    "the gates": _gates,
     "the trades": _rows("trades"),
+    "the orders": _rows("orders"),
     "the prices": _prices,
     "the funding rates": _funding,
+    "the isolations": _isolations,
+    "the rejoins": _each("rejoin"),
+    "the collateral moves": _collateral_moves,
     "the fills": _fills,
     "the busts": _of_trades("bust_trade"),
     "the corrections": _of_trades("correct_trade"),

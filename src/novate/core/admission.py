@@ -18,14 +18,15 @@ from novate.core.facts import (
     Rejected,
     RulebookAdopted,
 )
+from novate.core.gate import check_gates
 from novate.core.kernels.margin import set_lot, set_lots
 from novate.core.money import EXPOSURE_MAX, PPM, VALUE_MAX, ceil_div, charge
 from novate.core.reasons import Reason
-from novate.core.terms import Account, Contract, Kind, Layer, Member, Role, Rulebook, Tier
+from novate.core.terms import TRADING, Account, Contract, Kind, Layer, Member, Role, Rulebook, Tier
 
 INVALID = Reason.TERMS_INVALID
 NAME_LENGTH_MAX = 128
-RESERVED = ("house:", "liquidation:")
+RESERVED = ("house:", "liquidation:", "isolated:")
 RATE_MAX = 10**9
 
 
@@ -95,7 +96,8 @@ def _set_eligibility(book: Book) -> None:
     for index, asset in enumerate(book.registers.assets):
         row = book.assets[index]
         row["eligible"] = int(asset.symbol in rulebook.collateral or asset.symbol == rulebook.numeraire)
-        if asset.symbol == rulebook.numeraire:
+        row["numeraire"] = int(asset.symbol == rulebook.numeraire)
+        if row["numeraire"]:
             row["credit_mantissa"] = row["debit_mantissa"] = 1
             row["credit_scale"] = row["debit_scale"] = 1
             row["live"] = 1
@@ -266,8 +268,8 @@ def open_account(book: Book, name: str, role: Role, member: int) -> int:
     registers.names[name] = index
     book.buckets = grown(book.buckets, index + 1)
     book.balances = grown(book.balances, len(book.buckets))
-    access = layout.OPEN if role in (Role.HOUSE, Role.CLIENT) else layout.HOUSE_ONLY
-    book.buckets[index] = (0, 0, 0, member, access)
+    access = layout.OPEN if role in TRADING else layout.HOUSE_ONLY
+    book.buckets[index] = (0, 0, 0, member, access, -1, layout.CROSS)
     return index
 
 
@@ -294,6 +296,8 @@ def check_rulebook(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
     current = book.registers.rulebook
     if current is not None and current.numeraire != rulebook.numeraire:
         wrong.append(("numeraire", f"the numeraire is {current.numeraire} and cannot change while the house is open"))
+    if rulebook.form == "clearing_house" and (account := isolated_house_account(book)) is not None:
+        wrong.append(("form", f"a clearing house has no isolated buckets of members themselves, and {account} has one"))
     if current is not None and current.form != rulebook.form and (book.registers.calls or book.registers.liquidations):
         wrong.append(("form", f"the form is {current.form} and cannot change while a call or a liquidation is open"))
     if rulebook.collateral.get(rulebook.numeraire):
@@ -321,11 +325,13 @@ def check_rulebook(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
             ("kept_trades_max", 0, 10**8),
             ("give_up_due_ns", 1, EXPOSURE_MAX),
             ("porting_due_ns", 0, EXPOSURE_MAX),
+            ("deposit_final_after_ns", 0, EXPOSURE_MAX),
         )
         if not low <= getattr(rulebook, name) <= high
     ]
     if len(dict.fromkeys(rulebook.transfer_causes)) != len(rulebook.transfer_causes):
         wrong.append(("transfer_causes", "each cause once"))
+    wrong += check_gates(rulebook, symbols)
     layers = rulebook.waterfall
     if not layers or layers[-1] is not Layer.GAINS_HAIRCUT or len(dict.fromkeys(layers)) != len(layers):
         wrong.append(("waterfall", "each layer once, the last of them gains_haircut: a cycle must always add up"))
@@ -339,6 +345,16 @@ def check_rulebook(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
     for name, tiers in rulebook.margin_classes.items():
         wrong += [(f"margin_classes.{name}", message) for message in check_tiers(tiers)]
     return wrong
+
+
+def isolated_house_account(book: Book) -> str | None:
+    """The name of a member's own account that has a contract isolated, or None."""
+    for bucket, account in enumerate(book.registers.accounts):
+        if account.role is Role.ISOLATED and book.buckets[bucket]["contract"] != layout.REJOINED:
+            owner = book.registers.accounts[account.owner]
+            if owner.role is Role.HOUSE:
+                return owner.name
+    return None
 
 
 def check_tiers(tiers: tuple[Tier, ...]) -> list[str]:

@@ -45,7 +45,11 @@ class Blotter:
         start = 0
         for source, first_number, numbers, rows in self._pending:
             end = start + len(rows) // NOVATED.itemsize
-            own = np.frombuffer(numbers, np.int64) if numbers else first_number + novated["row"][start:end]
+            own = (
+                np.frombuffer(numbers, np.int64)
+                if numbers
+                else first_number + novated["row"][start:end].astype(np.int64)
+            )
             chunk["number"][start:end] = own
             chunk["source"][start:end] = source
             start = end

@@ -5,7 +5,7 @@ Snapshots and the state hash are taken over a canonical form that does not depen
 """
 
 import hashlib
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -14,6 +14,7 @@ from novate.core import layout
 from novate.core.blotter import Blotter
 from novate.core.facts import Contributor
 from novate.core.kernels.margin import set_lots
+from novate.core.kernels.tables import Tables, refer
 from novate.core.terms import HOUSE_ACCOUNTS, Account, Asset, Contract, Layer, Member, Rulebook
 
 
@@ -46,10 +47,7 @@ class Claim(msgspec.Struct):
 
 
 class Liquidation(msgspec.Struct):
-    """A bucket on its way from breach to flat. After a take-over ``account`` is the house's liquidation account.
-
-    ``close_out`` says that being sound does not end it: it ends flat.
-    """
+    """A bucket on its way from breach to flat, after a take-over in ``account``; ``close_out`` ends flat, not sound."""
 
     slices: int = 0
     order: int = -1
@@ -67,6 +65,31 @@ class PendingGiveUp(msgspec.Struct):
     receiver: int
     lots: int
     expiry_ns: int
+
+
+class Receipt(msgspec.Struct):
+    """Money brought in: announced, final but still reversible until ``final_at_ns``, or reversed and still owed."""
+
+    account: int
+    asset: int
+    amount_minor: int
+    final_at_ns: int = 0
+
+
+class Withdrawal(msgspec.Struct):
+    """Money on its way out. It left the account when it was requested and stands in the withdrawals account."""
+
+    account: int
+    asset: int
+    amount_minor: int
+    state: Literal["requested", "waiting", "released"] = "requested"
+
+
+class Gate(msgspec.Struct):
+    """Why withdrawals of an asset wait, and since when."""
+
+    cause: Literal["losses", "reversals"]
+    since_ns: int
 
 
 class Registers(msgspec.Struct):
@@ -95,6 +118,12 @@ class Registers(msgspec.Struct):
     undone_trades: dict[str, list[int]] = {}
     porting_due_ns: dict[int, int] = {}
     portings: dict[int, int] = {}
+    deposits_pending: dict[str, dict[int, Receipt]] = {}
+    deposits_reversible: dict[str, dict[int, Receipt]] = {}
+    reversals_owed: dict[str, dict[int, Receipt]] = {}
+    withdrawals: dict[int, Withdrawal] = {}
+    next_withdrawal: int = 0
+    gates: dict[int, Gate] = {}
 
 
 def grown(rows: np.ndarray, needed: int) -> np.ndarray:
@@ -118,7 +147,9 @@ class Book:
         "ends",
         "holders",
         "lot_terms",
+        "orders",
         "positions",
+        "reference",
         "registers",
         "tiers",
     )
@@ -132,17 +163,18 @@ class Book:
         self.buckets = np.zeros(64, layout.BUCKET)
         self.balances = np.zeros((64, 1), layout.BALANCE)
         self.positions = np.zeros(256, layout.POSITION)
-        self.ends = np.zeros(2, np.int64)
+        self.orders = np.zeros(16, layout.OPEN_ORDERS)
+        self.ends = np.array([0, 0, 1])
         self.holders = np.zeros(256, np.int32)
         self.tiers = np.zeros(0, layout.TIER)
         for name, role in HOUSE_ACCOUNTS:
             self.registers.names[name] = len(self.registers.accounts)
-            self.buckets[len(self.registers.accounts)] = (0, 0, 0, -1, layout.HOUSE_ONLY)
+            self.buckets[len(self.registers.accounts)] = (0, 0, 0, -1, layout.HOUSE_ONLY, -1, layout.CROSS)
             self.registers.accounts.append(Account(name, role, -1))
 
     @property
     def account_count(self) -> int:
-        """How many accounts there are; an account's cross bucket has the same index."""
+        """How many margin buckets there are; an account's cross bucket has the account's index."""
         return len(self.registers.accounts)
 
     @property
@@ -168,22 +200,30 @@ class Book:
         self.blotter.settle_in(self.contracts["index_fine"])
         return self.blotter
 
-    def tables(self) -> layout.Tables:
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name != "reference":  # a table gave way to its successor, and with it what refers to them all
+            object.__setattr__(self, "reference", None)
+
+    def tables(self) -> Tables:
         """The columns as the kernels take them, with the rates of the rulebook in force (0 before the first)."""
-        rulebook = self.registers.rulebook
-        return layout.Tables(
-            self.assets[: self.asset_count],
-            self.contracts,
-            self.lot_terms,
-            self.tiers,
-            self.buckets,
-            self.balances,
-            self.positions,
-            self.holders,
-            self.ends,
-            rulebook.gains_ppm if rulebook else 0,
-            rulebook.long_option_ppm if rulebook else 0,
-        )
+        if self.reference is None:
+            rulebook = self.registers.rulebook
+            self.reference = refer(
+                self.assets[: self.asset_count],
+                self.contracts,
+                self.lot_terms,
+                self.tiers,
+                self.buckets,
+                self.balances,
+                self.positions,
+                self.orders,
+                self.holders,
+                self.ends,
+                rulebook.gains_ppm if rulebook else 0,
+                rulebook.long_option_ppm if rulebook else 0,
+            )
+        return self.reference
 
     def asset_index(self, symbol: str) -> int | None:
         """Index of an asset by symbol, or None."""
@@ -192,6 +232,31 @@ class Book:
     def contract_index(self, symbol: str) -> int | None:
         """Index of a contract by symbol, or None."""
         return self.registers.symbols.get(symbol)
+
+    def bucket_of(self, account: int, contract: int) -> int:
+        """The bucket that an account's trades in a contract go to: its isolated one where there is one."""
+        for bucket in self.isolated_of(account):
+            if int(self.buckets[bucket]["contract"]) == contract:
+                return bucket
+        return account
+
+    def isolated_of(self, account: int) -> list[int]:
+        """The isolated buckets that an account ever had, in the order in which they were opened."""
+        found = []
+        at = int(self.buckets[account]["next"])
+        while at >= 0:
+            found.append(at)
+            at = int(self.buckets[at]["next"])
+        return found
+
+    def buckets_of(self, account: int) -> list[int]:
+        """All buckets of an account: its cross bucket and the isolated ones that it ever had."""
+        return [account, *self.isolated_of(account)]
+
+    def owner_of(self, bucket: int) -> int:
+        """The account that a bucket belongs to: itself for a cross bucket."""
+        owner = self.registers.accounts[bucket].owner
+        return bucket if owner < 0 else owner
 
     def segment(self, bucket: int) -> np.ndarray:
         """The position rows of a bucket, sorted by contract (a view)."""
@@ -221,9 +286,8 @@ class Book:
     @classmethod
     def loads(cls, data: bytes) -> "Book":
         """The book of a snapshot. Raises ``ValueError`` where the digest does not match."""
-        digest, registers, assets, contracts, buckets, balances, counts, positions, tiers, trades = (
-            msgspec.msgpack.decode(data)
-        )
+        digest, registers, *tables = msgspec.msgpack.decode(data)
+        assets, contracts, buckets, balances, counts, positions, orders, tiers, trades = tables
         book = cls()
         book.registers = msgspec.msgpack.decode(registers, type=Registers)
         book.assets = np.frombuffer(assets, layout.ASSET).copy()
@@ -234,7 +298,10 @@ class Book:
         book.tiers = np.frombuffer(tiers, layout.TIER).copy()
         book.blotter = Blotter.loads(trades)
         book.lot_terms = np.zeros(len(book.contracts), layout.LOT)
-        book.lay_out(np.frombuffer(counts, np.int32), np.frombuffer(positions, layout.POSITION))
+        rows = np.frombuffer(positions, layout.POSITION).copy()
+        book.orders = np.concatenate([np.zeros(1, layout.OPEN_ORDERS), np.frombuffer(orders, layout.OPEN_ORDERS)])
+        rows["orders"] = np.cumsum(rows["orders"]) * rows["orders"]
+        book.lay_out(np.frombuffer(counts, np.int32), rows)
         set_lots(book.contract_count, book.tables())
         if book.digest() != digest:
             raise ValueError("the snapshot's digest does not match its content; use an older snapshot or the journal")
@@ -249,6 +316,7 @@ class Book:
         self.buckets["capacity"][: len(counts)] = capacity
         self.ends[0] = int(capacity.sum())
         self.positions = np.zeros(max(256, int(self.ends[0]) * 9 // 8), layout.POSITION)
+        positions = self._pack_orders(positions)
         if len(positions):
             owner = np.repeat(np.arange(len(counts)), counts)
             rank = np.arange(len(positions)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -256,6 +324,17 @@ class Book:
             self._index_holders(owner, positions["contract"])
         else:
             self._index_holders(np.zeros(0, np.int64), np.zeros(0, np.int32))
+
+    def _pack_orders(self, positions: np.ndarray) -> np.ndarray:
+        """The position rows with their open orders numbered one after the other, and the table of orders so packed."""
+        positions = positions.copy()
+        has = positions["orders"] > 0
+        packed = self.orders[positions["orders"][has]]
+        self.orders = np.zeros(max(16, 2 * len(packed)), layout.OPEN_ORDERS)
+        self.orders[1 : 1 + len(packed)] = packed
+        positions["orders"][has] = 1 + np.arange(len(packed))
+        self.ends[2] = 1 + len(packed)
+        return positions
 
     def _index_holders(self, owner: np.ndarray, contract: np.ndarray) -> None:
         """For each contract the buckets with a row in it, ascending, with slack."""
@@ -278,7 +357,9 @@ class Book:
         owner = np.repeat(np.arange(len(counts)), counts)
         rank = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
         rows = self.positions[buckets["start"][owner] + rank]
-        kept = (rows["lots"] != 0) | (rows["cost_fine"] != 0)
+        resting = self.orders[rows["orders"]]
+        rows["orders"][(resting["bids"] == 0) & (resting["asks"] == 0)] = 0
+        kept = (rows["lots"] != 0) | (rows["cost_fine"] != 0) | (rows["orders"] != 0)
         rows, owner = rows[kept], owner[kept]
         return np.bincount(owner, minlength=len(counts)).astype(np.int32), rows
 
@@ -293,6 +374,8 @@ class Book:
             for field in fields:
                 table[field] = 0
         counts, rows = self.packed_positions()
+        orders = self.orders[rows["orders"][rows["orders"] > 0]]
+        rows["orders"] = rows["orders"] > 0
         return [
             msgspec.msgpack.encode(self.registers),
             self.assets[:assets].tobytes(),
@@ -301,6 +384,7 @@ class Book:
             np.ascontiguousarray(self.balances[:accounts, :assets]).tobytes(),
             counts.tobytes(),
             rows.tobytes(),
+            orders.tobytes(),
             self.tiers.tobytes(),
             self.trades.dumps(),
         ]

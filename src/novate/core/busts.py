@@ -63,7 +63,8 @@ def decide_bust(book: Book, command: BustTrade) -> list[Fact]:
 def bust(book: Book, source: str, number: int) -> TradeBusted:
     """The reversal of a trade at its original value, fees refunded.
 
-    In a contract that expired since, each side's final result is taken back instead of its lots. Raises ``Refused``.
+    It goes back where each account holds the contract now, also where that was isolated or rejoined since the trade. In
+    a contract that expired since, each side's final result is taken back instead of its lots. Raises ``Refused``.
     """
     rows = standing(book, source, number)
     contract = int(rows[0]["contract"])
@@ -72,24 +73,22 @@ def bust(book: Book, source: str, number: int) -> TradeBusted:
     legs: dict[int, Leg] = {}
     for row in rows:
         for side, sign in SIDES:
-            account, lots, value = int(row[side]), sign * int(row["lots"]), int(row["value_fine"])
-            check_account(book, account, TRADE)
+            lots, value = sign * int(row["lots"]), int(row["value_fine"])
+            bucket = check_account(book, book.owner_of(int(row[side])), contract, TRADE)
             fee = int(row[f"{side}_fee_fine"])
-            leg = (
-                Leg(account, 0, 0, fee - lots * (final - value)) if expired else Leg(account, -lots, -lots * value, fee)
-            )
-            legs[account] = plus(legs.get(account), leg)
+            leg = Leg(bucket, 0, 0, fee - lots * (final - value)) if expired else Leg(bucket, -lots, -lots * value, fee)
+            legs[bucket] = plus(legs.get(bucket), leg)
     check_room(book, contract, legs.values(), TRADE)
     fees = sum(int(row["buyer_fee_fine"]) + int(row["seller_fee_fine"]) for row in rows)
     return TradeBusted(source, number, contract, tuple(legs.values()), fees)
 
 
 def plus(one: Leg | None, other: Leg) -> Leg:
-    """Two legs of one account as one."""
+    """Two legs of one bucket as one."""
     if one is None:
         return other
     lots, cost, carry = one.lots + other.lots, one.cost_fine + other.cost_fine, one.carry_fine + other.carry_fine
-    return Leg(other.account, lots, cost, carry)
+    return Leg(other.bucket, lots, cost, carry)
 
 
 def _give_ups_of(book: Book, command: BustTrade | CorrectTrade) -> list[Fact]:
@@ -111,27 +110,26 @@ def decide_correct(book: Book, command: CorrectTrade) -> list[Fact]:
     price alone. Whoever takes on lots that it had not passes the margin check for those.
     """
     busted = bust(book, command.trade_source, command.trade_number)
-    value = _check_terms(book, command)
+    value, buckets = _check_terms(book, command)
     row, terms = standing(book, command.trade_source, command.trade_number)[0], book.contracts[command.contract]
     index = int(terms["index_fine"])
     same = busted.contract == command.contract
     if same:
         value, index = value + index - int(row["index_fine"]), int(row["index_fine"])
     fee = charge(command.lots * int(reference_at(command.price_ticks, terms)), int(terms["fee_ppm"]))
-    undone = {leg.account: leg for leg in busted.legs} if same else {}
-    for side, sign in SIDES:
-        account, lots = getattr(command, side), sign * command.lots
-        own = undone.get(account, Leg(account, 0, 0, 0))
+    undone = {leg.bucket: leg for leg in busted.legs} if same else {}
+    for (side, sign), bucket in zip(SIDES, buckets, strict=True):
+        lots = sign * command.lots
+        own = undone.get(bucket, Leg(bucket, 0, 0, 0))
         added = lots + own.lots
         if added * sign > 0:
-            check_margin(book, account, command.contract, added, value, f"$.{side}", fee)
-        check_room(book, command.contract, [plus(own, Leg(account, lots, lots * value, -fee))], f"$.{side}")
+            check_margin(book, bucket, command.contract, added, value, f"$.{side}", fee)
+        check_room(book, command.contract, [plus(own, Leg(bucket, lots, lots * value, -fee))], f"$.{side}")
     corrected = TradeCorrected(
         command.trade_source,
         command.trade_number,
         command.contract,
-        command.buyer,
-        command.seller,
+        *buckets,
         command.lots,
         value,
         fee,
@@ -141,10 +139,10 @@ def decide_correct(book: Book, command: CorrectTrade) -> list[Fact]:
     return [busted, corrected, *_give_ups_of(book, command)]
 
 
-def _check_terms(book: Book, command: CorrectTrade | OffsetTrade) -> int:
-    """The value per lot of terms that a trade could have. Raises ``Refused``."""
+def _check_terms(book: Book, command: CorrectTrade | OffsetTrade) -> tuple[int, tuple[int, int]]:
+    """The value per lot of terms that a trade could have, and the buckets of its sides. Raises ``Refused``."""
     check_contract(book, command.contract, "$.contract")
-    check_two(book, command.buyer, command.seller, ("$.buyer", "$.seller"))
+    buckets = check_two(book, command.buyer, command.seller, command.contract, ("$.buyer", "$.seller"))
     check_lots(command.lots, "$.lots")
     row = book.contracts[command.contract]
     if command.lots > int(row["position_limit_lots"]):
@@ -154,7 +152,7 @@ def _check_terms(book: Book, command: CorrectTrade | OffsetTrade) -> int:
     if not low <= command.price_ticks <= high:
         message = f"the price must be {low} to {high} ticks, got {command.price_ticks}"
         raise Refused(Reason.PRICE_OUT_OF_LIMITS, "$.price", message)
-    return int(value_at(command.price_ticks, row))
+    return int(value_at(command.price_ticks, row)), buckets
 
 
 # ---- after the cycle ------------------------------------------------------------------------------------------------
@@ -177,11 +175,11 @@ def decide_offset(book: Book, command: OffsetTrade) -> list[Fact]:
     if book.rulebook.late_bust != "offset":
         message = f"trade {number} of {source!r} is settled, and the rulebook's late_bust does not allow an offset"
         raise Refused(Reason.OUTSIDE_BUST_WINDOW, TRADE, message)
-    value = _check_terms(book, command)
-    for side, sign in SIDES:
-        leg = Leg(getattr(command, side), -sign * command.lots, -sign * command.lots * value, 0)
+    value, buckets = _check_terms(book, command)
+    for (side, sign), bucket in zip(SIDES, buckets, strict=True):
+        leg = Leg(bucket, -sign * command.lots, -sign * command.lots * value, 0)
         check_room(book, command.contract, [leg], f"$.{side}")
-    return [TradeOffset(source, number, command.contract, command.buyer, command.seller, command.lots, value)]
+    return [TradeOffset(source, number, command.contract, *buckets, command.lots, value)]
 
 
 # ---- folding --------------------------------------------------------------------------------------------------------
@@ -192,8 +190,8 @@ def apply(book: Book, contract: int, legs: tuple[Leg, ...]) -> None:
     asset = int(book.contracts[contract]["asset"])
     for leg in legs:
         if leg.lots or leg.cost_fine:
-            move_leg(book, leg.account, contract, leg.lots, leg.cost_fine)
-        book.balances[leg.account, asset]["carry_fine"] += leg.carry_fine
+            move_leg(book, leg.bucket, contract, leg.lots, leg.cost_fine)
+        book.balances[leg.bucket, asset]["carry_fine"] += leg.carry_fine
 
 
 def fold_trade_busted(book: Book, fact: TradeBusted) -> None:

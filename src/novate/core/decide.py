@@ -2,23 +2,48 @@
 
 from collections.abc import Callable, Iterator
 
-from novate.core import admission, ledger, liquidation, novation, variation
+from novate.core import (
+    admission,
+    deposits,
+    isolation,
+    ledger,
+    liquidation,
+    novation,
+    orders,
+    reversals,
+    transfers,
+    variation,
+    withdrawals,
+)
 from novate.core.book import Book
 from novate.core.commands import (
     AddAsset,
     AddMember,
     AdoptRulebook,
+    AnnounceDeposit,
     AnyCommand,
+    CancelDeposit,
+    ChangeOrders,
     Clock,
+    ConfirmWithdrawal,
     Contribute,
     Deposit,
     ExecuteLiquidation,
     ExpireContract,
+    FinaliseDeposit,
+    IsolatePosition,
     ListContract,
+    MoveCollateral,
     OpenAccount,
     PublishFunding,
     PublishMarks,
+    RejoinPosition,
+    ReleaseWithdrawal,
+    RequestWithdrawal,
+    ReturnWithdrawal,
+    ReverseDeposit,
     SubmitTrades,
+    TransferCollateral,
     Withdraw,
 )
 from novate.core.consequences import expired_orders, missed_calls
@@ -26,25 +51,45 @@ from novate.core.facts import Fact, Rejected
 from novate.core.lifecycle import COMMANDS as LIFECYCLE
 from novate.core.lifecycle import deadlines, decide_lifecycle
 from novate.core.reasons import Reason
-from novate.core.rows import CASH, FUNDING, MARK, TRADE
+from novate.core.rows import CASH, FUNDING, MARK, ORDER, TRADE, TRANSFER
 from novate.core.settlement import decide_settlement
 
 ROWS = {
     Deposit: CASH,
     Withdraw: CASH,
+    ChangeOrders: ORDER,
+    AnnounceDeposit: CASH,
+    RequestWithdrawal: CASH,
+    TransferCollateral: TRANSFER,
     SubmitTrades: TRADE,
     PublishMarks: MARK,
     PublishFunding: FUNDING,
 }
 NUMBER_MAX = 2**63 - 1
+MOVES_MONEY = (
+    AnnounceDeposit,
+    FinaliseDeposit,
+    CancelDeposit,
+    ReverseDeposit,
+    RequestWithdrawal,
+    ReleaseWithdrawal,
+    ConfirmWithdrawal,
+    ReturnWithdrawal,
+    TransferCollateral,
+)
 NEEDS_RULEBOOK = (
     PublishMarks,
     PublishFunding,
     Deposit,
     Withdraw,
+    ChangeOrders,
     SubmitTrades,
     ExecuteLiquidation,
     ExpireContract,
+    IsolatePosition,
+    RejoinPosition,
+    MoveCollateral,
+    *MOVES_MONEY,
     *LIFECYCLE,
 )
 
@@ -60,6 +105,8 @@ def decide(book: Book, command: AnyCommand) -> list[Fact]:
     match command:
         case SubmitTrades():
             return novation.decide_trades(book, command)
+        case ChangeOrders():
+            return orders.decide_orders(book, command)
         case PublishMarks():
             return variation.decide_marks(book, command)
         case Deposit():
@@ -74,6 +121,14 @@ def decide(book: Book, command: AnyCommand) -> list[Fact]:
             return variation.decide_expire(book, command)
         case Contribute():
             return ledger.decide_contribute(book, command)
+        case IsolatePosition():
+            return isolation.decide_isolate(book, command)
+        case RejoinPosition():
+            return isolation.decide_rejoin(book, command)
+        case MoveCollateral():
+            return isolation.decide_move_collateral(book, command)
+        case _ if isinstance(command, MOVES_MONEY):
+            return _decide_money(book, command)
         case _:
             return _decide_admission(book, command)
 
@@ -84,10 +139,35 @@ def _malformed(command: AnyCommand) -> Rejected | None:
     if row is not None and size % row.itemsize:
         message = f"rows are records of {row.itemsize} bytes, got {size} bytes"
         return Rejected(Reason.MALFORMED, "$.rows", message)
-    number = getattr(command, "number", 0)
-    if not -NUMBER_MAX <= number <= NUMBER_MAX:
-        return Rejected(Reason.MALFORMED, "$.number", f"expected a 64-bit integer, got {number}")
+    for field in ("number", "deposit", "withdrawal"):
+        value = getattr(command, field, 0)
+        if not -NUMBER_MAX <= value <= NUMBER_MAX:
+            return Rejected(Reason.MALFORMED, f"$.{field}", f"expected a 64-bit integer, got {value}")
     return None
+
+
+def _decide_money(book: Book, command: AnyCommand) -> list[Fact]:
+    match command:
+        case AnnounceDeposit():
+            return deposits.decide_announce(book, command)
+        case FinaliseDeposit():
+            return deposits.decide_finalise(book, command)
+        case CancelDeposit():
+            return deposits.decide_cancel(book, command)
+        case ReverseDeposit():
+            return reversals.decide_reverse(book, command)
+        case RequestWithdrawal():
+            return withdrawals.decide_request(book, command)
+        case ReleaseWithdrawal():
+            return withdrawals.decide_release(book, command)
+        case ConfirmWithdrawal():
+            return withdrawals.decide_confirm(book, command)
+        case ReturnWithdrawal():
+            return withdrawals.decide_return(book, command)
+        case TransferCollateral():
+            return transfers.decide_transfer(book, command)
+        case _:
+            raise AssertionError(f"no rule decides {type(command).__name__}")
 
 
 def _decide_admission(book: Book, command: AnyCommand) -> list[Fact]:
@@ -114,7 +194,10 @@ def phases(command: AnyCommand) -> Iterator[Callable[[Book], list[Fact]]]:
     yield variation.stale_facts
     yield expired_orders
     yield deadlines
+    yield deposits.matured
+    yield withdrawals.recall_for_settlement
     yield settlement_if_due
+    yield reversals.collect_owed
     yield missed_calls
 
 

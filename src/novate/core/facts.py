@@ -9,6 +9,21 @@ from typing import Literal
 import msgspec
 
 from novate.core.lifecycle_facts import LifecycleFact
+from novate.core.money_facts import (
+    CollateralTransferred,
+    DepositClosed,
+    DepositReversed,
+    DepositsAnnounced,
+    DepositsFinal,
+    DepositsReversible,
+    GateClosed,
+    GateOpened,
+    WithdrawalConfirmed,
+    WithdrawalReleased,
+    WithdrawalReturned,
+    WithdrawalsRequested,
+    WithdrawalWaits,
+)
 from novate.core.reasons import Reason
 from novate.core.record import Fact
 from novate.core.terms import Asset, Contract, Layer, Rulebook
@@ -115,6 +130,18 @@ class Withdrawn(Fact, frozen=True):
     rows: bytes
 
 
+class OrdersChanged(Fact, frozen=True):
+    """Resting orders were registered, amended or cancelled: rows of ``RESERVED``."""
+
+    rows: bytes
+
+
+class OrdersFilled(Fact, frozen=True):
+    """The trades that follow took these lots off resting orders: rows of ``RESERVED``, negative."""
+
+    rows: bytes
+
+
 class TradesNovated(Fact, frozen=True, omit_defaults=True):
     """Trades became two legs each, facing the house: rows of ``NOVATED``.
 
@@ -191,10 +218,10 @@ class Breached(Fact, frozen=True):
 
 
 class MemberDefaulted(Fact, frozen=True):
-    """A member failed: its house account missed a call or a settlement flow."""
+    """A member failed: its house account missed a call, a settlement flow or what a reversed deposit asked of it."""
 
     member: int
-    cause: Literal["call_missed", "settlement_missed"]
+    cause: Literal["call_missed", "settlement_missed", "reversal_missed"]
 
 
 class LiquidationOrdered(Fact, frozen=True):
@@ -238,6 +265,44 @@ class CollateralMoved(msgspec.Struct, frozen=True, array_like=True):
     carry_fine: int
 
 
+class BucketOpened(Fact, frozen=True):
+    """An isolated bucket for a contract of an account has the next account index."""
+
+    account: int
+    contract: int
+
+
+class PositionIsolated(Fact, frozen=True):
+    """What an account held of a contract, and collateral with it, stands in an isolated bucket of its own."""
+
+    account: int
+    bucket: int
+    contract: int
+    lots: int
+    cost_fine: int
+    collateral: tuple[CollateralMoved, ...]
+
+
+class PositionRejoined(Fact, frozen=True):
+    """An isolated position and all its money are back in the account's cross bucket."""
+
+    account: int
+    bucket: int
+    contract: int
+    lots: int
+    cost_fine: int
+    collateral: tuple[CollateralMoved, ...]
+
+
+class CollateralAssigned(Fact, frozen=True):
+    """Collateral moved from the cross bucket into an isolated one; a negative amount came back."""
+
+    account: int
+    bucket: int
+    asset: int
+    amount_minor: int
+
+
 class TakenOver(Fact, frozen=True):
     """The house takes a bucket over as one package at its bankruptcy price.
 
@@ -269,7 +334,7 @@ class CollateralConverted(Fact, frozen=True):
 
 
 class ShortfallAssigned(Fact, frozen=True):
-    """A member's house account makes good what its client lacks in this settlement."""
+    """A member's house account makes good what its client lacks: in a settlement's flows, or by a transfer."""
 
     bucket: int
     house_bucket: int
@@ -319,7 +384,7 @@ class CycleClosed(Fact, frozen=True):
 class Transferred(Fact, frozen=True):
     """Money moved between two accounts of the house's ledger."""
 
-    cause: Literal["reimbursement", "estate_returned", "surplus_to_insurance", "liquidation_rounding"]
+    cause: Literal["reimbursement", "estate_returned", "surplus_to_insurance", "liquidation_rounding", "shortfall"]
     payer: int
     payee: int
     asset: int
@@ -345,6 +410,21 @@ AnyFact = (
     | Contributed
     | Deposited
     | Withdrawn
+    | OrdersChanged
+    | OrdersFilled
+    | DepositsAnnounced
+    | DepositClosed
+    | DepositsReversible
+    | DepositsFinal
+    | DepositReversed
+    | WithdrawalsRequested
+    | WithdrawalWaits
+    | WithdrawalReleased
+    | WithdrawalConfirmed
+    | WithdrawalReturned
+    | CollateralTransferred
+    | GateClosed
+    | GateOpened
     | TradesNovated
     | MarksPublished
     | ContractHalted
@@ -358,6 +438,10 @@ AnyFact = (
     | LiquidationExecuted
     | OrderClosed
     | LiquidationEnded
+    | BucketOpened
+    | PositionIsolated
+    | PositionRejoined
+    | CollateralAssigned
     | TakenOver
     | ContractExpired
     | CollateralConverted

@@ -21,19 +21,20 @@ from novate.core.sides import check_contract, check_lots, check_margin, check_tw
 def decide_give_up(book: Book, command: GiveUp) -> list[Fact]:
     """Propose a give-up of lots that an account has in a trade."""
     rows = standing(book, command.trade_source, command.trade_number)
-    check_two(book, command.account, command.receiver, ("$.account", "$.receiver"))
+    contract = int(rows[0]["contract"])
+    check_two(book, command.account, command.receiver, contract, ("$.account", "$.receiver"))
     check_lots(command.lots, "$.lots")
-    own = [row for row in rows if command.account in (row["buyer"], row["seller"])]
+    parts = [(int(row["lots"]), book.owner_of(int(row["buyer"])), book.owner_of(int(row["seller"]))) for row in rows]
+    own = [part for part in parts if command.account in part[1:]]
     if not own:
         message = f"{name_of(book, command.account)} is not a side of trade {command.trade_number}"
         raise Refused(Reason.NOT_A_PARTY, "$.account", message)
-    side = "buyer" if own[0]["buyer"] == command.account else "seller"
-    if any(command.receiver == row["seller" if side == "buyer" else "buyer"] for row in own):
+    buys = own[0][1] == command.account
+    if any(command.receiver in part[1:] for part in own):
         message = f"{name_of(book, command.receiver)} is the other side of the trade: name another account"
         raise Refused(Reason.ACCOUNTS_MUST_DIFFER, "$.receiver", message)
-    contract = int(own[0]["contract"])
     check_contract(book, contract, TRADE)
-    most = max(int(row["lots"]) for row in own)
+    most = max(lots for lots, _, _ in own)
     if command.lots > most:
         message = f"{name_of(book, command.account)} has {most} lots to give in that trade, got {command.lots}"
         raise Refused(Reason.LOTS_EXCEEDED, "$.lots", message)
@@ -45,7 +46,7 @@ def decide_give_up(book: Book, command: GiveUp) -> list[Fact]:
             contract,
             command.account,
             command.receiver,
-            command.lots if side == "buyer" else -command.lots,
+            command.lots if buys else -command.lots,
             book.registers.time_ns + book.rulebook.give_up_due_ns,
         )
     ]
@@ -63,7 +64,8 @@ def decide_answer(book: Book, command: AnswerGiveUp) -> list[Fact]:
         raise Refused(Reason.NOT_A_PARTY, "$.member", message)
     if not command.accept:
         return [GiveUpClosed(command.give_up, "declined")]
-    check_two(book, waiting.giver, waiting.receiver, ("$.give_up", "$.give_up"))
+    paths = ("$.give_up", "$.give_up")
+    giver, receiver = check_two(book, waiting.giver, waiting.receiver, waiting.contract, paths)
     check_contract(book, waiting.contract, "$.give_up")
     row = part_of(book, waiting)
     if row is None:
@@ -75,9 +77,9 @@ def decide_answer(book: Book, command: AnswerGiveUp) -> list[Fact]:
     # What does not divide stays with the giver.
     fee, other_fee = (int(row[f"{side}_fee_fine"]) * lots // whole for side in (own, other))
     value = int(row["value_fine"])
-    check_margin(book, waiting.receiver, waiting.contract, waiting.lots, value, "$.give_up", fee)
-    check_margin(book, waiting.giver, waiting.contract, -waiting.lots, value, "$.give_up")
-    return [GiveUpAccepted(command.give_up, waiting.lots * value, fee, other_fee)]
+    check_margin(book, receiver, waiting.contract, waiting.lots, value, "$.give_up", fee)
+    check_margin(book, giver, waiting.contract, -waiting.lots, value, "$.give_up")
+    return [GiveUpAccepted(command.give_up, giver, receiver, waiting.lots * value, fee, other_fee)]
 
 
 def sides_of(waiting: PendingGiveUp) -> tuple[str, str]:
@@ -89,7 +91,8 @@ def part_of(book: Book, waiting: PendingGiveUp) -> np.void | None:
     """The first part of the trade in which the giver has all the lots, against another than the receiver, or None."""
     side, other = sides_of(waiting)
     for row in book.trades.standing(waiting.trade_source, waiting.trade_number):
-        if row[side] == waiting.giver and row["lots"] >= abs(waiting.lots) and row[other] != waiting.receiver:
+        owners = book.owner_of(int(row[side])), book.owner_of(int(row[other]))
+        if owners[0] == waiting.giver and row["lots"] >= abs(waiting.lots) and owners[1] != waiting.receiver:
             return row
     return None
 
@@ -140,17 +143,17 @@ def fold_give_up_accepted(book: Book, fact: GiveUpAccepted) -> None:
     del book.registers.give_ups[fact.give_up]
     (own, other), lots = sides_of(waiting), abs(waiting.lots)
     if row["lots"] == lots:
-        row[own] = waiting.receiver
+        row[own] = fact.receiver
     else:
         row["lots"] -= lots
         row[f"{own}_fee_fine"] -= fact.fee_fine
         row[f"{other}_fee_fine"] -= fact.other_fee_fine
         fees = {own: fact.fee_fine, other: fact.other_fee_fine}
-        accounts = {own: waiting.receiver, other: int(row[other])}
+        buckets = {own: fact.receiver, other: int(row[other])}
         value, index = int(row["value_fine"]), int(row["index_fine"])
         terms = (waiting.trade_number, lots, value, fees["buyer"], fees["seller"], index, waiting.contract)
-        book.trades.add(waiting.trade_source, (*terms, accounts["buyer"], accounts["seller"]))
-    move_leg(book, waiting.giver, waiting.contract, -waiting.lots, -fact.cost_fine)
-    move_leg(book, waiting.receiver, waiting.contract, waiting.lots, fact.cost_fine)
+        book.trades.add(waiting.trade_source, (*terms, buckets["buyer"], buckets["seller"]))
+    move_leg(book, fact.giver, waiting.contract, -waiting.lots, -fact.cost_fine)
+    move_leg(book, fact.receiver, waiting.contract, waiting.lots, fact.cost_fine)
     asset = int(book.contracts[waiting.contract]["asset"])
-    move_carry(book, waiting.receiver, waiting.giver, asset, fact.fee_fine)
+    move_carry(book, fact.receiver, fact.giver, asset, fact.fee_fine)

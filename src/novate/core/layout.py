@@ -4,7 +4,7 @@ Each array is a table with one row per asset, contract, bucket, balance, positio
 twins read the same rows; no column is unsigned.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -22,6 +22,8 @@ ASSET: Final = np.dtype(
         ("carry_total_fine", "<i8"),
         ("eligible", "<i4"),
         ("live", "<i4"),
+        ("numeraire", "<i4"),
+        ("pad", "<i4"),
     ],
     align=True,
 )
@@ -76,10 +78,18 @@ BUCKET: Final = np.dtype(
         ("capacity", "<i4"),
         ("member", "<i4"),
         ("access", "<i4"),
+        ("next", "<i4"),
+        ("contract", "<i4"),
     ],
     align=True,
 )
-"""Where a bucket's positions stand (sorted by contract) and what it may do."""
+"""Where a bucket's positions stand (sorted by contract), what it may do, and the account's isolated buckets.
+
+They form a chain that begins at the account's own row: ``next`` is -1 at its end. ``contract`` is the contract whose
+trades go to this bucket: ``CROSS`` (all that are not isolated) or ``REJOINED`` (none, for now) where it is negative.
+"""
+
+CROSS, REJOINED = -1, -2
 
 OPEN, REDUCE_ONLY, LIQUIDATING, HOUSE_ONLY = range(4)
 """What a bucket may do: trade; only reduce (its member is in default); nothing; only what the house does itself."""
@@ -95,8 +105,14 @@ BALANCE: Final = np.dtype(
 )
 """A bucket's money in one asset: settled, unsettled fees and finals, cost of premium contracts, overflow bound."""
 
-POSITION: Final = np.dtype([("lots", "<i8"), ("cost_fine", "<i8"), ("contract", "<i4"), ("pad", "<i4")], align=True)
-"""A position: long is positive; result = lots x value - cost. Zero lots with a cost is a result not yet settled."""
+POSITION: Final = np.dtype([("lots", "<i8"), ("cost_fine", "<i8"), ("contract", "<i4"), ("orders", "<i4")], align=True)
+"""A position: long is positive; result = lots x value - cost. Zero lots with a cost is a result not yet settled.
+
+``orders`` is the row of its open orders in the table of them, 0 where it never had any.
+"""
+
+OPEN_ORDERS: Final = np.dtype([("bids", "<i8"), ("asks", "<i8")], align=True)
+"""Lots that a bucket's resting orders in a contract may still buy and sell. Row 0 belongs to nobody."""
 
 KEPT: Final = np.dtype(
     [
@@ -126,14 +142,15 @@ LOT: Final = np.dtype(
         ("initial_rest_ppm", "<i4"),
         ("maintenance_rest_ppm", "<i4"),
         ("asset", "<i4"),
-        ("plain", "<i4"),
+        ("pad", "<i4"),
     ],
     align=True,
 )
 """What one lot of a contract is worth and asks for, as long as a position stays inside the first bracket.
 
 A cache of what contracts and tiers say, never state: requirement = lots x whole + ceil(lots x rest / 10^6), exactly the
-charge of the first bracket. ``plain`` is 0 where the long way must be taken: options, contracts without a live price.
+charge of the first bracket. ``bracket_lots`` is -1 where the long way must be taken whatever the size: options,
+contracts without a live price.
 """
 
 TIER: Final = np.dtype(
@@ -174,22 +191,3 @@ JUDGED: Final = np.dtype(
     align=True,
 )
 """A bucket judged in the numeraire. ``priced`` is 0 where something it holds has no live price."""
-
-
-class Tables(NamedTuple):
-    """All tables of a book and the two rates that every judgement needs, as the kernels take them.
-
-    ``ends`` is ``[end of positions, end of holders]``. The tables are the book's own: what a kernel writes is written.
-    """
-
-    assets: np.ndarray
-    contracts: np.ndarray
-    lot_terms: np.ndarray
-    tiers: np.ndarray
-    buckets: np.ndarray
-    balances: np.ndarray
-    positions: np.ndarray
-    holders: np.ndarray
-    ends: np.ndarray
-    gains_ppm: int
-    long_option_ppm: int

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from novate.core import busts, give_ups, porting, transfers
+from novate.core import busts, give_ups, porting, position_transfers
 from novate.core import lifecycle_commands as commands
 from novate.core import lifecycle_facts as facts
 from novate.core.book import Book
@@ -18,8 +18,8 @@ DECIDES: Final[dict[type[Any], Callable[[Book, Any], list[Fact]]]] = {
     commands.OffsetTrade: busts.decide_offset,
     commands.GiveUp: give_ups.decide_give_up,
     commands.AnswerGiveUp: give_ups.decide_answer,
-    commands.TransferPosition: transfers.decide_transfer,
-    commands.CompressPositions: transfers.decide_compress,
+    commands.TransferPosition: position_transfers.decide_transfer,
+    commands.CompressPositions: position_transfers.decide_compress,
     commands.PortAccount: porting.decide_port,
     commands.AnswerPorting: porting.decide_answer,
 }
@@ -31,8 +31,8 @@ FOLDS: Final[dict[type[Fact], Callable[[Book, Any], None]]] = {
     facts.GiveUpProposed: give_ups.fold_give_up_proposed,
     facts.GiveUpAccepted: give_ups.fold_give_up_accepted,
     facts.GiveUpClosed: give_ups.fold_give_up_closed,
-    facts.PositionTransferred: transfers.fold_position_transferred,
-    facts.PositionsCompressed: transfers.fold_positions_compressed,
+    facts.PositionTransferred: position_transfers.fold_position_transferred,
+    facts.PositionsCompressed: position_transfers.fold_positions_compressed,
     facts.PortingOpened: porting.fold_porting_opened,
     facts.PortingProposed: porting.fold_porting_proposed,
     facts.PortingDeclined: porting.fold_porting_declined,
@@ -71,13 +71,13 @@ def deadlines(book: Book) -> list[Fact]:
     return [*give_ups.expired_give_ups(book), *porting.ended_portings(book)]
 
 
-def judged_anew(fact: Fact) -> list[int]:
-    """Accounts that a fact moved without a margin check, or put behind another member."""
+def judged_anew(book: Book, fact: Fact) -> list[int]:
+    """Buckets that a fact moved without a margin check, or put behind another member."""
     match fact:
         case facts.TradeBusted():
-            return [leg.account for leg in fact.legs]
+            return [leg.bucket for leg in fact.legs]
         case facts.TradeCorrected() | facts.TradeOffset():
             return [fact.buyer, fact.seller]
         case facts.AccountPorted():
-            return [fact.account]
+            return book.buckets_of(fact.account)
     return []

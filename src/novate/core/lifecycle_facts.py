@@ -8,9 +8,9 @@ from novate.core.record import Fact
 
 
 class Leg(msgspec.Struct, frozen=True, array_like=True):
-    """Lots, cost and unsettled money (fees, finals) that an account receives; negative is taken from it."""
+    """Lots, cost and unsettled money (fees, finals) that a bucket receives; negative is taken from it."""
 
-    account: int
+    bucket: int
     lots: int
     cost_fine: int
     carry_fine: int
@@ -33,7 +33,10 @@ class TradeBusted(Fact, frozen=True):
 
 
 class TradeCorrected(Fact, frozen=True):
-    """A busted trade stands again on other terms. ``index_fine`` is the funding index that its value was made with."""
+    """A busted trade stands again on other terms, between two buckets.
+
+    ``index_fine`` is the funding index that its value was made with.
+    """
 
     trade_source: str
     trade_number: int
@@ -48,7 +51,10 @@ class TradeCorrected(Fact, frozen=True):
 
 
 class TradeOffset(Fact, frozen=True):
-    """A trade of an earlier cycle is undone: ``buyer`` gives ``lots`` back to ``seller`` at ``value_fine`` per lot."""
+    """A trade of an earlier cycle is undone: ``buyer`` gives ``lots`` back to ``seller`` at ``value_fine`` per lot.
+
+    Both are buckets.
+    """
 
     trade_source: str
     trade_number: int
@@ -60,7 +66,10 @@ class TradeOffset(Fact, frozen=True):
 
 
 class GiveUpProposed(Fact, frozen=True):
-    """A give-up waits for the receiving member until it expires. ``lots`` is signed from the giver's side."""
+    """A give-up between two accounts waits for the receiving member until it expires.
+
+    ``lots`` is signed from the giver's side.
+    """
 
     give_up: int
     trade_source: str
@@ -73,12 +82,14 @@ class GiveUpProposed(Fact, frozen=True):
 
 
 class GiveUpAccepted(Fact, frozen=True):
-    """The receiver has the lots at their original cost, and with them the giver's fee for them.
+    """The receiver has the lots at their original cost, and with them the giver's fee for them. Both are buckets.
 
     ``other_fee_fine`` is the part of the other side's fee that goes with the split of the trade; nobody pays it twice.
     """
 
     give_up: int
+    giver: int
+    receiver: int
     cost_fine: int
     fee_fine: int
     other_fee_fine: int
@@ -92,7 +103,7 @@ class GiveUpClosed(Fact, frozen=True):
 
 
 class PositionTransferred(Fact, frozen=True):
-    """Lots (signed from the receiver's side) changed accounts at ``cost_fine``."""
+    """Lots (signed from the receiver's side) changed accounts, from bucket to bucket, at ``cost_fine``."""
 
     giver: int
     receiver: int

@@ -27,6 +27,7 @@ from novate.core.ledger import move_carry, post
 from novate.core.margin import judge, position_requirement
 from novate.core.money import PPM, ceil_div, split_pro_rata
 from novate.core.novation import move_leg
+from novate.core.orders import drop_orders
 from novate.core.reasons import Reason
 from novate.core.rows import LEG
 from novate.core.terms import Role
@@ -142,12 +143,13 @@ def decide_execution(book: Book, command: ExecuteLiquidation) -> list[Fact]:
     order = book.registers.orders[command.order]
     side = 1 if order.lots > 0 else -1
     value = int(value_at(command.price_ticks, book.contracts[order.contract]))
-    reason, figure, _, _ = judge_fill(book, command.counterparty, order.contract, -side * command.lots, value)
+    counterparty = book.bucket_of(command.counterparty, order.contract)
+    reason, figure, _, _ = judge_fill(book, counterparty, order.contract, -side * command.lots, value)
     if reason != Reason.ACCEPTED:
         name = book.registers.accounts[command.counterparty].name
         message = f"{name} cannot take the other side ({figure} is what it lacks or the limit)"
         return [Rejected(Reason(reason), "$.counterparty", message), advanced]
-    facts: list[Fact] = [LiquidationExecuted(command.order, command.counterparty, side * command.lots, value), advanced]
+    facts: list[Fact] = [LiquidationExecuted(command.order, counterparty, side * command.lots, value), advanced]
     if command.lots == abs(order.open_lots):
         facts.append(OrderClosed(command.order, "filled"))
     return facts
@@ -163,11 +165,12 @@ def _check_execution(book: Book, command: ExecuteLiquidation) -> Rejected | None
     if not 0 <= command.counterparty < book.account_count:
         return Rejected(Reason.ACCOUNT_UNKNOWN, "$.counterparty", f"there is no account {command.counterparty}")
     order = orders[command.order]
-    if command.counterparty in (order.bucket, estate_of(book, order.bucket)):
+    if command.counterparty == book.owner_of(estate_of(book, order.bucket)):
         message = "an account cannot fill its own liquidation"
         return Rejected(Reason.ACCOUNTS_MUST_DIFFER, "$.counterparty", message)
-    access = book.buckets[command.counterparty]["access"]
-    if access == layout.HOUSE_ONLY:
+    named = book.buckets[command.counterparty]
+    access = book.buckets[book.bucket_of(command.counterparty, order.contract)]["access"]
+    if named["access"] == layout.HOUSE_ONLY or named["contract"] != layout.CROSS:
         return Rejected(Reason.ACCOUNT_NOT_TRADABLE, "$.counterparty", "one of the house's own accounts cannot trade")
     if access == layout.LIQUIDATING:
         return Rejected(Reason.ACCOUNT_IN_LIQUIDATION, "$.counterparty", "the counterparty is in liquidation itself")
@@ -225,7 +228,8 @@ def take_over(book: Book, estate: int) -> TakenOver:
 
 
 def fold_breached(book: Book, fact: Breached) -> None:
-    """The bucket may do nothing itself until its liquidation ends."""
+    """The bucket may do nothing itself until its liquidation ends; its resting orders are gone."""
+    drop_orders(book, fact.bucket)
     book.registers.calls.pop(fact.bucket, None)
     book.registers.liquidations[fact.bucket] = Liquidation(close_out=fact.cause == "not_ported")
     book.buckets[fact.bucket]["access"] = layout.LIQUIDATING
@@ -235,6 +239,8 @@ def fold_member_defaulted(book: Book, fact: MemberDefaulted) -> None:
     """The member's house account is the house's to close; its clients may only reduce."""
     member = book.registers.members[fact.member]
     member.defaulted = True
+    for bucket in np.flatnonzero(book.buckets[: book.account_count]["member"] == fact.member).tolist():
+        drop_orders(book, bucket)
     book.registers.calls.pop(member.house_account, None)
     book.registers.liquidations[member.house_account] = Liquidation()
     clients = book.buckets[: book.account_count]

@@ -13,21 +13,31 @@ from novate.core.book import Book
 from novate.core.layout import EXPIRED, HALTED, HOUSE_ONLY, LIQUIDATING, LIVE, REDUCE_ONLY
 from novate.core.margin import Judgement
 from novate.core.money import EXPOSURE_MAX, PPM
+from novate.core.orders import open_orders_of
 from novate.core.reasons import Reason
-from novate.core.terms import FEES, ROUNDING, Contract, Kind, Tier
+from novate.core.terms import FEES, ROUNDING, Contract, Kind, Role, Tier
 
 
 @dataclass
 class Bucket:
-    """One bucket: money per asset, and ``(lots, cost_fine)`` per contract; a result is lots x value - cost."""
+    """One bucket: money per asset, and ``(lots, cost_fine)`` per contract; a result is lots x value - cost.
+
+    ``orders`` has the lots that resting orders may still buy and sell, per contract.
+    """
 
     access: int
     balance_minor: list[int]
     carry_fine: list[int]
     positions: dict[int, tuple[int, int]]
+    orders: dict[int, tuple[int, int]]
 
     def copy(self) -> "Bucket":
-        return Bucket(self.access, list(self.balance_minor), list(self.carry_fine), dict(self.positions))
+        money = list(self.balance_minor), list(self.carry_fine)
+        return Bucket(self.access, *money, dict(self.positions), dict(self.orders))
+
+    def contracts(self) -> list[int]:
+        """All contracts in which something is held or may be filled."""
+        return sorted({**self.positions, **self.orders})
 
 
 def read(book: Book, bucket: int) -> Bucket:
@@ -38,6 +48,7 @@ def read(book: Book, bucket: int) -> Bucket:
         [int(row["balance_minor"]) for row in rows],
         [int(row["carry_fine"]) for row in rows],
         {contract: (lots, cost) for contract, lots, cost in book.positions_of(bucket)},
+        open_orders_of(book, bucket),
     )
 
 
@@ -108,6 +119,13 @@ def requirement(book: Book, contract: int, lots: int) -> tuple[int, int]:
     return initial, maintenance
 
 
+def required(book: Book, bucket: Bucket, contract: int) -> tuple[int, int]:
+    """``(initial, maintenance)`` of one contract of a bucket: initial at the worst that resting orders may come to."""
+    lots, (bids, asks) = bucket.positions.get(contract, (0, 0))[0], bucket.orders.get(contract, (0, 0))
+    initial, maintenance = requirement(book, contract, lots)
+    return max(initial, *(requirement(book, contract, lots + way)[0] for way in (bids, -asks))), maintenance
+
+
 def clamp(amount: int) -> int:
     """Kept within 2^62 - 1 either way."""
     return max(-EXPOSURE_MAX, min(EXPOSURE_MAX, amount))
@@ -153,8 +171,8 @@ def judge(book: Book, bucket: Bucket) -> Judgement:
         cash = bucket.balance_minor[asset] * book.registers.assets[asset].unit_fine
         premium = premium_of(book, bucket, asset)
         unsettled, options, own_initial, own_maintenance = bucket.carry_fine[asset] - premium, 0, 0, 0
-        for contract, (lots, cost) in bucket.positions.items():
-            row = book.contracts[contract]
+        for contract in bucket.contracts():
+            row, (lots, cost) = book.contracts[contract], bucket.positions.get(contract, (0, 0))
             if int(row["asset"]) != asset:
                 continue
             worth = lots * int(row["value_fine"])
@@ -162,9 +180,9 @@ def judge(book: Book, bucket: Bucket) -> Judgement:
                 options += worth * rules.long_option_ppm // PPM if lots > 0 and worth > 0 else worth
             else:
                 unsettled += worth - cost
-            own_initial += requirement(book, contract, lots)[0]
-            own_maintenance += requirement(book, contract, lots)[1]
-            priced &= lots == 0 or int(row["state"]) == LIVE
+            own_initial += required(book, bucket, contract)[0]
+            own_maintenance += required(book, bucket, contract)[1]
+            priced &= (lots == 0 and contract not in bucket.orders) or int(row["state"]) == LIVE
         owed = max(0, premium) - min(0, unsettled + premium)
         payable = clamp(payable + convert(book, asset, cash - owed))
         if unsettled > 0:
@@ -182,35 +200,43 @@ def judge(book: Book, bucket: Bucket) -> Judgement:
 
 Refusal = tuple[Reason, int]
 Novated = tuple[int, int, int, int, int, int, int, int]
+Reserved = tuple[int, int, int, int]
 ACCEPTED: Refusal = (Reason.ACCEPTED, 0)
 
 
 def decide_trades(
-    book: Book, mark: int, rows: Iterable[tuple[int, int, int, int, int, int]]
-) -> tuple[list[Novated], list[tuple[int, int, Reason]], int]:
-    """Trades ``(number, lots, price, contract, buyer, seller)``: novated rows, refused rows and the source's new mark.
+    book: Book, mark: int, rows: Iterable[tuple[int, int, int, int, int, int, int]]
+) -> tuple[list[Novated], list[Reserved], list[tuple[int, int, Reason]], int]:
+    """Trades ``(number, lots, price, contract, buyer, seller, filled)``, a source's after its mark.
 
-    Each row sees the rows before it. Its own checks come first, then the buyer's, then the seller's; it stands if both
-    sides can bear it. Rows come back as ``rows.NOVATED`` and ``rows.REFUSED`` have them.
+    Returns novated rows, fills of resting orders, refused rows and the source's new mark. Each row sees the rows before
+    it. Its own checks come first, then the buyer's, then the seller's; it stands if both sides can bear it. Rows come
+    back as ``rows.NOVATED``, ``rows.RESERVED`` and ``rows.REFUSED`` have them.
     """
     buckets: dict[int, Bucket] = {}
     fees = list(read(book, FEES).carry_fine)
     novated: list[Novated] = []
+    fills: list[Reserved] = []
     refused: list[tuple[int, int, Reason]] = []
-    for at, (number, lots, price, contract, buyer, seller) in enumerate(rows):
+    for at, (number, lots, price, contract, buyer, seller, filled) in enumerate(rows):
         reason, figure = _check_row(book, mark, number, lots, price, contract, buyer, seller)
+        if reason is Reason.ACCEPTED and not 0 <= filled <= 3:
+            reason, figure = Reason.MALFORMED, filled
         mark = max(mark, number)
         if reason is Reason.ACCEPTED:
+            buyer, seller = book.bucket_of(buyer, contract), book.bucket_of(seller, contract)
             for side in (buyer, seller):
                 buckets.setdefault(side, read(book, side))
             value = value_per_lot(book, contract, price)
             fee = fee_of(book, contract, lots, price)
-            reason, figure = _judge_row(book, buckets, fees, contract, lots, value, fee, buyer, seller)
+            reason, figure = _judge_row(book, buckets, fees, contract, lots, value, fee, buyer, seller, filled)
             if reason is Reason.ACCEPTED:
+                fills += [(-lots, 0, contract, buyer)] if filled & 1 else []
+                fills += [(0, -lots, contract, seller)] if filled & 2 else []
                 novated.append((lots, value, fee, fee, contract, buyer, seller, at))
         if reason is not Reason.ACCEPTED:
             refused.append((figure, at, reason))
-    return novated, refused, mark
+    return novated, fills, refused, mark
 
 
 def fee_of(book: Book, contract: int, lots: int, price_ticks: int) -> int:
@@ -229,15 +255,23 @@ def _judge_row(
     fee: int,
     buyer: int,
     seller: int,
+    filled: int,
 ) -> Refusal:
     """The buyer, then the seller; where both can bear it the leg is in their buckets and the fee in ``fees``."""
     asset = int(book.contracts[contract]["asset"])
     if fees[asset] + 2 * fee > EXPOSURE_MAX:
         return Reason.EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
+    for side, at, bit in ((buyer, 0, 1), (seller, 1, 2)):
+        resting = buckets[side].orders.get(contract, (0, 0))[at]
+        if filled & bit and lots > resting:
+            return Reason.ORDERS_EXCEEDED, resting
     after: dict[int, Bucket] = {}
-    for side, signed in ((buyer, lots), (seller, -lots)):
+    for side, signed, bit in ((buyer, lots, 1), (seller, -lots, 2)):
         after[side] = with_leg(book, buckets[side], contract, signed, value, fee)
-        refusal = judge_leg(book, buckets[side], after[side], contract, fee)
+        if filled & bit:
+            bids, asks = after[side].orders[contract]
+            after[side].orders[contract] = bids - max(0, signed), asks - max(0, -signed)
+        refusal = judge_leg(book, buckets[side], after[side], contract, fee, filled=bool(filled & bit))
         if refusal != ACCEPTED:
             return refusal
     buckets |= after
@@ -258,8 +292,8 @@ def _check_row(
             return Reason.ACCOUNT_UNKNOWN, side
     terms, state = book.registers.contracts[contract], int(book.contracts[contract]["state"])
     tradable, known = terms.kind is not Kind.INDEX, terms.margin_class in book.rulebook.margin_classes
-    access = {side: int(book.buckets[side]["access"]) for side in (buyer, seller)}
-    house = [side for side in (buyer, seller) if access[side] == HOUSE_ONLY]
+    access = {side: int(book.buckets[book.bucket_of(side, contract)]["access"]) for side in (buyer, seller)}
+    house = [side for side in (buyer, seller) if not _may_be_named(book, side)]
     liquidating = [side for side in (buyer, seller) if access[side] == LIQUIDATING]
     limit = terms.position_limit_lots
     tests: list[tuple[bool, Reason, int]] = [
@@ -277,6 +311,12 @@ def _check_row(
     return next(((reason, figure) for failed, reason, figure in tests if failed), ACCEPTED)
 
 
+def _may_be_named(book: Book, account: int) -> bool:
+    """Whether a trade may name an account: not the house's own, and not an isolated bucket."""
+    isolated = book.registers.accounts[account].role is Role.ISOLATED
+    return int(book.buckets[account]["access"]) != HOUSE_ONLY and not isolated
+
+
 def with_leg(book: Book, bucket: Bucket, contract: int, lots: int, value_fine: int, fee_fine: int) -> Bucket:
     """The bucket after one leg: lots and cost are added to the position, the fee leaves the carry."""
     after = bucket.copy()
@@ -287,19 +327,23 @@ def with_leg(book: Book, bucket: Bucket, contract: int, lots: int, value_fine: i
 
 
 def exposure(book: Book, bucket: Bucket, asset: int) -> int:
-    """What bounds every later worth in one asset: sum of |lots| x largest value per lot + |cost|."""
+    """What bounds every later worth in one asset: sum of (|lots| + resting lots) x largest value per lot + |cost|."""
     total = 0
-    for contract, (lots, cost) in bucket.positions.items():
-        row = book.contracts[contract]
+    for contract in bucket.contracts():
+        row, (lots, cost) = book.contracts[contract], bucket.positions.get(contract, (0, 0))
         if int(row["asset"]) == asset:
-            total += abs(lots) * int(row["largest_value_fine"]) + abs(cost)
+            lots_at_most = abs(lots) + sum(bucket.orders.get(contract, (0, 0)))
+            total += lots_at_most * int(row["largest_value_fine"]) + abs(cost)
     return total
 
 
-def judge_leg(book: Book, before: Bucket, after: Bucket, contract: int, fee_fine: int) -> Refusal:
+def judge_leg(
+    book: Book, before: Bucket, after: Bucket, contract: int, fee_fine: int, *, filled: bool = False
+) -> Refusal:
     """Whether a bucket may take a leg: limits, then what its member's default allows, then premium, then margin.
 
-    A leg that only brings the position nearer to zero, and does not grow what the bucket lacks, always may.
+    A leg that fills resting orders which the rulebook guarantees is not asked for margin, where no premium must be
+    covered. A leg that only brings the position nearer to zero, and does not grow what the bucket lacks, always may.
     """
     terms, asset = book.registers.contracts[contract], int(book.contracts[contract]["asset"])
     old, new = before.positions.get(contract, (0, 0))[0], after.positions[contract][0]
@@ -318,11 +362,92 @@ def judge_leg(book: Book, before: Bucket, after: Bucket, contract: int, fee_fine
         return Reason.PREMIUM_NOT_COVERED, owed - cash
     was, now = judge(book, before), judge(book, after)
     lacked, lacks = was.initial_fine - was.equity_fine, now.initial_fine - now.equity_fine
-    if reduces and lacks <= lacked:
+    guaranteed = filled and book.rulebook.reserved_trades == "guaranteed" and not terms.is_option
+    if guaranteed or (reduces and lacks <= lacked):
         return ACCEPTED
     if not now.priced:
         return Reason.PRICE_MISSING, 0
     return (Reason.MARGIN_INSUFFICIENT, lacks) if lacks > 0 else ACCEPTED
+
+
+# ---- resting orders -------------------------------------------------------------------------------------------------
+
+
+def decide_orders(
+    book: Book, mark: int, rows: Iterable[tuple[int, int, int, int, int]]
+) -> tuple[list[Reserved], list[tuple[int, int, Reason]], int]:
+    """Changes of orders ``(number, lots, contract, account, side)``: reserved rows, refused rows, the new mark."""
+    buckets: dict[int, Bucket] = {}
+    reserved: list[Reserved] = []
+    refused: list[tuple[int, int, Reason]] = []
+    for at, (number, lots, contract, account, side) in enumerate(rows):
+        reason, figure = _check_order(book, mark, number, lots, contract, account, side)
+        mark = max(mark, number)
+        if reason is Reason.ACCEPTED:
+            bucket = book.bucket_of(account, contract)
+            before = buckets.setdefault(bucket, read(book, bucket))
+            after = before.copy()
+            bids, asks = before.orders.get(contract, (0, 0))
+            after.orders[contract] = (bids + lots, asks) if side == 0 else (bids, asks + lots)
+            reason, figure = _judge_order(book, before, after, contract, side)
+            if reason is Reason.ACCEPTED:
+                buckets[bucket] = after
+                reserved.append((lots, 0, contract, bucket) if side == 0 else (0, lots, contract, bucket))
+        if reason is not Reason.ACCEPTED:
+            refused.append((figure, at, reason))
+    return reserved, refused, mark
+
+
+def _check_order(book: Book, mark: int, number: int, lots: int, contract: int, account: int, side: int) -> Refusal:
+    """Everything that does not need margin, in the order of precedence."""
+    if number <= mark:
+        return Reason.DUPLICATE_OR_LATE, mark
+    if not 0 <= contract < book.contract_count:
+        return Reason.CONTRACT_UNKNOWN, contract
+    if not 0 <= account < book.account_count:
+        return Reason.ACCOUNT_UNKNOWN, account
+    terms, state = book.registers.contracts[contract], int(book.contracts[contract]["state"])
+    tradable, known = terms.kind is not Kind.INDEX, terms.margin_class in book.rulebook.margin_classes
+    liquidating = int(book.buckets[book.bucket_of(account, contract)]["access"]) == LIQUIDATING
+    tests: list[tuple[bool, Reason, int]] = [
+        (side not in (0, 1) or lots == 0, Reason.MALFORMED, lots),
+        (tradable and not known, Reason.MARGIN_CLASS_UNKNOWN, contract),
+        (not _may_be_named(book, account), Reason.ACCOUNT_NOT_TRADABLE, account),
+        (not tradable, Reason.CONTRACT_NOT_TRADABLE, contract),
+        (lots > 0 and state == EXPIRED, Reason.CONTRACT_EXPIRED, contract),
+        (lots > 0 and state != LIVE, Reason.PRICE_MISSING, contract),
+        (lots > 0 and liquidating, Reason.ACCOUNT_IN_LIQUIDATION, account),
+        (lots > terms.position_limit_lots, Reason.POSITION_LIMIT_EXCEEDED, terms.position_limit_lots),
+    ]
+    return next(((reason, figure) for failed, reason, figure in tests if failed), ACCEPTED)
+
+
+def _judge_order(book: Book, before: Bucket, after: Bucket, contract: int, side: int) -> Refusal:
+    """Whether a bucket may have these orders: limits, its member's default, then margin if more is asked."""
+    terms, asset = book.registers.contracts[contract], int(book.contracts[contract]["asset"])
+    lots, (bids, asks) = before.positions.get(contract, (0, 0))[0], after.orders[contract]
+    was = before.orders.get(contract, (0, 0))
+    if bids < 0 or asks < 0:
+        return Reason.ORDERS_EXCEEDED, was[side]
+    if (bids, asks)[side] > was[side]:
+        if lots + bids > terms.position_limit_lots or asks - lots > terms.position_limit_lots:
+            return Reason.POSITION_LIMIT_EXCEEDED, terms.position_limit_lots
+        cash = after.balance_minor[asset] * book.registers.assets[asset].unit_fine
+        if exposure(book, after, asset) + cash + abs(after.carry_fine[asset]) > EXPOSURE_MAX:
+            return Reason.EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
+        opens = lots + bids > max(0, lots) if side == 0 else lots - asks < min(0, lots)
+        if before.access == REDUCE_ONLY and opens:
+            return Reason.MEMBER_IN_DEFAULT, 0
+    if required(book, after, contract)[0] <= required(book, before, contract)[0]:
+        return ACCEPTED
+    now = judge(book, after)
+    if not now.priced:
+        return Reason.PRICE_MISSING, contract
+    return (
+        (Reason.MARGIN_INSUFFICIENT, now.initial_fine - now.equity_fine)
+        if now.equity_fine < now.initial_fine
+        else ACCEPTED
+    )
 
 
 # ---- marks ----------------------------------------------------------------------------------------------------------

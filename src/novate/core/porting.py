@@ -1,7 +1,8 @@
 """Clients of a member in default find another member, or are closed out.
 
-A client moves whole: positions at their costs, collateral, open call, and what it owes to those who paid for it. It is
-judged behind its new member at once, and called there where it falls short.
+A client moves whole, with all its buckets: positions at their costs, collateral, open calls, deposits and withdrawals
+on their way, and what it owes to those who paid for it; its resting orders are cancelled. It is judged behind its new
+member at once, and called there where it falls short.
 """
 
 from novate.core import layout
@@ -10,9 +11,10 @@ from novate.core.facts import Breached, Fact
 from novate.core.lifecycle_commands import AnswerPorting, PortAccount
 from novate.core.lifecycle_facts import AccountPorted, PortingDeclined, PortingEnded, PortingOpened, PortingProposed
 from novate.core.margin import judge
+from novate.core.orders import drop_orders
 from novate.core.reasons import Reason
 from novate.core.refusals import Refused
-from novate.core.sides import check_account, name_of
+from novate.core.sides import check_free, check_named, name_of
 from novate.core.terms import Role
 
 
@@ -40,7 +42,9 @@ def decide_answer(book: Book, command: AnswerPorting) -> list[Fact]:
 
 def _check_portable(book: Book, command: PortAccount | AnswerPorting) -> None:
     """A client whose member is in default, and a member that is not."""
-    check_account(book, command.account, "$.account")
+    check_named(book, command.account, "$.account")
+    for bucket in book.buckets_of(command.account):
+        check_free(book, bucket, "$.account")
     members = book.registers.members
     if not 0 <= command.member < len(members):
         raise Refused(Reason.MEMBER_UNKNOWN, "$.member", f"there is no member {command.member}")
@@ -53,34 +57,34 @@ def _check_portable(book: Book, command: PortAccount | AnswerPorting) -> None:
         raise Refused(Reason.MEMBER_IN_DEFAULT, "$.member", message)
 
 
-def clients_of(book: Book, member: int) -> list[int]:
-    """A member's client accounts that are not in liquidation."""
+def open_buckets(book: Book, member: int) -> list[int]:
+    """The buckets of a member's clients that are not in liquidation, account by account."""
     return [
-        index
+        bucket
         for index, account in enumerate(book.registers.accounts)
-        if account.role is Role.CLIENT
-        and account.member == member
-        and book.buckets[index]["access"] != layout.LIQUIDATING
+        if account.role is Role.CLIENT and account.member == member
+        for bucket in book.buckets_of(index)
+        if book.buckets[bucket]["access"] != layout.LIQUIDATING
     ]
 
 
 def porting_opened(book: Book, member: int) -> list[Fact]:
     """The time that the rulebook gives a defaulter's clients, where it gives one."""
     due_ns = book.rulebook.porting_due_ns
-    return [PortingOpened(member, book.registers.time_ns + due_ns)] if due_ns and clients_of(book, member) else []
+    return [PortingOpened(member, book.registers.time_ns + due_ns)] if due_ns and open_buckets(book, member) else []
 
 
 def ended_portings(book: Book) -> list[Fact]:
-    """Where the time is over, the clients that hold positions and were not ported are closed out."""
+    """Where the time is over, what clients hold that were not ported is closed out, bucket by bucket."""
     facts: list[Fact] = []
     for member, due_ns in book.registers.porting_due_ns.items():
         if due_ns > book.registers.time_ns:
             continue
         facts.append(PortingEnded(member))
-        for account in clients_of(book, member):
-            if any(lots for _, lots, _ in book.positions_of(account)):
-                verdict = judge(book, account)
-                facts.append(Breached(account, "not_ported", verdict.equity_fine, verdict.maintenance_fine))
+        for bucket in open_buckets(book, member):
+            if any(lots for _, lots, _ in book.positions_of(bucket)):
+                verdict = judge(book, bucket)
+                facts.append(Breached(bucket, "not_ported", verdict.equity_fine, verdict.maintenance_fine))
     return facts
 
 
@@ -103,11 +107,13 @@ def fold_porting_declined(book: Book, fact: PortingDeclined) -> None:
 
 
 def fold_account_ported(book: Book, fact: AccountPorted) -> None:
-    """The client stands behind its new member and may trade."""
+    """The client stands behind its new member with all its buckets and may trade; its orders rest no more."""
     del book.registers.portings[fact.account]
-    book.registers.accounts[fact.account].member = fact.member
-    book.buckets[fact.account]["member"] = fact.member
-    book.buckets[fact.account]["access"] = layout.OPEN
+    for bucket in book.buckets_of(fact.account):
+        drop_orders(book, bucket)
+        book.registers.accounts[bucket].member = fact.member
+        book.buckets[bucket]["member"] = fact.member
+        book.buckets[bucket]["access"] = layout.OPEN
 
 
 def fold_porting_ended(book: Book, fact: PortingEnded) -> None:

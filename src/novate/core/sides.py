@@ -32,26 +32,40 @@ def check_contract(book: Book, contract: int, path: str) -> None:
         raise Refused(Reason.PRICE_MISSING, path, f"{symbol} has no live price: publish a mark first")
 
 
-def check_account(book: Book, account: int, path: str) -> None:
-    """A member's or client's account that is its own master."""
+def check_account(book: Book, account: int, contract: int, path: str) -> int:
+    """The bucket in which a member's or client's account holds a contract, if it is not in liquidation."""
+    check_named(book, account, path)
+    bucket = book.bucket_of(account, contract)
+    check_free(book, bucket, path)
+    return bucket
+
+
+def check_named(book: Book, account: int, path: str) -> None:
+    """A member's or client's account, and not an isolated bucket of one."""
     if not 0 <= account < book.account_count:
         raise Refused(Reason.ACCOUNT_UNKNOWN, path, f"there is no account {account}")
-    access = book.buckets[account]["access"]
-    if access == layout.HOUSE_ONLY:
+    own = book.buckets[account]
+    if own["access"] == layout.HOUSE_ONLY or own["contract"] != layout.CROSS:
         message = f"{name_of(book, account)} is the house's to run: name a member's or client's account"
+        if own["contract"] != layout.CROSS:
+            message = f"{name_of(book, account)} is a bucket: name the account that it belongs to"
         raise Refused(Reason.ACCOUNT_NOT_TRADABLE, path, message)
-    if access == layout.LIQUIDATING:
-        message = f"{name_of(book, account)} is in liquidation: until that is over, what it has traded stands"
+
+
+def check_free(book: Book, bucket: int, path: str) -> None:
+    """A bucket that is its own master."""
+    if book.buckets[bucket]["access"] == layout.LIQUIDATING:
+        message = f"{name_of(book, bucket)} is in liquidation: until that is over, what it has traded stands"
         raise Refused(Reason.ACCOUNT_IN_LIQUIDATION, path, message)
 
 
-def check_two(book: Book, one: int, other: int, paths: tuple[str, str]) -> None:
-    """Two such accounts that differ."""
-    check_account(book, one, paths[0])
-    check_account(book, other, paths[1])
+def check_two(book: Book, one: int, other: int, contract: int, paths: tuple[str, str]) -> tuple[int, int]:
+    """The buckets of two such accounts that differ."""
+    buckets = check_account(book, one, contract, paths[0]), check_account(book, other, contract, paths[1])
     if one == other:
         message = f"{name_of(book, one)} is on both sides: name two accounts"
         raise Refused(Reason.ACCOUNTS_MUST_DIFFER, paths[1], message)
+    return buckets
 
 
 def check_lots(lots: int, path: str) -> None:
@@ -60,27 +74,27 @@ def check_lots(lots: int, path: str) -> None:
         raise Refused(Reason.QUANTITY_MUST_BE_POSITIVE, path, f"{lots} is not a size: give a positive number of lots")
 
 
-def held_by(book: Book, account: int, contract: int) -> tuple[int, int]:
+def held_by(book: Book, bucket: int, contract: int) -> tuple[int, int]:
     """``(lots, cost_fine)`` of a position; zeros where there is none."""
-    found = (row[1:] for row in book.positions_of(account) if row[0] == contract)
+    found = (row[1:] for row in book.positions_of(bucket) if row[0] == contract)
     return next(found, (0, 0))
 
 
 def check_margin(
-    book: Book, account: int, contract: int, lots: int, value_fine: int, path: str, fee_fine: int = 0
+    book: Book, bucket: int, contract: int, lots: int, value_fine: int, path: str, fee_fine: int = 0
 ) -> None:
-    """The account passes the check of a trade of ``lots`` (signed) at a value per lot, and then bears a fee."""
-    reason, figure, equity, initial = judge_fill(book, account, contract, lots, value_fine)
+    """The bucket passes the check of a trade of ``lots`` (signed) at a value per lot, and then bears a fee."""
+    reason, figure, equity, initial = judge_fill(book, bucket, contract, lots, value_fine)
     asset = book.assets[book.contracts[contract]["asset"]]
     fee = ceil_div(max(0, fee_fine) * int(asset["debit_mantissa"]), int(asset["debit_scale"]))
     if reason == Reason.ACCEPTED and equity - fee < initial <= equity:
         reason, figure = Reason.MARGIN_INSUFFICIENT, initial - equity + fee
     if reason != Reason.ACCEPTED:
-        raise Refused(Reason(reason), path, _why(book, account, contract, Reason(reason), figure))
+        raise Refused(Reason(reason), path, _why(book, bucket, contract, Reason(reason), figure))
 
 
-def _why(book: Book, account: int, contract: int, reason: Reason, figure: int) -> str:
-    name, terms = name_of(book, account), book.registers.contracts[contract]
+def _why(book: Book, bucket: int, contract: int, reason: Reason, figure: int) -> str:
+    name, terms = name_of(book, bucket), book.registers.contracts[contract]
     match reason:
         case Reason.MARGIN_INSUFFICIENT:
             lacking = money(book, book.rulebook.numeraire, figure)
@@ -110,15 +124,15 @@ def check_room(book: Book, contract: int, legs: Iterable[Leg], path: str) -> Non
     row = book.contracts[contract]
     largest, limit, unit = int(row["largest_value_fine"]), int(row["position_limit_lots"]), int(row["asset"])
     for leg in legs:
-        lots, cost = held_by(book, leg.account, contract)
+        lots, cost = held_by(book, leg.bucket, contract)
         if abs(lots + leg.lots) > max(limit, abs(lots)):
-            message = f"{name_of(book, leg.account)} would pass the position limit, {limit} lots: it must reduce first"
+            message = f"{name_of(book, leg.bucket)} would pass the position limit, {limit} lots: it must reduce first"
             raise Refused(Reason.POSITION_LIMIT_EXCEEDED, path, message)
-        balance = book.balances[leg.account, unit]
+        balance = book.balances[leg.bucket, unit]
         cash = int(balance["balance_minor"]) * int(book.assets[unit]["unit_fine"])
         used = int(balance["exposure_fine"]) + cash + abs(int(balance["carry_fine"]))
         grown = (abs(lots + leg.lots) - abs(lots)) * largest + abs(cost + leg.cost_fine) - abs(cost)
         more = grown + abs(leg.carry_fine)
         if more > 0 and used + more > EXPOSURE_MAX:
-            message = f"{name_of(book, leg.account)}'s positions would pass what 64 bits can hold: it must reduce first"
+            message = f"{name_of(book, leg.bucket)}'s positions would pass what 64 bits can hold: it must reduce first"
             raise Refused(Reason.EXPOSURE_LIMIT_EXCEEDED, path, message)

@@ -1,69 +1,80 @@
-"""Positions that change accounts, or cancel each other, at the last mark: results stay with whoever made them."""
+"""Collateral between accounts of one member, never from a client to its member's house account."""
+
+import numpy as np
 
 from novate.core.book import Book
-from novate.core.busts import apply
+from novate.core.caps import room_under_caps
+from novate.core.commands import TransferCollateral
 from novate.core.facts import Fact
-from novate.core.lifecycle_commands import CompressPositions, TransferPosition
-from novate.core.lifecycle_facts import Leg, PositionsCompressed, PositionTransferred
+from novate.core.ledger import check_cash, check_withdrawal, fits, post
+from novate.core.money_facts import CollateralTransferred
 from novate.core.reasons import Reason
-from novate.core.refusals import Refused
-from novate.core.sides import check_account, check_contract, check_lots, check_margin, check_two, held_by, name_of
+from novate.core.refusals import Refusals
+from novate.core.rows import MOVED, TRANSFER
+from novate.core.terms import Role
 
 
-def decide_transfer(book: Book, command: TransferPosition) -> list[Fact]:
-    """Move lots at the value of the last mark; both accounts pass the margin check of a trade.
+def decide_transfer(book: Book, command: TransferCollateral) -> list[Fact]:
+    """Free collateral moves, row by row, each seeing the rows before it; what came in by one can leave by none."""
+    refusals = Refusals(book, command.source)
+    taken: dict[tuple[int, int], int] = {}
+    added: dict[tuple[int, int], int] = {}
+    kept = []
+    for at, row in enumerate(np.frombuffer(command.rows, TRANSFER)):
+        number, amount, payer, payee, asset, _ = (int(row[field]) for field in TRANSFER.names or ())
+        if refusals.out_of_turn(at, number):
+            continue
+        reason, figure = check_cash(book, payer, asset, amount, coming_in=False), amount
+        if reason is Reason.ACCEPTED:
+            reason, figure = _check_payee(book, payer, payee, asset, amount, added)
+        if reason is Reason.ACCEPTED:
+            reason, figure = check_withdrawal(book, payer, asset, amount, taken)
+        if reason is Reason.ACCEPTED and asset in book.registers.gates:
+            reason, figure = Reason.GATE_CLOSED, amount
+        if reason is not Reason.ACCEPTED:
+            refusals.add(at, reason, figure)
+            continue
+        taken[payer, asset] = taken.get((payer, asset), 0) + amount
+        added[payee, asset] = added.get((payee, asset), 0) + amount
+        kept.append((amount, payer, payee, asset, 0))
+    facts: list[Fact] = [CollateralTransferred(np.array(kept, MOVED).tobytes())] if kept else []
+    return facts + refusals.facts()
 
-    The giver keeps the result so far. An option is paid for at its mark, in the next cycle, like a premium.
+
+def _check_payee(
+    book: Book, payer: int, payee: int, asset: int, amount: int, added: dict[tuple[int, int], int]
+) -> tuple[Reason, int]:
+    """Whether money may go from one account to the other at all, and whether there is room for it."""
+    if not 0 <= payee < book.account_count:
+        return Reason.ACCOUNT_UNKNOWN, payee
+    if payer == payee:
+        return Reason.ACCOUNTS_MUST_DIFFER, payer
+    if not may_pay(book, payer, payee):
+        return Reason.TRANSFER_NOT_ALLOWED, payee
+    before = added.get((payee, asset), 0)
+    if not fits(book, payee, asset, before + amount):
+        return Reason.MONEY_LIMIT_EXCEEDED, amount
+    if book.registers.accounts[payee].role is Role.CLIENT:
+        room = room_under_caps(book, payee, asset, added, account_only=True)
+        if room is not None and amount > room:
+            return Reason.COLLATERAL_CAP_EXCEEDED, max(0, room)
+    return Reason.ACCEPTED, 0
+
+
+def may_pay(book: Book, payer: int, payee: int) -> bool:
+    """A member may add to its own clients' money and to its own fund; clients pay each other only where the rules say.
+
+    Client money never goes to the member's house account or to its fund: those answer for the member's losses.
     """
-    if command.cause not in book.rulebook.transfer_causes:
-        allowed = ", ".join(book.rulebook.transfer_causes) or "none"
-        message = f"the rulebook's transfer_causes are {allowed}, got {command.cause}"
-        raise Refused(Reason.RULEBOOK_FORBIDS, "$.cause", message)
-    check_contract(book, command.contract, "$.contract")
-    check_two(book, command.giver, command.receiver, ("$.giver", "$.receiver"))
-    check_lots(command.lots, "$.lots")
-    held, _ = held_by(book, command.giver, command.contract)
-    if command.lots > abs(held):
-        message = f"{name_of(book, command.giver)} holds {held} lots, so {command.lots} cannot move: give fewer"
-        raise Refused(Reason.LOTS_EXCEEDED, "$.lots", message)
-    lots = command.lots if held > 0 else -command.lots
-    value = int(book.contracts[command.contract]["value_fine"])
-    check_margin(book, command.receiver, command.contract, lots, value, "$.receiver")
-    check_margin(book, command.giver, command.contract, -lots, value, "$.giver")
-    return [PositionTransferred(command.giver, command.receiver, command.contract, lots, lots * value, command.cause)]
+    ours, theirs = book.registers.accounts[payer], book.registers.accounts[payee]
+    if ours.member < 0 or ours.member != theirs.member:
+        return False
+    if ours.role is Role.HOUSE:
+        return theirs.role in (Role.CLIENT, Role.DEFAULT_FUND)
+    return theirs.role is Role.CLIENT and book.rulebook.client_transfers
 
 
-def decide_compress(book: Book, command: CompressPositions) -> list[Fact]:
-    """Tear up longs against shorts at the value of the last mark: nobody gains, nobody's position turns."""
-    check_contract(book, command.contract, "$.contract")
-    total = sum(leg.lots for leg in command.legs)
-    if total or not command.legs:
-        message = f"the lots sum to {total} over {len(command.legs)} legs: longs and shorts must cancel to zero"
-        raise Refused(Reason.COMPRESSION_UNBALANCED, "$.legs", message)
-    value = int(book.contracts[command.contract]["value_fine"])
-    seen: dict[int, None] = {}
-    for at, leg in enumerate(command.legs):
-        path = f"$.legs[{at}]"
-        check_account(book, leg.account, f"{path}.account")
-        if leg.account in seen:
-            message = f"{name_of(book, leg.account)} is given twice: add its lots up"
-            raise Refused(Reason.ACCOUNTS_MUST_DIFFER, f"{path}.account", message)
-        seen[leg.account] = None
-        held, _ = held_by(book, leg.account, command.contract)
-        if leg.lots * held >= 0 or abs(leg.lots) > abs(held):
-            message = f"{name_of(book, leg.account)} holds {held} lots, so {leg.lots} does not reduce it"
-            raise Refused(Reason.LOTS_EXCEEDED, f"{path}.lots", message)
-        check_margin(book, leg.account, command.contract, leg.lots, value, path)
-    legs = tuple(Leg(leg.account, leg.lots, leg.lots * value, 0) for leg in command.legs)
-    return [PositionsCompressed(command.contract, value, legs)]
-
-
-def fold_position_transferred(book: Book, fact: PositionTransferred) -> None:
-    """Two legs that cancel."""
-    giver = Leg(fact.giver, -fact.lots, -fact.cost_fine, 0)
-    apply(book, fact.contract, (giver, Leg(fact.receiver, fact.lots, fact.cost_fine, 0)))
-
-
-def fold_positions_compressed(book: Book, fact: PositionsCompressed) -> None:
-    """Legs that cancel."""
-    apply(book, fact.contract, fact.legs)
+def fold_transferred(book: Book, fact: CollateralTransferred) -> None:
+    """Post each transfer."""
+    for amount, payer, payee, asset, _ in np.frombuffer(fact.rows, MOVED).tolist():
+        post(book, payer, payee, asset, amount)

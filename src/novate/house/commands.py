@@ -87,6 +87,11 @@ class Commands(LifecycleCommands):
         slippage: Number = "0.02",
         slice_expiry: Duration = "1m",
         slices_max: int = 3,
+        reserved_trades: Literal["checked", "guaranteed"] = "checked",
+        deposit_final_after: Duration = 0,
+        collateral_caps: Mapping[str, Mapping[str, Number]] | None = None,
+        withdrawal_gates: Mapping[str, Number] | None = None,
+        client_transfers: bool = False,
         kept_trades_max: int = 1_000_000,
         late_bust: Literal["refuse", "offset"] = "refuse",
         give_up_due: Duration = "1h",
@@ -97,6 +102,8 @@ class Commands(LifecycleCommands):
         """Put the rules in force; replaces the rulebook before. Rates are ``"0.05"`` or ``"5%"``.
 
         ``margin_classes`` maps a class to its tiers: ``{"above": "0", "initial": "5%", "maintenance": "2.5%"}``.
+        ``collateral_caps`` maps an asset to ``{"account": …, "member": …, "house": …}``, each of them or none;
+        ``withdrawal_gates`` maps a gated asset to its dust limit.
         """
         return self._ask("adopt_rulebook", locals())
 
@@ -107,6 +114,36 @@ class Commands(LifecycleCommands):
     def open_account(self, name: str, *, member: str, time: Time | None = None) -> Outcome:
         """Open a client account behind a member."""
         return self._ask("open_account", locals())
+
+    # --- buckets ------------------------------------------------------------------------------------------------
+
+    def isolate(
+        self, account: str, contract: str, *, collateral: Mapping[str, Number] | None = None, time: Time | None = None
+    ) -> Outcome:
+        """Give one contract of an account a bucket of its own, with what is held of it and this ``collateral``.
+
+        The bucket is called, liquidated and bankrupt alone. Both it and the cross bucket must stay margined.
+        """
+        fields = {"account": account, "contract": contract, "collateral": collateral or {}, "time": time}
+        return self._ask("isolate", fields)
+
+    def rejoin(self, account: str, contract: str, *, time: Time | None = None) -> Outcome:
+        """Move an isolated contract and all its money back to the account's cross bucket."""
+        return self._ask("rejoin", locals())
+
+    def move_collateral(
+        self,
+        account: str,
+        contract: str,
+        asset: str,
+        amount: Number,
+        *,
+        source: str = SOURCE,
+        number: int | None = None,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Move free collateral into an isolated bucket, or back out of it where the amount is negative."""
+        return self._ask("move_collateral", {**locals(), "number": self._number(source, number)})
 
     # --- money --------------------------------------------------------------------------------------------------
 
@@ -152,6 +189,114 @@ class Commands(LifecycleCommands):
         row = {"account": account, "asset": asset, "amount": amount, "number": self._number(source, number)}
         return self._ask("withdraw", {"source": source, "rows": [row], "time": time})
 
+    def announce_deposit(
+        self,
+        account: str,
+        asset: str,
+        amount: Number,
+        *,
+        source: str = SOURCE,
+        number: int | None = None,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Expect a deposit, which counts for nothing yet. Source and number name it from then on."""
+        row = {"account": account, "asset": asset, "amount": amount, "number": self._number(source, number)}
+        return self._ask("announce_deposit", {"source": source, "rows": [row], "time": time})
+
+    def finalise_deposit(
+        self, deposit: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
+    ) -> Outcome:
+        """An announced deposit has arrived; ``deposit`` is the number under which the same source announced it."""
+        return self._ask("finalise_deposit", {**locals(), "number": self._number(source, number)})
+
+    def cancel_deposit(
+        self, deposit: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
+    ) -> Outcome:
+        """An announced deposit will not arrive."""
+        return self._ask("cancel_deposit", {**locals(), "number": self._number(source, number)})
+
+    def reverse_deposit(
+        self, deposit: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
+    ) -> Outcome:
+        """A deposit that came in was taken back outside. The house pays at once and collects it as it does a loss."""
+        return self._ask("reverse_deposit", {**locals(), "number": self._number(source, number)})
+
+    def request_withdrawal(
+        self,
+        account: str,
+        asset: str,
+        amount: Number,
+        *,
+        source: str = SOURCE,
+        number: int | None = None,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Ask for free collateral. It is held until it is released; its fact has the number of the withdrawal."""
+        row = {"account": account, "asset": asset, "amount": amount, "number": self._number(source, number)}
+        return self._ask("request_withdrawal", {"source": source, "rows": [row], "time": time})
+
+    def release_withdrawal(
+        self, withdrawal: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
+    ) -> Outcome:
+        """Check a withdrawal again: it may be paid, waits for its gate, or comes back."""
+        return self._ask("release_withdrawal", {**locals(), "number": self._number(source, number)})
+
+    def confirm_withdrawal(
+        self, withdrawal: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
+    ) -> Outcome:
+        """A released withdrawal has left."""
+        return self._ask("confirm_withdrawal", {**locals(), "number": self._number(source, number)})
+
+    def return_withdrawal(
+        self, withdrawal: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
+    ) -> Outcome:
+        """A withdrawal is cancelled, or its transfer failed: the money is back in its account."""
+        return self._ask("return_withdrawal", {**locals(), "number": self._number(source, number)})
+
+    def transfer(
+        self,
+        payer: str,
+        payee: str,
+        asset: str,
+        amount: Number,
+        *,
+        source: str = SOURCE,
+        number: int | None = None,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Move free collateral between accounts of one member; never from a client to its member."""
+        row = {"payer": payer, "payee": payee, "asset": asset, "amount": amount}
+        row |= {"number": self._number(source, number)}
+        return self._ask("transfer", {"source": source, "rows": [row], "time": time})
+
+    # --- orders -------------------------------------------------------------------------------------------------
+
+    def order(
+        self,
+        account: str,
+        contract: str,
+        side: Literal["buy", "sell"],
+        *,
+        lots: int | None = None,
+        quantity: Number | None = None,
+        source: str = SOURCE,
+        number: int | None = None,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Register lots that rest at the venue on one side of a contract; negative ones are cancelled.
+
+        Margin asks for the worse side. A trade that names whose orders it ``fills`` takes its lots off them.
+        """
+        row = {"account": account, "contract": contract, "side": side, "number": self._number(source, number)}
+        row |= {"lots": lots} if quantity is None else {"quantity": quantity}
+        return self._ask("orders", {"source": source, "rows": [row], "time": time})
+
+    def orders(self, rows: Sequence[Mapping[str, Any]], *, source: str = SOURCE, time: Time | None = None) -> Outcome:
+        """Change resting orders: rows of ``account``, ``contract``, ``side`` and ``lots`` or ``quantity``."""
+        first = self.next_number(source)
+        numbered = [{"number": first + index, **row} for index, row in enumerate(rows)]
+        return self._ask("orders", {"source": source, "rows": numbered, "time": time})
+
     # --- trades and prices --------------------------------------------------------------------------------------
 
     def trade(
@@ -163,12 +308,17 @@ class Commands(LifecycleCommands):
         price: Number,
         lots: int | None = None,
         quantity: Number | None = None,
+        fills: Literal["buyer", "seller", "both"] | None = None,
         source: str = SOURCE,
         number: int | None = None,
         time: Time | None = None,
     ) -> Outcome:
-        """Submit one matched trade for novation, its size in ``lots`` or as a ``quantity``."""
-        row = {"contract": contract, "buyer": buyer, "seller": seller, "price": price}
+        """Submit one matched trade for novation, its size in ``lots`` or as a ``quantity``.
+
+        ``fills`` names whose resting orders it fills.
+        """
+        row: dict[str, Any] = {"contract": contract, "buyer": buyer, "seller": seller, "price": price}
+        row |= {} if fills is None else {"fills": fills}
         row |= {"lots": lots} if quantity is None else {"quantity": quantity, "lots": lots}
         return self.trades([{**row, "number": self._number(source, number)}], source=source, time=time)
 

@@ -162,8 +162,8 @@ class Results:
         match fact:
             case lifecycle_facts.TradeBusted() | lifecycle_facts.PositionsCompressed():
                 for leg in fact.legs:
-                    self._move(leg.account, fact.contract, leg.lots, leg.cost_fine, leg.cost_fine)
-                    holding = self.holdings.setdefault((leg.account, fact.contract), Holding())
+                    self._move(leg.bucket, fact.contract, leg.lots, leg.cost_fine, leg.cost_fine)
+                    holding = self.holdings.setdefault((leg.bucket, fact.contract), Holding())
                     if leg.lots:
                         holding.fees_fine -= leg.carry_fine
                     else:  # it expired: the final result is taken back, with the fee
@@ -186,7 +186,7 @@ class Results:
                 self.give_ups[fact.give_up] = fact
             case lifecycle_facts.GiveUpAccepted():
                 asked = self.give_ups[fact.give_up]
-                for account, sign in ((asked.giver, -1), (asked.receiver, 1)):
+                for account, sign in ((fact.giver, -1), (fact.receiver, 1)):
                     cost = sign * fact.cost_fine
                     self._move(account, asked.contract, sign * asked.lots, cost, cost)
                     self.holdings[account, asked.contract].fees_fine += sign * fact.fee_fine

@@ -15,7 +15,7 @@ import numpy as np
 from novate.core import commands as core
 from novate.core.commands import AnyCommand
 from novate.core.reasons import Reason
-from novate.core.rows import CASH, FUNDING, MARK, TRADE
+from novate.core.rows import BUY, CASH, FILLS_BUYER, FILLS_SELLER, FUNDING, MARK, ORDER, SELL, TRADE, TRANSFER
 from novate.tape import decimals, wire
 from novate.tape.fields import named, number, size
 from novate.tape.lifecycle import decode_lifecycle
@@ -88,8 +88,12 @@ def decode_command(command: wire.AnyWire, registers: Registers, names: Names) ->
     match command:
         case wire.Trades():
             decoded = _trades(command, names)
-        case wire.Deposit() | wire.Withdraw():
+        case wire.Orders():
+            decoded = _orders(command, names)
+        case wire.Deposit() | wire.Withdraw() | wire.AnnounceDeposit() | wire.RequestWithdrawal():
             decoded = _cash(command, names)
+        case wire.Transfer():
+            decoded = _transfers(command, names)
         case wire.Marks():
             decoded = _marks(command, names)
         case wire.Funding():
@@ -113,7 +117,7 @@ def _trades(command: wire.Trades, names: Names) -> Decoded:
             contract,
             names.account(trade.buyer, f"{place}.buyer"),
             names.account(trade.seller, f"{place}.seller"),
-            0,
+            FILLS[trade.fills],
         )
 
     rows = _collect(_listed(command.rows), read)
@@ -122,7 +126,37 @@ def _trades(command: wire.Trades, names: Names) -> Decoded:
     return _decoded(command, made, rows, len(command.rows))
 
 
-def _cash(command: wire.Deposit | wire.Withdraw, names: Names) -> Decoded:
+def _orders(command: wire.Orders, names: Names) -> Decoded:
+    def read(row: Any, place: str) -> tuple[int, ...]:
+        order = convert(row, wire.OrderRow, place)
+        contract = names.contract(order.contract, f"{place}.contract")
+        return (
+            number(order.number, f"{place}.number"),
+            size(order.lots, order.quantity, contract, names, place),
+            contract,
+            names.account(order.account, f"{place}.account"),
+            SELL if order.side == "sell" else BUY,
+            0,
+        )
+
+    rows = _collect(_listed(command.rows), read)
+    source = named(command.source, "$.source")
+    made = core.ChangeOrders(source, rows.packed(ORDER)) if rows.values else None
+    return _decoded(command, made, rows, len(command.rows))
+
+
+CASH_COMMANDS: Final = {
+    wire.Deposit: core.Deposit,
+    wire.Withdraw: core.Withdraw,
+    wire.AnnounceDeposit: core.AnnounceDeposit,
+    wire.RequestWithdrawal: core.RequestWithdrawal,
+}
+"""Commands whose rows are of ``CashRow``, and those of the core."""
+
+
+def _cash(
+    command: wire.Deposit | wire.Withdraw | wire.AnnounceDeposit | wire.RequestWithdrawal, names: Names
+) -> Decoded:
     def read(row: Any, place: str) -> tuple[int, ...]:
         cash = convert(row, wire.CashRow, place)
         asset = names.asset(cash.asset, f"{place}.asset")
@@ -135,8 +169,26 @@ def _cash(command: wire.Deposit | wire.Withdraw, names: Names) -> Decoded:
 
     rows = _collect(_listed(command.rows), read)
     source = named(command.source, "$.source")
-    kind = core.Deposit if isinstance(command, wire.Deposit) else core.Withdraw
-    made = kind(source, rows.packed(CASH)) if rows.values else None
+    made = CASH_COMMANDS[type(command)](source, rows.packed(CASH)) if rows.values else None
+    return _decoded(command, made, rows, len(command.rows))
+
+
+def _transfers(command: wire.Transfer, names: Names) -> Decoded:
+    def read(row: Any, place: str) -> tuple[int, ...]:
+        transfer = convert(row, wire.TransferRow, place)
+        asset = names.asset(transfer.asset, f"{place}.asset")
+        return (
+            number(transfer.number, f"{place}.number"),
+            names.amount(transfer.amount, asset, f"{place}.amount"),
+            names.account(transfer.payer, f"{place}.payer"),
+            names.account(transfer.payee, f"{place}.payee"),
+            asset,
+            0,
+        )
+
+    rows = _collect(_listed(command.rows), read)
+    source = named(command.source, "$.source")
+    made = core.TransferCollateral(source, rows.packed(TRANSFER)) if rows.values else None
     return _decoded(command, made, rows, len(command.rows))
 
 
@@ -225,6 +277,18 @@ def _decoded(command: wire.AnyWire, made: AnyCommand | None, rows: Rows, count: 
 
 # --- single commands --------------------------------------------------------------------------------------------
 
+DEPOSIT_STEPS: Final = {
+    wire.FinaliseDeposit: core.FinaliseDeposit,
+    wire.CancelDeposit: core.CancelDeposit,
+    wire.ReverseDeposit: core.ReverseDeposit,
+}
+WITHDRAWAL_STEPS: Final = {
+    wire.ReleaseWithdrawal: core.ReleaseWithdrawal,
+    wire.ConfirmWithdrawal: core.ConfirmWithdrawal,
+    wire.ReturnWithdrawal: core.ReturnWithdrawal,
+}
+"""What is done with one deposit or one withdrawal, by its number."""
+
 
 def _single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyCommand:
     match command:
@@ -236,6 +300,8 @@ def _single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyCom
             return core.AddMember(named(command.name, "$.name"))
         case wire.OpenAccount():
             return core.OpenAccount(names.member(command.member, "$.member"), named(command.name, "$.name"))
+        case wire.Isolate() | wire.Rejoin() | wire.MoveCollateral():
+            return _isolation(command, names)
         case wire.Contribute():
             asset = names.asset(command.asset, "$.asset")
             return core.Contribute(
@@ -246,6 +312,12 @@ def _single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyCom
                 amount_minor=names.amount(command.amount, asset, "$.amount"),
                 member=None if command.member is None else names.member(command.member, "$.member"),
             )
+        case wire.FinaliseDeposit() | wire.CancelDeposit() | wire.ReverseDeposit():
+            source, own = named(command.source, "$.source"), number(command.number, "$.number")
+            return DEPOSIT_STEPS[type(command)](source, own, number(command.deposit, "$.deposit"))
+        case wire.ReleaseWithdrawal() | wire.ConfirmWithdrawal() | wire.ReturnWithdrawal():
+            source, own = named(command.source, "$.source"), number(command.number, "$.number")
+            return WITHDRAWAL_STEPS[type(command)](source, own, number(command.withdrawal, "$.withdrawal"))
         case wire.Execute():
             return _execute(command, registers, names)
         case wire.Expire():
@@ -259,6 +331,29 @@ def _single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyCom
         case _ if isinstance(command, LifecycleWire):
             return decode_lifecycle(command, names)
     raise TypeError(f"no single command: {type(command).__name__}")
+
+
+def _isolation(command: wire.Isolate | wire.Rejoin | wire.MoveCollateral, names: Names) -> AnyCommand:
+    account = names.account(command.account, "$.account")
+    contract = names.contract(command.contract, "$.contract")
+    if isinstance(command, wire.Rejoin):
+        return core.RejoinPosition(account, contract)
+    if isinstance(command, wire.MoveCollateral):
+        asset = names.asset(command.asset, "$.asset")
+        return core.MoveCollateral(
+            source=named(command.source, "$.source"),
+            number=number(command.number, "$.number"),
+            account=account,
+            contract=contract,
+            asset=asset,
+            amount_minor=names.amount(command.amount, asset, "$.amount"),
+        )
+    collateral = []
+    for symbol, amount in command.collateral.items():
+        path = f"$.collateral.{symbol}"
+        asset = names.asset(symbol, path)
+        collateral.append(core.Money(asset, names.amount(convert(amount, NUMBER, path), asset, path)))
+    return core.IsolatePosition(account, contract, tuple(collateral))
 
 
 def _listing(command: wire.AddAsset | wire.ListContract, names: Names) -> AnyCommand:
@@ -309,5 +404,6 @@ def _execute(command: wire.Execute, registers: Registers, names: Names) -> AnyCo
 # --- fields -----------------------------------------------------------------------------------------------------
 
 PLACES_MAX: Final = 18
+FILLS: Final = {None: 0, "buyer": FILLS_BUYER, "seller": FILLS_SELLER, "both": FILLS_BUYER + FILLS_SELLER}
 NUMBER: Any = str | int
 NUMBER_OR_NULL: Any = str | int | None

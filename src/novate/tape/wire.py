@@ -78,6 +78,11 @@ class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
     slippage: Number = "0.02"
     slice_expiry: Number = "1m"
     slices_max: int = 3
+    reserved_trades: Literal["checked", "guaranteed"] = "checked"
+    deposit_final_after: Number = 0
+    collateral_caps: dict[str, Any] = msgspec.field(default_factory=dict)
+    withdrawal_gates: dict[str, Any] = msgspec.field(default_factory=dict)
+    client_transfers: bool = False
     kept_trades_max: int = 1_000_000
     late_bust: Literal["refuse", "offset"] = "refuse"
     give_up_due: Number = "1h"
@@ -85,6 +90,14 @@ class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
         default_factory=lambda: ["same_owner"]
     )
     porting_due: Number = 0
+
+
+class Cap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The most of an asset that may be brought in, as amounts of it; without one there is no cap."""
+
+    account: Number | None = None
+    member: Number | None = None
+    house: Number | None = None
 
 
 class AddMember(Wire, frozen=True, tag="add_member"):
@@ -98,6 +111,32 @@ class OpenAccount(Wire, frozen=True, tag="open_account"):
 
     member: str
     name: str
+
+
+class Isolate(Wire, frozen=True, tag="isolate"):
+    """Give one contract of an account a bucket of its own; ``collateral`` maps assets to amounts that go with it."""
+
+    account: str
+    contract: str
+    collateral: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Rejoin(Wire, frozen=True, tag="rejoin"):
+    """Move an isolated contract and all its money back to the account's cross bucket."""
+
+    account: str
+    contract: str
+
+
+class MoveCollateral(Wire, frozen=True, tag="move_collateral"):
+    """Move free collateral into an isolated bucket, or back out of it where the amount is negative."""
+
+    source: str
+    number: int
+    account: str
+    contract: str
+    asset: str
+    amount: Number
 
 
 class Contribute(Wire, frozen=True, tag="contribute"):
@@ -120,6 +159,82 @@ class Deposit(Wire, frozen=True, tag="deposit"):
 
 class Withdraw(Wire, frozen=True, tag="withdraw"):
     """Take free collateral out: rows of ``CashRow``."""
+
+    source: str
+    rows: list[Any]
+
+
+class Orders(Wire, frozen=True, tag="orders"):
+    """Register, amend and cancel resting orders: rows of ``OrderRow``."""
+
+    source: str
+    rows: list[Any]
+
+
+class AnnounceDeposit(Wire, frozen=True, tag="announce_deposit"):
+    """Money is on its way in: rows of ``CashRow``. The source and each row's number name the deposit."""
+
+    source: str
+    rows: list[Any]
+
+
+class FinaliseDeposit(Wire, frozen=True, tag="finalise_deposit"):
+    """An announced deposit has arrived; ``deposit`` is the number under which the same source announced it."""
+
+    source: str
+    number: int
+    deposit: int
+
+
+class CancelDeposit(Wire, frozen=True, tag="cancel_deposit"):
+    """An announced deposit will not arrive."""
+
+    source: str
+    number: int
+    deposit: int
+
+
+class ReverseDeposit(Wire, frozen=True, tag="reverse_deposit"):
+    """A deposit that came in was taken back outside."""
+
+    source: str
+    number: int
+    deposit: int
+
+
+class RequestWithdrawal(Wire, frozen=True, tag="request_withdrawal"):
+    """Ask for free collateral, which is held: rows of ``CashRow``."""
+
+    source: str
+    rows: list[Any]
+
+
+class ReleaseWithdrawal(Wire, frozen=True, tag="release_withdrawal"):
+    """Check a withdrawal again and let it go; ``withdrawal`` is the number in its fact."""
+
+    source: str
+    number: int
+    withdrawal: int
+
+
+class ConfirmWithdrawal(Wire, frozen=True, tag="confirm_withdrawal"):
+    """A released withdrawal has left."""
+
+    source: str
+    number: int
+    withdrawal: int
+
+
+class ReturnWithdrawal(Wire, frozen=True, tag="return_withdrawal"):
+    """A withdrawal is cancelled, or its transfer failed."""
+
+    source: str
+    number: int
+    withdrawal: int
+
+
+class Transfer(Wire, frozen=True, tag="transfer"):
+    """Move free collateral between accounts of one member: rows of ``TransferRow``."""
 
     source: str
     rows: list[Any]
@@ -174,9 +289,22 @@ AnyWire = (
     | AdoptRulebook
     | AddMember
     | OpenAccount
+    | Isolate
+    | Rejoin
+    | MoveCollateral
     | Contribute
     | Deposit
     | Withdraw
+    | Orders
+    | AnnounceDeposit
+    | FinaliseDeposit
+    | CancelDeposit
+    | ReverseDeposit
+    | RequestWithdrawal
+    | ReleaseWithdrawal
+    | ConfirmWithdrawal
+    | ReturnWithdrawal
+    | Transfer
     | Trades
     | Marks
     | Funding
@@ -188,7 +316,7 @@ AnyWire = (
 
 
 class TradeRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One trade, its size given as ``lots`` or as ``quantity``."""
+    """One trade, its size given as ``lots`` or as ``quantity``; ``fills`` names whose resting orders it fills."""
 
     number: int
     contract: str
@@ -197,6 +325,28 @@ class TradeRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     price: Number
     lots: int | None = None
     quantity: Number | None = None
+    fills: Literal["buyer", "seller", "both"] | None = None
+
+
+class OrderRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A change of what rests on one side: more lots (or a quantity), or fewer where it is negative."""
+
+    number: int
+    account: str
+    contract: str
+    side: Literal["buy", "sell"]
+    lots: int | None = None
+    quantity: Number | None = None
+
+
+class TransferRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One transfer of a positive amount."""
+
+    number: int
+    payer: str
+    payee: str
+    asset: str
+    amount: Number
 
 
 class CashRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -21,6 +21,7 @@ from novate.views.state import (
     open_orders,
 )
 from novate.views.tables import House, Table, aligned, facts_table, house, tables, to_json
+from novate.views.transit import Gate, Receipt, Withdrawal, gates, receipts, withdrawals
 
 __all__ = [
     "Account",
@@ -28,6 +29,7 @@ __all__ = [
     "Compression",
     "Contract",
     "Fund",
+    "Gate",
     "GiveUp",
     "House",
     "MarginCall",
@@ -36,8 +38,10 @@ __all__ = [
     "Order",
     "Porting",
     "Position",
+    "Receipt",
     "Table",
     "Trade",
+    "Withdrawal",
     "account",
     "aligned",
     "call",
@@ -48,12 +52,15 @@ __all__ = [
     "fact_rows",
     "facts_table",
     "funds",
+    "gates",
     "give_ups",
     "house",
     "member",
     "open_orders",
     "portings",
+    "receipts",
     "tables",
     "to_json",
     "trades_on_record",
+    "withdrawals",
 ]

@@ -72,7 +72,7 @@ def _trade(fact: core.TradeBusted | core.TradeCorrected | core.TradeOffset | cor
 
 def _leg(leg: core.Leg, contract: int, named: Names) -> Row:
     return {
-        "account": named.account(leg.account),
+        "account": named.account(leg.bucket),
         "contract": named.contract(contract).symbol,
         "lots": leg.lots,
         "cost": named.fine(leg.cost_fine, contract),

@@ -12,7 +12,8 @@ import msgspec
 from novate.core.book import Book
 from novate.core.layout import EXPIRED, HALTED, LIQUIDATING, LIVE, OPEN, REDUCE_ONLY, UNMARKED
 from novate.core.margin import judge
-from novate.core.terms import Asset, Role
+from novate.core.orders import open_orders_of
+from novate.core.terms import TRADING, Asset, Role
 from novate.tape.decimals import decimal
 from novate.tape.encode import price_decimal, quantity_decimal
 
@@ -50,6 +51,14 @@ class Position(msgspec.Struct, frozen=True):
     asset: str
 
 
+class Resting(msgspec.Struct, frozen=True):
+    """Lots that an account's resting orders in a contract may still buy and sell."""
+
+    contract: str
+    bids: int
+    asks: int
+
+
 class MarginCall(msgspec.Struct, frozen=True):
     """An open margin call: how much of the numeraire, by when, and the contracts that require most."""
 
@@ -65,15 +74,17 @@ class Account(msgspec.Struct, frozen=True):
 
     ``equity``, ``initial``, ``maintenance`` and ``free`` are None before a rulebook is in force. ``priced`` is False
     where the account holds something without a live price. ``status`` is ``open``, ``reduce_only``,
-    ``in_liquidation`` or ``house``.
+    ``in_liquidation`` or ``house``. An isolated bucket stands as an account of its own that names its ``owner``.
     """
 
     name: str
     role: str
     member: str | None
+    owner: str | None
     status: str
     balances: tuple[Balance, ...]
     positions: tuple[Position, ...]
+    orders: tuple[Resting, ...]
     numeraire: str | None
     equity: Decimal | None
     initial: Decimal | None
@@ -169,9 +180,13 @@ def account(book: Book, index: int) -> Account:
         name=terms.name,
         role=terms.role.name.lower(),
         member=registers.members[terms.member].name if terms.member >= 0 else None,
+        owner=registers.accounts[terms.owner].name if terms.owner >= 0 else None,
         status=ACCESS.get(int(book.buckets[index]["access"]), "house"),
         balances=balances(book, index),
         positions=positions(book, index),
+        orders=tuple(
+            Resting(registers.contracts[of].symbol, *resting) for of, resting in open_orders_of(book, index).items()
+        ),
         numeraire=None if asset is None else asset.symbol,
         equity=equity,
         initial=initial,
@@ -277,11 +292,10 @@ def member(book: Book, index: int) -> Member:
 
 def funds(book: Book) -> list[Fund]:
     """The house's own accounts and the members' contributions, those with money in them."""
-    roles = (Role.HOUSE, Role.CLIENT)
     return [
         fund
         for index, account in enumerate(book.registers.accounts)
-        if account.role not in roles
+        if account.role not in TRADING
         for fund in _money(book, index)
     ]
 

@@ -1,8 +1,9 @@
 """Lots and cost into positions: the one leg, on overlay rows and on the book, and the trades that are two of them."""
 
+import numpy as np
 from numba import njit
 
-from novate.core.kernels.prefetch import AHEAD, ROWS_MAX, ROWS_PER_LINE, prefetch
+from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
 
 
 @njit(cache=True, inline="always")
@@ -16,19 +17,30 @@ def apply_leg(position, balance, contract, lots, cost_fine):
         balance.premium_fine += cost_fine
 
 
+@njit(cache=True, inline="always")
+def bucket_of(account, contract, buckets):
+    """The bucket that an account's trades in a contract go to: its isolated one where there is one."""
+    at = np.int64(account)
+    while buckets[at].next >= 0:
+        at = np.int64(buckets[at].next)
+        if buckets[at].contract == contract:
+            return at
+    return np.int64(account)
+
+
 @njit(cache=True)
 def find(bucket, contract, buckets, positions):
     """``(row, found)``: where the contract stands or belongs in the bucket's sorted rows."""
-    low = buckets[bucket].start
-    high = low + buckets[bucket].count
-    end = high
+    own = buckets[np.uint64(bucket)]
+    low, end = np.uint64(own.start), np.uint64(own.start + own.count)
+    high = end
     while low < high:
-        middle = (low + high) // 2
+        middle = (low + high) >> np.uint64(1)
         if positions[middle].contract < contract:
-            low = middle + 1
+            low = middle + np.uint64(1)
         else:
             high = middle
-    return low, low < end and positions[low].contract == contract
+    return np.int64(low), low < end and positions[low].contract == contract
 
 
 @njit(cache=True)
@@ -68,7 +80,7 @@ def place(bucket, contract, buckets, contracts, positions, holders, ends):
     row.contract = contract
     row.lots = 0
     row.cost_fine = 0
-    row.pad = 0
+    row.orders = 0
     own.count += 1
     holders[of.holders_start + of.holders_count] = bucket
     of.holders_count += 1
@@ -95,27 +107,18 @@ def place_and_move(bucket, contract, lots, cost_fine, tables):
     return where >= 0
 
 
-@njit(cache=True, inline="always")
-def ask_for(rows, at, buckets, positions, balances):
-    """Ask for what the trade some places ahead will touch; its buckets were asked for as many places before that."""
-    if at + 2 * AHEAD < len(rows):
-        prefetch(buckets, rows[at + 2 * AHEAD].buyer)
-        prefetch(buckets, rows[at + 2 * AHEAD].seller)
-    if at + AHEAD < len(rows):
-        for bucket in (rows[at + AHEAD].buyer, rows[at + AHEAD].seller):
-            own = buckets[bucket]
-            prefetch(balances, bucket)
-            for row in range(own.start, own.start + min(ROWS_MAX, own.count), ROWS_PER_LINE):
-                prefetch(positions, row)
-
-
 @njit(cache=True)
 def novate_rows(rows, first, fees_account, tables):
     """Fold novated trades into the book from row ``first`` on; returns the row reached (tables full) or the count."""
     buckets, contracts, positions, holders = tables.buckets, tables.contracts, tables.positions, tables.holders
     balances, ends = tables.balances, tables.ends
     for at in range(first, len(rows)):
-        ask_for(rows, at, buckets, positions, balances)
+        if at + 2 * AHEAD < len(rows):
+            prefetch(buckets, rows[at + 2 * AHEAD].buyer)
+            prefetch(buckets, rows[at + 2 * AHEAD].seller)
+        if at + AHEAD < len(rows):
+            ask_for(rows[at + AHEAD].buyer, buckets, positions, balances)
+            ask_for(rows[at + AHEAD].seller, buckets, positions, balances)
         row = rows[at]
         buyer_at = place(row.buyer, row.contract, buckets, contracts, positions, holders, ends)
         if buyer_at < 0:
@@ -136,6 +139,39 @@ def novate_rows(rows, first, fees_account, tables):
 
 
 @njit(cache=True)
+def reserve(bucket, contract, bids, asks, tables):
+    """Change a bucket's open orders in a contract; returns False where the tables need more room.
+
+    Open orders are bounded like positions, so that their fills never pass what 64 bits can hold.
+    """
+    where = place(bucket, contract, tables.buckets, tables.contracts, tables.positions, tables.holders, tables.ends)
+    if where < 0:
+        return False
+    position = tables.positions[where]
+    if position.orders == 0:
+        if tables.ends[2] == len(tables.orders):
+            return False
+        position.orders = tables.ends[2]
+        tables.ends[2] += 1
+    own, of = tables.orders[position.orders], tables.contracts[contract]
+    own.bids += bids
+    own.asks += asks
+    tables.balances[bucket, of.asset].exposure_fine += (bids + asks) * of.largest_value_fine
+    return True
+
+
+@njit(cache=True)
+def cancel_orders(bucket, tables):
+    """Every resting order of a bucket is gone."""
+    own = tables.buckets[bucket]
+    for at in range(own.start, own.start + own.count):
+        position = tables.positions[at]
+        if position.orders != 0:
+            rest = tables.orders[position.orders]
+            reserve(bucket, position.contract, -rest.bids, -rest.asks, tables)
+
+
+@njit(cache=True)
 def expire_rows(contract, value_fine, tables):
     """Turn every position in a contract into money at its final value: lots x value - cost into the holder's carry."""
     of = tables.contracts[contract]
@@ -144,5 +180,7 @@ def expire_rows(contract, value_fine, tables):
         where, found = find(bucket, contract, tables.buckets, tables.positions)
         if found:
             row = tables.positions[where]
+            rest = tables.orders[row.orders]
+            reserve(bucket, contract, -rest.bids, -rest.asks, tables)
             tables.balances[bucket, of.asset].carry_fine += row.lots * value_fine - row.cost_fine
             move(bucket, of, -row.lots, -row.cost_fine, where, tables.balances, tables.positions)

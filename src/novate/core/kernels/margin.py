@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit, prange
 
 from novate.core.kernels.arithmetic import charge, clamp, convert, credit, millionths
+from novate.core.kernels.prefetch import AHEAD, ask_for
 from novate.core.layout import LIVE, SUBTOTAL
 from novate.core.money import PPM
 
@@ -35,6 +36,20 @@ def requirement(lots, contract, tiers):
     return initial, maintenance
 
 
+@njit(cache=True, inline="always")
+def worse_side(lots, bids, asks, contract, tiers):
+    """``(initial, maintenance)`` of a position with its resting orders: initial at the worse of all that may be filled.
+
+    Orders that reduce the position count for nothing until they are larger than it. Maintenance asks for what is held.
+    """
+    initial, maintenance = requirement(lots, contract, tiers)
+    if bids > 0:
+        initial = max(initial, requirement(lots + bids, contract, tiers)[0])
+    if asks > 0:
+        initial = max(initial, requirement(lots - asks, contract, tiers)[0])
+    return initial, maintenance
+
+
 @njit(cache=True)
 def set_lot(at, contracts, tiers, lot_terms):
     """Work out afresh what one lot of a contract is worth and asks for inside the first bracket."""
@@ -42,8 +57,8 @@ def set_lot(at, contracts, tiers, lot_terms):
     lot = lot_terms[at]
     lot.value_fine = contract.value_fine
     lot.asset = contract.asset
-    lot.plain = 1 if contract.option == 0 and contract.state == LIVE and contract.tier_count > 0 else 0
-    if lot.plain == 0:
+    lot.bracket_lots = -1
+    if contract.option != 0 or contract.state != LIVE or contract.tier_count == 0:
         return
     first = tiers[contract.tier_start]
     initial = (contract.reference_fine % PPM) * first.initial_ppm
@@ -75,7 +90,46 @@ def option_worth(lots, contract, long_option_ppm):
 
 
 @njit(cache=True, inline="always")
-def sum_positions(start, count, positions, lot_terms, contracts, tiers, long_option_ppm, sums, into):
+def sum_run(first, end, asset, positions, lot_terms, own):
+    """Add a run of positions of one asset inside their first brackets to its sums; returns where the run ends.
+
+    Indices are unsigned: a signed one may count from the end, and every use of it pays for asking.
+    """
+    variation, initial, maintenance = 0, 0, 0
+    at = first
+    while at < end:
+        position = positions[at]
+        lot = lot_terms[np.uint32(position.contract)]
+        lots = position.lots
+        size = abs(lots)
+        if size > lot.bracket_lots or lot.asset != asset or position.orders != 0:
+            break
+        variation += lots * lot.value_fine - position.cost_fine
+        initial += size * lot.initial_whole_fine + millionths(size * lot.initial_rest_ppm)
+        maintenance += size * lot.maintenance_whole_fine + millionths(size * lot.maintenance_rest_ppm)
+        at += np.uint64(1)
+    own.variation_fine += variation
+    own.initial_fine += initial
+    own.maintenance_fine += maintenance
+    return at
+
+
+@njit(cache=True)
+def sum_one(position, open_orders, contract, tiers, long_option_ppm, own):
+    """Add any position to the sums of its asset, the long way; returns 0 where its price is missing."""
+    lots, bids, asks = position.lots, open_orders.bids, open_orders.asks
+    if contract.option == 0:
+        own.variation_fine += lots * contract.value_fine - position.cost_fine
+    else:
+        own.option_fine += option_worth(lots, contract, long_option_ppm)
+    initial, maintenance = worse_side(lots, bids, asks, contract, tiers)
+    own.initial_fine += initial
+    own.maintenance_fine += maintenance
+    return 0 if (lots != 0 or bids != 0 or asks != 0) and contract.state != LIVE else 1
+
+
+@njit(cache=True, inline="always")
+def sum_positions(start, count, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, into):
     """Sum position rows into row ``into`` of ``sums`` (per asset); returns 0 where a price is missing."""
     for asset in range(sums.shape[1]):
         sums[into, asset].variation_fine = 0
@@ -83,42 +137,16 @@ def sum_positions(start, count, positions, lot_terms, contracts, tiers, long_opt
         sums[into, asset].initial_fine = 0
         sums[into, asset].maintenance_fine = 0
     priced = 1
-    # Contracts of one asset mostly stand together, so sums are kept at hand and put away when the asset changes.
-    asset = np.int32(0)
-    variation, worth, initial, maintenance = 0, 0, 0, 0
-    for at in range(start, start + count):
-        position = positions[at]
-        lots = position.lots
-        lot = lot_terms[position.contract]
-        if lot.asset != asset:
-            sums[into, asset].variation_fine += variation
-            sums[into, asset].option_fine += worth
-            sums[into, asset].initial_fine += initial
-            sums[into, asset].maintenance_fine += maintenance
-            variation, worth, initial, maintenance = 0, 0, 0, 0
-            asset = lot.asset
-        size = abs(lots)
-        if lot.plain != 0 and size <= lot.bracket_lots:
-            variation += lots * lot.value_fine - position.cost_fine
-            initial += size * lot.initial_whole_fine + millionths(size * lot.initial_rest_ppm)
-            maintenance += size * lot.maintenance_whole_fine + millionths(size * lot.maintenance_rest_ppm)
-        else:
-            contract = contracts[position.contract]
-            if contract.option == 0:
-                variation += lots * contract.value_fine - position.cost_fine
-            else:
-                worth += option_worth(lots, contract, long_option_ppm)
-            if lots != 0:
-                if contract.state != LIVE:
-                    priced = 0
-                own_initial, own_maintenance = requirement(lots, contract, tiers)
-                initial += own_initial
-                maintenance += own_maintenance
-    if count > 0:
-        sums[into, asset].variation_fine += variation
-        sums[into, asset].option_fine += worth
-        sums[into, asset].initial_fine += initial
-        sums[into, asset].maintenance_fine += maintenance
+    at, end = np.uint64(start), np.uint64(start + count)
+    while at < end:
+        asset = lot_terms[np.uint32(positions[at].contract)].asset
+        after = sum_run(at, end, asset, positions, lot_terms, sums[into, asset])
+        if after == at:
+            contract = contracts[np.uint32(positions[at].contract)]
+            own_orders = orders[np.uint32(positions[at].orders)]
+            priced &= sum_one(positions[at], own_orders, contract, tiers, long_option_ppm, sums[into, asset])
+            after += np.uint64(1)
+        at = after
     return priced
 
 
@@ -161,27 +189,25 @@ def payable(balances, bucket, sums, into, assets):
 
 
 @njit(cache=True)
-def judge_one(bucket, balances, at, tables):
-    """Judge one bucket with row ``at`` of the given balances.
+def judge_rows(start, count, positions, balances, at, tables):
+    """Judge position rows with row ``at`` of the given balances, as if they were a bucket.
 
     Returns ``(equity, settled, initial, maintenance, priced, payable)``.
     """
-    sums = np.empty((1, len(tables.assets)), SUBTOTAL)
-    own = tables.buckets[bucket]
+    lot_terms, contracts, tiers, assets = tables.lot_terms, tables.contracts, tables.tiers, tables.assets
+    sums, long_option_ppm = np.empty((1, len(assets)), SUBTOTAL), tables.long_option_ppm
     priced = sum_positions(
-        own.start,
-        own.count,
-        tables.positions,
-        tables.lot_terms,
-        tables.contracts,
-        tables.tiers,
-        tables.long_option_ppm,
-        sums,
-        0,
+        start, count, positions, tables.orders, lot_terms, contracts, tiers, long_option_ppm, sums, 0
     )
-    equity, settled, initial, maintenance, known = total(balances, at, sums, 0, tables.assets, tables.gains_ppm)
-    covered = payable(balances, at, sums, 0, tables.assets)
-    return equity, settled, initial, maintenance, priced * known, covered
+    equity, settled, initial, maintenance, known = total(balances, at, sums, 0, assets, tables.gains_ppm)
+    return equity, settled, initial, maintenance, priced * known, payable(balances, at, sums, 0, assets)
+
+
+@njit(cache=True)
+def judge_one(bucket, balances, at, tables):
+    """Judge one bucket with row ``at`` of the given balances; answers as ``judge_rows``."""
+    own = tables.buckets[bucket]
+    return judge_rows(own.start, own.count, tables.positions, balances, at, tables)
 
 
 @njit(cache=True)
@@ -189,13 +215,17 @@ def judge_range(first, last, chosen, tables, out):
     """Judge ``chosen[first:last]`` (or the buckets themselves where ``chosen`` is empty) into ``out``."""
     # A tuple of tables handed on per bucket would count references per bucket: take it apart once.
     buckets, balances, positions, contracts = tables.buckets, tables.balances, tables.positions, tables.contracts
-    lot_terms, tiers, assets = tables.lot_terms, tables.tiers, tables.assets
+    lot_terms, tiers, assets, orders = tables.lot_terms, tables.tiers, tables.assets, tables.orders
     gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
     sums = np.empty((1, len(assets)), SUBTOTAL)
     for at in range(first, last):
-        bucket = chosen[at] if len(chosen) else at
+        bucket = np.uint64(chosen[at]) if len(chosen) else np.uint64(at)
+        if at + AHEAD < last:
+            ask_for(chosen[at + AHEAD] if len(chosen) else at + AHEAD, buckets, positions, balances)
         own = buckets[bucket]
-        priced = sum_positions(own.start, own.count, positions, lot_terms, contracts, tiers, long_option_ppm, sums, 0)
+        priced = sum_positions(
+            own.start, own.count, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, 0
+        )
         equity, settled, initial, maintenance, known = total(balances, bucket, sums, 0, assets, gains_ppm)
         row = out[at]
         row.equity_fine = equity
