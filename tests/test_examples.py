@@ -23,10 +23,17 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 #       0.01 % of 0.1818181818 = 0.000018181800 for 100 lots.
 #   04: Alpha is long 100 from 5000; the house takes over at 4400 (its 60,000 are gone) and closes at 4150: 25,000 is
 #       lost, of which its fund pays 10,000, the house 5,000 and the survivors 5,000 each.
+#   05: ann could lose 150 x 0.40 = 60 of 100, bob 150 x 0.60 = 90; she wins his 90. 167 at 0.40 would cost him 100.20.
 PROMISES = {
     "01_one_trade.py": ["997.44997500", "997.54997500", "margin_insufficient at `$.rows[0]`"],
     "02_a_day_of_variation.py": ["65760.00", "51792.00", "62448.00", "44.4 % netted away"],
     "03_an_inverse_perpetual.py": ["0.038163636400 BTC", "settled 0.03816363 BTC", "0.00000001 BTC, in house:rounding"],
+    "05_a_bet.py": [
+        "collateral_not_covered at `$.rows[0]`: RAIN is fully collateralised",
+        "at 0.40  ann free  40.00  bob free  10.00",
+        "at 0.95  ann free  40.00  bob free  10.00",
+        "ann 190.00, bob 10.00",
+    ],
     "04_a_default.py": [
         "called: Alpha for 62,000.00 USD",
         "layer defaulter_fund, payer Alpha:fund, account liquidation:11, amount 10000.00",

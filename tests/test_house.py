@@ -117,6 +117,25 @@ def test_rows_are_answered_under_their_own_numbers() -> None:
         assert house.account("alice").lots("BTC-PERP") == 101
 
 
+def test_a_bet_shows_what_it_locks_and_ends_with_its_event() -> None:
+    """150 lots at 0.40: the long keeps 60 of its cash for the worst, the short 90; voided at 0.50 the long gains 15."""
+    bet: dict[str, Any] = {"settlement": "USD", "tick_size": "0.01", "lot_size": 1, "price_min": 0, "price_max": 1}
+    bet |= {"position_limit": 1000, "stale_after": "9h", "expiry": "2024-03-31"}
+    with opened() as house:
+        house.list_contract("RAIN", "future", **bet, capped=True, collateralised=True, resolvable=True).expect()
+        house.marks({"RAIN": 0}).expect()
+        shown = house.contract("RAIN")
+        assert (shown.style, shown.price, shown.value_per_lot) == ("collateralised", 0, 0)
+        house.trade("RAIN", buyer="alice", seller="bob", lots=150, price="0.40").expect()
+        locked = [house.account(name).positions[0].locked for name in ("alice", "bob")]
+        assert locked == [60, 90]
+        assert [house.account(name).free for name in ("alice", "bob")] == [940, 910]
+        house.resolve("RAIN", "0.50", outcome="voided").expect()
+        assert [fact["cause"] for fact in house.facts() if fact["fact"] == "contract_expired"] == ["voided"]
+        house.clock("2024-03-04T16:00:00Z").expect()
+        assert house.account("alice").balance("USD") == 1015
+
+
 FLOATS = [
     ("deposit", lambda house: house.deposit("alice", "USD", 0.5)),
     ("numpy", lambda house: house.deposit("alice", "USD", np.float64(0.5))),

@@ -389,9 +389,14 @@ CONTRACT = st.builds(
     stale_after_ns=NS,
     inverse=st.booleans(),
     underlying=st.none() | NAME,
-    strike=st.none() | PLAIN,
+    strike=st.none() | PLAIN | PLAIN.map("-{}".format),
     expiry_ns=st.none() | NS,
     fee_ppm=PPM,
+    margin_floor_ticks=INT64,
+    futures_style=st.booleans(),
+    capped=st.booleans(),
+    collateralised=st.booleans(),
+    resolvable=st.booleans(),
 )
 TIER = st.builds(Tier, st.integers(0, 2**60), PPM, PPM, PPM, PPM)
 RULEBOOK = st.builds(
@@ -504,6 +509,7 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     ),
     st.builds(core.ExecuteLiquidation, NAME, INT64, st.just(7), INT64, INT64, ACCOUNT),
     st.builds(core.ExpireContract, st.integers(0, 2), INT64),
+    st.builds(core.ResolveContract, st.integers(0, 2), INT64, st.sampled_from(["resolved", "voided"])),
     st.just(core.Clock()),
 )
 

@@ -1,4 +1,4 @@
-"""The command line: ``novate run``, ``replay``, ``audit``, ``rebuild-head`` and ``demo``.
+"""The command line: ``novate run``, ``replay``, ``audit``, ``rebuild-head``, ``demo`` and ``sim``.
 
 Exit codes: 0 done (a refused row is a result, not an error), 1 it could not be done, or an audit found a difference,
 2 lines of a tape, or the command line itself, could not be read. Nothing heavy is imported before a command needs it.
@@ -247,6 +247,55 @@ def demo(
             run_demo(history=history, out=out, console=Console(), form=form, journal=journal, **population)
         except (ValueError, ProofFailed) as error:
             raise Failure(str(error)) from error
+
+
+@app.command
+def sim(
+    *,
+    seeds: int = 50,
+    steps: int = 200,
+    first: int = 0,
+    jobs: int | None = None,
+    seed: int | None = None,
+    only: str | None = None,
+    history: Path | None = None,
+) -> int:
+    """Play random worlds with an independent auditor beside the core. The exit code is 1 where one disagrees.
+
+    A world that fails is shrunk to the fewest steps that still fail, and one line is printed that brings it back.
+
+    Parameters
+    ----------
+    seeds
+        How many worlds.
+    steps
+        How many steps each has after its opening.
+    first
+        The seed of the first world; the others follow.
+    jobs
+        How many processes; by default one per core.
+    seed
+        Play this world alone.
+    only
+        Of this world, play these places of its script alone: `0-4,9,12-13`.
+    history
+        A Parquet or CSV file of prices that all worlds move by, instead of random walks.
+    """
+    from novate.sim.worlds.console import simulate, simulate_one
+
+    if min(seeds, steps) < 1 or (jobs is not None and jobs < 1):
+        raise Failure("seeds, steps and jobs must be positive", 2)
+    if only is not None and seed is None:
+        raise Failure("--only needs the --seed of the world whose places it names", 2)
+    with _told():
+        try:
+            if seed is not None:
+                fine = simulate_one(seed, steps, only, history, _console())
+            else:
+                fine = simulate(first, seeds, steps, jobs or os.cpu_count() or 1, history, _console())
+        except ValueError as error:
+            raise Failure(str(error), 2) from error
+    return 0 if fine else 1
 
 
 # --- output -----------------------------------------------------------------------------------------------------

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from novate.core import layout, plain
+from novate.core import layout, plain, plain_values
 from novate.core.book import Book
 from novate.core.commands import ChangeOrders, PublishMarks, SubmitTrades
 from novate.core.evolve import evolve
 from novate.core.facts import ContractHalted, MarksPublished, OrdersChanged, OrdersFilled, SourceAdvanced, TradesNovated
-from novate.core.kernels.arithmetic import convert, reference_at, value_at
+from novate.core.kernels.arithmetic import convert, reference_at, size_at, value_at
 from novate.core.kernels.margin import set_lots
 from novate.core.margin import judge, judge_house, judge_many
 from novate.core.novation import decide_trades, move_leg
@@ -22,11 +22,25 @@ from novate.core.reasons import Reason
 from novate.core.rows import MARK, MARKED, NOVATED, RESERVED
 from novate.core.settlement import flows_of
 from novate.core.variation import decide_marks
-from tests.core.worlds import BTC, EUR, FEED, INDEX, USD, House, marks, orders, refusals, rich_house, trades
+from tests.core.worlds import (
+    BINARY,
+    BTC,
+    EUR,
+    EURO_BINARY,
+    FEED,
+    INDEX,
+    USD,
+    House,
+    marks,
+    orders,
+    refusals,
+    rich_house,
+    trades,
+)
 
 Draw = st.DrawFn
 ACCOUNTS = range(17)
-CONTRACTS = range(10)
+CONTRACTS = range(19)
 TRADERS = [5, 7, 8, 9, 11, 12, 13, 15, 16]
 accounts = st.sampled_from(TRADERS)
 lots = st.one_of(st.integers(-50, 50), st.integers(-200_000, 200_000))
@@ -47,6 +61,9 @@ def planted(draw: Draw) -> Book:
     table = book.contracts
     factor = draw(st.sampled_from([500_000, 900_000, 1_000_000, 1_100_000, 3_000_000]))
     house.mark(*((contract, price * factor // 1_000_000) for contract, price in FEED.items()))
+    bounded = range(BINARY, EURO_BINARY + 1)
+    limits = {at: st.integers(int(table[at]["price_min_ticks"]), int(table[at]["price_max_ticks"])) for at in bounded}
+    house.mark(*draw(st.fixed_dictionaries({}, optional=limits)).items())
     prices = draw(st.fixed_dictionaries({BTC: st.integers(1, 10**13), EUR: st.integers(1, 10**10)}))
     house.mark(assets=dict(prices))
     for asset, unit in ((USD, 10**7), (BTC, 10**7), (EUR, 10**7)):
@@ -67,7 +84,7 @@ def planted(draw: Draw) -> Book:
     book.registers.rulebook = msgspec.structs.replace(
         book.rulebook, reserved_trades=draw(st.sampled_from(["checked", "guaranteed"]))
     )
-    for contract, index in draw(st.dictionaries(st.sampled_from([2, 3, 9]), st.integers(-(10**7), 10**7))).items():
+    for contract, index in draw(st.dictionaries(st.sampled_from([2, 3, 9, 17]), st.integers(-(10**7), 10**7))).items():
         table[contract]["value_fine"] += int(table[contract]["index_fine"]) - index
         table[contract]["index_fine"] = index
     states = st.sampled_from([layout.UNMARKED, layout.HALTED, layout.EXPIRED])
@@ -231,7 +248,9 @@ def test_a_batch_is_what_its_rows_are_one_by_one(count: int) -> None:
 
 @pytest.mark.parametrize("count", examples(60, 1_000))
 def test_marks_are_valued_as_the_twin_values_them(count: int) -> None:
-    ticks = st.one_of(st.integers(1_900, 1_000_100), st.sampled_from([0, -1, 1, 2**62, -(2**63)]))
+    ticks = st.one_of(
+        st.integers(1_900, 1_000_100), st.integers(-101, 101), st.sampled_from([0, -1, 1, -20_000, 2**62, -(2**63)])
+    )
     rows = st.lists(st.tuples(st.one_of(st.sampled_from(CONTRACTS), wide), st.one_of(st.none(), ticks)), max_size=14)
 
     @settings(max_examples=count)
@@ -280,12 +299,15 @@ def test_settlement_flows_are_those_of_the_twin(count: int) -> None:
 
 
 @settings(max_examples=60)
-@given(st.integers(2_000, 1_000_000), st.sampled_from(CONTRACTS))
+@given(st.integers(-2_000, 1_000_000), st.sampled_from(CONTRACTS))
 def test_values_per_lot_follow_from_the_terms(price: int, contract: int) -> None:
     book = House(Book.loads(snapshot())).book
     row = book.contracts[contract]
-    assert value_at(price, row) == plain.value_per_lot(book, contract, price)
-    assert reference_at(price, row) == plain.reference_per_lot(book, contract, price)
+    price = max(price, int(row["price_min_ticks"]))
+    assert size_at(price, row) == plain_values.size_per_lot(book, contract, price)
+    assert value_at(price, row) == plain_values.value_per_lot(book, contract, price)
+    if not row["option"]:  # margin of an option looks at its underlying
+        assert reference_at(price, row) == plain_values.reference_per_lot(book, contract, price)
 
 
 @settings(max_examples=300)

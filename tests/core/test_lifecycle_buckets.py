@@ -9,7 +9,7 @@ from novate.core.lifecycle_facts import AccountPorted, GiveUpProposed, TradeBust
 from novate.core.orders import open_orders_of
 from novate.core.reasons import Reason
 from novate.core.rows import SELL
-from tests.core.worlds import HOUR, MILLION, USD, House, cash, folded, of, orders, reasons, small_house
+from tests.core.worlds import HOUR, MILLION, USD, House, cash, folded, future, of, orders, reasons, small_house
 
 
 def with_client(**rules: object) -> House:
@@ -150,4 +150,43 @@ def test_what_is_not_ported_is_closed_out_bucket_by_bucket() -> None:
     assert [(fact.bucket, fact.cause) for fact in closed] == [(bucket, "not_ported")]
     assert house.book.buckets[client]["access"] == layout.REDUCE_ONLY
     assert reasons(house.do(after.PortAccount("op", house.next(), client, 2))) == [Reason.ACCOUNT_IN_LIQUIDATION]
+    sound(house)
+
+
+def test_a_bet_stays_covered_when_what_it_was_made_of_is_undone() -> None:
+    """Bought at 0.40, sold at 0.50: without the purchase 100 lots are short and could lose 50 dollars, of 45."""
+    house = small_house(members=3)
+    bet = {"tick_size": "0.01", "price_min_ticks": 0, "price_max_ticks": 100, "capped": True, "collateralised": True}
+    house.ok(c.ListContract(future("BET", **bet, lot_size="1", margin_class="")))
+    m0, m1, m2 = (house.account(name) for name in ("m0", "m1", "m2"))
+    for account, amount in ((m0, 45_00), (m1, MILLION), (m2, MILLION)):
+        house.deposit(account, USD, amount)
+    house.mark((1, 40))
+    house.trade(1, m0, m1, 100, 40)
+    bought = house.number
+    house.trade(1, m2, m0, 100, 50)
+    sold = house.number
+    undone = after.BustTrade("op", house.next(), "venue", bought)
+    assert reasons(house.do(undone)) == [Reason.COLLATERAL_NOT_COVERED]
+    moved = after.TransferPosition("op", house.next(), m2, m0, 1, 100, "same_owner")
+    house.ok(moved)
+    assert reasons(house.do(after.BustTrade("op", house.next(), "venue", sold))) == [Reason.COLLATERAL_NOT_COVERED]
+    house.deposit(m0, USD, 45_00)
+    house.ok(after.BustTrade("op", house.next(), "venue", sold))
+    sound(house)
+
+
+def test_a_correction_to_a_price_below_zero_is_charged_on_its_size() -> None:
+    house = small_house(members=3)
+    terms = {"price_min_ticks": -1_000, "price_max_ticks": 1_000, "margin_floor_ticks": 20, "fee_ppm": 10_000}
+    house.ok(c.ListContract(future("ANY", **terms)))
+    m0, m1 = house.account("m0"), house.account("m1")
+    for account in (m0, m1):
+        house.deposit(account, USD, MILLION)
+    house.mark((1, 10))
+    house.trade(1, m0, m1, 10, 10)
+    number = house.number
+    house.ok(after.CorrectTrade("op", house.next(), "venue", number, 1, m0, m1, 10, -40))
+    (row,) = house.book.trades.standing("venue", number)
+    assert int(row["buyer_fee_fine"]) == int(row["seller_fee_fine"]) == 2 * 10**8  # 1 % of 10 x 20 dollars
     sound(house)

@@ -146,7 +146,8 @@ class Words:
                 return "", listed(self.contract(row["contract"]) for row in rows)
             case f.ContractExpired():
                 value = self.fine_money(fact.value_fine, self.asset_of(fact.contract))
-                return self.contract(fact.contract), f"{value} a lot"
+                cause = "" if fact.cause == "expired" else f", {fact.cause}"
+                return self.contract(fact.contract), f"{value} a lot{cause}"
             case f.Deposited() | f.Withdrawn():
                 rows = np.frombuffer(fact.rows, POSTED)
                 sign = 1 if isinstance(fact, f.Deposited) else -1

@@ -22,7 +22,7 @@ DAY_ONE = "2025-01-06"
 DAY_NS = duration_ns("1d")
 WHOLE = {"lots", "number", "order", "decimals", "fine_decimals", "slices_max", "deposit", "withdrawal"}
 WHOLE |= {"kept_trades_max", "trade", "give_up"}
-FLAGS = {"inverse", "accept"}
+FLAGS = {"inverse", "accept", "futures_style", "capped", "collateralised", "resolvable"}
 FUNDS = {"house:skin": "skin_in_the_game", "house:insurance": "insurance_fund", "house:treasury": "treasury"}
 
 
@@ -88,6 +88,9 @@ class World:
             self.time_ns = self.moment(done.clock)
         if match := re.fullmatch(r"(?P<contract>\S+) expires at (?P<price>\S+)", done.phrase):
             self.send("expire", {"contract": match["contract"], "price": plain(match["price"])})
+        elif match := re.fullmatch(r"(?P<contract>\S+) (?P<how>resolves|is voided) at (?P<price>\S+)", done.phrase):
+            outcome = "resolved" if match["how"] == "resolves" else "voided"
+            self.send("resolve", {"contract": match["contract"], "price": plain(match["price"]), "outcome": outcome})
         elif done.phrase == "the clock strikes":
             self.send("clock", {})
         elif done.phrase in (pages := setups()):

@@ -8,7 +8,7 @@ import numpy as np
 
 from novate.core.book import Book
 from novate.core.facts import Fact
-from novate.core.kernels.arithmetic import reference_at, value_at
+from novate.core.kernels.arithmetic import size_at, value_at
 from novate.core.layout import EXPIRED
 from novate.core.lifecycle_commands import BustTrade, CorrectTrade, OffsetTrade
 from novate.core.lifecycle_facts import GiveUpClosed, Leg, TradeBusted, TradeCorrected, TradeOffset
@@ -116,7 +116,7 @@ def decide_correct(book: Book, command: CorrectTrade) -> list[Fact]:
     same = busted.contract == command.contract
     if same:
         value, index = value + index - int(row["index_fine"]), int(row["index_fine"])
-    fee = charge(command.lots * int(reference_at(command.price_ticks, terms)), int(terms["fee_ppm"]))
+    fee = charge(command.lots * int(size_at(command.price_ticks, terms)), int(terms["fee_ppm"]))
     undone = {leg.bucket: leg for leg in busted.legs} if same else {}
     for (side, sign), bucket in zip(SIDES, buckets, strict=True):
         lots = sign * command.lots

@@ -230,6 +230,17 @@ class ExpireContract(Command, frozen=True):
     price_ticks: int
 
 
+class ResolveContract(Command, frozen=True):
+    """End a resolvable contract, before its expiry or after, at the price of its event's outcome, in its ticks.
+
+    ``voided`` says that there is no outcome: the price is then what everyone is refunded at.
+    """
+
+    contract: int
+    price_ticks: int
+    outcome: Literal["resolved", "voided"]
+
+
 class Clock(Command, frozen=True):
     """Let time act: staleness, order expiries, settlement cycles and missed calls."""
 
@@ -261,6 +272,7 @@ AnyCommand = (
     | PublishFunding
     | ExecuteLiquidation
     | ExpireContract
+    | ResolveContract
     | Clock
     | LifecycleCommand
 )

@@ -8,6 +8,7 @@ from novate.core import (
     isolation,
     ledger,
     liquidation,
+    listing,
     novation,
     orders,
     reversals,
@@ -40,6 +41,7 @@ from novate.core.commands import (
     RejoinPosition,
     ReleaseWithdrawal,
     RequestWithdrawal,
+    ResolveContract,
     ReturnWithdrawal,
     ReverseDeposit,
     SubmitTrades,
@@ -86,6 +88,7 @@ NEEDS_RULEBOOK = (
     SubmitTrades,
     ExecuteLiquidation,
     ExpireContract,
+    ResolveContract,
     IsolatePosition,
     RejoinPosition,
     MoveCollateral,
@@ -119,6 +122,8 @@ def decide(book: Book, command: AnyCommand) -> list[Fact]:
             return variation.decide_funding(book, command)
         case ExpireContract():
             return variation.decide_expire(book, command)
+        case ResolveContract():
+            return variation.decide_resolve(book, command)
         case Contribute():
             return ledger.decide_contribute(book, command)
         case IsolatePosition():
@@ -175,7 +180,7 @@ def _decide_admission(book: Book, command: AnyCommand) -> list[Fact]:
         case AddAsset():
             return admission.decide_add_asset(book, command)
         case ListContract():
-            return admission.decide_list_contract(book, command)
+            return listing.decide_list_contract(book, command)
         case AddMember():
             return admission.decide_add_member(book, command)
         case OpenAccount():

@@ -62,7 +62,8 @@ class ContractListed(Fact, frozen=True):
     ``factor_fine`` is fine units per tick per lot, or the numerator of an inverse value per lot (``value = -factor_fine
     / price_ticks``). ``largest_value_fine`` bounds |value per lot|, funding included. For options the underlying's
     index, the strike in its ticks and ``underlying_factor_fine`` (fine units per underlying tick per lot; one lot in
-    the base asset for an inverse option).
+    the base asset for an inverse option). ``reference_least_fine`` is what margin is asked for at least, per lot; the
+    values of one lot at floor and cap are those of a capped contract.
     """
 
     contract: Contract
@@ -72,6 +73,9 @@ class ContractListed(Fact, frozen=True):
     underlying: int
     strike_ticks: int
     underlying_factor_fine: int
+    reference_least_fine: int = 0
+    floor_value_fine: int = 0
+    cap_value_fine: int = 0
 
 
 class AssetRate(msgspec.Struct, frozen=True, array_like=True):
@@ -316,11 +320,15 @@ class TakenOver(Fact, frozen=True):
 
 
 class ContractExpired(Fact, frozen=True):
-    """Every position in the contract became money at ``value_fine`` per lot."""
+    """Every position in the contract became money at ``value_fine`` per lot: at its expiry or, a capped one, before.
+
+    ``resolved`` says that the event was decided, ``voided`` that it never will be and the price is a refund.
+    """
 
     contract: int
     price_ticks: int
     value_fine: int
+    cause: Literal["expired", "resolved", "voided"] = "expired"
 
 
 class CollateralConverted(Fact, frozen=True):

@@ -11,11 +11,11 @@ from novate.core.busts import TRADE, standing
 from novate.core.facts import Fact
 from novate.core.ledger import move_carry
 from novate.core.lifecycle_commands import AnswerGiveUp, GiveUp
-from novate.core.lifecycle_facts import GiveUpAccepted, GiveUpClosed, GiveUpProposed
+from novate.core.lifecycle_facts import GiveUpAccepted, GiveUpClosed, GiveUpProposed, Leg
 from novate.core.novation import move_leg
 from novate.core.reasons import Reason
 from novate.core.refusals import Refused
-from novate.core.sides import check_contract, check_lots, check_margin, check_two, name_of
+from novate.core.sides import check_contract, check_lots, check_margin, check_room, check_two, name_of
 
 
 def decide_give_up(book: Book, command: GiveUp) -> list[Fact]:
@@ -78,6 +78,7 @@ def decide_answer(book: Book, command: AnswerGiveUp) -> list[Fact]:
     fee, other_fee = (int(row[f"{side}_fee_fine"]) * lots // whole for side in (own, other))
     value = int(row["value_fine"])
     check_margin(book, receiver, waiting.contract, waiting.lots, value, "$.give_up", fee)
+    check_room(book, waiting.contract, [Leg(receiver, waiting.lots, waiting.lots * value, -fee)], "$.give_up")
     check_margin(book, giver, waiting.contract, -waiting.lots, value, "$.give_up")
     return [GiveUpAccepted(command.give_up, giver, receiver, waiting.lots * value, fee, other_fee)]
 

@@ -63,10 +63,23 @@ CONTRACT: Final = np.dtype(
         ("holders_capacity", "<i4"),
         ("underlying", "<i4"),
         ("tradable", "<i4"),
+        ("reference_least_fine", "<i8"),
+        ("floor_value_fine", "<i8"),
+        ("cap_value_fine", "<i8"),
+        ("style", "<i4"),
+        ("pad", "<i4"),
     ],
     align=True,
 )
-"""Prices and values of one lot now, limits, and running totals. ``option`` is 1 for a call, 2 for a put."""
+"""Prices and values of one lot now, limits, and running totals. ``option`` is 1 for a call, 2 for a put.
+
+``reference_least_fine`` bounds the reference value from below where prices may be zero or negative; the values of one
+lot at the floor and at the cap are those of a capped contract (and 0 of an option).
+"""
+
+TIERED, PREMIUM, FUTURES_STYLE, CAPPED, COLLATERALISED = range(5)
+"""How a contract is margined: by variation and tiers; an option paid up front; an option paid by variation; by tiers
+up to the worst loss; by putting the worst loss up."""
 
 UNMARKED, LIVE, HALTED, EXPIRED = range(4)
 """States of a contract: never marked, usable, without a price that can be trusted, over."""
@@ -150,7 +163,7 @@ LOT: Final = np.dtype(
 
 A cache of what contracts and tiers say, never state: requirement = lots x whole + ceil(lots x rest / 10^6), exactly the
 charge of the first bracket. ``bracket_lots`` is -1 where the long way must be taken whatever the size: options,
-contracts without a live price.
+capped contracts, contracts without a live price.
 """
 
 TIER: Final = np.dtype(

@@ -95,10 +95,16 @@ def weight_of(book: Book, row: Held) -> int:
 
 
 def limit_price(book: Book, contract: int, side: int) -> int:
-    """The worst price of a slice: the mark less (selling) or plus (buying) the slippage, rounded towards the mark."""
-    row = book.contracts[contract]
+    """The worst price of a slice: the mark less (selling) or plus (buying) the slippage, rounded towards the mark.
+
+    The slippage is a part of the mark's size, or of the margin floor where that is larger (of the whole range, where a
+    contract is collateralised and has none): at a mark of zero there is still room to trade in.
+    """
+    row, terms = book.contracts[contract], book.registers.contracts[contract]
     mark = int(row["price_ticks"])
-    price = mark + side * (mark * book.rulebook.slippage_ppm // PPM)
+    least = terms.price_max_ticks - terms.price_min_ticks if terms.collateralised else terms.margin_floor_ticks
+    reference = max(abs(mark), least)
+    price = mark + side * (reference * book.rulebook.slippage_ppm // PPM)
     return max(int(row["price_min_ticks"]), min(int(row["price_max_ticks"]), price))
 
 
@@ -165,7 +171,7 @@ def _check_execution(book: Book, command: ExecuteLiquidation) -> Rejected | None
     if not 0 <= command.counterparty < book.account_count:
         return Rejected(Reason.ACCOUNT_UNKNOWN, "$.counterparty", f"there is no account {command.counterparty}")
     order = orders[command.order]
-    if command.counterparty == book.owner_of(estate_of(book, order.bucket)):
+    if command.counterparty in (order.bucket, book.owner_of(estate_of(book, order.bucket))):
         message = "an account cannot fill its own liquidation"
         return Rejected(Reason.ACCOUNTS_MUST_DIFFER, "$.counterparty", message)
     named = book.buckets[command.counterparty]

@@ -14,6 +14,7 @@ from novate.core.layout import EXPIRED, HALTED, HOUSE_ONLY, LIQUIDATING, LIVE, R
 from novate.core.margin import Judgement
 from novate.core.money import EXPOSURE_MAX, PPM
 from novate.core.orders import open_orders_of
+from novate.core.plain_values import option_terms, reference_per_lot, result_of, size_per_lot, value_per_lot, worst_end
 from novate.core.reasons import Reason
 from novate.core.terms import FEES, ROUNDING, Contract, Kind, Role, Tier
 
@@ -52,43 +53,6 @@ def read(book: Book, bucket: int) -> Bucket:
     )
 
 
-# ---- values ---------------------------------------------------------------------------------------------------------
-
-
-def whole_unit(book: Book, contract: int) -> int:
-    """Fine units in one whole unit of a contract's settlement asset."""
-    return 10 ** book.registers.assets[int(book.contracts[contract]["asset"])].fine_decimals
-
-
-def worth_of_lot(book: Book, contract: int, price_ticks: int) -> Fraction:
-    """What one lot is worth at a price, exactly: price x lot size, or -lot size / price for an inverse one."""
-    terms, unit = book.registers.contracts[contract], whole_unit(book, contract)
-    price, lot = price_ticks * terms.tick, Fraction(terms.lot_size)
-    return -Fraction(lot, price) * unit if terms.inverse and not terms.is_option else price * lot * unit
-
-
-def value_per_lot(book: Book, contract: int, price_ticks: int) -> int:
-    """Value of one lot: rounded to the nearest fine unit, ties to even, less the cumulative funding of a perpetual."""
-    return round(worth_of_lot(book, contract, price_ticks)) - int(book.contracts[contract]["index_fine"])
-
-
-def reference_per_lot(book: Book, contract: int, price_ticks: int) -> int:
-    """The size of one lot for fees and margin: its value without funding or sign, rounded up."""
-    return math.ceil(abs(worth_of_lot(book, contract, price_ticks)))
-
-
-def option_terms(book: Book, contract: int, spot_ticks: int) -> tuple[int, int]:
-    """``(reference, out-of-the-money amount)`` of one lot of an option at its underlying's price, rounded down."""
-    terms = book.registers.contracts[contract]
-    of = book.registers.contracts[int(book.contracts[contract]["underlying"])]
-    spot, strike = spot_ticks * of.tick, Fraction(terms.strike or 0)
-    lot = Fraction(terms.lot_size) * whole_unit(book, contract)
-    otm = max(Fraction(0), strike - spot if terms.kind is Kind.CALL else spot - strike)
-    if terms.inverse:
-        return math.ceil(lot), math.floor(Fraction(lot * otm, spot))
-    return math.ceil(lot * spot), math.floor(lot * otm)
-
-
 # ---- margin ---------------------------------------------------------------------------------------------------------
 
 
@@ -104,18 +68,25 @@ def bracketed(amount: int, tiers: tuple[Tier, ...], rate: str) -> int:
 def requirement(book: Book, contract: int, lots: int) -> tuple[int, int]:
     """``(initial, maintenance)`` of one position in its settlement asset.
 
-    A long option requires nothing, a short one the larger of rate *a* less its out-of-the-money amount and rate *b*.
+    A short option requires the larger of rate *a* less its out-of-the-money amount and rate *b*; a long one nothing
+    where it was paid up front, else rate *a*. What can lose no more than a bound requires no more than that: a long
+    option its value, a capped contract what lies between its mark and its floor or cap. A collateralised one requires
+    nothing: it counts as if it had come to its worst.
     """
     terms, row = book.registers.contracts[contract], book.contracts[contract]
-    if lots == 0 or (lots > 0 and terms.is_option):
+    if lots == 0 or terms.collateralised or (lots > 0 and terms.pays_premium):
         return 0, 0
     tiers = book.rulebook.margin_classes[terms.margin_class]
     size = abs(lots) * int(row["reference_fine"])
     initial, maintenance = bracketed(size, tiers, "initial_ppm"), bracketed(size, tiers, "maintenance_ppm")
-    if terms.is_option:
+    if terms.is_option and lots < 0:
         relief = abs(lots) * int(row["otm_fine"])
         initial = max(initial - relief, bracketed(size, tiers, "initial_least_ppm"))
         maintenance = max(maintenance - relief, bracketed(size, tiers, "maintenance_least_ppm"))
+    elif terms.is_option or terms.capped:
+        end = worst_end(book, contract, lots) if terms.capped else 0
+        most = lots * (int(row["value_fine"]) - end)
+        initial, maintenance = min(initial, most), min(maintenance, most)
     return initial, maintenance
 
 
@@ -141,7 +112,7 @@ def convert(book: Book, asset: int, amount: int) -> int:
 
 def premium_of(book: Book, bucket: Bucket, asset: int) -> int:
     """Premium bought less premium sold since the last settlement: what the bucket will pay in the next."""
-    return sum(cost for contract, (_, cost) in bucket.positions.items() if _is_option_in(book, contract, asset))
+    return sum(cost for contract, (_, cost) in bucket.positions.items() if _pays_premium_in(book, contract, asset))
 
 
 def variation_of(book: Book, bucket: Bucket, asset: int) -> int:
@@ -149,13 +120,19 @@ def variation_of(book: Book, bucket: Bucket, asset: int) -> int:
     total = 0
     for contract, (lots, cost) in bucket.positions.items():
         row = book.contracts[contract]
-        if int(row["asset"]) == asset and not book.registers.contracts[contract].is_option:
-            total += lots * int(row["value_fine"]) - cost
+        if int(row["asset"]) == asset and not book.registers.contracts[contract].pays_premium:
+            total += result_of(book, contract, lots, cost)
     return total
 
 
-def _is_option_in(book: Book, contract: int, asset: int) -> bool:
-    return int(book.contracts[contract]["asset"]) == asset and book.registers.contracts[contract].is_option
+def _pays_premium_in(book: Book, contract: int, asset: int) -> bool:
+    return int(book.contracts[contract]["asset"]) == asset and book.registers.contracts[contract].pays_premium
+
+
+def owed_in(book: Book, bucket: Bucket, asset: int) -> int:
+    """What a bucket will have to pay in one asset: premium bought, and what results and carry come to below zero."""
+    result = bucket.carry_fine[asset] + variation_of(book, bucket, asset)
+    return max(0, premium_of(book, bucket, asset)) - min(0, result)
 
 
 def judge(book: Book, bucket: Bucket) -> Judgement:
@@ -176,15 +153,14 @@ def judge(book: Book, bucket: Bucket) -> Judgement:
             if int(row["asset"]) != asset:
                 continue
             worth = lots * int(row["value_fine"])
-            if book.registers.contracts[contract].is_option:
+            if book.registers.contracts[contract].pays_premium:
                 options += worth * rules.long_option_ppm // PPM if lots > 0 and worth > 0 else worth
             else:
-                unsettled += worth - cost
+                unsettled += result_of(book, contract, lots, cost)
             own_initial += required(book, bucket, contract)[0]
             own_maintenance += required(book, bucket, contract)[1]
             priced &= (lots == 0 and contract not in bucket.orders) or int(row["state"]) == LIVE
-        owed = max(0, premium) - min(0, unsettled + premium)
-        payable = clamp(payable + convert(book, asset, cash - owed))
+        payable = clamp(payable + convert(book, asset, cash - owed_in(book, bucket, asset)))
         if unsettled > 0:
             unsettled = unsettled * rules.gains_ppm // PPM
         if cash + unsettled + options or cash or own_initial or premium:
@@ -240,8 +216,8 @@ def decide_trades(
 
 
 def fee_of(book: Book, contract: int, lots: int, price_ticks: int) -> int:
-    """What each side of a trade pays: rate x |lots| x reference value at the trade price, rounded up."""
-    size = lots * reference_per_lot(book, contract, price_ticks)
+    """What each side of a trade pays: rate x |lots| x size of a lot at the trade price, rounded up."""
+    size = lots * size_per_lot(book, contract, price_ticks)
     return math.ceil(Fraction(size * book.registers.contracts[contract].fee_ppm, PPM))
 
 
@@ -291,7 +267,8 @@ def _check_row(
         if not 0 <= side < book.account_count:
             return Reason.ACCOUNT_UNKNOWN, side
     terms, state = book.registers.contracts[contract], int(book.contracts[contract]["state"])
-    tradable, known = terms.kind is not Kind.INDEX, terms.margin_class in book.rulebook.margin_classes
+    tradable = terms.kind is not Kind.INDEX
+    known = terms.collateralised or terms.margin_class in book.rulebook.margin_classes
     access = {side: int(book.buckets[book.bucket_of(side, contract)]["access"]) for side in (buyer, seller)}
     house = [side for side in (buyer, seller) if not _may_be_named(book, side)]
     liquidating = [side for side in (buyer, seller) if access[side] == LIQUIDATING]
@@ -340,10 +317,11 @@ def exposure(book: Book, bucket: Bucket, asset: int) -> int:
 def judge_leg(
     book: Book, before: Bucket, after: Bucket, contract: int, fee_fine: int, *, filled: bool = False
 ) -> Refusal:
-    """Whether a bucket may take a leg: limits, then what its member's default allows, then premium, then margin.
+    """Whether a bucket may take a leg: limits, then what its member's default allows, then cover, then margin.
 
     A leg that fills resting orders which the rulebook guarantees is not asked for margin, where no premium must be
-    covered. A leg that only brings the position nearer to zero, and does not grow what the bucket lacks, always may.
+    covered. A leg that only brings the position nearer to zero always may, where it does not grow what the bucket lacks
+    of either requirement nor takes its equity below zero.
     """
     terms, asset = book.registers.contracts[contract], int(book.contracts[contract]["asset"])
     old, new = before.positions.get(contract, (0, 0))[0], after.positions[contract][0]
@@ -358,12 +336,18 @@ def judge_leg(
     if before.access == REDUCE_ONLY and not reduces:
         return Reason.MEMBER_IN_DEFAULT, 0
     owed = premium_of(book, after, asset) - min(0, after.carry_fine[asset] + variation_of(book, after, asset))
-    if terms.is_option and cost > 0 and owed > cash:
+    if terms.pays_premium and cost > 0 and owed > cash:
         return Reason.PREMIUM_NOT_COVERED, owed - cash
+    owes = owed_in(book, after, asset)
+    if terms.collateralised and owes > cash and owes > owed_in(book, before, asset):
+        return Reason.COLLATERAL_NOT_COVERED, owes - cash
     was, now = judge(book, before), judge(book, after)
     lacked, lacks = was.initial_fine - was.equity_fine, now.initial_fine - now.equity_fine
-    guaranteed = filled and book.rulebook.reserved_trades == "guaranteed" and not terms.is_option
-    if guaranteed or (reduces and lacks <= lacked):
+    guaranteed = filled and book.rulebook.reserved_trades == "guaranteed"
+    guaranteed = guaranteed and not (terms.pays_premium or terms.collateralised)
+    sinks = now.equity_fine < 0 and now.equity_fine < was.equity_fine
+    below, was_below = now.maintenance_fine - now.equity_fine, was.maintenance_fine - was.equity_fine
+    if guaranteed or (reduces and lacks <= lacked and not sinks and not below > max(0, was_below)):
         return ACCEPTED
     if not now.priced:
         return Reason.PRICE_MISSING, 0
@@ -407,7 +391,8 @@ def _check_order(book: Book, mark: int, number: int, lots: int, contract: int, a
     if not 0 <= account < book.account_count:
         return Reason.ACCOUNT_UNKNOWN, account
     terms, state = book.registers.contracts[contract], int(book.contracts[contract]["state"])
-    tradable, known = terms.kind is not Kind.INDEX, terms.margin_class in book.rulebook.margin_classes
+    tradable = terms.kind is not Kind.INDEX
+    known = terms.collateralised or terms.margin_class in book.rulebook.margin_classes
     liquidating = int(book.buckets[book.bucket_of(account, contract)]["access"]) == LIQUIDATING
     tests: list[tuple[bool, Reason, int]] = [
         (side not in (0, 1) or lots == 0, Reason.MALFORMED, lots),
@@ -516,6 +501,6 @@ def flows(book: Book, asset: int) -> dict[int, tuple[int, int]]:
             row = book.contracts[contract]
             if int(row["asset"]) == asset and int(row["state"]) == LIVE:
                 owed -= cost
-                owed += 0 if book.registers.contracts[contract].is_option else lots * int(row["value_fine"])
+                owed += 0 if book.registers.contracts[contract].pays_premium else lots * int(row["value_fine"])
         out[at] = divmod(owed, unit)
     return out

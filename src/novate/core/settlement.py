@@ -49,9 +49,8 @@ def flows_of(book: Book, asset: int) -> Flows:
 def settle_asset(book: Book, asset: int, purse: Purse, failing: dict[int, str]) -> list[Fact]:
     """Collect from every payer, by conversion, member or waterfall where it lacks cash; then pay, cut if need be."""
     flow, carry = flows_of(book, asset)
-    contracts = book.contracts[: book.contract_count]
-    held = ((contracts["asset"] == asset) & (contracts["holders_count"] > 0)).any()
-    if not held and (flow == 0).all() and (carry == book.balances[: book.account_count, asset]["carry_fine"]).all():
+    unchanged = (flow == 0).all() and (carry == book.balances[: book.account_count, asset]["carry_fine"]).all()
+    if unchanged and not _anything_held(book, asset):
         return []
     facts: list[Fact] = []
     unpaid: dict[int, int] = {}
@@ -70,6 +69,12 @@ def settle_asset(book: Book, asset: int, purse: Purse, failing: dict[int, str]) 
     purse.column(asset)[:] += flow
     purse.add(ROUNDING, asset, -int(flow.sum()))
     return facts
+
+
+def _anything_held(book: Book, asset: int) -> bool:
+    """Whether there is a position in the asset. A row of nothing is none: when it goes is a matter of memory alone."""
+    _, rows = book.packed_positions()
+    return bool((book.contracts["asset"][rows["contract"]] == asset).any())
 
 
 def _member(book: Book, bucket: int) -> int:

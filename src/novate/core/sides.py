@@ -9,6 +9,7 @@ from novate.core import layout
 from novate.core.book import Book
 from novate.core.lifecycle_facts import Leg
 from novate.core.liquidation import judge_fill
+from novate.core.margin import locked_by, uncovered_fine
 from novate.core.money import EXPOSURE_MAX, ceil_div
 from novate.core.reasons import Reason
 from novate.core.refusals import Refused
@@ -101,6 +102,8 @@ def _why(book: Book, bucket: int, contract: int, reason: Reason, figure: int) ->
             return f"{name} would be {lacking} short of its initial requirement: deposit it or take fewer lots"
         case Reason.PREMIUM_NOT_COVERED:
             return f"{name}'s settled cash is {money(book, terms.settlement, figure)} short of the premium: deposit it"
+        case Reason.COLLATERAL_NOT_COVERED:
+            return _uncovered(book, bucket, contract, figure)
         case Reason.POSITION_LIMIT_EXCEEDED:
             return f"{name} would pass the position limit of {terms.symbol}, {figure} lots: take fewer"
         case Reason.MEMBER_IN_DEFAULT:
@@ -109,6 +112,11 @@ def _why(book: Book, bucket: int, contract: int, reason: Reason, figure: int) ->
             return f"{name} holds something without a live price: publish its mark first"
         case _:
             return f"{name}'s positions would pass what 64 bits can hold: take fewer lots"
+
+
+def _uncovered(book: Book, bucket: int, contract: int, lack_fine: int) -> str:
+    lacking = money(book, book.registers.contracts[contract].settlement, lack_fine)
+    return f"{name_of(book, bucket)}'s settled cash would be {lacking} short of what it could lose: deposit it first"
 
 
 def money(book: Book, symbol: str, amount_fine: int) -> str:
@@ -120,7 +128,7 @@ def money(book: Book, symbol: str, amount_fine: int) -> str:
 
 
 def check_room(book: Book, contract: int, legs: Iterable[Leg], path: str) -> None:
-    """Legs that no margin check stands before fit into 64 bits and into the position limit, or bring it nearer."""
+    """Legs fit into 64 bits and into the position limit, or bring it nearer; what is fully collateralised stays so."""
     row = book.contracts[contract]
     largest, limit, unit = int(row["largest_value_fine"]), int(row["position_limit_lots"]), int(row["asset"])
     for leg in legs:
@@ -136,3 +144,18 @@ def check_room(book: Book, contract: int, legs: Iterable[Leg], path: str) -> Non
         if more > 0 and used + more > EXPOSURE_MAX:
             message = f"{name_of(book, leg.bucket)}'s positions would pass what 64 bits can hold: it must reduce first"
             raise Refused(Reason.EXPOSURE_LIMIT_EXCEEDED, path, message)
+        if book.registers.contracts[contract].collateralised and leg.lots:
+            _check_cover(book, contract, leg, path)
+
+
+def _check_cover(book: Book, contract: int, leg: Leg, path: str) -> None:
+    """Settled cash covers what the leg leaves to be lost, or lacks no more than before: a bet never fails."""
+    asset, (lots, cost) = int(book.contracts[contract]["asset"]), held_by(book, leg.bucket, contract)
+    rows, balance = book.segment(leg.bucket), book.balances[leg.bucket, asset].copy()
+    before = uncovered_fine(book, rows, balance, asset)
+    balance["carry_fine"] += leg.carry_fine
+    deeper = locked_by(book, contract, lots + leg.lots, cost + leg.cost_fine) - locked_by(book, contract, lots, cost)
+    after = uncovered_fine(book, rows, balance, asset) + deeper
+    if after > max(0, before):
+        message = _uncovered(book, leg.bucket, contract, after)
+        raise Refused(Reason.COLLATERAL_NOT_COVERED, path, message)

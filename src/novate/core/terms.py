@@ -49,10 +49,16 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     A *linear* lot is ``lot_size`` units of the underlying, priced and settled in the quote asset. An *inverse* lot of a
     future or perpetual is ``lot_size`` of the quote currency, settled in the base asset: one lot is worth
     ``-lot_size / price``. An option's premium is quoted per unit of the underlying in the settlement asset and paid
-    up front; an inverse option pays ``max(S - K, 0) / S`` (a call) in the base asset.
+    up front, or, where the option is ``futures_style``, by variation until its end; an inverse option pays
+    ``max(S - K, 0) / S`` (a call) in the base asset.
 
     Prices are ticks of ``tick_size``. ``strike`` is in the price of the ``underlying``. Both price limits and the
-    position limit (lots, per bucket) are mandatory: together they prove that nothing can overflow.
+    position limit (lots, per bucket) are mandatory: together they prove that nothing can overflow. Prices of linear
+    contracts may be zero or negative; margin is then asked for ``margin_floor_ticks`` at least, whatever the mark.
+
+    The limits of a ``capped`` future are also the least and the most that it can end at (0 and 1 of a binary one). It
+    is margined by tiers, never for more than the worst loss, or ``collateralised``: both sides put up their worst loss.
+    ``resolvable`` says that it may end before its expiry, when the event that it asks for is decided.
     """
 
     symbol: str
@@ -70,11 +76,21 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     strike: str | None = None
     expiry_ns: int | None = None
     fee_ppm: int = 0
+    margin_floor_ticks: int = 0
+    futures_style: bool = False
+    capped: bool = False
+    collateralised: bool = False
+    resolvable: bool = False
 
     @property
     def is_option(self) -> bool:
-        """Whether the premium is paid up front and the payoff at expiry."""
+        """Whether it ends at a payoff of its underlying's price."""
         return self.kind in OPTIONS
+
+    @property
+    def pays_premium(self) -> bool:
+        """Whether its price is paid up front: an option's that is not futures-style."""
+        return self.is_option and not self.futures_style
 
     @property
     def tick(self) -> Fraction:

@@ -52,13 +52,18 @@ class Commands(LifecycleCommands):
         price_min: Number,
         price_max: Number,
         position_limit: Number,
-        margin_class: str,
+        margin_class: str = "",
         stale_after: Duration,
         inverse: bool = False,
         underlying: str | None = None,
         strike: Number | None = None,
         expiry: Time | None = None,
         fee: Number = 0,
+        margin_floor: Number = 0,
+        futures_style: bool = False,
+        capped: bool = False,
+        collateralised: bool = False,
+        resolvable: bool = False,
         time: Time | None = None,
     ) -> Outcome:
         """Put a contract or index on record.
@@ -66,6 +71,11 @@ class Commands(LifecycleCommands):
         Prices are quoted in steps of ``tick_size`` between ``price_min`` and ``price_max``. One lot is ``lot_size`` of
         the underlying (of the quote currency for an ``inverse`` contract); ``position_limit`` is a quantity in the same
         unit. ``fee`` is a rate per side.
+
+        Where prices may be zero or negative, margin is asked for a price of ``margin_floor`` at least. The price of a
+        ``futures_style`` option is paid by variation. The limits of a ``capped`` future are the least and the most it
+        ends at; ``collateralised``, both sides put up what they could lose and it needs no ``margin_class``;
+        ``resolvable``, it ends when its event is decided (``resolve``).
         """
         return self._ask("list_contract", locals())
 
@@ -367,6 +377,17 @@ class Commands(LifecycleCommands):
     def expire(self, contract: str, price: Number, *, time: Time | None = None) -> Outcome:
         """Settle a future finally at ``price``, or an option at that price of its underlying."""
         return self._ask("expire", locals())
+
+    def resolve(
+        self,
+        contract: str,
+        price: Number,
+        *,
+        outcome: Literal["resolved", "voided"] = "resolved",
+        time: Time | None = None,
+    ) -> Outcome:
+        """End a resolvable contract at the price of its outcome or, ``voided``, refund everyone at ``price``."""
+        return self._ask("resolve", locals())
 
     def clock(self, time: Time | None = None) -> Outcome:
         """Let time act: staleness, order expiries, settlement cycles and missed calls."""

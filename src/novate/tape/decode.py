@@ -326,6 +326,9 @@ def _single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyCom
             option = names.terms.contracts[contract].is_option
             quoted = names.contract(underlying, "$.contract") if option and underlying is not None else contract
             return core.ExpireContract(contract, names.ticks(command.price, quoted, "$.price"))
+        case wire.Resolve():
+            contract = names.contract(command.contract, "$.contract")
+            return core.ResolveContract(contract, names.ticks(command.price, contract, "$.price"), command.outcome)
         case wire.Clock():
             return core.Clock()
         case _ if isinstance(command, LifecycleWire):

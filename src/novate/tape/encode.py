@@ -137,6 +137,10 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
                 "contract": contract.symbol,
                 "price": price_text(command.price_ticks, quoted),
             }
+        case core.ResolveContract():
+            contract = at(registers.contracts, command.contract, "contract")
+            price = price_text(command.price_ticks, contract)
+            return {"command": "resolve", "contract": contract.symbol, "price": price, "outcome": command.outcome}
         case core.Clock():
             return {"command": "clock"}
     return encode_lifecycle(command, registers)
@@ -302,6 +306,11 @@ def _contract(contract: Contract) -> dict[str, Any]:
         "inverse": contract.inverse,
         "fee": decimals.rate_text(contract.fee_ppm, PPM),
     }
+    if contract.margin_floor_ticks:
+        fields["margin_floor"] = decimals.text_of(tick * contract.margin_floor_ticks)
+    for flag in ("futures_style", "capped", "collateralised", "resolvable"):
+        if getattr(contract, flag):
+            fields[flag] = True
     if contract.underlying is not None:
         fields["underlying"] = contract.underlying
     if contract.strike is not None:

@@ -54,7 +54,7 @@ def _rejected(decoded: Decoded, fact: Rejected, registers: Registers) -> Refusal
         message = "{} is before the house's time, {}: put the tape in order of time".format(*times)
     if isinstance(decoded.command, core.ReverseDeposit):
         message = _UNTIL.sub(lambda found: decimals.time_text(int(found[0].removesuffix(" ns"))), message)
-    if isinstance(decoded.command, core.ExecuteLiquidation | core.ExpireContract):
+    if isinstance(decoded.command, core.ExecuteLiquidation | core.ExpireContract | core.ResolveContract):
         message = _price_message(fact.reason, decoded.command, registers) or message
     if isinstance(decoded.command, CorrectTrade | OffsetTrade) and fact.reason is Reason.PRICE_OUT_OF_LIMITS:
         message = _outside(decoded.command.price_ticks, registers.contracts[decoded.command.contract])
@@ -67,10 +67,12 @@ def _rejected(decoded: Decoded, fact: Rejected, registers: Registers) -> Refusal
 
 
 def _price_message(
-    reason: Reason, command: core.ExecuteLiquidation | core.ExpireContract, registers: Registers
+    reason: Reason,
+    command: core.ExecuteLiquidation | core.ExpireContract | core.ResolveContract,
+    registers: Registers,
 ) -> str | None:
     """What the core says in ticks, said in prices."""
-    if isinstance(command, core.ExpireContract):
+    if isinstance(command, core.ExpireContract | core.ResolveContract):
         if reason is Reason.PRICE_OUT_OF_LIMITS:
             return _outside(command.price_ticks, quoted_in(registers.contracts[command.contract], registers))
         return None
@@ -139,6 +141,12 @@ def _trade_sentence(reason: Reason, figure: int, row: Any, registers: Registers)
         case Reason.PREMIUM_NOT_COVERED if contract is not None:
             lacking = _fine(figure, contract.settlement, registers)
             return "buyer", f"the settled balance is {lacking} short of the premium due: deposit that much first"
+        case Reason.COLLATERAL_NOT_COVERED if contract is not None:
+            lacking = _fine(figure, contract.settlement, registers)
+            return (
+                "",
+                f"{symbol} is fully collateralised, and one side is {lacking} short of what it could lose: deposit it",
+            )
         case Reason.MEMBER_IN_DEFAULT:
             return "", "the member behind one side is in default: its accounts may only reduce their positions"
     return _FIELD.get(reason, ""), _contract_sentence(reason, symbol)
@@ -215,6 +223,9 @@ def _cash_sentence(
         case Reason.MARGIN_INSUFFICIENT:
             lacking = _numeraire(figure, registers)
             return "amount", f"without it {account} would be {lacking} short of its initial requirement: withdraw less"
+        case Reason.COLLATERAL_NOT_COVERED:
+            lacking = _fine(figure, symbol, registers)
+            return "amount", f"what {account} owes and what its bets could lose would lack {lacking}: withdraw less"
         case Reason.MEMBER_IN_DEFAULT | Reason.ACCOUNT_IN_LIQUIDATION:
             cause = "its member is in default" if reason is Reason.MEMBER_IN_DEFAULT else "it is in liquidation"
             return "account", f"nothing leaves {account}: {cause}"

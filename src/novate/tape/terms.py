@@ -54,6 +54,11 @@ def contract_of(command: wire.ListContract) -> terms.Contract:
         strike=None if strike is None else str(strike),
         expiry_ns=None if command.expiry is None else guarded(decimals.time_ns, command.expiry, "$.expiry"),
         fee_ppm=ppm(command.fee, "$.fee"),
+        margin_floor_ticks=ticks(command.margin_floor, tick, "$.margin_floor"),
+        futures_style=command.futures_style,
+        capped=command.capped,
+        collateralised=command.collateralised,
+        resolvable=command.resolvable,
     )
 
 

@@ -34,13 +34,18 @@ class ListContract(Wire, frozen=True, tag="list_contract"):
     price_min: Number
     price_max: Number
     position_limit: Number
-    margin_class: str
     stale_after: Number
+    margin_class: str = ""
     inverse: bool = False
     underlying: str | None = None
     strike: Number | None = None
     expiry: Number | None = None
     fee: Number = 0
+    margin_floor: Number = 0
+    futures_style: bool = False
+    capped: bool = False
+    collateralised: bool = False
+    resolvable: bool = False
 
 
 class Tier(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -279,6 +284,14 @@ class Expire(Wire, frozen=True, tag="expire"):
     price: Number
 
 
+class Resolve(Wire, frozen=True, tag="resolve"):
+    """The outcome of a resolvable contract as a price, or, where it is voided, the price of its refund."""
+
+    contract: str
+    price: Number
+    outcome: Literal["resolved", "voided"] = "resolved"
+
+
 class Clock(Wire, frozen=True, tag="clock"):
     """Let time act."""
 
@@ -310,6 +323,7 @@ AnyWire = (
     | Funding
     | Execute
     | Expire
+    | Resolve
     | Clock
     | LifecycleWire
 )

@@ -282,7 +282,7 @@ def _trade_rows(fact: Fact, named: Named) -> list[Row]:
             return [{"asset": named.asset(fact.asset).symbol, "cause": fact.cause}]
         case core.ContractExpired():
             value = named.fine(fact.value_fine, fact.contract)
-            return [{"contract": named.contract(fact.contract).symbol, "value_per_lot": value}]
+            return [{"contract": named.contract(fact.contract).symbol, "value_per_lot": value, "cause": fact.cause}]
     return []
 
 

@@ -21,7 +21,7 @@ def option_terms(spot_ticks, contract):
     distance = max(0, distance)
     unit = contract.underlying_factor_fine
     if contract.inverse == 0:
-        return abs(spot_ticks * unit), distance * unit
+        return max(abs(spot_ticks * unit), contract.reference_least_fine), distance * unit
     return unit, (unit // spot_ticks) * distance + (unit % spot_ticks) * distance // spot_ticks
 
 

@@ -9,6 +9,7 @@ from novate.core.kernels.overlay import load, slot_of, table_for, take_position
 from novate.core.kernels.trades import may_name
 from novate.core.layout import (
     BALANCE,
+    COLLATERALISED,
     EXPIRED,
     JUDGED,
     LIQUIDATING,
@@ -52,7 +53,7 @@ def check_order(row, mark, n_contracts, n_accounts, contracts, buckets):
     if (row.side != BUY and row.side != SELL) or row.lots == 0:
         return MALFORMED, row.lots
     contract = contracts[row.contract]
-    if contract.tier_count == 0 and contract.tradable != 0:
+    if contract.tier_count == 0 and contract.tradable != 0 and contract.style != COLLATERALISED:
         return MARGIN_CLASS_UNKNOWN, np.int64(row.contract)
     if not may_name(row.account, buckets):
         return ACCOUNT_NOT_TRADABLE, np.int64(row.account)

@@ -7,12 +7,13 @@ Four passes: *route* each row to its two overlay buckets, *load* every touched b
 import numpy as np
 from numba import njit
 
-from novate.core.kernels.arithmetic import charge, reference_at, value_at
+from novate.core.kernels.arithmetic import charge, size_at, value_at
 from novate.core.kernels.legs import apply_leg, bucket_of
-from novate.core.kernels.margin import option_worth, total, worse_side
+from novate.core.kernels.margin import collateralised_result, option_worth, owed_in, total, worse_side
 from novate.core.kernels.overlay import load, slot_of, table_for, take_position
 from novate.core.layout import (
     BALANCE,
+    COLLATERALISED,
     CROSS,
     EXPIRED,
     HOUSE_ONLY,
@@ -21,6 +22,7 @@ from novate.core.layout import (
     LIVE,
     OPEN_ORDERS,
     POSITION,
+    PREMIUM,
     REDUCE_ONLY,
     SUBTOTAL,
 )
@@ -46,6 +48,7 @@ POSITION_LIMIT_EXCEEDED = int(Reason.POSITION_LIMIT_EXCEEDED)
 EXPOSURE_LIMIT_EXCEEDED = int(Reason.EXPOSURE_LIMIT_EXCEEDED)
 PREMIUM_NOT_COVERED = int(Reason.PREMIUM_NOT_COVERED)
 MARGIN_INSUFFICIENT = int(Reason.MARGIN_INSUFFICIENT)
+COLLATERAL_NOT_COVERED = int(Reason.COLLATERAL_NOT_COVERED)
 ORDERS_EXCEEDED = int(Reason.ORDERS_EXCEEDED)
 MALFORMED = int(Reason.MALFORMED)
 
@@ -69,7 +72,7 @@ def check_row(row, mark, n_contracts, n_accounts, contracts, buckets):
     if row.seller < 0 or row.seller >= n_accounts:
         return ACCOUNT_UNKNOWN, np.int64(row.seller)
     contract = contracts[row.contract]
-    if contract.tier_count == 0 and contract.tradable != 0:
+    if contract.tier_count == 0 and contract.tradable != 0 and contract.style != COLLATERALISED:
         return MARGIN_CLASS_UNKNOWN, np.int64(row.contract)
     if row.buyer == row.seller:
         return ACCOUNTS_MUST_DIFFER, np.int64(row.buyer)
@@ -96,6 +99,35 @@ def check_row(row, mark, n_contracts, n_accounts, contracts, buckets):
     return ACCEPTED, np.int64(0)
 
 
+@njit(cache=True)
+def spares_the_house(equity, maintenance, over, balances, sums, judged, assets, gains_ppm):
+    """Whether a bucket below its initial requirement after a leg is no danger that it was not before.
+
+    Equity above zero may not fall below it, nor fall further, and what lacks to the maintenance requirement may not
+    grow: otherwise closing at a bad price would hand the house's money to whoever takes the other side.
+    """
+    was = judged[over].equity_fine
+    if equity < 0 and equity < was:
+        return False
+    if equity >= maintenance:
+        return True
+    _, _, _, maintenance_before, _ = total(balances, over, sums, over, assets, gains_ppm)
+    return maintenance - equity <= maintenance_before - was
+
+
+@njit(cache=True, inline="always")
+def uncovered(contract, cost, cash, balance, own, new_balance, new_own):
+    """What settled cash lacks after a leg: of a premium bought, or of the worst that a collateralised one can come to.
+
+    A leg of a collateralised contract that does not deepen the lack lacks nothing.
+    """
+    if contract.style == PREMIUM and cost > 0:
+        return new_balance.premium_fine - min(0, new_balance.carry_fine + new_own.variation_fine) - cash
+    if contract.style == COLLATERALISED and owed_in(new_balance, new_own) > owed_in(balance, own):
+        return owed_in(new_balance, new_own) - cash
+    return np.int64(0)
+
+
 @njit(cache=True, inline="always")
 def judge_leg(
     lots, value, fee, position, resting, filled, guaranteed, side, over, contract, access, balances, sums, judged,
@@ -111,7 +143,7 @@ def judge_leg(
     old_lots, old_cost, bids, asks = position.lots, position.cost_fine, resting.bids, resting.asks
     new_lots = old_lots + lots
     cost = lots * value
-    guaranteed = guaranteed and filled > 0 and contract.option == 0
+    guaranteed = guaranteed and filled > 0 and contract.style != PREMIUM and contract.style != COLLATERALISED
     balance = balances[over, asset]
     equity, initial, priced = judged[over].equity_fine, judged[over].initial_fine, judged[over].priced
     shortfall = initial - equity
@@ -130,28 +162,37 @@ def judge_leg(
             new_balances[side, at] = balances[over, at]
             new_sums[side, at] = sums[over, at]
         new_balances[side, asset].carry_fine -= fee
-        before, _ = worse_side(old_lots, bids, asks, contract, tiers)
+        before, least_before = worse_side(old_lots, bids, asks, contract, tiers)
         if lots > 0:
             bids -= filled
         else:
             asks -= filled
-        after, _ = worse_side(new_lots, bids, asks, contract, tiers)
+        after, least = worse_side(new_lots, bids, asks, contract, tiers)
         new_sums[side, asset].initial_fine += after - before
-        if contract.option == 0:
-            new_sums[side, asset].variation_fine += lots * contract.value_fine - cost
-        else:
+        new_sums[side, asset].maintenance_fine += least - least_before
+        if contract.style == PREMIUM:
             new_sums[side, asset].option_fine += option_worth(new_lots, contract, long_option_ppm)
             new_sums[side, asset].option_fine -= option_worth(old_lots, contract, long_option_ppm)
             new_balances[side, asset].premium_fine += cost
-        equity, _, initial, _, still_priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
+        elif contract.style == COLLATERALISED:
+            new_sums[side, asset].variation_fine += collateralised_result(new_lots, old_cost + cost, contract)
+            new_sums[side, asset].variation_fine -= collateralised_result(old_lots, old_cost, contract)
+        else:
+            new_sums[side, asset].variation_fine += lots * contract.value_fine - cost
+        equity, _, initial, maintenance, still_priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
         reduces = (old_lots > 0 and lots < 0 and new_lots >= 0) or (old_lots < 0 and lots > 0 and new_lots <= 0)
-        owed = new_balances[side, asset].premium_fine
-        owed -= min(0, new_balances[side, asset].carry_fine + new_sums[side, asset].variation_fine)
+        lack = uncovered(
+            contract, cost, cash, balance, sums[over, asset], new_balances[side, asset], new_sums[side, asset]
+        )
         if access == REDUCE_ONLY and not reduces:
             reason = MEMBER_IN_DEFAULT
-        elif contract.option != 0 and cost > 0 and owed > cash:
-            reason, figure = PREMIUM_NOT_COVERED, owed - cash
-        elif not (guaranteed or (reduces and initial - equity <= shortfall)):
+        elif lack > 0:
+            reason, figure = (PREMIUM_NOT_COVERED if contract.style == PREMIUM else COLLATERAL_NOT_COVERED), lack
+        elif not guaranteed and not (
+            reduces
+            and initial - equity <= shortfall
+            and spares_the_house(equity, maintenance, over, balances, sums, judged, assets, gains_ppm)
+        ):
             if priced == 0 or still_priced == 0:
                 reason = PRICE_MISSING
             elif equity < initial:
@@ -261,7 +302,7 @@ def judge_in_order(
         row = rows[at]
         contract = contracts[row.contract]
         value = value_at(row.price_ticks, contract)
-        fee = charge(row.lots * reference_at(row.price_ticks, contract), contract.fee_ppm)
+        fee = charge(row.lots * size_at(row.price_ticks, contract), contract.fee_ppm)
         if fees[contract.asset].carry_fine > EXPOSURE_MAX - 2 * fee:
             reasons[at], figures[at] = EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
         elif row.filled != 0:
