@@ -374,6 +374,55 @@ def test_money_on_its_way_can_be_read_and_the_gate_that_it_waits_for(tmp_path: P
         assert told[0]["owed"] == Decimal("100.00")
 
 
+def test_trades_on_record_can_be_read_and_dealt_with() -> None:
+    """Every method about trades and positions afterwards, and what can be read of them."""
+    with opened() as house:
+        house.deposit("Beta", "USD", 100).expect()
+        house.trade("BTC-PERP", buyer="alice", seller="bob", lots=2, price=50_000, source="venue", number=1).expect()
+        house.trade("BTC-PERP", buyer="alice", seller="bob", lots=3, price=49_000, source="venue", number=2).expect()
+        house.give_up("venue", 1, account="alice", receiver="Beta", lots=1).expect()
+        (asked,) = house.give_ups()
+        assert (asked.giver, asked.receiver, asked.lots, asked.number) == ("alice", "Beta", 1, 1)
+        house.answer_give_up(asked.give_up, member="Beta", accept=True).expect()
+        terms = {"contract": "BTC-PERP", "buyer": "alice", "seller": "bob"}
+        house.correct_trade("venue", 2, **terms, quantity="0.002", price=50_000).expect()
+        held = [(trade.number, trade.buyer, trade.lots, trade.busted) for trade in house.trades_on_record()]
+        assert held == [(1, "alice", 1, False), (2, "alice", 3, True), (1, "Beta", 1, False), (2, "alice", 2, False)]
+        house.bust_trade("venue", 2).expect()
+        house.transfer_position("alice", "bob", "BTC-PERP", lots=1, cause="same_owner").expect()
+        house.compress_positions("BTC-PERP", {"Beta": -1, "bob": 1}).expect()
+        assert [house.account(name).lots("BTC-PERP") for name in ("alice", "Beta", "bob")] == [0, 0, 0]
+        late = house.offset_trade("venue", 1, **terms, lots=1, price=50_000)
+        assert [refusal.reason for refusal in late.refusals] == [Reason.TRADE_ON_RECORD]
+        for outcome in (house.port_account("bob", "Alpha"), house.answer_porting("bob", "Alpha", accept=True)):
+            assert [refusal.reason for refusal in outcome.refusals] == [Reason.NOT_PORTABLE]
+        assert (house.give_ups(), house.portings()) == ([], [])
+        told = {row["fact"]: row for row in house.facts()}
+        assert told["give_up_proposed"]["giver"] == "alice"
+        assert told["trade_corrected"]["lots"] == 2
+        assert told["position_transferred"]["cost"] == Decimal("50.00000000")
+        assert told["positions_compressed"]["account"] == "bob"
+
+
+def test_clients_of_a_member_in_default_can_be_read_and_ported() -> None:
+    with opened() as house:
+        house.adopt_rulebook("rules", **RULES, porting_due="2h").expect()
+        house.deposit("Alpha", "USD", 100).expect()
+        house.trade("BTC-PERP", buyer="Alpha", seller="bob", lots=20, price=50_000).expect()
+        house.marks({"BTC-PERP": 48_000}).expect()
+        house.clock("2024-03-04T09:00:00Z").expect()
+        (waiting,) = house.portings()
+        assert (waiting.account, waiting.member, waiting.proposed_to) == ("alice", "Alpha", None)
+        assert waiting.due_ns == house.time_ns + 2 * 3600 * 10**9
+        house.port_account("alice", "Beta").expect()
+        assert house.portings()[0].proposed_to == "Beta"
+        house.answer_porting("alice", "Beta", accept=True).expect()
+        assert house.portings() == []
+        assert house.account("alice").member == "Beta"
+        assert house.account("alice").status == "open"
+        assert {row["fact"] for row in house.facts()} >= {"porting_opened", "porting_proposed", "account_ported"}
+
+
 def test_a_whole_tape_runs_with_its_line_numbers_and_times() -> None:
     tape = (ROOT / "examples" / "first_day.jsonl").read_bytes()
     broken = tape.replace(b'{"command": "funding"', b'{"command": "fundings"')

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from novate import tape
 from novate.core import commands as core
+from novate.core import lifecycle_commands as after
 from novate.core.book import Order, Registers
 from novate.core.commands import AnyCommand
 from novate.core.facts import Rejected, RowsRefused
@@ -422,6 +423,11 @@ RULEBOOK = st.builds(
     ),
     withdrawal_gates=st.dictionaries(st.sampled_from(["USD", "BTC"]), INT64),
     client_transfers=st.booleans(),
+    kept_trades_max=st.integers(0, 10**8),
+    late_bust=st.sampled_from(["refuse", "offset"]),
+    give_up_due_ns=NS,
+    transfer_causes=st.lists(st.sampled_from(["same_owner", "estate", "merger", "allocation"])).map(tuple),
+    porting_due_ns=NS,
 )
 STEPS = (
     core.FinaliseDeposit,
@@ -430,6 +436,26 @@ STEPS = (
     core.ReleaseWithdrawal,
     core.ConfirmWithdrawal,
     core.ReturnWithdrawal,
+)
+TRADE_NAME = {"source": NAME, "number": INT64, "trade_source": NAME, "trade_number": INT64}
+CHANGED = {**TRADE_NAME, "contract": st.integers(0, 2), "buyer": ACCOUNT, "seller": ACCOUNT}
+CHANGED |= {"lots": INT64, "price_ticks": st.integers(-(2**50), 2**50)}
+LIFECYCLE: st.SearchStrategy[AnyCommand] = st.one_of(
+    st.builds(after.BustTrade, **TRADE_NAME),
+    st.builds(after.CorrectTrade, **CHANGED),
+    st.builds(after.OffsetTrade, **CHANGED),
+    st.builds(after.GiveUp, **TRADE_NAME, account=ACCOUNT, receiver=ACCOUNT, lots=INT64),
+    st.builds(after.AnswerGiveUp, NAME, INT64, INT64, st.just(0), st.booleans()),
+    st.builds(after.TransferPosition, NAME, INT64, ACCOUNT, ACCOUNT, st.integers(0, 2), INT64, st.just("merger")),
+    st.builds(after.PortAccount, NAME, INT64, ACCOUNT, st.just(0)),
+    st.builds(after.AnswerPorting, NAME, INT64, ACCOUNT, st.just(0), st.booleans()),
+    st.builds(
+        after.CompressPositions,
+        NAME,
+        INT64,
+        st.integers(0, 2),
+        st.lists(st.builds(after.Reduction, ACCOUNT, INT64), max_size=3).map(tuple),
+    ),
 )
 COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     st.builds(core.AddAsset, st.builds(Asset, NAME, st.integers(0, 18), st.integers(0, 18), st.integers(0, 2**62), NS)),
@@ -488,7 +514,7 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
 )
 
 
-@given(COMMANDS, st.none() | NS)
+@given(COMMANDS | LIFECYCLE, st.none() | NS)
 def test_every_command_goes_through_the_tape_and_back(command: AnyCommand, time_ns: int | None) -> None:
     known = registers()
     line = tape.to_line(tape.encode_command(command, known, time_ns))

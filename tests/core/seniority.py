@@ -76,6 +76,8 @@ def _reason(book: Book, fact: Fact, account: int, asset: int, lost: int, owed: d
                 for _, payer, payee, what, _ in np.frombuffer(fact.rows, MOVED).tolist()
                 if (payer, what) == (account, asset)
             )
+        case f.PositionIsolated() | f.CollateralAssigned():
+            return account == fact.account  # into a bucket of its own
         case f.Settled():
             return bool((np.frombuffer(fact.rows, SETTLED)["bucket"] == account).any())
     return False

@@ -34,6 +34,7 @@ from novate.core.money_facts import DepositReversed
 from novate.core.novation import make_room
 from novate.core.rows import TRANSFER
 from novate.core.terms import INSURANCE, ROUNDING, TRADING, Asset, Cap, Role
+from tests.core import afterwards
 from tests.core.seniority import fold_watching
 from tests.core.test_kernels import compare_judgements, compare_orders, compare_trades
 from tests.core.worlds import (
@@ -391,6 +392,12 @@ class Clearing(RuleBasedStateMachine):
             amount = data.draw(st.sampled_from([0, 1, 10**4, 10**8, 2**61]))
             asset, member = data.draw(st.integers(0, 3)), data.draw(st.integers(0, 4))
             self.do(c.Contribute("bank", self.house.next(), fund, asset, amount, member))
+
+    @rule(data=st.data(), count=st.integers(1, 4))
+    def rework(self, data: st.DataObject, count: int) -> None:
+        """Busts, corrections, give-ups, transfers, compression, porting."""
+        for _ in range(count):
+            self.do(afterwards.any_of(self.house, self.traders(), data))
 
     @rule(pack=st.booleans())
     def move_rows(self, pack: bool) -> None:

@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 import hypothesis.strategies as st
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 
@@ -12,12 +13,13 @@ from novate.core.admission import open_account
 from novate.core.book import Book
 from novate.core.commands import PublishMarks, SubmitTrades
 from novate.core.evolve import evolve
-from novate.core.facts import Fact, MarksPublished, TradesNovated
+from novate.core.facts import Fact, MarksPublished, OrdersChanged, TradesNovated
 from novate.core.ledger import decide_deposit
 from novate.core.margin import judge
 from novate.core.novation import decide_trades, move_leg
+from novate.core.orders import fold_orders
 from novate.core.reasons import Reason
-from novate.core.rows import SELLER
+from novate.core.rows import RESERVED, SELLER
 from novate.core.terms import Asset, Kind, Role, Tier
 from novate.core.variation import decide_marks
 from novate.core.whatif import Trade, largest_order, thresholds, what_if
@@ -85,6 +87,8 @@ def test_what_if_answers_as_trades_are_decided(count: int) -> None:
             assume(not theirs)
             assert said == verdict
         assert answer.after == judge(book, account)
+        for bucket, change in answer.isolated.items():
+            assert change.after == judge(book, bucket)
 
     run()
 
@@ -97,11 +101,12 @@ TIERS = {
     "falling": (Tier(0, 300_000, 200_000, 90_000, 80_000), Tier(1_500 * 10**8, 50_000, 20_000, 20_000, 10_000)),
 }
 SMALL: dict[str, Any] = {"price_min_ticks": 50, "price_max_ticks": 600, "position_limit_lots": 90, "fee_ppm": 1_000}
+SMALL_CONTRACTS = range(6)
 
 
 @cache
 def small_world(margin_class: str, gains_ppm: int) -> bytes:
-    """A linear and an inverse future, options on each, prices of 50 to 600 ticks of half a dollar."""
+    """A linear and an inverse future, options on each, one paid by variation and one capped, prices of 50 to 600."""
     house = House()
     house.ok(c.AddAsset(Asset("USD", 2, 8)))
     house.ok(c.AddAsset(Asset("BTC", 8, 12, 10**6 * 10**8)))
@@ -111,6 +116,8 @@ def small_world(margin_class: str, gains_ppm: int) -> bytes:
         future("INV", **SMALL, margin_class=margin_class, settlement="BTC", inverse=True, lot_size="100"),
         future("CALL", **{**SMALL, **option}, kind=Kind.CALL, underlying="FUT", strike="100"),
         future("PUT", **{**SMALL, **option}, kind=Kind.PUT, underlying="FUT", strike="110"),
+        future("STYLED", **{**SMALL, **option}, kind=Kind.CALL, underlying="FUT", strike="120", futures_style=True),
+        future("CAPPED", **{**SMALL, **option}, capped=True),
     ):
         house.ok(c.ListContract(contract))
     rules = rulebook(
@@ -119,7 +126,7 @@ def small_world(margin_class: str, gains_ppm: int) -> bytes:
     house.ok(c.AdoptRulebook(rules))
     house.ok(c.AddMember("m0"))
     house.mark((0, 200), (1, 210), assets={1: 100 * 10**8})
-    house.mark((2, 60), (3, 70))
+    house.mark((2, 60), (3, 70), (4, 80), (5, 220))
     return house.book.dumps()
 
 
@@ -130,16 +137,18 @@ def small_books(draw: Draw) -> tuple[Book, int]:
     account = book.registers.names["m0"]
     book.balances[account, USD]["balance_minor"] = draw(st.integers(0, 400_000))
     book.balances[account, 1]["balance_minor"] = draw(st.sampled_from([0, 10**8, 10**9]))
-    for contract in draw(st.sets(st.sampled_from(range(4)), max_size=3)):
+    for contract in draw(st.sets(st.sampled_from(SMALL_CONTRACTS), max_size=3)):
         lots, result = draw(st.integers(-90, 90)), draw(st.integers(-(10**10), 10**10))
         move_leg(book, account, contract, lots, lots * int(book.contracts[contract]["value_fine"]) + result)
+        bids, asks = draw(st.sampled_from([0, 0, 7, 90])), draw(st.sampled_from([0, 0, 11, 60]))
+        fold_orders(book, OrdersChanged(np.array([(bids, asks, contract, account)], RESERVED).tobytes()))
     return book, account
 
 
 @pytest.mark.parametrize("count", examples(25, 400))
 def test_the_largest_order_is_the_largest_size_that_is_accepted(count: int) -> None:
     @settings(max_examples=count)
-    @given(small_books(), st.sampled_from(range(4)), st.sampled_from([1, -1]), st.integers(900, 1_100))
+    @given(small_books(), st.sampled_from(SMALL_CONTRACTS), st.sampled_from([1, -1]), st.integers(900, 1_100))
     def run(world: tuple[Book, int], contract: int, side: int, per_mille: int) -> None:
         book, account = world
         price = int(book.contracts[contract]["price_ticks"]) * per_mille // 1_000
@@ -168,7 +177,7 @@ def marked_at(data: bytes, contract: int, price: int) -> Book:
 @pytest.mark.parametrize("count", examples(12, 200))
 def test_thresholds_are_the_first_ticks_at_which_a_mark_breaches(count: int) -> None:
     @settings(max_examples=count)
-    @given(small_books(), st.sampled_from(range(4)))
+    @given(small_books(), st.sampled_from(SMALL_CONTRACTS))
     def run(world: tuple[Book, int], contract: int) -> None:
         book, account = world
         digest, data = book.digest(), book.dumps()

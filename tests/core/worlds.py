@@ -306,6 +306,9 @@ def rich_rulebook(form: str = "clearing_house", **changes: object) -> Rulebook:
         "slice_ppm": 400_000,
         "slice_expiry_ns": HOUR,
         "slices_max": 2,
+        "kept_trades_max": 80,
+        "late_bust": "offset",
+        "porting_due_ns": 8 * HOUR,
         **changes,
     }
     return rulebook(form, **rules)

@@ -102,10 +102,10 @@ def paid_and_kept(book: Any, asset: int) -> Flows:
 
 def cheaper(*arguments: Any) -> Any:
     """Fees a unit too low."""
-    novated, refused, mark = honest_trades(*arguments)
+    novated, *rest = honest_trades(*arguments)
     for side in ("buyer_fee_fine", "seller_fee_fine"):
         novated[side] -= novated[side] > 0
-    return novated, refused, mark
+    return novated, *rest
 
 
 def turned_round(book: Any, command: Any) -> Any:
@@ -143,7 +143,7 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "a value cut off instead of rounded": (variation, "round_half_even", floor_div),
     "haircuts the wrong way round": (collateral, "rate_of", lambda price, up: rate_of(price, up=not up)),
     "a conversion in favour of the payer": (collateral, "ceil_div", floor_div),
-    "withdrawals without margin": (ledger, "_check_withdrawal", lambda *_: (Reason.ACCEPTED, 0)),
+    "withdrawals without margin": (ledger, "check_withdrawal", lambda *_: (Reason.ACCEPTED, 0)),
     "nobody is called": (consequences, "check", lambda *_: []),
     "slices too small": (liquidation, "enough_lots", lambda *_: 1),
     "slices too large": (liquidation, "ceil_div", one_more),

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from novate.core import facts as f
+from novate.core import lifecycle_facts as lf
 from novate.core import money_facts as m
 from novate.core.book import Book
 from novate.core.facts import Fact
@@ -85,7 +86,15 @@ class Words:
 
     def line(self, fact: Fact) -> Line:
         """The row of a fact. Raises ``LookupError`` for a kind that no words are written for."""
-        told_by = (self.of_terms, self.of_trading, self.of_transit, self.of_calls, self.of_defaults)
+        told_by = (
+            self.of_terms,
+            self.of_trading,
+            self.of_transit,
+            self.of_calls,
+            self.of_defaults,
+            self.of_lifecycle,
+            self.of_porting,
+        )
         for told in (tell(fact) for tell in told_by):
             if told is not None:
                 kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(fact).__name__).lower()
@@ -273,6 +282,57 @@ class Words:
                 return self.account(fact.payer), f"{spaced(fact.cause)}: {money} to {self.account(fact.payee)}"
             case f.LiquidationClosed():
                 return self.account(fact.account), ""
+        return None
+
+    def of_lifecycle(self, fact: Fact) -> tuple[str, str] | None:
+        """Trades and positions after they were made."""
+        match fact:
+            case lf.TradesForgotten():
+                return "", f"{fact.count} trades"
+            case lf.TradeBusted():
+                return f"trade {fact.trade_number}", self.legs(fact.contract, fact.legs)
+            case lf.TradeCorrected() | lf.TradeOffset():
+                sign = 1 if isinstance(fact, lf.TradeCorrected) else -1
+                value = self.fine_money(fact.value_fine, self.asset_of(fact.contract))
+                buyer = f"{self.account(fact.buyer)} {sign * fact.lots} {self.contract(fact.contract)}"
+                return f"trade {fact.trade_number}", f"{buyer} from {self.account(fact.seller)}, {value} a lot"
+            case lf.GiveUpProposed():
+                what = f"{fact.lots} {self.contract(fact.contract)} of trade {fact.trade_number}"
+                who = f"to {self.account(fact.receiver)} until {moment(fact.expiry_ns)}"
+                return self.account(fact.giver), f"give-up {fact.give_up}: {what} {who}"
+            case lf.GiveUpAccepted():
+                return "", f"give-up {fact.give_up}"
+            case lf.GiveUpClosed():
+                return "", f"give-up {fact.give_up} {fact.cause}"
+            case lf.PositionTransferred():
+                cost = self.fine_money(fact.cost_fine, self.asset_of(fact.contract))
+                moved = f"{fact.lots} {self.contract(fact.contract)} to {self.account(fact.receiver)}"
+                return self.account(fact.giver), f"{moved} at a cost of {cost}, {spaced(fact.cause)}"
+            case lf.PositionsCompressed():
+                value = self.fine_money(fact.value_fine, self.asset_of(fact.contract))
+                return "", f"at {value} a lot: {self.legs(fact.contract, fact.legs)}"
+        return None
+
+    def legs(self, contract: int, legs: Iterable[lf.Leg]) -> str:
+        """Lots, cost and, where there is any, money by account."""
+        asset = self.asset_of(contract)
+        parts = []
+        for leg in legs:
+            part = f"{self.account(leg.bucket)} {leg.lots} {self.contract(contract)}"
+            part += f" at a cost of {self.fine_money(leg.cost_fine, asset)}"
+            parts.append(part + (f" and {self.fine_money(leg.carry_fine, asset)}" if leg.carry_fine else ""))
+        return listed(parts)
+
+    def of_porting(self, fact: Fact) -> tuple[str, str] | None:
+        """Clients between members."""
+        members = self.registers.members
+        match fact:
+            case lf.PortingOpened():
+                return members[fact.member].name, f"until {moment(fact.due_ns)}"
+            case lf.PortingEnded():
+                return members[fact.member].name, ""
+            case lf.PortingProposed() | lf.PortingDeclined() | lf.AccountPorted():
+                return self.account(fact.account), f"to {members[fact.member].name}"
         return None
 
 

@@ -194,10 +194,15 @@ def check_rulebook(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
             ("slippage_ppm", 0, PPM - 1),
             ("slice_expiry_ns", 1, EXPOSURE_MAX),
             ("slices_max", 0, 10**6),
+            ("kept_trades_max", 0, 10**8),
+            ("give_up_due_ns", 1, EXPOSURE_MAX),
+            ("porting_due_ns", 0, EXPOSURE_MAX),
             ("deposit_final_after_ns", 0, EXPOSURE_MAX),
         )
         if not low <= getattr(rulebook, name) <= high
     ]
+    if len(dict.fromkeys(rulebook.transfer_causes)) != len(rulebook.transfer_causes):
+        wrong.append(("transfer_causes", "each cause once"))
     wrong += check_gates(rulebook, symbols)
     layers = rulebook.waterfall
     if not layers or layers[-1] is not Layer.GAINS_HAIRCUT or len(dict.fromkeys(layers)) != len(layers):

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from novate.core import layout
+from novate.core.blotter import Blotter
 from novate.core.facts import Contributor
 from novate.core.kernels.margin import set_lots
 from novate.core.kernels.tables import Tables, refer
@@ -46,11 +47,24 @@ class Claim(msgspec.Struct):
 
 
 class Liquidation(msgspec.Struct):
-    """A bucket on its way from breach to flat. After a take-over ``account`` is the house's liquidation account."""
+    """A bucket on its way from breach to flat, after a take-over in ``account``; ``close_out`` ends flat, not sound."""
 
     slices: int = 0
     order: int = -1
     account: int = -1
+    close_out: bool = False
+
+
+class PendingGiveUp(msgspec.Struct):
+    """A side of a trade that waits for the receiving member; ``lots`` is signed from the giver's side."""
+
+    trade_source: str
+    trade_number: int
+    contract: int
+    giver: int
+    receiver: int
+    lots: int
+    expiry_ns: int
 
 
 class Receipt(msgspec.Struct):
@@ -99,6 +113,11 @@ class Registers(msgspec.Struct):
     external_minor: list[int] = []
     time_ns: int = 0
     settlement_due_ns: int | None = None
+    give_ups: dict[int, PendingGiveUp] = {}
+    next_give_up: int = 0
+    undone_trades: dict[str, list[int]] = {}
+    porting_due_ns: dict[int, int] = {}
+    portings: dict[int, int] = {}
     deposits_pending: dict[str, dict[int, Receipt]] = {}
     deposits_reversible: dict[str, dict[int, Receipt]] = {}
     reversals_owed: dict[str, dict[int, Receipt]] = {}
@@ -122,6 +141,7 @@ class Book:
     __slots__ = (
         "assets",
         "balances",
+        "blotter",
         "buckets",
         "contracts",
         "ends",
@@ -136,6 +156,7 @@ class Book:
 
     def __init__(self) -> None:
         self.registers = Registers()
+        self.blotter = Blotter()
         self.assets = np.zeros(4, layout.ASSET)
         self.contracts = np.zeros(16, layout.CONTRACT)
         self.lot_terms = np.zeros(16, layout.LOT)
@@ -172,6 +193,12 @@ class Book:
         if self.registers.rulebook is None:
             raise LookupError("no rulebook is in force; adopt one first")
         return self.registers.rulebook
+
+    @property
+    def trades(self) -> Blotter:
+        """The trades of the open cycle, ready to be looked up."""
+        self.blotter.settle_in(self.contracts["index_fine"])
+        return self.blotter
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -222,6 +249,10 @@ class Book:
             at = int(self.buckets[at]["next"])
         return found
 
+    def buckets_of(self, account: int) -> list[int]:
+        """All buckets of an account: its cross bucket and the isolated ones that it ever had."""
+        return [account, *self.isolated_of(account)]
+
     def owner_of(self, bucket: int) -> int:
         """The account that a bucket belongs to: itself for a cross bucket."""
         owner = self.registers.accounts[bucket].owner
@@ -256,7 +287,7 @@ class Book:
     def loads(cls, data: bytes) -> "Book":
         """The book of a snapshot. Raises ``ValueError`` where the digest does not match."""
         digest, registers, *tables = msgspec.msgpack.decode(data)
-        assets, contracts, buckets, balances, counts, positions, orders, tiers = tables
+        assets, contracts, buckets, balances, counts, positions, orders, tiers, trades = tables
         book = cls()
         book.registers = msgspec.msgpack.decode(registers, type=Registers)
         book.assets = np.frombuffer(assets, layout.ASSET).copy()
@@ -265,6 +296,7 @@ class Book:
         width = max(len(book.assets), 1)
         book.balances = np.frombuffer(balances, layout.BALANCE).reshape(-1, width).copy()
         book.tiers = np.frombuffer(tiers, layout.TIER).copy()
+        book.blotter = Blotter.loads(trades)
         book.lot_terms = np.zeros(len(book.contracts), layout.LOT)
         rows = np.frombuffer(positions, layout.POSITION).copy()
         book.orders = np.concatenate([np.zeros(1, layout.OPEN_ORDERS), np.frombuffer(orders, layout.OPEN_ORDERS)])
@@ -354,6 +386,7 @@ class Book:
             rows.tobytes(),
             orders.tobytes(),
             self.tiers.tobytes(),
+            self.trades.dumps(),
         ]
 
     def memory_bytes(self) -> dict[str, int]:
@@ -362,4 +395,4 @@ class Book:
 
 
 def _is_table(thing: Any) -> bool:
-    return isinstance(thing, np.ndarray)
+    return isinstance(thing, np.ndarray | Blotter)

@@ -9,11 +9,9 @@ from typing import Literal
 
 import msgspec
 
+from novate.core.lifecycle_commands import LifecycleCommand
+from novate.core.record import Command
 from novate.core.terms import Asset, Contract, Rulebook
-
-
-class Command(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
-    """Base of all commands."""
 
 
 class AddAsset(Command, frozen=True):
@@ -276,4 +274,5 @@ AnyCommand = (
     | ExpireContract
     | ResolveContract
     | Clock
+    | LifecycleCommand
 )

@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 
-from novate.core import layout, margin
+from novate.core import layout, lifecycle, margin
 from novate.core.book import Book
 from novate.core.estate import after_cycle
 from novate.core.facts import (
@@ -39,6 +39,7 @@ from novate.core.facts import (
     Withdrawn,
 )
 from novate.core.gate import gate_facts
+from novate.core.give_ups import settled_give_ups
 from novate.core.liquidation import next_step, take_over
 from novate.core.margin import Judgement, judge, judge_house, judge_many
 from novate.core.money_facts import (
@@ -56,6 +57,7 @@ from novate.core.money_facts import (
     WithdrawalWaits,
 )
 from novate.core.novation import holders_of
+from novate.core.porting import porting_opened
 from novate.core.rows import FUNDED, MARKED, MOVED, POSTED, RESERVED
 from novate.core.terms import Role
 from novate.core.withdrawals import holders, let_go, recall
@@ -81,6 +83,7 @@ WITHOUT = frozenset(
         DepositsFinal,
         CallMet,
         MarginCalled,
+        *lifecycle.WITHOUT,
     )
 )
 """Facts of every day from which nothing follows: what they do was judged before they were."""
@@ -115,6 +118,7 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
             case MarksPublished() | ContractExpired():
                 steps |= dict.fromkeys(_without_order(book))
             case CycleClosed():
+                follow += settled_give_ups(book)
                 closed, going_on = after_cycle(book, _without_order(book), _leaving(book, facts))
                 follow += closed
                 steps |= dict.fromkeys(going_on)
@@ -129,6 +133,9 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
             case _:
                 pass
     follow += _taken_over(book, facts)
+    follow += [
+        opened for fact in facts if isinstance(fact, MemberDefaulted) for opened in porting_opened(book, fact.member)
+    ]
     follow += margin.calls_met_by_payment(book, _paid(facts))
     missed = _missed_settlement(book, facts)
     follow += missed
@@ -234,6 +241,7 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
     contracts: dict[int, None] = {}
     touched: dict[int, None] = {}
     for fact in facts:
+        touched |= dict.fromkeys(lifecycle.judged_anew(book, fact))
         if isinstance(fact, CycleClosed | RulebookAdopted | Transferred):
             return np.zeros(0, np.int64)
         if isinstance(fact, MarksPublished) and fact.assets:

@@ -50,6 +50,8 @@ from novate.core.commands import (
 )
 from novate.core.consequences import expired_orders, missed_calls
 from novate.core.facts import Fact, Rejected
+from novate.core.lifecycle import COMMANDS as LIFECYCLE
+from novate.core.lifecycle import deadlines, decide_lifecycle
 from novate.core.reasons import Reason
 from novate.core.rows import CASH, FUNDING, MARK, ORDER, TRADE, TRANSFER
 from novate.core.settlement import decide_settlement
@@ -91,6 +93,7 @@ NEEDS_RULEBOOK = (
     RejoinPosition,
     MoveCollateral,
     *MOVES_MONEY,
+    *LIFECYCLE,
 )
 
 
@@ -100,6 +103,8 @@ def decide(book: Book, command: AnyCommand) -> list[Fact]:
         return [refused]
     if book.registers.rulebook is None and isinstance(command, NEEDS_RULEBOOK):
         return [Rejected(Reason.RULEBOOK_MISSING, "$", "no rulebook is in force; adopt one first")]
+    if isinstance(command, LIFECYCLE):
+        return decide_lifecycle(book, command)
     match command:
         case SubmitTrades():
             return novation.decide_trades(book, command)
@@ -193,6 +198,7 @@ def phases(command: AnyCommand) -> Iterator[Callable[[Book], list[Fact]]]:
         return
     yield variation.stale_facts
     yield expired_orders
+    yield deadlines
     yield deposits.matured
     yield withdrawals.recall_for_settlement
     yield settlement_if_due

@@ -12,6 +12,7 @@ from novate.core import (
     gate,
     isolation,
     ledger,
+    lifecycle,
     liquidation,
     listing,
     margin,
@@ -91,6 +92,7 @@ FOLDS: dict[type[facts.Fact], Callable[[Book, Any], None]] = {
     facts.GainsCut: waterfall.fold_gains_cut,
     facts.Settled: settlement.fold_settled,
     facts.CycleClosed: settlement.fold_cycle_closed,
+    **lifecycle.FOLDS,
 }
 
 

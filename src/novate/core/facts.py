@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from novate.core.fact import Fact
+from novate.core.lifecycle_facts import LifecycleFact
 from novate.core.money_facts import (
     CollateralTransferred,
     DepositClosed,
@@ -25,6 +25,7 @@ from novate.core.money_facts import (
     WithdrawalWaits,
 )
 from novate.core.reasons import Reason
+from novate.core.record import Fact
 from novate.core.terms import Asset, Contract, Layer, Rulebook
 
 
@@ -145,10 +146,17 @@ class OrdersFilled(Fact, frozen=True):
     rows: bytes
 
 
-class TradesNovated(Fact, frozen=True):
-    """Trades became two legs each, facing the house: rows of ``NOVATED``."""
+class TradesNovated(Fact, frozen=True, omit_defaults=True):
+    """Trades became two legs each, facing the house: rows of ``NOVATED``.
+
+    A trade is known by its source and number: ``first_number`` + its row, or, where numbers were left out between the
+    rows, the int64 of ``numbers`` in the order of the novated rows.
+    """
 
     rows: bytes
+    source: str = ""
+    first_number: int = 0
+    numbers: bytes = b""
 
 
 class MarksPublished(Fact, frozen=True):
@@ -208,7 +216,7 @@ class Breached(Fact, frozen=True):
     """Liquidation of a bucket begins: a call was missed, or equity fell below maintenance."""
 
     bucket: int
-    cause: Literal["call_missed", "below_maintenance", "settlement_missed"]
+    cause: Literal["call_missed", "below_maintenance", "settlement_missed", "not_ported"]
     equity_fine: int
     maintenance_fine: int
 
@@ -454,4 +462,5 @@ AnyFact = (
     | CycleClosed
     | Transferred
     | LiquidationClosed
+    | LifecycleFact
 )

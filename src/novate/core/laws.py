@@ -27,6 +27,7 @@ def check_whole(book: Book) -> None:
     withdrawals_are_held(book)
     house_is_flat(book)
     lot_terms_are_current(book)
+    record_of_trades_is_whole(book)
 
 
 def positions_face_each_other(book: Book) -> None:
@@ -106,3 +107,12 @@ def lot_terms_are_current(book: Book) -> None:
     stale = np.flatnonzero(kept != book.lot_terms[: book.contract_count])
     if len(stale):
         raise LawBroken(f"{book.registers.contracts[int(stale[0])].symbol}: its cached lot terms are not current")
+
+
+def record_of_trades_is_whole(book: Book) -> None:
+    """As many trades are on record as are counted, and none of the open cycle was made with nothing."""
+    rows, counted = book.trades.columns(), book.blotter.count
+    if len(rows) != counted:
+        raise LawBroken(f"{len(rows)} trades are on record, {counted} are counted")
+    if len(rows) and int(rows["lots"].min()) <= 0:
+        raise LawBroken(f"trade {rows['number'][rows['lots'].argmin()]} is on record with {rows['lots'].min()} lots")

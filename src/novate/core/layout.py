@@ -127,6 +127,25 @@ POSITION: Final = np.dtype([("lots", "<i8"), ("cost_fine", "<i8"), ("contract", 
 OPEN_ORDERS: Final = np.dtype([("bids", "<i8"), ("asks", "<i8")], align=True)
 """Lots that a bucket's resting orders in a contract may still buy and sell. Row 0 belongs to nobody."""
 
+KEPT: Final = np.dtype(
+    [
+        ("number", "<i8"),
+        ("lots", "<i8"),
+        ("value_fine", "<i8"),
+        ("buyer_fee_fine", "<i8"),
+        ("seller_fee_fine", "<i8"),
+        ("index_fine", "<i8"),
+        ("contract", "<i4"),
+        ("buyer", "<i4"),
+        ("seller", "<i4"),
+        ("source", "<i4"),
+        ("busted", "<i4"),
+        ("pad", "<i4"),
+    ],
+    align=True,
+)
+"""One trade of the open cycle, or a part of one that was given up: as novated, with the funding index of its value."""
+
 LOT: Final = np.dtype(
     [
         ("value_fine", "<i8"),

@@ -56,6 +56,8 @@ def next_step(book: Book, estate: int) -> list[Fact]:
     if liquidation.account >= 0:
         return order_slice(book, holder, held, enough=False) if held else []
     verdict = judge(book, estate)
+    if liquidation.close_out and held and verdict.equity_fine > 0:
+        return order_slice(book, estate, held, enough=False)
     if verdict.equity_fine >= (verdict.initial_fine if held else 0):
         # What others paid for it is collected at the next settlement; until then it may do nothing.
         return [] if estate in book.registers.claims else [LiquidationEnded(estate)]
@@ -238,7 +240,7 @@ def fold_breached(book: Book, fact: Breached) -> None:
     """The bucket may do nothing itself until its liquidation ends; its resting orders are gone."""
     drop_orders(book, fact.bucket)
     book.registers.calls.pop(fact.bucket, None)
-    book.registers.liquidations[fact.bucket] = Liquidation()
+    book.registers.liquidations[fact.bucket] = Liquidation(close_out=fact.cause == "not_ported")
     book.buckets[fact.bucket]["access"] = layout.LIQUIDATING
 
 

@@ -8,6 +8,14 @@ from novate.core.reasons import Reason
 from novate.core.rows import NEITHER, REFUSED
 
 
+class Refused(Exception):
+    """Raised inside ``decide`` where a command is refused whole: the reason, the field and the cure."""
+
+    def __init__(self, reason: Reason, path: str, message: str) -> None:
+        super().__init__(message)
+        self.fact = Rejected(reason, path, message)
+
+
 class Refusals:
     """Collects refusals of a command's rows and moves its source's mark with every row that is decided."""
 

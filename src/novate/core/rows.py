@@ -95,10 +95,7 @@ NEITHER, BUYER, SELLER = range(3)
 
 REFUSED: Final = np.dtype([("figure", "<i8"), ("row", "<i4"), ("reason", "<i2"), ("side", "<i2")], align=True)
 """One refused row: its ``Reason``, the figure that goes with it (a shortfall in numeraire fine units, a limit) and the
-side of a trade that failed.
-
-``side`` lies where records of decision version 1 have the upper half of a small ``reason``: they read as neither.
-"""
+side of a trade that failed."""
 
 MARKED: Final = np.dtype(
     [

@@ -208,6 +208,7 @@ def fold_settled(book: Book, fact: Settled) -> None:
 
 
 def fold_cycle_closed(book: Book, fact: CycleClosed) -> None:
-    """The next cycle is due; rows that hold nothing any more are packed away."""
+    """The next cycle is due; rows that hold nothing are packed away, and trades are settled and off the record."""
     book.registers.settlement_due_ns = fact.settlement_due_ns
+    book.blotter.clear()
     book.lay_out(*book.packed_positions())

@@ -123,6 +123,10 @@ class Layer(enum.StrEnum):
     GAINS_HAIRCUT = "gains_haircut"
 
 
+TransferCause = Literal["same_owner", "estate", "merger", "allocation"]
+"""Why a position changes accounts; which of them the house accepts is a rule."""
+
+
 class Cap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The most of an asset that may be brought in as collateral, in minor units; None is no cap.
 
@@ -146,6 +150,11 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit of ``slippage_ppm`` from the mark, open for ``slice_expiry_ns``; after ``slices_max`` of them the house takes
     the bucket over. A trade that fills resting orders is asked for margin like any other (``checked``) or is always
     novated, at worst into breach (``guaranteed``). The waterfall must end with the gains haircut.
+
+    At most ``kept_trades_max`` trades of the open cycle stay on record, the newest. What is busted later is refused or
+    ``offset`` at the original price (``late_bust``). A give-up waits ``give_up_due_ns`` for the receiving member.
+    Positions change accounts for the ``transfer_causes`` alone. Clients of a member in default may be ported for
+    ``porting_due_ns`` and are closed out after it; 0 closes nothing out.
 
     A final deposit may be reversed for ``deposit_final_after_ns``; ``collateral_caps`` bound what may be brought in of
     an asset. ``withdrawal_gates`` maps each gated asset to its dust limit in minor units: withdrawals of it wait while
@@ -173,6 +182,11 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     collateral_caps: dict[str, Cap] = {}
     withdrawal_gates: dict[str, int] = {}
     client_transfers: bool = False
+    kept_trades_max: int = 1_000_000
+    late_bust: Literal["refuse", "offset"] = "refuse"
+    give_up_due_ns: int = 3_600_000_000_000
+    transfer_causes: tuple[TransferCause, ...] = ("same_owner",)
+    porting_due_ns: int = 0
 
 
 class Role(enum.IntEnum):

@@ -177,6 +177,7 @@ def _check_funding(book: Book, contract: int) -> Reason:
 
 def fold_funding_published(book: Book, fact: FundingPublished) -> None:
     """Set the indices and the values per lot that follow from them."""
+    book.blotter.settle_in(book.contracts["index_fine"])  # trades so far were made with the index of before
     for row in np.frombuffer(fact.rows, FUNDED):
         contract = book.contracts[row["contract"]]
         for field in ("index_whole_fine", "index_rest_e12", "index_fine", "value_fine"):

@@ -1,19 +1,18 @@
 """The commands of the house as methods. Each builds the tape's command and submits it."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from novate.core.terms import TransferCause
+from novate.house.asking import SOURCE
+from novate.house.lifecycle import LifecycleCommands
 from novate.house.outcome import Outcome
 from novate.house.plain import Duration, Number, Time
-
-SOURCE = "library"
-"""The source of commands that do not name one. Its numbers are given by the house, one after another."""
 
 Fund = Literal["default_fund", "skin_in_the_game", "insurance_fund", "treasury"]
 
 
-class Commands(ABC):
+class Commands(LifecycleCommands):
     """Everything that can be asked of a house.
 
     Numbers are decimal strings, ints or ``Decimal``, never floats. ``time`` is when it happens; by default the time of
@@ -21,14 +20,6 @@ class Commands(ABC):
     sent twice is done once; without a number the house gives the next. Nothing raises because it was refused: ask the
     ``Outcome``, or chain ``.expect()``. Wrong types, floats above all, raise ``TypeError``.
     """
-
-    @abstractmethod
-    def submit(self, command: str | bytes | Mapping[str, Any]) -> Outcome:
-        """Submit a command of the tape."""
-
-    @abstractmethod
-    def next_number(self, source: str) -> int:
-        """The number that follows the last one of a source."""
 
     # --- terms --------------------------------------------------------------------------------------------------
 
@@ -111,6 +102,11 @@ class Commands(ABC):
         collateral_caps: Mapping[str, Mapping[str, Number]] | None = None,
         withdrawal_gates: Mapping[str, Number] | None = None,
         client_transfers: bool = False,
+        kept_trades_max: int = 1_000_000,
+        late_bust: Literal["refuse", "offset"] = "refuse",
+        give_up_due: Duration = "1h",
+        transfer_causes: Sequence[TransferCause] = ("same_owner",),
+        porting_due: Duration = 0,
         time: Time | None = None,
     ) -> Outcome:
         """Put the rules in force; replaces the rulebook before. Rates are ``"0.05"`` or ``"5%"``.
@@ -396,12 +392,3 @@ class Commands(ABC):
     def clock(self, time: Time | None = None) -> Outcome:
         """Let time act: staleness, order expiries, settlement cycles and missed calls."""
         return self._ask("clock", locals())
-
-    # --- how ----------------------------------------------------------------------------------------------------
-
-    def _number(self, source: str, number: int | None) -> int:
-        return self.next_number(source) if number is None else number
-
-    def _ask(self, command: str, fields: Mapping[str, Any]) -> Outcome:
-        given = {name: value for name, value in fields.items() if name != "self" and value is not None}
-        return self.submit({"command": command, **given})

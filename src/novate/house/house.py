@@ -198,6 +198,18 @@ class ClearingHouse(Commands):
         """The gates that are closed, with cause and age; withdrawals of their assets wait."""
         return self._read(views.gates)
 
+    def trades_on_record(self) -> list[views.Trade]:
+        """The trades of the open cycle: what can still be busted, corrected or given up."""
+        return self._read(views.trades_on_record)
+
+    def give_ups(self) -> list[views.GiveUp]:
+        """The give-ups that wait for the receiving member."""
+        return self._read(views.give_ups)
+
+    def portings(self) -> list[views.Porting]:
+        """The clients whose member is in default, and who is asked to take them over."""
+        return self._read(views.portings)
+
     def compression(self) -> list[views.Compression]:
         """Lots traded against lots still open, contract by contract."""
         return self._read(views.compression)

@@ -17,7 +17,9 @@ from novate.core.commands import AnyCommand
 from novate.core.reasons import Reason
 from novate.core.rows import BUY, CASH, FILLS_BUYER, FILLS_SELLER, FUNDING, MARK, ORDER, SELL, TRADE, TRANSFER
 from novate.tape import decimals, wire
-from novate.tape.decimals import INT64_MAX
+from novate.tape.fields import named, number, size
+from novate.tape.lifecycle import decode_lifecycle
+from novate.tape.lifecycle_wire import LifecycleWire
 from novate.tape.names import Names, Terms
 from novate.tape.read import convert
 from novate.tape.refusal import Refusal, Refused, refuse
@@ -329,6 +331,8 @@ def _single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyCom
             return core.ResolveContract(contract, names.ticks(command.price, contract, "$.price"), command.outcome)
         case wire.Clock():
             return core.Clock()
+        case _ if isinstance(command, LifecycleWire):
+            return decode_lifecycle(command, names)
     raise TypeError(f"no single command: {type(command).__name__}")
 
 
@@ -406,34 +410,3 @@ PLACES_MAX: Final = 18
 FILLS: Final = {None: 0, "buyer": FILLS_BUYER, "seller": FILLS_SELLER, "both": FILLS_BUYER + FILLS_SELLER}
 NUMBER: Any = str | int
 NUMBER_OR_NULL: Any = str | int | None
-
-
-def size(lots: int | None, quantity: str | int | None, contract: int, names: Names, place: str) -> int:
-    """The size of a trade or fill in lots, from the one of the two fields that is given."""
-    if (lots is None) == (quantity is None):
-        message = "give the size once: lots (an integer) or quantity (a decimal)"
-        raise refuse(Reason.MALFORMED, f"{place}.lots", message)
-    if quantity is not None:
-        return names.lots(quantity, contract, f"{place}.quantity")
-    if lots is None or not -INT64_MAX <= lots <= INT64_MAX:
-        message = f"{decimals.shown(lots)} lots are beyond the range of the house (2^63 - 1)"
-        raise refuse(Reason.POSITION_LIMIT_EXCEEDED, f"{place}.lots", message)
-    return lots
-
-
-def number(value: int, path: str) -> int:
-    """A source's number."""
-    if not -INT64_MAX <= value <= INT64_MAX:
-        raise refuse(Reason.MALFORMED, path, f"{decimals.shown(value)} is beyond the range of the house (2^63 - 1)")
-    return value
-
-
-def named(name: str, path: str) -> str:
-    """A name: printable, at most 100 characters, without space around it. An empty one is the core's to refuse."""
-    if len(name) > NAME_MAX or not name.isprintable() or name != name.strip():
-        message = f"{decimals.shown(name)} is not a name: at most {NAME_MAX} printable characters, no space around them"
-        raise refuse(Reason.MALFORMED, path, message)
-    return name
-
-
-NAME_MAX: Final = 100

@@ -5,7 +5,6 @@ the command again, bit by bit.
 """
 
 import json
-from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final, TypeVar
@@ -19,8 +18,9 @@ from novate.core.rows import CASH, FUNDING, MARK, ORDER, TRADE, TRANSFER
 from novate.core.terms import Asset, Cap, Contract, Rulebook
 from novate.tape import decimals
 from novate.tape.decode import FILLS, Registers
+from novate.tape.fields import at, price_text
+from novate.tape.lifecycle import encode_lifecycle
 
-T = TypeVar("T")
 V = TypeVar("V")
 
 
@@ -143,7 +143,7 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
             return {"command": "resolve", "contract": contract.symbol, "price": price, "outcome": command.outcome}
         case core.Clock():
             return {"command": "clock"}
-    raise TypeError(f"no tape command for {type(command).__name__}")
+    return encode_lifecycle(command, registers)
 
 
 def _isolation(
@@ -166,11 +166,6 @@ def _isolation(
     return {"command": "isolate", **where, "collateral": collateral}
 
 
-def price_text(price_ticks: int, contract: Contract) -> str:
-    """A price in ticks as a decimal string."""
-    return decimals.text_of(Fraction(contract.tick_size) * price_ticks)
-
-
 def price_decimal(price_ticks: int, contract: Contract) -> Decimal:
     """A price in ticks, exactly."""
     return Decimal(price_text(price_ticks, contract))
@@ -186,13 +181,6 @@ def quoted_in(contract: Contract, registers: Registers) -> Contract:
     if not contract.is_option:
         return contract
     return next(other for other in registers.contracts if other.symbol == contract.underlying)
-
-
-def at(register: Sequence[T], index: int, noun: str) -> T:
-    """The entry of a register. Raises ``LookupError`` where the command names none, which no tape can write."""
-    if not 0 <= index < len(register):
-        raise LookupError(f"there is no {noun} {index}: the command names it, so it cannot be written as a tape")
-    return register[index]
 
 
 def put_once(prices: dict[str, V], symbol: str, value: V) -> None:
@@ -372,6 +360,11 @@ def _rulebook(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
             symbol: _amount(dust, symbol, registers) for symbol, dust in rulebook.withdrawal_gates.items()
         },
         "client_transfers": rulebook.client_transfers,
+        "kept_trades_max": rulebook.kept_trades_max,
+        "late_bust": rulebook.late_bust,
+        "give_up_due": decimals.duration_text(rulebook.give_up_due_ns),
+        "transfer_causes": list(rulebook.transfer_causes),
+        "porting_due": decimals.duration_text(rulebook.porting_due_ns),
     }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from novate.core import commands as core
 from novate.core.facts import Fact, Rejected, RowsRefused
+from novate.core.lifecycle_commands import CorrectTrade, OffsetTrade
 from novate.core.reasons import Reason
 from novate.core.rows import CASH, ORDER, REFUSED, TRADE, TRANSFER
 from novate.core.terms import Contract
@@ -60,6 +61,8 @@ def _rejected(decoded: Decoded, fact: Rejected, registers: Registers) -> Refusal
         message = _UNTIL.sub(lambda found: decimals.time_text(int(found[0].removesuffix(" ns"))), message)
     if isinstance(decoded.command, core.ExecuteLiquidation | core.ExpireContract | core.ResolveContract):
         message = _price_message(fact.reason, decoded.command, registers) or message
+    if isinstance(decoded.command, CorrectTrade | OffsetTrade) and fact.reason is Reason.PRICE_OUT_OF_LIMITS:
+        message = _outside(decoded.command.price_ticks, registers.contracts[decoded.command.contract])
     if isinstance(decoded.command, core.IsolatePosition) and (match := _COLLATERAL.match(path)):
         asset = decoded.command.collateral[int(match[1])].asset
         path = f"$.collateral.{registers.assets[asset].symbol}"

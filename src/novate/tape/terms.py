@@ -107,6 +107,11 @@ def rulebook_of(command: wire.AdoptRulebook, names: Names) -> terms.Rulebook:
             for symbol, content in command.withdrawal_gates.items()
         },
         client_transfers=command.client_transfers,
+        kept_trades_max=_small(command.kept_trades_max, "$.kept_trades_max", 10**8),
+        late_bust=command.late_bust,
+        give_up_due_ns=guarded(decimals.duration_ns, command.give_up_due, "$.give_up_due"),
+        transfer_causes=tuple(command.transfer_causes),
+        porting_due_ns=guarded(decimals.duration_ns, command.porting_due, "$.porting_due"),
     )
 
 
@@ -148,9 +153,9 @@ def _tier(row: Any, asset: terms.Asset, names: Names, path: str) -> terms.Tier:
     )
 
 
-def _small(value: int, path: str) -> int:
-    if not 0 <= value <= 1_000_000:
-        raise refuse(Reason.RULEBOOK_INVALID, path, f"{shown(value)} is out of range: give 0 to 1000000")
+def _small(value: int, path: str, most: int = 1_000_000) -> int:
+    if not 0 <= value <= most:
+        raise refuse(Reason.RULEBOOK_INVALID, path, f"{shown(value)} is out of range: give 0 to {most}")
     return value
 
 

@@ -8,14 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
-Number = str | int
-"""A decimal string, or an integer where the value is whole."""
-
-
-class Wire(msgspec.Struct, frozen=True, tag_field="command", forbid_unknown_fields=True, kw_only=True):
-    """Base of all tape commands. ``time`` is when the command happens; by default when the one before it did."""
-
-    time: Number | None = None
+from novate.tape.base import Number, Wire
+from novate.tape.lifecycle_wire import LifecycleWire
 
 
 class AddAsset(Wire, frozen=True, tag="add_asset"):
@@ -91,9 +85,16 @@ class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
     slices_max: int = 3
     reserved_trades: Literal["checked", "guaranteed"] = "checked"
     deposit_final_after: Number = 0
-    collateral_caps: dict[str, Any] = {}
-    withdrawal_gates: dict[str, Any] = {}
+    collateral_caps: dict[str, Any] = msgspec.field(default_factory=dict)
+    withdrawal_gates: dict[str, Any] = msgspec.field(default_factory=dict)
     client_transfers: bool = False
+    kept_trades_max: int = 1_000_000
+    late_bust: Literal["refuse", "offset"] = "refuse"
+    give_up_due: Number = "1h"
+    transfer_causes: list[Literal["same_owner", "estate", "merger", "allocation"]] = msgspec.field(
+        default_factory=lambda: ["same_owner"]
+    )
+    porting_due: Number = 0
 
 
 class Cap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -122,7 +123,7 @@ class Isolate(Wire, frozen=True, tag="isolate"):
 
     account: str
     contract: str
-    collateral: dict[str, Any] = {}
+    collateral: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Rejoin(Wire, frozen=True, tag="rejoin"):
@@ -254,8 +255,8 @@ class Trades(Wire, frozen=True, tag="trades"):
 class Marks(Wire, frozen=True, tag="marks"):
     """Prices by symbol: of contracts and indices, and of assets in the numeraire. Null says that there is none."""
 
-    prices: dict[str, Any] = {}
-    asset_prices: dict[str, Any] = {}
+    prices: dict[str, Any] = msgspec.field(default_factory=dict)
+    asset_prices: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Funding(Wire, frozen=True, tag="funding"):
@@ -324,6 +325,7 @@ AnyWire = (
     | Expire
     | Resolve
     | Clock
+    | LifecycleWire
 )
 
 

@@ -1,6 +1,7 @@
 """The house as people read it: accounts, members, contracts, funds and facts with names and exact decimals."""
 
 from novate.views.facts import Named, detail, fact_name, fact_rows
+from novate.views.record import GiveUp, Porting, Trade, give_ups, portings, trades_on_record
 from novate.views.state import (
     Account,
     Balance,
@@ -29,14 +30,17 @@ __all__ = [
     "Contract",
     "Fund",
     "Gate",
+    "GiveUp",
     "House",
     "MarginCall",
     "Member",
     "Named",
     "Order",
+    "Porting",
     "Position",
     "Receipt",
     "Table",
+    "Trade",
     "Withdrawal",
     "account",
     "aligned",
@@ -49,11 +53,14 @@ __all__ = [
     "facts_table",
     "funds",
     "gates",
+    "give_ups",
     "house",
     "member",
     "open_orders",
+    "portings",
     "receipts",
     "tables",
     "to_json",
+    "trades_on_record",
     "withdrawals",
 ]

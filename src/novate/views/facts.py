@@ -21,6 +21,7 @@ from novate.core.terms import Asset, Contract
 from novate.tape.decimals import decimal, time_text
 from novate.tape.encode import price_decimal
 from novate.tape.explain import SIDES
+from novate.views.lifecycle import lifecycle_rows
 from novate.views.transit_facts import transit_rows
 
 _WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -146,6 +147,7 @@ def rows_of(fact: Fact, named: Named) -> list[Row]:
         or _bucket_rows(fact, named)
         or transit_rows(fact, named)
         or _trade_rows(fact, named)
+        or lifecycle_rows(fact, named)
         or _trouble_rows(fact, named)
     )
 
