@@ -17,7 +17,8 @@ def decide_trades(house: House, command: SubmitTrades) -> list[Fact]:
     rows = Rows(house, command.source)
     drafts = house.drafts()
     kept: list[tuple[int, ...]] = []
-    for at, (_, lots, price, contract, buyer, seller, _) in rows.in_turn(unpacked(command.rows, TRADE)):
+    numbers: list[int] = []
+    for at, (number, lots, price, contract, buyer, seller, _) in rows.in_turn(unpacked(command.rows, TRADE)):
         refusal = _form_of(house, lots, price, contract, buyer, seller)
         if refusal == FINE:
             of = house.instruments[contract]
@@ -33,9 +34,19 @@ def decide_trades(house: House, command: SubmitTrades) -> list[Fact]:
                     drafts[side].carry_fine[of.asset] -= fee
                     drafts[FEES].carry_fine[of.asset] += fee
                 kept.append((lots, value, fee, fee, contract, buyer, seller, at))
+                numbers.append(number)
         if refusal != FINE:
             rows.refuse(at, refusal)
-    return ([TradesNovated(packed(kept, NOVATED))] if kept else []) + rows.facts()
+    told = [TradesNovated(packed(kept, NOVATED), command.source, *_numbers(numbers, kept))] if kept else []
+    return told + rows.facts()
+
+
+def _numbers(numbers: list[int], kept: list[tuple[int, ...]]) -> tuple[int, bytes]:
+    """How trades are known: by the first number and their rows where those run together, else by number each."""
+    firsts = {number - row[-1] for number, row in zip(numbers, kept, strict=True)}
+    if len(firsts) == 1:
+        return firsts.pop(), b""
+    return 0, b"".join(number.to_bytes(8, "little", signed=True) for number in numbers)
 
 
 def _form_of(house: House, lots: int, price: int, contract: int, buyer: int, seller: int) -> Refusal:
