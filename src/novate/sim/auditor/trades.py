@@ -39,20 +39,6 @@ def decide_trades(house: House, command: SubmitTrades) -> list[Fact]:
                 numbers.append(number)
         if refusal != FINE:
             rows.refuse(at, refusal)
-<<<<<<< HEAD
-    told = [TradesNovated(packed(kept, NOVATED), command.source, *_numbers(numbers, kept))] if kept else []
-    return told + rows.facts()
-
-
-def _numbers(numbers: list[int], kept: list[tuple[int, ...]]) -> tuple[int, bytes]:
-    """How trades are known: by the first number and their rows where those run together, else by number each."""
-    firsts = {number - row[-1] for number, row in zip(numbers, kept, strict=True)}
-    if len(firsts) == 1:
-        return firsts.pop(), b""
-    return 0, b"".join(number.to_bytes(8, "little", signed=True) for number in numbers)
-||||||| ab46e60
-    return ([TradesNovated(packed(kept, NOVATED))] if kept else []) + rows.facts()
-=======
     if not kept:
         return rows.facts()
     return [TradesNovated(packed(kept, NOVATED), command.source, *_names_of(kept, numbers)), *rows.facts()]
@@ -62,7 +48,6 @@ def _names_of(kept: list[tuple[int, ...]], numbers: list[int]) -> tuple[int, byt
     """How trades are named: by the number that a row 0 has or would have where they run with the rows, else each."""
     firsts = dict.fromkeys(number - row[-1] for number, row in zip(numbers, kept, strict=True))
     return (next(iter(firsts)), b"") if len(firsts) == 1 else (0, np.array(numbers, "<i8").tobytes())
->>>>>>> w5
 
 
 def _form_of(house: House, lots: int, price: int, contract: int, buyer: int, seller: int) -> Refusal:
