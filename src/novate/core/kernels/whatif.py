@@ -52,6 +52,26 @@ def excess(reduces, balances, sums, new_balances, new_sums, assets, gains_ppm):
 
 
 @njit(cache=True)
+def open_with(bucket, deposits_minor, tables, positions, balances, sums, judged):
+    """Copy a bucket into rows of its own, with deposits; returns what it was before them, as ``margin.judge_rows``."""
+    own, assets = tables.buckets[bucket], tables.assets
+    for at in range(own.count):
+        positions[at] = tables.positions[own.start + at]
+    for asset in range(len(assets)):
+        balances[0, asset] = tables.balances[bucket, asset]
+    before = judge_rows(0, own.count, positions, balances, 0, tables)
+    for asset in range(len(assets)):
+        balances[0, asset].balance_minor += deposits_minor[asset]
+    priced = sum_positions(
+        0, own.count, positions, tables.orders, tables.lot_terms, tables.contracts, tables.tiers,
+        tables.long_option_ppm, sums, 0,
+    )  # fmt: skip
+    equity, _, initial, _, known = total(balances, 0, sums, 0, assets, tables.gains_ppm)
+    judged[0].equity_fine, judged[0].initial_fine, judged[0].priced = equity, initial, priced * known
+    return before
+
+
+@njit(cache=True)
 def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tables):
     """Deposits, then trades in order, against counterparties that can bear them; the book is not written.
 
@@ -68,19 +88,8 @@ def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tabl
     new_balances, new_sums = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL)
     positions = np.empty(own.count + len(rows), POSITION)
     count = np.int64(own.count)
-    for at in range(count):
-        positions[at] = tables.positions[own.start + at]
-    for asset in range(width):
-        balances[0, asset] = tables.balances[bucket, asset]
     answers = np.zeros((len(rows), 3), np.int64)
-    before = judge_rows(0, count, positions, balances, 0, tables)
-    for asset in range(width):
-        balances[0, asset].balance_minor += deposits_minor[asset]
-    priced = sum_positions(
-        0, count, positions, tables.orders, tables.lot_terms, contracts, tiers, long_option_ppm, sums, 0
-    )
-    equity, _, initial, _, known = total(balances, 0, sums, 0, assets, gains_ppm)
-    judged[0].equity_fine, judged[0].initial_fine, judged[0].priced = equity, initial, priced * known
+    before = open_with(bucket, deposits_minor, tables, positions, balances, sums, judged)
     for at in range(len(rows)):
         row = rows[at]
         if row.contract < 0 or row.contract >= n_contracts:

@@ -1,5 +1,7 @@
 """A trade becomes two legs facing the house; each side must bear its own."""
 
+import numpy as np
+
 from novate.core.commands import SubmitTrades
 from novate.core.facts import Fact, TradesNovated
 from novate.core.reasons import Reason
@@ -17,7 +19,8 @@ def decide_trades(house: House, command: SubmitTrades) -> list[Fact]:
     rows = Rows(house, command.source)
     drafts = house.drafts()
     kept: list[tuple[int, ...]] = []
-    for at, (_, lots, price, contract, buyer, seller, _) in rows.in_turn(unpacked(command.rows, TRADE)):
+    numbers: list[int] = []
+    for at, (number, lots, price, contract, buyer, seller, _) in rows.in_turn(unpacked(command.rows, TRADE)):
         refusal, failed = _form_of(house, lots, price, contract, buyer, seller)
         if refusal == FINE:
             of = house.instruments[contract]
@@ -33,9 +36,18 @@ def decide_trades(house: House, command: SubmitTrades) -> list[Fact]:
                     drafts[side].carry_fine[of.asset] -= fee
                     drafts[FEES].carry_fine[of.asset] += fee
                 kept.append((lots, value, fee, fee, contract, buyer, seller, at))
+                numbers.append(number)
         if refusal != FINE:
             rows.refuse(at, refusal, failed)
-    return ([TradesNovated(packed(kept, NOVATED))] if kept else []) + rows.facts()
+    if not kept:
+        return rows.facts()
+    return [TradesNovated(packed(kept, NOVATED), command.source, *_names_of(kept, numbers)), *rows.facts()]
+
+
+def _names_of(kept: list[tuple[int, ...]], numbers: list[int]) -> tuple[int, bytes]:
+    """How trades are named: by the number that a row 0 has or would have where they run with the rows, else each."""
+    firsts = dict.fromkeys(number - row[-1] for number, row in zip(numbers, kept, strict=True))
+    return (next(iter(firsts)), b"") if len(firsts) == 1 else (0, np.array(numbers, "<i8").tobytes())
 
 
 def _form_of(house: House, lots: int, price: int, contract: int, buyer: int, seller: int) -> tuple[Refusal, int]:
