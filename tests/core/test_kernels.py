@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from novate.core import layout, plain, plain_values
+from novate.core import layout
 from novate.core.book import Book
 from novate.core.commands import ChangeOrders, PublishMarks, SubmitTrades
 from novate.core.evolve import evolve
@@ -28,6 +28,12 @@ from novate.core.kernels.margin import set_lots
 from novate.core.margin import judge, judge_house, judge_many
 from novate.core.novation import decide_trades, move_leg
 from novate.core.orders import decide_orders, fold_orders
+from novate.core.plain import margin as plain_margin
+from novate.core.plain import marks as plain_marks
+from novate.core.plain import orders as plain_orders
+from novate.core.plain import settlement as plain_settlement
+from novate.core.plain import trades as plain_trades
+from novate.core.plain import values as plain_values
 from novate.core.reasons import Reason
 from novate.core.rows import MARK, MARKED, NOVATED, REFUSED, RESERVED
 from novate.core.settlement import flows_of
@@ -156,7 +162,7 @@ def compare_judgements(book: Book) -> None:
     every = judge_house(book)
     some = judge_many(book, np.arange(book.account_count))
     for bucket in range(book.account_count):
-        expected = plain.judge(book, plain.read(book, bucket))
+        expected = plain_margin.judge(book, plain_margin.read(book, bucket))
         assert judge(book, bucket) == expected, book.registers.accounts[bucket].name
         for rows in (every, some):
             assert tuple(rows[bucket].tolist()) == (*expected[:4], int(expected.priced))
@@ -166,7 +172,7 @@ def compare_trades(book: Book, rows: list[Row]) -> list[Reason]:
     """A batch decided by the kernel is what the twin decides; returns the reasons of refused rows."""
     facts = decide_trades(book, SubmitTrades("venue", trades(rows)))
     mark = book.registers.sources.get("venue", -1)
-    novated, fills, refused, new_mark = plain.decide_trades(book, mark, [(*row, 0)[:7] for row in rows])
+    novated, fills, refused, new_mark = plain_trades.decide_trades(book, mark, [(*row, 0)[:7] for row in rows])
     kernel = [row.tolist() for fact in facts if isinstance(fact, TradesNovated) for row in _rows(fact)]
     assert kernel == novated
     assert [row for fact in facts if isinstance(fact, OrdersFilled) for row in unpacked(fact.rows, RESERVED)] == fills
@@ -185,7 +191,7 @@ def compare_orders(book: Book, rows: list[tuple[int, int, int, int, int]]) -> No
     """Changes of orders decided by the kernel are what the twin decides."""
     facts = decide_orders(book, ChangeOrders("venue", orders(rows)))
     mark = book.registers.sources.get("venue", -1)
-    reserved, refused, new_mark = plain.decide_orders(book, mark, rows)
+    reserved, refused, new_mark = plain_orders.decide_orders(book, mark, rows)
     kernel = [row for fact in facts if isinstance(fact, OrdersChanged) for row in unpacked(fact.rows, RESERVED)]
     assert kernel == reserved
     assert refusals(facts) == [(row, reason, figure) for figure, row, reason in refused]
@@ -276,7 +282,7 @@ def test_marks_are_valued_as_the_twin_values_them(count: int) -> None:
         facts = decide_marks(book, PublishMarks(packed))
         plain_rows = [(row["price_ticks"].item(), row["contract"].item(), row["missing"].item()) for row in
                       np.frombuffer(packed, MARK)]  # fmt: skip
-        marked, halted, refused = plain.decide_marks(book, plain_rows)
+        marked, halted, refused = plain_marks.decide_marks(book, plain_rows)
         kernel = {
             int(row["contract"]): tuple(
                 int(row[field]) for field in ("price_ticks", "value_fine", "reference_fine", "otm_fine", "fresh")
@@ -309,7 +315,7 @@ def test_settlement_flows_are_those_of_the_twin(count: int) -> None:
         for asset in range(book.asset_count):
             flow, carry = flows_of(book, asset)
             kernel = {at: (int(flow[at]), int(carry[at])) for at in range(book.account_count)}
-            assert kernel == plain.flows(book, asset)
+            assert kernel == plain_settlement.flows(book, asset)
 
     run()
 
@@ -339,7 +345,7 @@ def test_amounts_are_converted_exactly_up_to_the_bound(
     row = book.assets[BTC]
     row["credit_mantissa"], row["credit_scale"] = credit[0], 10 ** credit[1]
     row["debit_mantissa"], row["debit_scale"] = debit[0], 10 ** debit[1]
-    assert convert(amount, row) == plain.convert(book, BTC, amount)
+    assert convert(amount, row) == plain_margin.convert(book, BTC, amount)
 
 
 def test_every_reason_of_a_trade_row_is_reached() -> None:

@@ -16,7 +16,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from novate.core import commands as c
-from novate.core import laws, layout, plain
+from novate.core import laws, layout
 from novate.core.book import Book
 from novate.core.facts import (
     CycleClosed,
@@ -32,6 +32,7 @@ from novate.core.gate import deficit_of
 from novate.core.margin import judge
 from novate.core.money_facts import DepositReversed
 from novate.core.novation import make_room
+from novate.core.plain import margin as plain_margin
 from novate.core.rows import TRANSFER
 from novate.core.terms import INSURANCE, ROUNDING, TRADING, Asset, Cap, Role
 from tests.core import afterwards
@@ -485,11 +486,11 @@ class Clearing(RuleBasedStateMachine):
             assert all(abs(amount) < INT64 for amount in worth)
             assert sum(worth) == self.book.registers.external_minor[asset] * terms.unit_fine
         for account in range(self.book.account_count):
-            bucket = plain.read(self.book, account)
+            bucket = plain_margin.read(self.book, account)
             for asset in range(self.book.asset_count):
                 row = self.book.balances[account, asset]
-                assert int(row["exposure_fine"]) == plain.exposure(self.book, bucket, asset) < INT64
-                assert int(row["premium_fine"]) == plain.premium_of(self.book, bucket, asset)
+                assert int(row["exposure_fine"]) == plain_margin.exposure(self.book, bucket, asset) < INT64
+                assert int(row["premium_fine"]) == plain_margin.premium_of(self.book, bucket, asset)
 
     def check_registers(self) -> None:
         registers, buckets = self.book.registers, self.book.buckets

@@ -17,7 +17,6 @@ from novate.core.facts import (
     BucketOpened,
     CallMet,
     CollateralAssigned,
-    CollateralMoved,
     Fact,
     PositionIsolated,
     PositionRejoined,
@@ -25,6 +24,7 @@ from novate.core.facts import (
     SourceAdvanced,
 )
 from novate.core.ledger import move_carry, post
+from novate.core.liquidation_facts import CollateralMoved
 from novate.core.margin import Judgement, judge_apart, locked_fine, uncovered_fine
 from novate.core.money import EXPOSURE_MAX, written
 from novate.core.novation import move_leg

@@ -10,7 +10,6 @@ from novate.core.book import Book, Liquidation, Order
 from novate.core.commands import ExecuteLiquidation
 from novate.core.facts import (
     Breached,
-    CollateralMoved,
     Fact,
     LiquidationEnded,
     LiquidationExecuted,
@@ -24,6 +23,7 @@ from novate.core.facts import (
 from novate.core.kernels.arithmetic import value_at
 from novate.core.kernels.trades import judge_side
 from novate.core.ledger import move_carry, post
+from novate.core.liquidation_facts import CollateralMoved
 from novate.core.margin import judge, position_requirement
 from novate.core.money import PPM, ceil_div, split_pro_rata
 from novate.core.novation import move_leg

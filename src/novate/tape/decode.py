@@ -7,7 +7,7 @@ source's mark; the others proceed, and ``Decoded`` remembers where they stood.
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -18,23 +18,11 @@ from novate.core.reasons import Reason
 from novate.core.rows import BUY, CASH, FILLS_BUYER, FILLS_SELLER, FUNDING, MARK, ORDER, SELL, TRADE, TRANSFER
 from novate.tape import decimals, wire
 from novate.tape.fields import named, number, size
-from novate.tape.lifecycle import decode_lifecycle
-from novate.tape.lifecycle_wire import LifecycleWire
-from novate.tape.names import Names, Terms
+from novate.tape.names import Names
 from novate.tape.read import convert
 from novate.tape.refusal import Refusal, Refused, refuse
-from novate.tape.terms import contract_of, guarded, rulebook_of
-
-
-class Registers(Terms, Protocol):
-    """The registers that decoding reads; those of a book are."""
-
-    @property
-    def orders(self) -> dict[int, Any]: ...
-    @property
-    def next_order(self) -> int: ...
-    @property
-    def time_ns(self) -> int: ...
+from novate.tape.single import Registers, single
+from novate.tape.terms import guarded
 
 
 class Decoded(msgspec.Struct, frozen=True):
@@ -99,7 +87,7 @@ def decode_command(command: wire.AnyWire, registers: Registers, names: Names) ->
         case wire.Funding():
             decoded = _funding(command, names)
         case _:
-            return Decoded(command, time_ns, _single(command, registers, names))
+            return Decoded(command, time_ns, single(command, registers, names))
     return msgspec.structs.replace(decoded, time_ns=time_ns)
 
 
@@ -275,138 +263,8 @@ def _decoded(command: wire.AnyWire, made: AnyCommand | None, rows: Rows, count: 
     return Decoded(command, None, made, tuple(rows.refusals), count, tuple(rows.kept), tuple(rows.places))
 
 
-# --- single commands --------------------------------------------------------------------------------------------
-
-DEPOSIT_STEPS: Final = {
-    wire.FinaliseDeposit: core.FinaliseDeposit,
-    wire.CancelDeposit: core.CancelDeposit,
-    wire.ReverseDeposit: core.ReverseDeposit,
-}
-WITHDRAWAL_STEPS: Final = {
-    wire.ReleaseWithdrawal: core.ReleaseWithdrawal,
-    wire.ConfirmWithdrawal: core.ConfirmWithdrawal,
-    wire.ReturnWithdrawal: core.ReturnWithdrawal,
-}
-"""What is done with one deposit or one withdrawal, by its number."""
-
-
-def _single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyCommand:
-    match command:
-        case wire.AddAsset() | wire.ListContract():
-            return _listing(command, names)
-        case wire.AdoptRulebook():
-            return core.AdoptRulebook(rulebook_of(command, names))
-        case wire.AddMember():
-            return core.AddMember(named(command.name, "$.name"))
-        case wire.OpenAccount():
-            return core.OpenAccount(names.member(command.member, "$.member"), named(command.name, "$.name"))
-        case wire.Isolate() | wire.Rejoin() | wire.MoveCollateral():
-            return _isolation(command, names)
-        case wire.Contribute():
-            asset = names.asset(command.asset, "$.asset")
-            return core.Contribute(
-                source=named(command.source, "$.source"),
-                number=number(command.number, "$.number"),
-                fund=command.fund,
-                asset=asset,
-                amount_minor=names.amount(command.amount, asset, "$.amount"),
-                member=None if command.member is None else names.member(command.member, "$.member"),
-            )
-        case wire.FinaliseDeposit() | wire.CancelDeposit() | wire.ReverseDeposit():
-            source, own = named(command.source, "$.source"), number(command.number, "$.number")
-            return DEPOSIT_STEPS[type(command)](source, own, number(command.deposit, "$.deposit"))
-        case wire.ReleaseWithdrawal() | wire.ConfirmWithdrawal() | wire.ReturnWithdrawal():
-            source, own = named(command.source, "$.source"), number(command.number, "$.number")
-            return WITHDRAWAL_STEPS[type(command)](source, own, number(command.withdrawal, "$.withdrawal"))
-        case wire.Execute():
-            return _execute(command, registers, names)
-        case wire.Expire():
-            contract = names.contract(command.contract, "$.contract")
-            underlying = names.terms.contracts[contract].underlying
-            option = names.terms.contracts[contract].is_option
-            quoted = names.contract(underlying, "$.contract") if option and underlying is not None else contract
-            return core.ExpireContract(contract, names.ticks(command.price, quoted, "$.price"))
-        case wire.Resolve():
-            contract = names.contract(command.contract, "$.contract")
-            return core.ResolveContract(contract, names.ticks(command.price, contract, "$.price"), command.outcome)
-        case wire.Clock():
-            return core.Clock()
-        case _ if isinstance(command, LifecycleWire):
-            return decode_lifecycle(command, names)
-    raise TypeError(f"no single command: {type(command).__name__}")
-
-
-def _isolation(command: wire.Isolate | wire.Rejoin | wire.MoveCollateral, names: Names) -> AnyCommand:
-    account = names.account(command.account, "$.account")
-    contract = names.contract(command.contract, "$.contract")
-    if isinstance(command, wire.Rejoin):
-        return core.RejoinPosition(account, contract)
-    if isinstance(command, wire.MoveCollateral):
-        asset = names.asset(command.asset, "$.asset")
-        return core.MoveCollateral(
-            source=named(command.source, "$.source"),
-            number=number(command.number, "$.number"),
-            account=account,
-            contract=contract,
-            asset=asset,
-            amount_minor=names.amount(command.amount, asset, "$.amount"),
-        )
-    collateral = []
-    for symbol, amount in command.collateral.items():
-        path = f"$.collateral.{symbol}"
-        asset = names.asset(symbol, path)
-        collateral.append(core.Money(asset, names.amount(convert(amount, NUMBER, path), asset, path)))
-    return core.IsolatePosition(account, contract, tuple(collateral))
-
-
-def _listing(command: wire.AddAsset | wire.ListContract, names: Names) -> AnyCommand:
-    if isinstance(command, wire.ListContract):
-        named(command.symbol, "$.symbol")
-        return core.ListContract(contract_of(command))
-    named(command.symbol, "$.symbol")
-    small = {"decimals": command.decimals, "fine_decimals": command.fine_decimals}
-    for field, value in small.items():
-        if not 0 <= value <= PLACES_MAX:
-            message = f"{decimals.shown(value)} is not a number of decimals: give 0 to {PLACES_MAX}"
-            raise refuse(Reason.TERMS_INVALID, f"$.{field}", message)
-    own = core.Asset(command.symbol, command.decimals, command.fine_decimals)
-    quote = own
-    if command.price_in is not None and command.price_in != command.symbol:
-        quote = names.terms.assets[names.asset(command.price_in, "$.price_in")]
-    elif command.price_in is None and names.terms.rulebook is not None:
-        quote = names.terms.assets[names.asset(names.terms.rulebook.numeraire, "$.price_in")]
-    elif command.price_in is None and names.terms.assets:
-        quote = names.terms.assets[0]
-    return core.AddAsset(
-        msgspec.structs.replace(
-            own,
-            price_max_fine=names.fine(command.price_max, quote, "$.price_max"),
-            stale_after_ns=guarded(decimals.duration_ns, command.stale_after, "$.stale_after"),
-        )
-    )
-
-
-def _execute(command: wire.Execute, registers: Registers, names: Names) -> AnyCommand:
-    order = registers.orders.get(command.order)
-    if order is None and 0 <= command.order < registers.next_order:
-        message = f"order {command.order} is closed: it was filled, or it expired before this fill came"
-        raise refuse(Reason.ORDER_NOT_OPEN, "$.order", message)
-    if order is None:
-        message = f"no liquidation order has the number {decimals.shown(command.order)}: use that of its fact"
-        raise refuse(Reason.ORDER_UNKNOWN, "$.order", message)
-    return core.ExecuteLiquidation(
-        source=named(command.source, "$.source"),
-        number=number(command.number, "$.number"),
-        order=command.order,
-        lots=size(command.lots, command.quantity, order.contract, names, "$"),
-        price_ticks=names.ticks(command.price, order.contract, "$.price"),
-        counterparty=names.account(command.counterparty, "$.counterparty"),
-    )
-
-
 # --- fields -----------------------------------------------------------------------------------------------------
 
-PLACES_MAX: Final = 18
 FILLS: Final = {None: 0, "buyer": FILLS_BUYER, "seller": FILLS_SELLER, "both": FILLS_BUYER + FILLS_SELLER}
 NUMBER: Any = str | int
 NUMBER_OR_NULL: Any = str | int | None

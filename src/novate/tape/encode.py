@@ -96,20 +96,7 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
         case core.IsolatePosition() | core.RejoinPosition() | core.MoveCollateral():
             return _isolation(command, registers)
         case core.Contribute():
-            asset = at(registers.assets, command.asset, "asset")
-            fields = {
-                "command": "contribute",
-                "source": command.source,
-                "number": command.number,
-                "fund": command.fund,
-                "asset": asset.symbol,
-                "amount": decimals.text(command.amount_minor, asset.decimals),
-            }
-            return (
-                fields
-                if command.member is None
-                else {**fields, "member": at(registers.members, command.member, "member").name}
-            )
+            return _contribution(command, registers)
         case core.FinaliseDeposit() | core.CancelDeposit() | core.ReverseDeposit():
             given = {"source": command.source, "number": command.number, "deposit": command.deposit}
             return {"command": MONEY_NAMES[type(command)], **given}
@@ -144,6 +131,21 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
         case core.Clock():
             return {"command": "clock"}
     return encode_lifecycle(command, registers)
+
+
+def _contribution(command: core.Contribute, registers: Registers) -> dict[str, Any]:
+    asset = at(registers.assets, command.asset, "asset")
+    fields = {
+        "command": "contribute",
+        "source": command.source,
+        "number": command.number,
+        "fund": command.fund,
+        "asset": asset.symbol,
+        "amount": decimals.text(command.amount_minor, asset.decimals),
+    }
+    return (
+        fields if command.member is None else {**fields, "member": at(registers.members, command.member, "member").name}
+    )
 
 
 def _isolation(

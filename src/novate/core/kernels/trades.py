@@ -10,7 +10,7 @@ from numba import njit
 from novate.core.kernels.arithmetic import charge, size_at, value_at
 from novate.core.kernels.legs import apply_leg, bucket_of
 from novate.core.kernels.margin import collateralised_result, option_worth, owed_in, total, worse_side
-from novate.core.kernels.overlay import load, slot_of, table_for, take_position
+from novate.core.kernels.overlay import hold, load, slot_of, table_for, take_position
 from novate.core.layout import (
     BALANCE,
     COLLATERALISED,
@@ -144,6 +144,30 @@ def uncovered(contract, cost, cash, balance, own, new_balance, new_own):
 
 
 @njit(cache=True, inline="always")
+def after_leg(lots, cost, position, resting, filled, contract, tiers, long_option_ppm, balance, own):
+    """Change a side's balance and sums by one leg: requirement with what still rests, result, option value, premium."""
+    old_lots, bids, asks = position.lots, resting.bids, resting.asks
+    new_lots = old_lots + lots
+    before, least_before = worse_side(old_lots, bids, asks, contract, tiers)
+    if lots > 0:
+        bids -= filled
+    else:
+        asks -= filled
+    after, least = worse_side(new_lots, bids, asks, contract, tiers)
+    own.initial_fine += after - before
+    own.maintenance_fine += least - least_before
+    if contract.style == PREMIUM:
+        own.option_fine += option_worth(new_lots, contract, long_option_ppm)
+        own.option_fine -= option_worth(old_lots, contract, long_option_ppm)
+        balance.premium_fine += cost
+    elif contract.style == COLLATERALISED:
+        own.variation_fine += collateralised_result(new_lots, position.cost_fine + cost, contract)
+        own.variation_fine -= collateralised_result(old_lots, position.cost_fine, contract)
+    else:
+        own.variation_fine += lots * contract.value_fine - cost
+
+
+@njit(cache=True, inline="always")
 def judge_leg(
     lots, value, fee, position, resting, filled, guaranteed, side, over, contract, access, balances, sums, judged,
     new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
@@ -155,7 +179,7 @@ def judge_leg(
     the trade; its rows after it are left in row ``side`` of ``new_balances`` and ``new_sums``. Nothing else is written.
     """
     asset = contract.asset
-    old_lots, old_cost, bids, asks = position.lots, position.cost_fine, resting.bids, resting.asks
+    old_lots, old_cost = position.lots, position.cost_fine
     new_lots = old_lots + lots
     cost = lots * value
     guaranteed = guaranteed and filled > 0 and contract.style != PREMIUM and contract.style != COLLATERALISED
@@ -177,23 +201,10 @@ def judge_leg(
             new_balances[side, at] = balances[over, at]
             new_sums[side, at] = sums[over, at]
         new_balances[side, asset].carry_fine -= fee
-        before, least_before = worse_side(old_lots, bids, asks, contract, tiers)
-        if lots > 0:
-            bids -= filled
-        else:
-            asks -= filled
-        after, least = worse_side(new_lots, bids, asks, contract, tiers)
-        new_sums[side, asset].initial_fine += after - before
-        new_sums[side, asset].maintenance_fine += least - least_before
-        if contract.style == PREMIUM:
-            new_sums[side, asset].option_fine += option_worth(new_lots, contract, long_option_ppm)
-            new_sums[side, asset].option_fine -= option_worth(old_lots, contract, long_option_ppm)
-            new_balances[side, asset].premium_fine += cost
-        elif contract.style == COLLATERALISED:
-            new_sums[side, asset].variation_fine += collateralised_result(new_lots, old_cost + cost, contract)
-            new_sums[side, asset].variation_fine -= collateralised_result(old_lots, old_cost, contract)
-        else:
-            new_sums[side, asset].variation_fine += lots * contract.value_fine - cost
+        after_leg(
+            lots, cost, position, resting, filled, contract, tiers, long_option_ppm, new_balances[side, asset],
+            new_sums[side, asset],
+        )  # fmt: skip
         equity, _, initial, maintenance, still_priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
         reduces = (old_lots > 0 and lots < 0 and new_lots >= 0) or (old_lots < 0 and lots > 0 and new_lots <= 0)
         lack = uncovered(
@@ -267,32 +278,6 @@ def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, failed,
 
 
 @njit(cache=True)
-def hold(rows, reasons, n_contracts, tables, touched, sides, held):
-    """Copy every position that a row touches, once, and its open orders; ``held`` gets the overlay row of each side.
-
-    A pass of its own, because look-ups that do not wait for one another overlap.
-    """
-    keys = table_for(len(rows))
-    slots = np.empty(len(keys), np.int32)
-    positions, resting = np.empty(2 * len(rows), POSITION), np.empty(2 * len(rows), OPEN_ORDERS)
-    n_positions = 0
-    for at in range(len(rows)):
-        if reasons[at] != ACCEPTED:
-            continue
-        for side in range(2):
-            bucket = touched[sides[at, side]]
-            key = np.int64(bucket) * n_contracts + rows[at].contract
-            slot = slot_of(key, keys)
-            if keys[slot] == -1:
-                keys[slot] = key
-                slots[slot] = n_positions
-                take_position(bucket, rows[at].contract, tables, positions, resting, n_positions)
-                n_positions += 1
-            held[at, side] = slots[slot]
-    return positions, resting
-
-
-@njit(cache=True)
 def judge_in_order(
     rows, n_contracts, fees_account, guaranteed, tables, touched, sides, reasons, figures, failed, novated, fills
 ):
@@ -322,8 +307,7 @@ def judge_in_order(
         if fees[contract.asset].carry_fine > EXPOSURE_MAX - 2 * fee:
             reasons[at], figures[at] = EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
         elif row.filled != 0:
-            reason, figure, side_failed = check_filled(row, resting[held[at, 0]], resting[held[at, 1]])
-            reasons[at], figures[at], failed[at] = reason, figure, side_failed
+            reasons[at], figures[at], failed[at] = check_filled(row, resting[held[at, 0]], resting[held[at, 1]])
         for side in range(2):
             if reasons[at] != ACCEPTED:
                 break
@@ -351,13 +335,18 @@ def judge_in_order(
                 sums[over, asset] = new_sums[side, asset]
             judged[over].equity_fine, judged[over].initial_fine = verdicts[side, 0], verdicts[side, 1]
         fees[contract.asset].carry_fine += 2 * fee
-        done = novated[n_novated]
-        done.lots, done.value_fine = row.lots, value
-        done.buyer_fee_fine = done.seller_fee_fine = fee
-        done.contract, done.row = row.contract, at
-        done.buyer, done.seller = touched[sides[at, 0]], touched[sides[at, 1]]
+        write_novated(novated[n_novated], at, row, value, fee, touched[sides[at, 0]], touched[sides[at, 1]])
         n_novated += 1
     return n_novated, n_fills
+
+
+@njit(cache=True, inline="always")
+def write_novated(done, at, row, value, fee, buyer, seller):
+    """Write an accepted trade down, between the buckets of its accounts."""
+    done.lots, done.value_fine = row.lots, value
+    done.buyer_fee_fine = done.seller_fee_fine = fee
+    done.contract, done.row = row.contract, at
+    done.buyer, done.seller = buyer, seller
 
 
 @njit(cache=True)

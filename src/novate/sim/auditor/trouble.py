@@ -8,7 +8,6 @@ from novate.core.commands import ExecuteLiquidation
 from novate.core.facts import (
     Breached,
     CallMet,
-    CollateralMoved,
     Contributor,
     Fact,
     LiquidationEnded,
@@ -20,6 +19,7 @@ from novate.core.facts import (
     SourceAdvanced,
     TakenOver,
 )
+from novate.core.liquidation_facts import CollateralMoved
 from novate.core.reasons import Reason
 from novate.core.rows import LEG
 from novate.core.terms import Role
