@@ -1,5 +1,6 @@
 """Worlds with the auditor beside the core; and bugs planted in the core, each of which the auditor must find."""
 
+import builtins
 import os
 import re
 from collections import Counter
@@ -8,6 +9,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from numba import njit
 
 from novate.core import (
     collateral,
@@ -115,11 +117,17 @@ def turned_round(book: Any, command: Any) -> Any:
     return honest_funding(book, type(command)(rows.tobytes()))
 
 
+@njit
+def lot_terms_of(tables: Any) -> Any:
+    """The tables are opaque to Python."""
+    return tables.lot_terms
+
+
 def one_ppm_off(rows: Any, time_ns: int, tables: Any) -> None:
     """What a lot asks for is not quite what its mark and its tier say: a cache that is not current."""
     honest_marks(rows, time_ns, tables)
     for contract in rows["contract"]:
-        tables.lot_terms[contract]["initial_whole_fine"] -= 1
+        lot_terms_of(tables)[contract]["initial_whole_fine"] -= 1
 
 
 def floor_div(numerator: int, denominator: int) -> int:
@@ -158,4 +166,5 @@ QUICK = ("a settlement rounded up", "fees rounded down", "withdrawals without ma
 def test_the_auditor_finds_a_planted_bug(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(*BUGS[bug])
     _, failure = first_failure()
-    assert failure.message.startswith(f"{failure.noun}: "), f"it must be the auditor who objects, not {failure}"
+    crashed = hasattr(builtins, failure.noun)
+    assert not crashed, f"the auditor must object, or a law of the house, and not {failure}"
