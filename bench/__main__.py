@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import journal, machine, portfolio, recovery, table, ticks, trades
+from bench import journal, machine, mixed, portfolio, recovery, table, ticks, trades, whatif
 from bench.figures import Figure
 from bench.session import Session
 from bench.world import FULL, SMALL
@@ -24,10 +24,13 @@ FIGURES: dict[str, Callable[[Session], list[Figure]]] = {
     "trades-uniform": trades.uniform,
     "trades-hubs": trades.with_hubs,
     "portfolio": portfolio.trades,
+    "mixed-trades": mixed.in_core,
+    "mixed-tick": mixed.tick,
     "journal-batches": journal.batches,
     "journal-singles": journal.singles,
     "tick-house": ticks.house,
     "tick-one": ticks.one,
+    "what-if": whatif.questions,
     "recovery-batches": recovery.batches,
     "recovery-singles": recovery.singles,
     "memory": recovery.memory,

@@ -8,7 +8,7 @@ import numpy as np
 from novate.core.terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
 from tests.core.worlds import rich_contracts
 
-SYMBOLS = [terms.symbol for terms in rich_contracts()[1:]]
+SYMBOLS = [terms.symbol for terms in rich_contracts()[1:] if not terms.collateralised]
 WORST = ScenarioBlock("current", "current", 3, "worst", 1_000_000)
 
 

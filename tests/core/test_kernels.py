@@ -1,30 +1,62 @@
 """The compiled loops against their plain twin, on houses planted at random: every access, state and contract."""
 
 import functools
+from collections.abc import Iterable
 
 import hypothesis.strategies as st
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from novate.core import layout, plain
+from novate.core import layout
 from novate.core.book import Book
-from novate.core.commands import PublishMarks, SubmitTrades
+from novate.core.commands import ChangeOrders, PublishMarks, SubmitTrades
 from novate.core.evolve import evolve
-from novate.core.facts import ContractHalted, MarksPublished, SourceAdvanced, TradesNovated
-from novate.core.kernels.arithmetic import convert, reference_at, value_at
+from novate.core.facts import (
+    ContractHalted,
+    Fact,
+    MarksPublished,
+    OrdersChanged,
+    OrdersFilled,
+    RowsRefused,
+    SourceAdvanced,
+    TradesNovated,
+)
+from novate.core.kernels.arithmetic import convert, reference_at, size_at, value_at
 from novate.core.kernels.margin import set_lots
 from novate.core.margin import judge, judge_house, judge_many
 from novate.core.novation import decide_trades, move_leg
+from novate.core.orders import decide_orders, fold_orders
+from novate.core.plain import margin as plain_margin
+from novate.core.plain import marks as plain_marks
+from novate.core.plain import orders as plain_orders
+from novate.core.plain import settlement as plain_settlement
+from novate.core.plain import trades as plain_trades
+from novate.core.plain import values as plain_values
 from novate.core.reasons import Reason
-from novate.core.rows import MARK, MARKED, NOVATED
+from novate.core.rows import MARK, MARKED, NOVATED, REFUSED, RESERVED
 from novate.core.settlement import flows_of
 from novate.core.variation import decide_marks
-from tests.core.worlds import BTC, EUR, FEED, INDEX, USD, House, marks, refusals, rich_house, trades
+from tests.core.worlds import (
+    BINARY,
+    BTC,
+    EUR,
+    EURO_BINARY,
+    FEED,
+    INDEX,
+    USD,
+    House,
+    marks,
+    orders,
+    refusals,
+    rich_house,
+    trades,
+)
 
 Draw = st.DrawFn
 ACCOUNTS = range(17)
-CONTRACTS = range(10)
+CONTRACTS = range(19)
 TRADERS = [5, 7, 8, 9, 11, 12, 13, 15, 16]
 accounts = st.sampled_from(TRADERS)
 lots = st.one_of(st.integers(-50, 50), st.integers(-200_000, 200_000))
@@ -45,6 +77,9 @@ def planted(draw: Draw) -> Book:
     table = book.contracts
     factor = draw(st.sampled_from([500_000, 900_000, 1_000_000, 1_100_000, 3_000_000]))
     house.mark(*((contract, price * factor // 1_000_000) for contract, price in FEED.items()))
+    bounded = range(BINARY, EURO_BINARY + 1)
+    limits = {at: st.integers(int(table[at]["price_min_ticks"]), int(table[at]["price_max_ticks"])) for at in bounded}
+    house.mark(*draw(st.fixed_dictionaries({}, optional=limits)).items())
     prices = draw(st.fixed_dictionaries({BTC: st.integers(1, 10**13), EUR: st.integers(1, 10**10)}))
     house.mark(assets=dict(prices))
     for asset, unit in ((USD, 10**7), (BTC, 10**7), (EUR, 10**7)):
@@ -59,7 +94,13 @@ def planted(draw: Draw) -> Book:
         st.lists(st.tuples(accounts, st.sampled_from(CONTRACTS[1:]), lots, costs), max_size=16)
     ):
         move_leg(book, account, contract, size, cost)
-    for contract, index in draw(st.dictionaries(st.sampled_from([2, 3, 9]), st.integers(-(10**7), 10**7))).items():
+    resting = st.tuples(st.integers(0, 3_000), st.integers(0, 3_000), st.sampled_from(CONTRACTS[1:]), accounts)
+    plant = draw(st.lists(resting, max_size=6))
+    fold_orders(book, OrdersChanged(np.array(plant, RESERVED).tobytes()))
+    book.registers.rulebook = msgspec.structs.replace(
+        book.rulebook, reserved_trades=draw(st.sampled_from(["checked", "guaranteed"]))
+    )
+    for contract, index in draw(st.dictionaries(st.sampled_from([2, 3, 9, 17]), st.integers(-(10**7), 10**7))).items():
         table[contract]["value_fine"] += int(table[contract]["index_fine"]) - index
         table[contract]["index_fine"] = index
     states = st.sampled_from([layout.UNMARKED, layout.HALTED, layout.EXPIRED])
@@ -74,12 +115,12 @@ def planted(draw: Draw) -> Book:
 
 
 wide = st.sampled_from([-1, -(2**31), 2**31 - 1, 99])
-Row = tuple[int, int, int, int, int, int]
+Row = tuple[int, int, int, int, int, int, int]
 
 
 @st.composite
 def batches(draw: Draw) -> list[Row]:
-    """Rows ``(number, lots, price, contract, buyer, seller)``; most could be accepted, some have one odd field.
+    """Rows ``(number, lots, price, contract, buyer, seller, filled)``; most could be accepted, some have an odd field.
 
     A price of 800 to 1 200 is per mille of the mark.
     """
@@ -88,13 +129,15 @@ def batches(draw: Draw) -> list[Row]:
         size = draw(st.one_of(st.integers(1, 20), st.integers(1, 2_000), st.integers(1, 3_000_000)))
         price = draw(st.one_of(st.just(1_000), st.integers(990, 1_010), st.integers(800, 1_200)))
         buyer, seller = draw(st.lists(accounts, min_size=2, max_size=2, unique=True))
-        row = [at + 1, size, price, draw(st.sampled_from(CONTRACTS[1:])), buyer, seller]
+        filled = draw(st.sampled_from([0, 0, 0, 0, 1, 2, 3]))
+        row = [at + 1, size, price, draw(st.sampled_from(CONTRACTS[1:])), buyer, seller, filled]
         field = draw(st.integers(0, 40))
-        if field < 6:
+        if field < 7:
             number, side = st.integers(-2, at), st.one_of(wide, st.sampled_from(ACCOUNTS))
             odd_lots = st.sampled_from([0, -1, 2**63 - 1, -(2**63), 200_001])
             odd_price = st.sampled_from([1, 2_000, 20_000, 2**63 - 1, 0, -5])
-            row[field] = draw((number, odd_lots, odd_price, st.one_of(wide, st.just(INDEX)), side, side)[field])
+            odd = (number, odd_lots, odd_price, st.one_of(wide, st.just(INDEX)), side, side, st.integers(-1, 4))
+            row[field] = draw(odd[field])
         rows.append(tuple(row))
     return rows
 
@@ -102,10 +145,10 @@ def batches(draw: Draw) -> list[Row]:
 def priced(book: Book, rows: list[Row]) -> list[Row]:
     """The rows with prices of 800 to 1 200 taken as per mille of the mark."""
     out = []
-    for number, size, price, contract, buyer, seller in rows:
+    for number, size, price, contract, *rest in rows:
         if 800 <= price <= 1_200 and 0 <= contract < book.contract_count:
             price = int(book.contracts[contract]["price_ticks"]) * price // 1000
-        out.append((number, size, price, contract, buyer, seller))
+        out.append((number, size, price, contract, *rest))
     return out
 
 
@@ -119,7 +162,7 @@ def compare_judgements(book: Book) -> None:
     every = judge_house(book)
     some = judge_many(book, np.arange(book.account_count))
     for bucket in range(book.account_count):
-        expected = plain.judge(book, plain.read(book, bucket))
+        expected = plain_margin.judge(book, plain_margin.read(book, bucket))
         assert judge(book, bucket) == expected, book.registers.accounts[bucket].name
         for rows in (every, some):
             assert tuple(rows[bucket].tolist()) == (*expected[:4], int(expected.priced))
@@ -129,12 +172,35 @@ def compare_trades(book: Book, rows: list[Row]) -> list[Reason]:
     """A batch decided by the kernel is what the twin decides; returns the reasons of refused rows."""
     facts = decide_trades(book, SubmitTrades("venue", trades(rows)))
     mark = book.registers.sources.get("venue", -1)
-    novated, refused, new_mark = plain.decide_trades(book, mark, rows)
+    novated, fills, refused, new_mark = plain_trades.decide_trades(book, mark, [(*row, 0)[:7] for row in rows])
     kernel = [row.tolist() for fact in facts if isinstance(fact, TradesNovated) for row in _rows(fact)]
     assert kernel == novated
+    assert [row for fact in facts if isinstance(fact, OrdersFilled) for row in unpacked(fact.rows, RESERVED)] == fills
+    assert refused_rows(facts) == [(figure, row, reason, side) for figure, row, reason, side in refused]
+    assert next((fact.number for fact in facts if isinstance(fact, SourceAdvanced)), mark) == new_mark
+    return [reason for _, _, reason, _ in refused]
+
+
+def refused_rows(facts: Iterable[Fact]) -> list[tuple[int, int, Reason, int]]:
+    """Refused rows as they are on record: ``(figure, row, reason, side)``."""
+    rows = [row for fact in facts if isinstance(fact, RowsRefused) for row in np.frombuffer(fact.rows, REFUSED)]
+    return [(int(figure), int(row), Reason(int(reason)), int(side)) for figure, row, reason, side in rows]
+
+
+def compare_orders(book: Book, rows: list[tuple[int, int, int, int, int]]) -> None:
+    """Changes of orders decided by the kernel are what the twin decides."""
+    facts = decide_orders(book, ChangeOrders("venue", orders(rows)))
+    mark = book.registers.sources.get("venue", -1)
+    reserved, refused, new_mark = plain_orders.decide_orders(book, mark, rows)
+    kernel = [row for fact in facts if isinstance(fact, OrdersChanged) for row in unpacked(fact.rows, RESERVED)]
+    assert kernel == reserved
     assert refusals(facts) == [(row, reason, figure) for figure, row, reason in refused]
     assert next((fact.number for fact in facts if isinstance(fact, SourceAdvanced)), mark) == new_mark
-    return [reason for _, _, reason in refused]
+
+
+def unpacked(rows: bytes, layout: np.dtype) -> list[tuple]:
+    """Rows of a fact as tuples."""
+    return np.frombuffer(rows, layout).tolist()
 
 
 def _rows(fact: TradesNovated) -> np.ndarray:
@@ -163,6 +229,28 @@ def test_trades_are_decided_as_the_twin_decides_them(count: int) -> None:
     run()
 
 
+@st.composite
+def changes(draw: Draw) -> list[tuple[int, int, int, int, int]]:
+    """Changes of orders ``(number, lots, contract, account, side)``; most could be accepted."""
+    lots = st.one_of(st.integers(-20, 20), st.integers(-3_000, 3_000), st.sampled_from([200_001, -(2**63), 2**63 - 1]))
+    contract = st.one_of(st.sampled_from(CONTRACTS[1:]), st.sampled_from([INDEX, -1, 99]))
+    account = st.one_of(accounts, st.sampled_from([0, -1, 99]))
+    rows = draw(st.lists(st.tuples(lots, contract, account, st.sampled_from([0, 1, 0, 1, 2])), max_size=12))
+    return [(at + 1, *row) for at, row in enumerate(rows)]
+
+
+@pytest.mark.parametrize("count", examples(120, 1_500))
+def test_orders_are_decided_as_the_twin_decides_them(count: int) -> None:
+    @settings(max_examples=count)
+    @given(planted(), changes())
+    def run(book: Book, rows: list[tuple[int, int, int, int, int]]) -> None:
+        before = book.digest()
+        compare_orders(book, rows)
+        assert book.digest() == before, "decide wrote to the book"
+
+    run()
+
+
 @pytest.mark.parametrize("count", examples(60, 1_000))
 def test_a_batch_is_what_its_rows_are_one_by_one(count: int) -> None:
     @settings(max_examples=count)
@@ -182,7 +270,9 @@ def test_a_batch_is_what_its_rows_are_one_by_one(count: int) -> None:
 
 @pytest.mark.parametrize("count", examples(60, 1_000))
 def test_marks_are_valued_as_the_twin_values_them(count: int) -> None:
-    ticks = st.one_of(st.integers(1_900, 1_000_100), st.sampled_from([0, -1, 1, 2**62, -(2**63)]))
+    ticks = st.one_of(
+        st.integers(1_900, 1_000_100), st.integers(-101, 101), st.sampled_from([0, -1, 1, -20_000, 2**62, -(2**63)])
+    )
     rows = st.lists(st.tuples(st.one_of(st.sampled_from(CONTRACTS), wide), st.one_of(st.none(), ticks)), max_size=14)
 
     @settings(max_examples=count)
@@ -192,7 +282,7 @@ def test_marks_are_valued_as_the_twin_values_them(count: int) -> None:
         facts = decide_marks(book, PublishMarks(packed))
         plain_rows = [(row["price_ticks"].item(), row["contract"].item(), row["missing"].item()) for row in
                       np.frombuffer(packed, MARK)]  # fmt: skip
-        marked, halted, refused = plain.decide_marks(book, plain_rows)
+        marked, halted, refused = plain_marks.decide_marks(book, plain_rows)
         kernel = {
             int(row["contract"]): tuple(
                 int(row[field]) for field in ("price_ticks", "value_fine", "reference_fine", "otm_fine", "fresh")
@@ -225,18 +315,21 @@ def test_settlement_flows_are_those_of_the_twin(count: int) -> None:
         for asset in range(book.asset_count):
             flow, carry = flows_of(book, asset)
             kernel = {at: (int(flow[at]), int(carry[at])) for at in range(book.account_count)}
-            assert kernel == plain.flows(book, asset)
+            assert kernel == plain_settlement.flows(book, asset)
 
     run()
 
 
 @settings(max_examples=60)
-@given(st.integers(2_000, 1_000_000), st.sampled_from(CONTRACTS))
+@given(st.integers(-2_000, 1_000_000), st.sampled_from(CONTRACTS))
 def test_values_per_lot_follow_from_the_terms(price: int, contract: int) -> None:
     book = House(Book.loads(snapshot())).book
     row = book.contracts[contract]
-    assert value_at(price, row) == plain.value_per_lot(book, contract, price)
-    assert reference_at(price, row) == plain.reference_per_lot(book, contract, price)
+    price = max(price, int(row["price_min_ticks"]))
+    assert size_at(price, row) == plain_values.size_per_lot(book, contract, price)
+    assert value_at(price, row) == plain_values.value_per_lot(book, contract, price)
+    if not row["option"]:  # margin of an option looks at its underlying
+        assert reference_at(price, row) == plain_values.reference_per_lot(book, contract, price)
 
 
 @settings(max_examples=300)
@@ -252,7 +345,7 @@ def test_amounts_are_converted_exactly_up_to_the_bound(
     row = book.assets[BTC]
     row["credit_mantissa"], row["credit_scale"] = credit[0], 10 ** credit[1]
     row["debit_mantissa"], row["debit_scale"] = debit[0], 10 ** debit[1]
-    assert convert(amount, row) == plain.convert(book, BTC, amount)
+    assert convert(amount, row) == plain_margin.convert(book, BTC, amount)
 
 
 def test_every_reason_of_a_trade_row_is_reached() -> None:

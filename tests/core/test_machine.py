@@ -10,12 +10,13 @@ from random import Random
 from typing import Any
 
 import hypothesis.strategies as st
+import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from novate.core import commands as c
-from novate.core import laws, layout, plain
+from novate.core import laws, layout
 from novate.core.book import Book
 from novate.core.facts import (
     CycleClosed,
@@ -27,13 +28,19 @@ from novate.core.facts import (
     TakenOver,
     Withdrawn,
 )
+from novate.core.gate import deficit_of
 from novate.core.margin import judge
+from novate.core.money_facts import DepositReversed
 from novate.core.novation import make_room
-from novate.core.step import fold
+from novate.core.plain import margin as plain_margin
+from novate.core.rows import TRANSFER
 from novate.core.terms import (
+    INSURANCE,
     ROUNDING,
+    TRADING,
     AddOn,
     Asset,
+    Cap,
     CollateralRow,
     ContractRow,
     Kind,
@@ -42,8 +49,10 @@ from novate.core.terms import (
     Role,
     ScenarioBlock,
 )
+from tests.core import afterwards
+from tests.core.seniority import fold_watching
 from tests.core.sheets import results
-from tests.core.test_kernels import compare_judgements, compare_trades
+from tests.core.test_kernels import compare_judgements, compare_orders, compare_trades
 from tests.core.worlds import (
     DAY,
     HOUR,
@@ -56,6 +65,7 @@ from tests.core.worlds import (
     funding,
     future,
     marks,
+    orders,
     rich_house,
     rich_rulebook,
     trades,
@@ -65,13 +75,14 @@ INT64 = 2**63
 REFUSALS = (Rejected, RowsRefused, SourceAdvanced)
 PRICES = (1_000, 1_000, 1_000, 999, 1_001, 950, 1_050, 900, 1_100, 700, 1_400)
 """Per mille of a mark."""
-LIMITS = (0, 10**9)
-"""Per mille that give the lowest and the highest price allowed."""
+LIMITS = (0, 10**9, -(10**9))
+"""Per mille that give the lowest and the highest price allowed, or zero."""
 
 
 @functools.cache
 def snapshot(kind: str, form: str, slice_ppm: int) -> bytes:
-    return (rich_house if kind == "rich" else extreme_house)(form, slice_ppm=slice_ppm).book.dumps()
+    rules: dict[str, Any] = {"deposit_final_after_ns": DAY, "withdrawal_gates": {"USD": 1_000, "BTC": 0}}
+    return (rich_house if kind == "rich" else extreme_house)(form, slice_ppm=slice_ppm, **rules).book.dumps()
 
 
 class Clearing(RuleBasedStateMachine):
@@ -110,7 +121,7 @@ class Clearing(RuleBasedStateMachine):
                 self.do(c.SetMarginMode(account, MarginMode.PORTFOLIO))
         batch = []
         for _ in range(60):
-            contract, (buyer, seller) = random.randint(1, 9), random.sample(self.traders(), 2)
+            contract, (buyer, seller) = random.randrange(1, self.listed()), random.sample(self.traders(), 2)
             most = 400 if kind == "rich" else int(self.book.contracts[contract]["position_limit_lots"]) // 4
             price = int(self.book.contracts[contract]["price_ticks"])
             batch.append((self.house.next(), random.randint(1, most), price, contract, buyer, seller))
@@ -122,14 +133,15 @@ class Clearing(RuleBasedStateMachine):
         """A batch of which most could be accepted; on the house at the bounds lots are parts of the limit."""
         rows = []
         for _ in range(data.draw(st.integers(1, 4))):
-            contract = data.draw(st.integers(1, 9))
+            contract = data.draw(st.integers(1, self.listed() - 1))
             limit = int(self.book.contracts[contract]["position_limit_lots"])
             size = data.draw(st.one_of(st.integers(1, 20), st.sampled_from([1, 2, 3, 10, 100, 1_000])))
             if self.kind == "extreme" or data.draw(st.integers(0, 19)) == 0:
                 size = max(1, limit // size)
             price = self.price_of(contract, data.draw(self.moves()))
             buyer, seller = data.draw(self.account()), data.draw(self.account())
-            rows.append((self.house.next(), size, price, contract, buyer, seller))
+            filled = data.draw(st.sampled_from([0, 0, 0, 0, 1, 2, 3]))
+            rows.append((self.house.next(), size, price, contract, buyer, seller, filled))
         compare_trades(self.book, rows)
         self.do(c.SubmitTrades("venue", trades(rows)))
 
@@ -140,7 +152,7 @@ class Clearing(RuleBasedStateMachine):
     @rule(data=st.data(), move=st.sampled_from([1_000, 990, 1_010]))
     def unwind(self, data: st.DataObject, move: int) -> None:
         """A long and a short close against each other, as far as both go."""
-        contract = data.draw(st.integers(1, 9))
+        contract = data.draw(st.integers(1, self.listed() - 1))
         held = {
             account: lots
             for account in self.traders()
@@ -171,9 +183,63 @@ class Clearing(RuleBasedStateMachine):
             assert after.priced
             assert min(after.payable_fine, after.settled_fine, after.equity_fine) >= after.initial_fine
 
+    @rule(data=st.data(), scale=st.sampled_from([1, 10_000, 10**6, 2**40]))
+    def announce(self, data: st.DataObject, scale: int) -> None:
+        row = (self.house.next(), scale, data.draw(self.account()), data.draw(st.integers(0, 2)))
+        self.do(c.AnnounceDeposit("bank", cash([row])))
+
+    @rule(data=st.data(), kind=st.sampled_from([c.FinaliseDeposit, c.FinaliseDeposit, c.CancelDeposit]))
+    def settle_deposit(self, data: st.DataObject, kind: Any) -> None:
+        pending = self.book.registers.deposits_pending.get("bank", {})
+        self.do(kind("bank", self.house.next(), data.draw(st.sampled_from([*pending, *pending, 1]))))
+
+    @precondition(lambda self: self.book.registers.deposits_reversible or self.book.registers.deposits_pending)
+    @rule(data=st.data())
+    def reverse(self, data: st.DataObject) -> None:
+        registers = self.book.registers
+        known = [*registers.deposits_reversible.get("bank", {}), *registers.deposits_pending.get("bank", {})]
+        facts = self.do(c.ReverseDeposit("bank", self.house.next(), data.draw(st.sampled_from([*known, 1]))))
+        for fact in facts:
+            if isinstance(fact, DepositReversed):
+                paid, owed = fact.amount_minor, fact.owed_minor
+                left = registers.reversals_owed.get("bank", {}).get(fact.deposit)
+                assert paid >= 0
+                assert (left.amount_minor if left else 0) == owed
+
+    @rule(data=st.data(), share=st.sampled_from([1, 10, 300, 500, 900, 1_000]))
+    def request(self, data: st.DataObject, share: int) -> None:
+        account, asset = data.draw(self.account()), data.draw(st.integers(0, 2))
+        held = self.house.balance(account, asset) if account < self.book.account_count else 1
+        self.do(c.RequestWithdrawal("bank", cash([(self.house.next(), held * share // 1_000, account, asset)])))
+
+    @precondition(lambda self: self.book.registers.withdrawals)
+    @rule()
+    def release_all(self) -> None:
+        for number in list(self.book.registers.withdrawals):
+            self.do(c.ReleaseWithdrawal("bank", self.house.next(), number))
+
+    @rule(data=st.data(), kind=st.sampled_from([c.ReleaseWithdrawal, c.ConfirmWithdrawal, c.ReturnWithdrawal]))
+    def step_withdrawal(self, data: st.DataObject, kind: Any) -> None:
+        held = self.book.registers.withdrawals
+        number = data.draw(st.sampled_from([*held, *held, self.book.registers.next_withdrawal, -1]))
+        self.do(kind("bank", self.house.next(), number))
+
+    @rule(data=st.data(), share=st.sampled_from([1, 100, 500, 1_001]))
+    def transfer(self, data: st.DataObject, share: int) -> None:
+        payer, asset = data.draw(self.account()), data.draw(st.integers(0, 2))
+        kin = [at for at, of in enumerate(self.book.registers.accounts) if of.member >= 0] + [4]
+        payee = data.draw(st.sampled_from(kin))
+        held = self.house.balance(payer, asset) if payer < self.book.account_count else 1
+        row = (self.house.next(), held * share // 1_000, payer, payee, asset, 0)
+        self.do(c.TransferCollateral("bank", np.array([row], TRANSFER).tobytes()))
+
     def mark(self, data: st.DataObject) -> None:
         """One market move of everything, or of a few; now and then a price is missing or out of limits."""
-        chosen = data.draw(st.one_of(st.just(range(10)), st.lists(st.integers(0, 9), min_size=1, max_size=3)))
+        chosen = data.draw(
+            st.one_of(
+                st.just(range(self.listed())), st.lists(st.integers(0, self.listed() - 1), min_size=1, max_size=3)
+            )
+        )
         move = data.draw(self.moves())
         rows: list[tuple[int, int | None]] = [(contract, self.price_of(contract, move)) for contract in chosen]
         odd = data.draw(st.integers(0, 99))
@@ -191,7 +257,9 @@ class Clearing(RuleBasedStateMachine):
 
     @rule(
         rates=st.lists(
-            st.tuples(st.sampled_from([2, 3, 9, 1]), st.sampled_from([10**8, -(10**8), 10**11, -(10**11), 10**12, 1])),
+            st.tuples(
+                st.sampled_from([2, 3, 9, 1, 17]), st.sampled_from([10**8, -(10**8), 10**11, -(10**11), 10**12, 1])
+            ),
             max_size=3,
         )
     )
@@ -244,9 +312,19 @@ class Clearing(RuleBasedStateMachine):
         now, contracts = self.house.time_ns, self.book.registers.contracts
         due = [at for at, terms in enumerate(contracts) if terms.expiry_ns is not None and terms.expiry_ns <= now]
         contract = data.draw(st.sampled_from([*due, *due, -1, 1, 2]))
-        price_of = int(self.book.contracts[contract]["underlying"]) if contract in (4, 5, 6, 7) else contract
+        option = contract >= 0 and contracts[contract].is_option
+        price_of = int(self.book.contracts[contract]["underlying"]) if option else contract
         price = self.price_of(price_of, data.draw(self.moves())) if contract >= 0 else 1
         self.do(c.ExpireContract(contract, price))
+
+    @rule(data=st.data(), outcome=st.sampled_from(["resolved", "voided"]))
+    def resolve(self, data: st.DataObject, outcome: Any) -> None:
+        """Now and then an event is decided, and now and then somebody says so of what has none."""
+        capped = [at for at, terms in enumerate(self.book.registers.contracts) if terms.resolvable]
+        if data.draw(st.integers(0, 4)) == 0:
+            contract = data.draw(st.sampled_from([*capped, *capped, 1, -1]))
+            price = self.price_of(contract, data.draw(st.sampled_from(LIMITS))) if contract >= 0 else 1
+            self.do(c.ResolveContract(contract, price, outcome))
 
     @rule(wait=st.sampled_from([0, SECOND, HOUR, HOUR, 8 * HOUR, 8 * HOUR, DAY, DAY]))
     def clock(self, wait: int) -> None:
@@ -262,8 +340,11 @@ class Clearing(RuleBasedStateMachine):
         gains=st.sampled_from([0, 500_000, 1_000_000]),
         other_form=st.booleans(),
         layers=st.integers(0, 4),
+        reserved=st.sampled_from(["checked", "guaranteed"]),
     )
-    def adopt(self, haircut: int | None, steeper: bool, gains: int, other_form: bool, layers: int) -> None:
+    def adopt(
+        self, haircut: int | None, steeper: bool, gains: int, other_form: bool, layers: int, reserved: Any
+    ) -> None:
         now = self.book.rulebook
         form = {"venue": "clearing_house", "clearing_house": "venue"}[now.form] if other_form else now.form
         collateral = {"USD": 0, "EUR": 20_000} | ({} if haircut is None else {"BTC": haircut})
@@ -271,9 +352,49 @@ class Clearing(RuleBasedStateMachine):
         if steeper:
             classes["major"] = MAJOR[1:] and (MAJOR[0], *MAJOR[2:])
         terms = rich_rulebook(form, collateral=collateral, margin_classes=classes, gains_ppm=gains)
+        cap = Cap(member_minor=10**9) if self.kind == "rich" and layers == 1 else Cap()
         self.do(c.AdoptRulebook(rich_rulebook(
-            form, collateral=collateral, margin_classes=classes, gains_ppm=gains, waterfall=terms.waterfall[layers:]
+            form, collateral=collateral, margin_classes=classes, gains_ppm=gains, waterfall=terms.waterfall[layers:],
+            reserved_trades=reserved,
+            deposit_final_after_ns=layers * 8 * HOUR, client_transfers=steeper, collateral_caps={"USD": cap},
+            withdrawal_gates={"USD": 0, "EUR": 10**6} if layers < 4 else {},
         )))  # fmt: skip
+
+    @rule(data=st.data())
+    def change_orders(self, data: st.DataObject) -> None:
+        """Orders that rest, and some that are cancelled again."""
+        rows = []
+        for _ in range(data.draw(st.integers(1, 4))):
+            contract = data.draw(st.integers(1, 9))
+            limit = int(self.book.contracts[contract]["position_limit_lots"])
+            lots = data.draw(st.sampled_from([1, 2, 5, 20, -1, -2, -5]))
+            lots = lots if self.kind == "rich" else limit // (4 * lots)
+            account, side = data.draw(self.account()), data.draw(st.integers(0, 1))
+            rows.append((self.house.next(), lots, contract, account, side))
+        compare_orders(self.book, rows)
+        self.do(c.ChangeOrders("venue", orders(rows)))
+
+    @rule(data=st.data(), share=st.sampled_from([0, 1, 100, 300, 900, 1_001]))
+    def isolate(self, data: st.DataObject, share: int) -> None:
+        """A contract of an account apart, with part of its money."""
+        account, contract = data.draw(self.account()), data.draw(st.integers(-1, 9))
+        asset = data.draw(st.integers(0, 2))
+        amount = self.house.balance(account, asset) * share // 1_000 if account < self.book.account_count else 1
+        self.do(c.IsolatePosition(account, contract, (c.Money(asset, amount),) if share else ()))
+
+    @rule(data=st.data(), share=st.sampled_from([-1_000, -300, 1, 300, 1_001]), rejoin=st.booleans())
+    def move_between_buckets(self, data: st.DataObject, share: int, rejoin: bool) -> None:
+        """Collateral to or from an isolated bucket, or all of it back."""
+        accounts = self.book.registers.accounts
+        chosen = data.draw(st.sampled_from([(0, 1), *((of.owner, of.contract) for of in accounts if of.owner >= 0)]))
+        account, contract = chosen
+        if rejoin:
+            self.do(c.RejoinPosition(account, contract))
+            return
+        asset = data.draw(st.integers(0, 2))
+        giver = account if share > 0 else self.book.bucket_of(account, contract)
+        amount = self.house.balance(giver, asset) * share // 1_000
+        self.do(c.MoveCollateral("bank", self.house.next(), account, contract, asset, amount))
 
     @rule(seed=st.integers(0, 10**6))
     def adopt_sheet(self, seed: int) -> None:
@@ -318,6 +439,12 @@ class Clearing(RuleBasedStateMachine):
             asset, member = data.draw(st.integers(0, 3)), data.draw(st.integers(0, 4))
             self.do(c.Contribute("bank", self.house.next(), fund, asset, amount, member))
 
+    @rule(data=st.data(), count=st.integers(1, 4))
+    def rework(self, data: st.DataObject, count: int) -> None:
+        """Busts, corrections, give-ups, transfers, compression, porting."""
+        for _ in range(count):
+            self.do(afterwards.any_of(self.house, self.traders(), data))
+
     @rule(pack=st.booleans())
     def move_rows(self, pack: bool) -> None:
         """Where rows lie in memory is nobody's business."""
@@ -335,6 +462,14 @@ class Clearing(RuleBasedStateMachine):
 
     def traders(self) -> list[int]:
         return [at for at, of in enumerate(self.book.registers.accounts) if of.role in (Role.HOUSE, Role.CLIENT)]
+
+    def listed(self) -> int:
+        """Contracts that the house opened with."""
+        return 19 if self.kind == "rich" else 14
+
+    def buckets(self) -> list[int]:
+        """Traders and their isolated buckets."""
+        return [at for at, of in enumerate(self.book.registers.accounts) if of.role in TRADING]
 
     def account(self) -> st.SearchStrategy[int]:
         """Nearly always one of those that may trade."""
@@ -355,7 +490,7 @@ class Clearing(RuleBasedStateMachine):
     def do(self, command: c.AnyCommand, wait_ns: int = 0) -> list[Fact]:
         before = self.book.dumps()
         facts = self.house.do(command, self.house.time_ns + wait_ns)
-        fold(self.shadow, decoded(facts), self.house.time_ns)
+        fold_watching(self.shadow, decoded(facts), self.house.time_ns)
         self.check()
         if all(isinstance(fact, REFUSALS) for fact in facts):
             untouched = Book.loads(before)
@@ -373,6 +508,21 @@ class Clearing(RuleBasedStateMachine):
         self.check_money()
         self.check_registers()
         self.check_nobody_is_short_unnoticed()
+        self.check_transit()
+
+    def check_transit(self) -> None:
+        """Gates are closed exactly while deficits exceed fund and dust; what is owed or held is more than nothing."""
+        registers, dust = self.book.registers, self.book.rulebook.withdrawal_gates
+        for asset, terms in enumerate(registers.assets):
+            deficit = sum(deficit_of(self.book, asset))
+            over = terms.symbol in dust and deficit > self.house.balance(INSURANCE, asset) + dust[terms.symbol]
+            assert over == (asset in registers.gates), (terms.symbol, deficit)
+        for withdrawal in registers.withdrawals.values():
+            assert withdrawal.amount_minor > 0
+            assert withdrawal.state != "waiting" or withdrawal.asset in registers.gates
+        for register in (registers.deposits_pending, registers.deposits_reversible, registers.reversals_owed):
+            assert all(receipts for receipts in register.values())
+            assert all(each.amount_minor > 0 for receipts in register.values() for each in receipts.values())
 
     def check_money(self) -> None:
         """In Python integers: nothing wrapped, and all worth sums to what came in."""
@@ -381,11 +531,11 @@ class Clearing(RuleBasedStateMachine):
             assert all(abs(amount) < INT64 for amount in worth)
             assert sum(worth) == self.book.registers.external_minor[asset] * terms.unit_fine
         for account in range(self.book.account_count):
-            bucket = plain.read(self.book, account)
+            bucket = plain_margin.read(self.book, account)
             for asset in range(self.book.asset_count):
                 row = self.book.balances[account, asset]
-                assert int(row["exposure_fine"]) == plain.exposure(self.book, bucket, asset) < INT64
-                assert int(row["premium_fine"]) == plain.premium_of(self.book, bucket, asset)
+                assert int(row["exposure_fine"]) == plain_margin.exposure(self.book, bucket, asset) < INT64
+                assert int(row["premium_fine"]) == plain_margin.premium_of(self.book, bucket, asset)
 
     def check_registers(self) -> None:
         registers, buckets = self.book.registers, self.book.buckets
@@ -401,7 +551,7 @@ class Clearing(RuleBasedStateMachine):
             assert state.order < 0 or state.order in registers.orders
         for bucket in registers.calls:
             assert buckets[bucket]["access"] in (layout.OPEN, layout.REDUCE_ONLY)
-        for bucket in self.traders():
+        for bucket in self.buckets():
             liquidating = bucket in registers.liquidations
             assert liquidating == (buckets[bucket]["access"] == layout.LIQUIDATING) or (
                 buckets[bucket]["access"] == layout.HOUSE_ONLY
@@ -410,10 +560,14 @@ class Clearing(RuleBasedStateMachine):
 
     def check_nobody_is_short_unnoticed(self) -> None:
         venue = self.book.rulebook.form == "venue"
-        for bucket in self.traders():
+        for bucket in self.buckets():
             if self.book.buckets[bucket]["access"] not in (layout.OPEN, layout.REDUCE_ONLY):
                 continue
             verdict = judge(self.book, bucket)
+            bar = verdict.maintenance_fine if venue else verdict.initial_fine
+            if self.kind == "rich" and verdict.equity_fine < bar:
+                held = [each for each in self.book.registers.withdrawals.values() if each.state != "released"]
+                assert bucket not in [each.account for each in held], "its own money answers first"
             if venue:
                 assert verdict.equity_fine >= verdict.maintenance_fine, bucket
             else:
@@ -428,7 +582,10 @@ class Clearing(RuleBasedStateMachine):
             for contract, lots, cost in self.book.positions_of(account):
                 row = self.book.contracts[contract]
                 if row["state"] == layout.LIVE:
-                    assert cost == (0 if row["option"] else lots * int(row["value_fine"])), (account, contract)
+                    assert cost == (0 if row["style"] == layout.PREMIUM else lots * int(row["value_fine"])), (
+                        account,
+                        contract,
+                    )
 
 
 @pytest.mark.parametrize(("count", "steps"), [(50, 30), pytest.param(100, 50, marks=pytest.mark.long)])

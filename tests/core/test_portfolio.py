@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from novate.core import commands as c
-from novate.core import layout, plain, plain_sheet
+from novate.core import layout
 from novate.core.book import Book
 from novate.core.evolve import evolve
 from novate.core.facts import Breached, LiquidationOrdered, MarginCalled, RiskSheetAdopted, TakenOver
 from novate.core.laws import LawBroken, check_whole
 from novate.core.margin import judge
 from novate.core.novation import decide_trades
+from novate.core.plain import margin as plain_margin
+from novate.core.plain import sheet as plain_sheet
 from novate.core.portfolio import freed_by, why
 from novate.core.reasons import Reason
 from novate.core.risk_sheet import digest_of, fold_risk_sheet_adopted
@@ -46,10 +48,10 @@ def test_a_pool_too_small_for_a_batch_decides_the_same() -> None:
     )
     blocks = (ScenarioBlock("all", "current", scenarios, "expected_shortfall", 10**6, 1, 1, 100),)
     sheet = RiskSheet("long", "USD", 10**6, blocks, rows)
-    house = rich_house()
+    house = rich_house(kept_trades_max=10_000)
     traders = [at for at, account in enumerate(house.book.registers.accounts) if account.role <= 1]
     for account in traders:
-        house.deposit(account, USD, 2_000_000_00 if account % 2 else 150_000_00)
+        house.deposit(account, USD, 2_000_000_00 if account % 2 else 5_000_00)
         house.deposit(account, BTC, 10**8)
     fold_risk_sheet_adopted(house.book, RiskSheetAdopted(sheet, digest_of(sheet)))
     for account in traders:
@@ -100,7 +102,8 @@ def test_a_venue_closes_what_frees_most_until_it_is_sound() -> None:
     verdict = judge(house.book, m0)
     assert house.book.buckets[m0]["access"] == layout.OPEN
     assert verdict.equity_fine >= verdict.initial_fine
-    assert verdict.initial_fine == plain_sheet.requirement(house.book, plain.read(house.book, m0).lots, [700_00])[0]
+    own = plain_margin.read(house.book, m0)
+    assert verdict.initial_fine == plain_sheet.requirement(house.book, own.reaches(), [700_00])
 
 
 def test_a_bankrupt_portfolio_is_taken_over_whole() -> None:

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from novate.core import plain, plain_sheet
 from novate.core.book import Book
 from novate.core.facts import RiskSheetAdopted
-from novate.core.kernels import overlay
 from novate.core.kernels.portfolio import least_of_rank, requirement_without, shortfall
+from novate.core.plain import margin as plain_margin
+from novate.core.plain import sheet as plain_sheet
 from novate.core.reasons import Reason
 from novate.core.risk_sheet import check_sheet, digest_of, fold_risk_sheet_adopted
 from novate.core.terms import ScenarioBlock
@@ -18,7 +18,9 @@ from tests.core.test_kernels import (
     TRADERS,
     Row,
     batches,
+    changes,
     compare_judgements,
+    compare_orders,
     compare_trades,
     examples,
     planted,
@@ -36,9 +38,11 @@ def planted_portfolios(draw: st.DrawFn, *, large: bool = True) -> Book:
     chosen = draw(st.lists(st.sampled_from(TRADERS), min_size=1, unique=True))
     fold_risk_sheet_adopted(book, RiskSheetAdopted(sheet, digest_of(sheet)))
     for bucket in chosen:
-        lots = {contract: lots for contract, lots, _ in book.positions_of(bucket)}
+        reaches = plain_margin.read(book, bucket).reaches()
         fits = all(
-            plain_sheet.refusal(book, lots, contract, 0)[0] is Reason.ACCEPTED for contract in lots if lots[contract]
+            plain_sheet.refusal(book, reaches, contract, (0, 0))[0] is Reason.ACCEPTED
+            for contract in reaches
+            if any(reaches[contract])
         )
         book.buckets[bucket]["portfolio"] = int(fits)
     return book
@@ -56,8 +60,7 @@ def test_portfolios_are_judged_as_the_twin_judges_them(count: int) -> None:
 
 
 @pytest.mark.parametrize("count", examples(100, 1_500))
-@pytest.mark.parametrize("pool_bytes", [overlay.POOL_BYTES])
-def test_trades_of_portfolios_are_decided_as_the_twin_decides_them(count: int, pool_bytes: int) -> None:
+def test_trades_of_portfolios_are_decided_as_the_twin_decides_them(count: int) -> None:
     seen: dict[Reason, None] = {}
 
     @settings(max_examples=count, suppress_health_check=QUIET)
@@ -72,14 +75,45 @@ def test_trades_of_portfolios_are_decided_as_the_twin_decides_them(count: int, p
         assert Reason.SHEET_BOUND_EXCEEDED in seen
 
 
+@pytest.mark.parametrize("count", examples(60, 1_000))
+def test_orders_of_portfolios_are_decided_as_the_twin_decides_them(count: int) -> None:
+    @settings(max_examples=count, suppress_health_check=QUIET)
+    @given(planted_portfolios(), changes())
+    def run(book: Book, rows: list[tuple[int, int, int, int, int]]) -> None:
+        compare_orders(book, rows)
+
+    run()
+
+
+@settings(max_examples=60, suppress_health_check=QUIET)
+@given(planted_portfolios(), st.sampled_from(TRADERS), st.data())
+def test_whatever_is_filled_of_its_orders_a_portfolio_has_reserved_for(
+    book: Book, bucket: int, data: st.DataObject
+) -> None:
+    if not book.buckets[bucket]["portfolio"]:
+        return
+    own = plain_margin.read(book, bucket)
+    filled = own.copy()
+    for contract, (bids, asks) in own.orders.items():
+        bought, sold = data.draw(st.integers(0, bids)), data.draw(st.integers(0, asks))
+        lots, cost = own.positions.get(contract, (0, 0))
+        filled.positions[contract] = lots + bought - sold, cost
+        filled.orders[contract] = bids - bought, asks - sold
+    reserved, asked = (plain_margin.judge(book, each).initial_fine for each in (own, filled))
+    assert asked <= reserved
+    assert plain_margin.judge(book, filled).maintenance_fine <= reserved
+
+
 @settings(max_examples=60, suppress_health_check=QUIET)
 @given(planted_portfolios(large=False), st.sampled_from(TRADERS))
 def test_what_a_position_frees_is_what_the_twin_says(book: Book, bucket: int) -> None:
-    own = plain.read(book, bucket)
-    lots = dict(own.lots)
-    for contract in lots:
-        without = plain_sheet.requirement(book, {**lots, contract: 0}, own.balance_minor)
-        assert requirement_without(bucket, contract, 0, book.tables()) == without
+    own = plain_margin.read(book, bucket)
+    for contract in own.lots():
+        without = own.copy()
+        without.positions[contract] = 0, 0
+        initial = plain_sheet.requirement(book, without.reaches(), own.balance_minor)
+        maintenance = plain_sheet.maintenance(book, without.lots(), own.balance_minor)
+        assert requirement_without(bucket, contract, 0, book.tables()) == (initial, maintenance)
 
 
 @settings(max_examples=300)

@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from novate.core import commands as c
-from novate.core import plain, plain_sheet
 from novate.core.margin import judge
+from novate.core.plain import margin as plain_margin
+from novate.core.plain import sheet as plain_sheet
 from novate.core.terms import ContractRow, MarginMode, RiskSheet, ScenarioBlock
 from novate.risk.sheet import hidden, quantise
 from tests.core.worlds import MILLION, USD, House, future, reasons, rulebook, small_house
@@ -57,9 +58,9 @@ def test_a_sheet_of_real_returns_margins_as_its_floats_would(market_file: Callab
     assert not reasons(house.trade(1, m1, m0, 55, 200))
     assert not reasons(house.trade(1, m2, m1, 20, 200))
     for account in (m0, m1):
-        lots = plain.read(house.book, account).lots
-        initial = judge(house.book, account).initial_fine
-        assert initial == plain_sheet.requirement(house.book, lots, [MILLION])[0]
+        own = plain_margin.read(house.book, account)
+        lots, initial = own.lots(), judge(house.book, account).initial_fine
+        assert initial == plain_sheet.requirement(house.book, own.reaches(), [MILLION])
         losses = -sum(lots[at] * gains[at] for at in range(2))
         worst = np.sort(losses[:half])[::-1]
         mass = half / 40

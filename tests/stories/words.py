@@ -10,9 +10,11 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from novate.core import facts as f
+from novate.core import lifecycle_facts as lf
+from novate.core import money_facts as m
 from novate.core.book import Book
 from novate.core.facts import Fact
-from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, POSTED, SETTLED
+from novate.core.rows import CASH, FUNDED, LEG, MARKED, MOVED, NOVATED, POSTED, RESERVED, SETTLED
 from novate.tape.decimals import SECOND_NS, text, time_ns
 from tests.stories.world import DAY_NS, DAY_ONE
 
@@ -84,7 +86,16 @@ class Words:
 
     def line(self, fact: Fact) -> Line:
         """The row of a fact. Raises ``LookupError`` for a kind that no words are written for."""
-        for told in (self.of_terms(fact), self.of_trading(fact), self.of_calls(fact), self.of_defaults(fact)):
+        told_by = (
+            self.of_terms,
+            self.of_trading,
+            self.of_transit,
+            self.of_calls,
+            self.of_defaults,
+            self.of_lifecycle,
+            self.of_porting,
+        )
+        for told in (tell(fact) for tell in told_by):
             if told is not None:
                 kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(fact).__name__).lower()
                 return kind, *told
@@ -126,6 +137,11 @@ class Words:
                     f"{self.account(row['seller'])}"
                     for row in rows
                 )
+            case f.OrdersChanged() | f.OrdersFilled():
+                return "", listed(
+                    f"{self.account(bucket)} {self.contract(contract)} bids {bids} asks {asks}"
+                    for bids, asks, contract, bucket in np.frombuffer(fact.rows, RESERVED).tolist()
+                )
             case f.MarksPublished():
                 names = [self.contract(row["contract"]) for row in np.frombuffer(fact.rows, MARKED) if row["fresh"]]
                 return "", listed([*names, *(self.registers.assets[rate.asset].symbol for rate in fact.assets)])
@@ -134,7 +150,8 @@ class Words:
                 return "", listed(self.contract(row["contract"]) for row in rows)
             case f.ContractExpired():
                 value = self.fine_money(fact.value_fine, self.asset_of(fact.contract))
-                return self.contract(fact.contract), f"{value} a lot"
+                cause = "" if fact.cause == "expired" else f", {fact.cause}"
+                return self.contract(fact.contract), f"{value} a lot{cause}"
             case f.Deposited() | f.Withdrawn():
                 rows = np.frombuffer(fact.rows, POSTED)
                 sign = 1 if isinstance(fact, f.Deposited) else -1
@@ -142,6 +159,16 @@ class Words:
                     f"{self.account(row['account'])} {self.money(sign * int(row['amount_minor']), int(row['asset']))}"
                     for row in rows
                 )
+            case f.BucketOpened():
+                return self.account(fact.account), self.contract(fact.contract)
+            case f.PositionIsolated() | f.PositionRejoined():
+                cost = self.fine_money(fact.cost_fine, self.asset_of(fact.contract))
+                held = [f"{fact.lots} {self.contract(fact.contract)} at a cost of {cost}"] if fact.lots else []
+                return self.account(fact.account), listed(
+                    held + [self.money(each.amount_minor, each.asset) for each in fact.collateral]
+                )
+            case f.CollateralAssigned():
+                return self.account(fact.bucket), self.money(fact.amount_minor, fact.asset)
             case f.Contributed():
                 return self.account(fact.account), self.money(fact.amount_minor, fact.asset)
             case f.Settled():
@@ -149,6 +176,50 @@ class Words:
                 flows = ((int(row["bucket"]), int(row["flow_minor"])) for row in rows)
                 moved = listed(f"{self.account(bucket)} {self.money(flow, fact.asset)}" for bucket, flow in flows)
                 return "", moved or "nobody"
+        return None
+
+    def of_transit(self, fact: Fact) -> tuple[str, str] | None:
+        """Money on its way in, on its way out and between accounts."""
+        match fact:
+            case m.DepositsAnnounced() | m.DepositsReversible():
+                until = f" until {moment(fact.final_at_ns)}" if isinstance(fact, m.DepositsReversible) else ""
+                rows = np.frombuffer(fact.rows, CASH).tolist()
+                told = (f"{at}: {self.account(of)} {self.money(amount, asset)}" for at, amount, of, asset in rows)
+                return fact.source, f"{listed(told)}{until}"
+            case m.DepositClosed():
+                return fact.source, f"{fact.deposit} {fact.cause}"
+            case m.DepositsFinal():
+                return fact.source, listed(map(str, fact.deposits))
+            case m.DepositReversed():
+                owed = f", {self.money(fact.owed_minor, fact.asset)} owed" if fact.owed_minor else ""
+                return self.account(fact.account), f"{self.money(fact.amount_minor, fact.asset)}{owed}"
+            case m.WithdrawalsRequested():
+                rows = enumerate(np.frombuffer(fact.rows, POSTED).tolist(), fact.first)
+                told = (f"{at}: {self.account(of)} {self.money(amount, asset)}" for at, (amount, of, asset) in rows)
+                return "", listed(told)
+            case m.WithdrawalWaits() | m.WithdrawalReleased():
+                return "", str(fact.withdrawal)
+            case m.WithdrawalConfirmed():
+                money = self.money(fact.amount_minor, fact.asset)
+                return self.account(fact.account), f"{fact.withdrawal}: {money}"
+            case m.WithdrawalReturned():
+                money = self.money(fact.amount_minor, fact.asset)
+                why = spaced(fact.reason.text) if fact.reason else spaced(fact.cause)
+                return self.account(fact.account), f"{fact.withdrawal}: {money}, {why}"
+            case m.CollateralTransferred():
+                rows = np.frombuffer(fact.rows, MOVED).tolist()
+                moved = (
+                    f"{self.money(amount, asset)} from {self.account(payer)} to {self.account(payee)}"
+                    for amount, payer, payee, asset, _ in rows
+                )
+                return "", listed(moved)
+            case m.GateClosed():
+                deficit, there = (
+                    self.money(amount, fact.asset) for amount in (fact.deficit_minor, fact.available_minor)
+                )
+                return self.registers.assets[fact.asset].symbol, f"{fact.cause}: {deficit} against {there}"
+            case m.GateOpened():
+                return self.registers.assets[fact.asset].symbol, ""
         return None
 
     def of_calls(self, fact: Fact) -> tuple[str, str] | None:
@@ -215,6 +286,57 @@ class Words:
                 return self.account(fact.payer), f"{spaced(fact.cause)}: {money} to {self.account(fact.payee)}"
             case f.LiquidationClosed():
                 return self.account(fact.account), ""
+        return None
+
+    def of_lifecycle(self, fact: Fact) -> tuple[str, str] | None:
+        """Trades and positions after they were made."""
+        match fact:
+            case lf.TradesForgotten():
+                return "", f"{fact.count} trades"
+            case lf.TradeBusted():
+                return f"trade {fact.trade_number}", self.legs(fact.contract, fact.legs)
+            case lf.TradeCorrected() | lf.TradeOffset():
+                sign = 1 if isinstance(fact, lf.TradeCorrected) else -1
+                value = self.fine_money(fact.value_fine, self.asset_of(fact.contract))
+                buyer = f"{self.account(fact.buyer)} {sign * fact.lots} {self.contract(fact.contract)}"
+                return f"trade {fact.trade_number}", f"{buyer} from {self.account(fact.seller)}, {value} a lot"
+            case lf.GiveUpProposed():
+                what = f"{fact.lots} {self.contract(fact.contract)} of trade {fact.trade_number}"
+                who = f"to {self.account(fact.receiver)} until {moment(fact.expiry_ns)}"
+                return self.account(fact.giver), f"give-up {fact.give_up}: {what} {who}"
+            case lf.GiveUpAccepted():
+                return "", f"give-up {fact.give_up}"
+            case lf.GiveUpClosed():
+                return "", f"give-up {fact.give_up} {fact.cause}"
+            case lf.PositionTransferred():
+                cost = self.fine_money(fact.cost_fine, self.asset_of(fact.contract))
+                moved = f"{fact.lots} {self.contract(fact.contract)} to {self.account(fact.receiver)}"
+                return self.account(fact.giver), f"{moved} at a cost of {cost}, {spaced(fact.cause)}"
+            case lf.PositionsCompressed():
+                value = self.fine_money(fact.value_fine, self.asset_of(fact.contract))
+                return "", f"at {value} a lot: {self.legs(fact.contract, fact.legs)}"
+        return None
+
+    def legs(self, contract: int, legs: Iterable[lf.Leg]) -> str:
+        """Lots, cost and, where there is any, money by account."""
+        asset = self.asset_of(contract)
+        parts = []
+        for leg in legs:
+            part = f"{self.account(leg.bucket)} {leg.lots} {self.contract(contract)}"
+            part += f" at a cost of {self.fine_money(leg.cost_fine, asset)}"
+            parts.append(part + (f" and {self.fine_money(leg.carry_fine, asset)}" if leg.carry_fine else ""))
+        return listed(parts)
+
+    def of_porting(self, fact: Fact) -> tuple[str, str] | None:
+        """Clients between members."""
+        members = self.registers.members
+        match fact:
+            case lf.PortingOpened():
+                return members[fact.member].name, f"until {moment(fact.due_ns)}"
+            case lf.PortingEnded():
+                return members[fact.member].name, ""
+            case lf.PortingProposed() | lf.PortingDeclined() | lf.AccountPorted():
+                return self.account(fact.account), f"to {members[fact.member].name}"
         return None
 
 

@@ -20,8 +20,9 @@ from tests.stories.parse import Step, StoryError, parse_file
 FOLDER = Path(__file__).resolve().parents[2] / "stories"
 DAY_ONE = "2025-01-06"
 DAY_NS = duration_ns("1d")
-WHOLE = {"lots", "number", "order", "decimals", "fine_decimals", "slices_max"}
-FLAGS = {"inverse"}
+WHOLE = {"lots", "number", "order", "decimals", "fine_decimals", "slices_max", "deposit", "withdrawal"}
+WHOLE |= {"kept_trades_max", "trade", "give_up"}
+FLAGS = {"inverse", "accept", "futures_style", "capped", "collateralised", "resolvable"}
 FUNDS = {"house:skin": "skin_in_the_game", "house:insurance": "insurance_fund", "house:treasury": "treasury"}
 
 
@@ -88,6 +89,9 @@ class World:
             self.time_ns = self.moment(done.clock)
         if match := re.fullmatch(r"(?P<contract>\S+) expires at (?P<price>\S+)", done.phrase):
             self.send("expire", {"contract": match["contract"], "price": plain(match["price"])})
+        elif match := re.fullmatch(r"(?P<contract>\S+) (?P<how>resolves|is voided) at (?P<price>\S+)", done.phrase):
+            outcome = "resolved" if match["how"] == "resolves" else "voided"
+            self.send("resolve", {"contract": match["contract"], "price": plain(match["price"]), "outcome": outcome})
         elif done.phrase == "the clock strikes":
             self.send("clock", {})
         elif done.phrase in (pages := setups()):
@@ -197,6 +201,18 @@ def _contributions(world: World, records: Records) -> None:
         world.send("contribute", {**fund, **record, "source": source, "number": world.number(source, record)})
 
 
+def _isolations(world: World, records: Records) -> None:
+    for record in records:
+        money = {record["asset"]: record["amount"]} if "amount" in record else {}
+        world.send("isolate", {"account": record["account"], "contract": record["contract"], "collateral": money})
+
+
+def _collateral_moves(world: World, records: Records) -> None:
+    for record in records:
+        source = record.pop("source", "story")
+        world.send("move_collateral", {**record, "source": source, "number": world.number(source, record)})
+
+
 def _prices(world: World, records: Records) -> None:
     prices = {record["of"]: None if record["price"] == "none" else record["price"] for record in records}
     world.send("marks", {"prices": prices})
@@ -204,6 +220,35 @@ def _prices(world: World, records: Records) -> None:
 
 def _funding(world: World, records: Records) -> None:
     world.send("funding", {"rates": {record["contract"]: record["rate"] for record in records}})
+
+
+def _numbered(command: str) -> Callable[[World, Records], None]:
+    """A single command per row, from the house's operations desk unless a source is given."""
+
+    def send(world: World, records: Records) -> None:
+        for record in records:
+            source = record.pop("source", "operations")
+            world.send(command, {**record, "source": source, "number": world.number(source, record)})
+
+    return send
+
+
+def _of_trades(command: str) -> Callable[[World, Records], None]:
+    """A command about one trade per row, by its number; the venue's unless a source is given."""
+
+    def send(world: World, records: Records) -> None:
+        _numbered(command)(world, [{"trade_source": "venue", **_renamed(record)} for record in records])
+
+    return send
+
+
+def _renamed(record: dict[str, Any]) -> dict[str, Any]:
+    return {"trade_number" if name == "trade" else name: value for name, value in record.items()}
+
+
+def _compression(world: World, records: Records) -> None:
+    legs = [{"account": record["account"], "lots": record["lots"]} for record in records]
+    _numbered("compress_positions")(world, [{"contract": records[0]["contract"], "legs": legs}])
 
 
 def _fills(world: World, records: Records) -> None:
@@ -230,9 +275,32 @@ def _rules(world: World, records: Records) -> None:
             value = [layer.strip().replace(" ", "_") for layer in value.split(",")]
         elif name == "form":
             value = value.replace(" ", "_")
+        elif name == "transfer_causes":
+            value = [cause.strip().replace(" ", "_") for cause in value.split(",")]
         elif name in WHOLE:
             value = int(value)
+        elif name == "client_transfers":
+            value = value == "yes"
         world.rules[name] = value
+    world.send("adopt_rulebook", world.rules)
+
+
+def _steps(command: str) -> Callable[[World, Records], None]:
+    def send(world: World, records: Records) -> None:
+        for record in records:
+            source = record.pop("source", "story")
+            world.send(command, {**record, "source": source, "number": world.number(source, record)})
+
+    return send
+
+
+def _caps(world: World, records: Records) -> None:
+    world.rules["collateral_caps"] = {record.pop("of"): record for record in records}
+    world.send("adopt_rulebook", world.rules)
+
+
+def _gates(world: World, records: Records) -> None:
+    world.rules["withdrawal_gates"] = {record["of"]: record["dust"] for record in records}
     world.send("adopt_rulebook", world.rules)
 
 
@@ -272,10 +340,34 @@ SENTENCES: dict[str, Callable[[World, Records], None]] = {
     "the contributions": _contributions,
     "the deposits": _rows("deposit"),
     "the withdrawals": _rows("withdraw"),
+    "the announced deposits": _rows("announce_deposit"),
+    "the finalised deposits": _steps("finalise_deposit"),
+    "the cancelled deposits": _steps("cancel_deposit"),
+    "the reversed deposits": _steps("reverse_deposit"),
+    "the withdrawal requests": _rows("request_withdrawal"),
+    "the released withdrawals": _steps("release_withdrawal"),
+    "the confirmed withdrawals": _steps("confirm_withdrawal"),
+    "the returned withdrawals": _steps("return_withdrawal"),
+    "the transfers": _rows("transfer"),
+    "the caps": _caps,
+    "the gates": _gates,
     "the trades": _rows("trades"),
+    "the orders": _rows("orders"),
     "the prices": _prices,
     "the funding rates": _funding,
+    "the isolations": _isolations,
+    "the rejoins": _each("rejoin"),
+    "the collateral moves": _collateral_moves,
     "the fills": _fills,
+    "the busts": _of_trades("bust_trade"),
+    "the corrections": _of_trades("correct_trade"),
+    "the offsets": _of_trades("offset_trade"),
+    "the give-ups": _of_trades("give_up"),
+    "the answers to give-ups": _numbered("answer_give_up"),
+    "the position transfers": _numbered("transfer_position"),
+    "the compression": _compression,
+    "the portings": _numbered("port_account"),
+    "the answers to portings": _numbered("answer_porting"),
     "the sheet terms": _sheet_terms,
     "the sheet blocks": _sheet_blocks,
     "the risk sheet": _sheet_rows,

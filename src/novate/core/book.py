@@ -11,72 +11,12 @@ import msgspec
 import numpy as np
 
 from novate.core import layout
-from novate.core.facts import Contributor, WorstScenario
+from novate.core.blotter import Blotter
 from novate.core.kernels.margin import set_lots
 from novate.core.kernels.tables import Tables, refer
+from novate.core.registers import Registers
 from novate.core.sheet_columns import lay_out_sheet
-from novate.core.terms import HOUSE_ACCOUNTS, Account, Asset, Contract, Layer, Member, RiskSheet, Rulebook
-
-
-class Call(msgspec.Struct):
-    """An open margin call: an amount of the numeraire, when it is due, its largest contributors and worst scenarios."""
-
-    amount_fine: int
-    due_ns: int
-    largest: tuple[Contributor, ...] = ()
-    worst: tuple[WorstScenario, ...] = ()
-
-
-class Order(msgspec.Struct):
-    """A liquidation order; ``open_lots`` is signed like ``lots`` and is 0 once it is closed."""
-
-    bucket: int
-    contract: int
-    lots: int
-    open_lots: int
-    limit_price_ticks: int
-    expiry_ns: int
-
-
-class Claim(msgspec.Struct):
-    """What somebody paid or went without for an estate: a layer of the waterfall or (None) the client's own member."""
-
-    layer: Layer | None
-    payee: int
-    asset: int
-    amount_minor: int
-
-
-class Liquidation(msgspec.Struct):
-    """A bucket on its way from breach to flat. After a take-over ``account`` is the house's liquidation account."""
-
-    slices: int = 0
-    order: int = -1
-    account: int = -1
-
-
-class Registers(msgspec.Struct):
-    """Names, terms and open matters. Registers are indexed by position; indices never change."""
-
-    assets: list[Asset] = []
-    contracts: list[Contract] = []
-    members: list[Member] = []
-    accounts: list[Account] = []
-    names: dict[str, int] = {}
-    symbols: dict[str, int] = {}
-    rulebook: Rulebook | None = None
-    sources: dict[str, int] = {}
-    calls: dict[int, Call] = {}
-    orders: dict[int, Order] = {}
-    next_order: int = 0
-    liquidations: dict[int, Liquidation] = {}
-    origins: dict[int, int] = {}
-    claims: dict[int, list[Claim]] = {}
-    receivables: dict[int, dict[int, int]] = {}
-    external_minor: list[int] = []
-    time_ns: int = 0
-    settlement_due_ns: int | None = None
-    sheet: RiskSheet | None = None
+from novate.core.terms import HOUSE_ACCOUNTS, Account, Rulebook
 
 
 def grown(rows: np.ndarray, needed: int) -> np.ndarray:
@@ -94,11 +34,13 @@ class Book:
     __slots__ = (
         "assets",
         "balances",
+        "blotter",
         "buckets",
         "contracts",
         "ends",
         "holders",
         "lot_terms",
+        "orders",
         "positions",
         "reference",
         "registers",
@@ -108,24 +50,26 @@ class Book:
 
     def __init__(self) -> None:
         self.registers = Registers()
+        self.blotter = Blotter()
         self.assets = np.zeros(4, layout.ASSET)
         self.contracts = np.zeros(16, layout.CONTRACT)
         self.lot_terms = np.zeros(16, layout.LOT)
         self.buckets = np.zeros(64, layout.BUCKET)
         self.balances = np.zeros((64, 1), layout.BALANCE)
         self.positions = np.zeros(256, layout.POSITION)
-        self.ends = np.zeros(2, np.int64)
+        self.orders = np.zeros(16, layout.OPEN_ORDERS)
+        self.ends = np.array([0, 0, 1])
         self.holders = np.zeros(256, np.int32)
         self.tiers = np.zeros(0, layout.TIER)
         self.sheet = lay_out_sheet(None, {}, [])
         for name, role in HOUSE_ACCOUNTS:
             self.registers.names[name] = len(self.registers.accounts)
-            self.buckets[len(self.registers.accounts)] = (0, 0, 0, -1, layout.HOUSE_ONLY, 0, 0)
+            self.buckets[len(self.registers.accounts)] = (0, 0, 0, -1, layout.HOUSE_ONLY, 0, -1, layout.CROSS)
             self.registers.accounts.append(Account(name, role, -1))
 
     @property
     def account_count(self) -> int:
-        """How many accounts there are; an account's cross bucket has the same index."""
+        """How many margin buckets there are; an account's cross bucket has the account's index."""
         return len(self.registers.accounts)
 
     @property
@@ -145,6 +89,12 @@ class Book:
             raise LookupError("no rulebook is in force; adopt one first")
         return self.registers.rulebook
 
+    @property
+    def trades(self) -> Blotter:
+        """The trades of the open cycle, ready to be looked up."""
+        self.blotter.settle_in(self.contracts["index_fine"])
+        return self.blotter
+
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
         if name != "reference":  # a table gave way to its successor, and with it what refers to them all
@@ -162,6 +112,7 @@ class Book:
                 self.buckets,
                 self.balances,
                 self.positions,
+                self.orders,
                 self.holders,
                 self.ends,
                 self.sheet,
@@ -177,6 +128,31 @@ class Book:
     def contract_index(self, symbol: str) -> int | None:
         """Index of a contract by symbol, or None."""
         return self.registers.symbols.get(symbol)
+
+    def bucket_of(self, account: int, contract: int) -> int:
+        """The bucket that an account's trades in a contract go to: its isolated one where there is one."""
+        for bucket in self.isolated_of(account):
+            if int(self.buckets[bucket]["contract"]) == contract:
+                return bucket
+        return account
+
+    def isolated_of(self, account: int) -> list[int]:
+        """The isolated buckets that an account ever had, in the order in which they were opened."""
+        found = []
+        at = int(self.buckets[account]["next"])
+        while at >= 0:
+            found.append(at)
+            at = int(self.buckets[at]["next"])
+        return found
+
+    def buckets_of(self, account: int) -> list[int]:
+        """All buckets of an account: its cross bucket and the isolated ones that it ever had."""
+        return [account, *self.isolated_of(account)]
+
+    def owner_of(self, bucket: int) -> int:
+        """The account that a bucket belongs to: itself for a cross bucket."""
+        owner = self.registers.accounts[bucket].owner
+        return bucket if owner < 0 else owner
 
     def segment(self, bucket: int) -> np.ndarray:
         """The position rows of a bucket, sorted by contract (a view)."""
@@ -206,7 +182,8 @@ class Book:
     @classmethod
     def loads(cls, data: bytes) -> "Book":
         """The book of a snapshot. Raises ``ValueError`` where the digest does not match."""
-        digest, registers, assets, contracts, buckets, balances, counts, positions, tiers = msgspec.msgpack.decode(data)
+        digest, registers, *tables = msgspec.msgpack.decode(data)
+        assets, contracts, buckets, balances, counts, positions, orders, tiers, trades = tables
         book = cls()
         book.registers = msgspec.msgpack.decode(registers, type=Registers)
         book.assets = np.frombuffer(assets, layout.ASSET).copy()
@@ -215,9 +192,13 @@ class Book:
         width = max(len(book.assets), 1)
         book.balances = np.frombuffer(balances, layout.BALANCE).reshape(-1, width).copy()
         book.tiers = np.frombuffer(tiers, layout.TIER).copy()
+        book.blotter = Blotter.loads(trades)
         book.lot_terms = np.zeros(len(book.contracts), layout.LOT)
         book.sheet = lay_out_sheet(book.registers.sheet, book.registers.symbols, book.registers.assets)
-        book.lay_out(np.frombuffer(counts, np.int32), np.frombuffer(positions, layout.POSITION))
+        rows = np.frombuffer(positions, layout.POSITION).copy()
+        book.orders = np.concatenate([np.zeros(1, layout.OPEN_ORDERS), np.frombuffer(orders, layout.OPEN_ORDERS)])
+        rows["orders"] = np.cumsum(rows["orders"]) * rows["orders"]
+        book.lay_out(np.frombuffer(counts, np.int32), rows)
         set_lots(book.contract_count, book.tables())
         if book.digest() != digest:
             raise ValueError("the snapshot's digest does not match its content; use an older snapshot or the journal")
@@ -232,6 +213,7 @@ class Book:
         self.buckets["capacity"][: len(counts)] = capacity
         self.ends[0] = int(capacity.sum())
         self.positions = np.zeros(max(256, int(self.ends[0]) * 9 // 8), layout.POSITION)
+        positions = self._pack_orders(positions)
         if len(positions):
             owner = np.repeat(np.arange(len(counts)), counts)
             rank = np.arange(len(positions)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -239,6 +221,17 @@ class Book:
             self._index_holders(owner, positions["contract"])
         else:
             self._index_holders(np.zeros(0, np.int64), np.zeros(0, np.int32))
+
+    def _pack_orders(self, positions: np.ndarray) -> np.ndarray:
+        """The position rows with their open orders numbered one after the other, and the table of orders so packed."""
+        positions = positions.copy()
+        has = positions["orders"] > 0
+        packed = self.orders[positions["orders"][has]]
+        self.orders = np.zeros(max(16, 2 * len(packed)), layout.OPEN_ORDERS)
+        self.orders[1 : 1 + len(packed)] = packed
+        positions["orders"][has] = 1 + np.arange(len(packed))
+        self.ends[2] = 1 + len(packed)
+        return positions
 
     def _index_holders(self, owner: np.ndarray, contract: np.ndarray) -> None:
         """For each contract the buckets with a row in it, ascending, with slack."""
@@ -261,7 +254,9 @@ class Book:
         owner = np.repeat(np.arange(len(counts)), counts)
         rank = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
         rows = self.positions[buckets["start"][owner] + rank]
-        kept = (rows["lots"] != 0) | (rows["cost_fine"] != 0)
+        resting = self.orders[rows["orders"]]
+        rows["orders"][(resting["bids"] == 0) & (resting["asks"] == 0)] = 0
+        kept = (rows["lots"] != 0) | (rows["cost_fine"] != 0) | (rows["orders"] != 0)
         rows, owner = rows[kept], owner[kept]
         return np.bincount(owner, minlength=len(counts)).astype(np.int32), rows
 
@@ -276,6 +271,8 @@ class Book:
             for field in fields:
                 table[field] = 0
         counts, rows = self.packed_positions()
+        orders = self.orders[rows["orders"][rows["orders"] > 0]]
+        rows["orders"] = rows["orders"] > 0
         return [
             msgspec.msgpack.encode(self.registers),
             self.assets[:assets].tobytes(),
@@ -284,7 +281,9 @@ class Book:
             np.ascontiguousarray(self.balances[:accounts, :assets]).tobytes(),
             counts.tobytes(),
             rows.tobytes(),
+            orders.tobytes(),
             self.tiers.tobytes(),
+            self.trades.dumps(),
         ]
 
     def memory_bytes(self) -> dict[str, int]:
@@ -293,4 +292,4 @@ class Book:
 
 
 def _is_table(thing: Any) -> bool:
-    return isinstance(thing, np.ndarray)
+    return isinstance(thing, np.ndarray | Blotter)

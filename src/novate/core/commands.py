@@ -9,11 +9,9 @@ from typing import Literal
 
 import msgspec
 
+from novate.core.lifecycle_commands import LifecycleCommand
+from novate.core.record import Command
 from novate.core.terms import Asset, Contract, MarginMode, RiskSheet, Rulebook
-
-
-class Command(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
-    """Base of all commands."""
 
 
 class AddAsset(Command, frozen=True):
@@ -47,6 +45,39 @@ class OpenAccount(Command, frozen=True):
     name: str
 
 
+class Money(msgspec.Struct, frozen=True, array_like=True):
+    """An amount of an asset in its minor units."""
+
+    asset: int
+    amount_minor: int
+
+
+class IsolatePosition(Command, frozen=True):
+    """Give one contract of an account a bucket of its own, with what is held of it and free collateral."""
+
+    account: int
+    contract: int
+    collateral: tuple[Money, ...] = ()
+
+
+class RejoinPosition(Command, frozen=True):
+    """Move an isolated contract and all money beside it back to the account's cross bucket."""
+
+    account: int
+    contract: int
+
+
+class MoveCollateral(Command, frozen=True):
+    """Move free collateral into an isolated bucket (a positive amount) or back to the cross bucket (a negative one)."""
+
+    source: str
+    number: int
+    account: int
+    contract: int
+    asset: int
+    amount_minor: int
+
+
 class Contribute(Command, frozen=True):
     """Pay money into a named account of the house: its own capital at risk or a member's fund contribution."""
 
@@ -67,6 +98,85 @@ class Deposit(Command, frozen=True):
 
 class Withdraw(Command, frozen=True):
     """Take free collateral out: rows of ``CASH``."""
+
+    source: str
+    rows: bytes
+
+
+class ChangeOrders(Command, frozen=True):
+    """Register, amend and cancel resting orders: rows of ``ORDER``, each a change of lots that rest on one side."""
+
+    source: str
+    rows: bytes
+
+
+class AnnounceDeposit(Command, frozen=True):
+    """Money is on its way in: rows of ``CASH``. It counts for nothing until it is final.
+
+    Whoever announces a deposit finalises, cancels or reverses it, by the number under which it was announced.
+    """
+
+    source: str
+    rows: bytes
+
+
+class FinaliseDeposit(Command, frozen=True):
+    """An announced deposit has arrived."""
+
+    source: str
+    number: int
+    deposit: int
+
+
+class CancelDeposit(Command, frozen=True):
+    """An announced deposit will not arrive."""
+
+    source: str
+    number: int
+    deposit: int
+
+
+class ReverseDeposit(Command, frozen=True):
+    """A final deposit was taken back outside: a chargeback, a reorganised chain. Its money leaves the house."""
+
+    source: str
+    number: int
+    deposit: int
+
+
+class RequestWithdrawal(Command, frozen=True):
+    """Ask for free collateral: rows of ``CASH``. It is held until it is released and has left."""
+
+    source: str
+    rows: bytes
+
+
+class ReleaseWithdrawal(Command, frozen=True):
+    """Check a requested withdrawal again and let it go; it waits where its gate is closed."""
+
+    source: str
+    number: int
+    withdrawal: int
+
+
+class ConfirmWithdrawal(Command, frozen=True):
+    """The money of a released withdrawal has left."""
+
+    source: str
+    number: int
+    withdrawal: int
+
+
+class ReturnWithdrawal(Command, frozen=True):
+    """A withdrawal comes back to its account: it was cancelled, or its transfer failed."""
+
+    source: str
+    number: int
+    withdrawal: int
+
+
+class TransferCollateral(Command, frozen=True):
+    """Move free collateral between two accounts of one member: rows of ``TRANSFER``."""
 
     source: str
     rows: bytes
@@ -120,6 +230,17 @@ class ExpireContract(Command, frozen=True):
     price_ticks: int
 
 
+class ResolveContract(Command, frozen=True):
+    """End a resolvable contract, before its expiry or after, at the price of its event's outcome, in its ticks.
+
+    ``voided`` says that there is no outcome: the price is then what everyone is refunded at.
+    """
+
+    contract: int
+    price_ticks: int
+    outcome: Literal["resolved", "voided"]
+
+
 class AdoptRiskSheet(Command, frozen=True):
     """Put a risk sheet in force for all portfolio buckets. Replaces the sheet before, as a whole."""
 
@@ -143,15 +264,30 @@ AnyCommand = (
     | AdoptRulebook
     | AddMember
     | OpenAccount
+    | IsolatePosition
+    | RejoinPosition
+    | MoveCollateral
     | Contribute
     | Deposit
     | Withdraw
+    | ChangeOrders
+    | AnnounceDeposit
+    | FinaliseDeposit
+    | CancelDeposit
+    | ReverseDeposit
+    | RequestWithdrawal
+    | ReleaseWithdrawal
+    | ConfirmWithdrawal
+    | ReturnWithdrawal
+    | TransferCollateral
     | SubmitTrades
     | PublishMarks
     | PublishFunding
     | ExecuteLiquidation
     | ExpireContract
+    | ResolveContract
     | AdoptRiskSheet
     | SetMarginMode
     | Clock
+    | LifecycleCommand
 )

@@ -3,24 +3,32 @@
 import msgspec
 import numpy as np
 
-from novate.core import layout, margin
+from novate.core import layout, lifecycle, margin
 from novate.core.book import Book
 from novate.core.estate import after_cycle
 from novate.core.facts import (
     Breached,
     CallMet,
+    CollateralAssigned,
+    CollateralConverted,
     ContractExpired,
+    Contributed,
     CycleClosed,
     Deposited,
     Fact,
     FundingPublished,
     GainsCut,
+    LiquidationClosed,
     LiquidationOrdered,
     LossAbsorbed,
     MarginCalled,
     MarksPublished,
     MemberDefaulted,
     OrderClosed,
+    OrdersChanged,
+    OrdersFilled,
+    PositionIsolated,
+    PositionRejoined,
     Rejected,
     RiskSheetAdopted,
     RowsRefused,
@@ -31,17 +39,70 @@ from novate.core.facts import (
     Transferred,
     Withdrawn,
 )
+from novate.core.gate import gate_facts
+from novate.core.give_ups import settled_give_ups
 from novate.core.liquidation import next_step, take_over
 from novate.core.margin import Judgement, judge, judge_house, judge_many
+from novate.core.money_facts import (
+    CollateralTransferred,
+    DepositClosed,
+    DepositReversed,
+    DepositsAnnounced,
+    DepositsFinal,
+    DepositsReversible,
+    GateOpened,
+    WithdrawalConfirmed,
+    WithdrawalReleased,
+    WithdrawalReturned,
+    WithdrawalsRequested,
+    WithdrawalWaits,
+)
 from novate.core.novation import holders_of
-from novate.core.rows import FUNDED, MARKED, POSTED
+from novate.core.portfolio import is_portfolio
+from novate.core.porting import porting_opened
+from novate.core.rows import FUNDED, MARKED, MOVED, POSTED, RESERVED
 from novate.core.terms import Role
+from novate.core.withdrawals import holders, let_go, recall
 
 WHOLE_HOUSE_SHARE = 8  # beyond 1/8 of all buckets, judging every bucket on all cores is cheaper than choosing
 
 
-WITHOUT = frozenset((TradesNovated, RowsRefused, Rejected, SourceAdvanced, Withdrawn, CallMet, MarginCalled))
+WITHOUT = frozenset(
+    (
+        TradesNovated,
+        OrdersChanged,
+        RowsRefused,
+        Rejected,
+        SourceAdvanced,
+        Withdrawn,
+        WithdrawalsRequested,
+        WithdrawalWaits,
+        WithdrawalReleased,
+        WithdrawalConfirmed,
+        DepositsAnnounced,
+        DepositClosed,
+        DepositsReversible,
+        DepositsFinal,
+        CallMet,
+        MarginCalled,
+        *lifecycle.WITHOUT,
+    )
+)
 """Facts of every day from which nothing follows: what they do was judged before they were."""
+
+MOVES_GATES = frozenset(
+    (
+        LossAbsorbed,
+        GainsCut,
+        Transferred,
+        CollateralConverted,
+        LiquidationClosed,
+        Contributed,
+        DepositReversed,
+        RulebookAdopted,
+    )
+)
+"""Facts that change an asset's unresolved deficits, the fund that stands for them or the rules of its gate."""
 
 
 def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
@@ -52,43 +113,91 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
     steps: dict[int, None] = {}
     for fact in facts:
         match fact:
-            case Breached():
+            case Breached() | TakenOver():
                 steps[fact.bucket] = None
-            case TakenOver():
-                steps[fact.bucket] = None
-            case MemberDefaulted():
-                follow.append(take_over(book, book.registers.members[fact.member].house_account))
             case OrderClosed():
                 steps |= dict.fromkeys(_without_order(book))
             case MarksPublished() | ContractExpired():
                 steps |= dict.fromkeys(_without_order(book))
             case CycleClosed():
+                follow += settled_give_ups(book)
                 closed, going_on = after_cycle(book, _without_order(book), _leaving(book, facts))
                 follow += closed
                 steps |= dict.fromkeys(going_on)
             case Transferred() if fact.payer in book.registers.liquidations:
                 steps[fact.payer] = None
-            case Deposited():
-                paid = np.frombuffer(fact.rows, POSTED)["account"]
-                follow += margin.calls_met_by_payment(book, paid.tolist())
-                follow += _burdened(book, paid)
+            case OrdersFilled() if book.rulebook.reserved_trades == "guaranteed":
+                follow += check(book, np.unique(np.frombuffer(fact.rows, RESERVED)["bucket"]).astype(np.int64))
+            case WithdrawalReturned():
+                steps[fact.account] = None
+            case GateOpened():
+                follow += let_go(book, fact.asset)
             case _:
                 pass
-    follow += _missed_settlement(book, facts)
-    moved = _moved(book, facts)
+    follow += _taken_over(book, facts)
+    follow += [
+        opened for fact in facts if isinstance(fact, MemberDefaulted) for opened in porting_opened(book, fact.member)
+    ]
+    paid = _paid(facts)
+    follow += margin.calls_met_by_payment(book, paid)
+    missed = _missed_settlement(book, facts)
+    follow += missed
+    moved = _moved(book, facts, paid)
     if moved is not None:
-        follow += check(book, moved)
+        known = dict.fromkeys(fact.bucket for fact in missed)
+        follow += [fact for fact in check(book, moved) if getattr(fact, "bucket", -1) not in known]
     started = dict.fromkeys(fact.bucket for fact in follow if isinstance(fact, TakenOver | Breached))
     for estate in steps:
         if estate in book.registers.liquidations and estate not in started:
-            follow += next_step(book, estate)
-    return _numbered(book, follow)
+            # Its own money comes first, even what it asked to have back.
+            follow += recall(book, estate) or next_step(book, estate)
+    if any(type(fact) in MOVES_GATES for fact in facts):
+        follow += gate_facts(book)
+    return _numbered(book, _once(follow))
 
 
-def _burdened(book: Book, accounts: np.ndarray) -> list[Fact]:
-    """Calls and breaches of portfolio buckets whose sheet asks more for new collateral than it is worth."""
-    buckets = np.unique(accounts[book.buckets["portfolio"][accounts] != 0]).astype(np.int64)
-    return check(book, buckets) if len(buckets) else []
+def _taken_over(book: Book, facts: list[Fact]) -> list[Fact]:
+    """Accounts of members that default are taken over as soon as the money that they hold for withdrawal is back."""
+    houses = dict.fromkeys(_leaving(book, facts))
+    for fact in facts:
+        if isinstance(fact, WithdrawalReturned) and _is_to_be_taken_over(book, fact.account):
+            houses[fact.account] = None
+    return [follows for house in houses for follows in recall(book, house) or [take_over(book, house)]]
+
+
+def _is_to_be_taken_over(book: Book, account: int) -> bool:
+    """Whether the account is that of a member in default, and not taken over yet."""
+    liquidation = book.registers.liquidations.get(account)
+    access = book.buckets[account]["access"]
+    return liquidation is not None and liquidation.account < 0 and access == layout.HOUSE_ONLY
+
+
+def _paid(facts: list[Fact]) -> list[int]:
+    """Buckets that money came in to."""
+    paid: list[int] = []
+    for fact in facts:
+        if isinstance(fact, Deposited):
+            paid += np.frombuffer(fact.rows, POSTED)["account"].tolist()
+        elif isinstance(fact, CollateralTransferred):
+            paid += np.frombuffer(fact.rows, MOVED)["payee"].tolist()
+        elif isinstance(fact, WithdrawalReturned):
+            paid.append(fact.account)
+        elif isinstance(fact, PositionIsolated | PositionRejoined | CollateralAssigned):
+            paid += (fact.account, fact.bucket)
+    return paid
+
+
+def _once(facts: list[Fact]) -> list[Fact]:
+    """The same facts, of each withdrawal only the first that is said."""
+    said: dict[int, None] = {}
+    kept: list[Fact] = []
+    for fact in facts:
+        if isinstance(fact, WithdrawalReturned | WithdrawalReleased | WithdrawalWaits):
+            if fact.withdrawal in said:
+                continue
+            said[fact.withdrawal] = None
+        kept.append(fact)
+    return kept
 
 
 def _numbered(book: Book, facts: list[Fact]) -> list[Fact]:
@@ -113,7 +222,7 @@ def _without_order(book: Book) -> list[int]:
     return [estate for estate, state in book.registers.liquidations.items() if state.order < 0]
 
 
-def _missed_settlement(book: Book, facts: list[Fact]) -> list[Fact]:
+def _missed_settlement(book: Book, facts: list[Fact]) -> list[Breached]:
     """A member's or client's own bucket that others had to pay for is in breach, whatever else it holds."""
     missed: dict[int, None] = {}
     for fact in facts:
@@ -121,7 +230,7 @@ def _missed_settlement(book: Book, facts: list[Fact]) -> list[Fact]:
             missed[fact.bucket] = None
         elif isinstance(fact, GainsCut):
             missed |= dict.fromkeys(bucket for bucket, _ in fact.unpaid)
-    breaches: list[Fact] = []
+    breaches: list[Breached] = []
     for bucket in missed:
         if not margin.is_client_of_house(book, bucket) or bucket in book.registers.liquidations:
             continue
@@ -130,10 +239,15 @@ def _missed_settlement(book: Book, facts: list[Fact]) -> list[Fact]:
     return breaches
 
 
-def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
-    """Buckets whose worth or requirement moved (int64, ascending); empty for the whole house, None for none."""
+def _moved(book: Book, facts: list[Fact], paid: list[int]) -> np.ndarray | None:
+    """Buckets whose worth or requirement moved (int64, ascending); empty for the whole house, None for none.
+
+    Of those that were ``paid`` only portfolio buckets: a sheet may ask more for new collateral than it is worth.
+    """
     contracts: dict[int, None] = {}
+    touched: dict[int, None] = dict.fromkeys(bucket for bucket in paid if is_portfolio(book, bucket))
     for fact in facts:
+        touched |= dict.fromkeys(lifecycle.judged_anew(book, fact))
         if isinstance(fact, CycleClosed | RulebookAdopted | RiskSheetAdopted | Transferred):
             return np.zeros(0, np.int64)
         if isinstance(fact, MarksPublished) and fact.assets:
@@ -145,30 +259,41 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
         elif isinstance(fact, ContractExpired):
             # The holders' rows are gone with the contract; a final price can move any of them.
             return np.zeros(0, np.int64)
+        elif isinstance(fact, WithdrawalReturned | DepositReversed):
+            touched[fact.account] = None
     if not contracts:
-        return None
+        return np.array(sorted(touched), np.int64) if touched else None
     held = int(book.contracts["holders_count"][list(contracts)].sum())
     if held * WHOLE_HOUSE_SHARE > book.account_count:
         return np.zeros(0, np.int64)
-    if held == 0:
+    if held == 0 and not touched:
         return None
-    return np.unique(np.concatenate([holders_of(book, contract) for contract in contracts]))
+    holders = [holders_of(book, contract).astype(np.int64) for contract in contracts]
+    return np.unique(np.concatenate([*holders, np.array([*touched], np.int64)]))
 
 
 def check(book: Book, buckets: np.ndarray) -> list[Fact]:
-    """Judge buckets (all where empty) and call or breach those that fall short."""
+    """Judge buckets (all where empty) and call or breach those that fall short.
+
+    Money that an account asked to have back answers first: it comes back, and only then is the account judged again.
+    """
     rows = judge_many(book, buckets) if len(buckets) else judge_house(book)
     venue = book.rulebook.form == "venue"
     bar = rows["maintenance_fine"] if venue else rows["initial_fine"]
     short = np.flatnonzero(rows["equity_fine"] < bar)
     judged: dict[int, Judgement] = {}
+    facts: list[Fact] = []
+    holding = holders(book) if len(short) else {}
     for at in short.tolist():
         bucket = int(buckets[at]) if len(buckets) else at
         if book.buckets[bucket]["access"] in (layout.OPEN, layout.REDUCE_ONLY):
-            judged[bucket] = judge(book, bucket)
+            back = recall(book, bucket) if bucket in holding else []
+            facts += back
+            if not back:
+                judged[bucket] = judge(book, bucket)
     if not venue:
-        return margin.calls_for(book, judged, judged)
-    return [
+        return facts + margin.calls_for(book, judged, judged)
+    return facts + [
         Breached(bucket, "below_maintenance", verdict.equity_fine, verdict.maintenance_fine)
         for bucket, verdict in judged.items()
     ]

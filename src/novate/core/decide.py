@@ -2,51 +2,103 @@
 
 from collections.abc import Callable, Iterator
 
-from novate.core import admission, ledger, liquidation, novation, risk_sheet, variation
+from novate.core import (
+    admission,
+    deposits,
+    isolation,
+    ledger,
+    liquidation,
+    listing,
+    novation,
+    orders,
+    reversals,
+    risk_sheet,
+    transfers,
+    variation,
+    withdrawals,
+)
 from novate.core.book import Book
 from novate.core.commands import (
     AddAsset,
     AddMember,
     AdoptRiskSheet,
     AdoptRulebook,
+    AnnounceDeposit,
     AnyCommand,
+    CancelDeposit,
+    ChangeOrders,
     Clock,
+    ConfirmWithdrawal,
     Contribute,
     Deposit,
     ExecuteLiquidation,
     ExpireContract,
+    FinaliseDeposit,
+    IsolatePosition,
     ListContract,
+    MoveCollateral,
     OpenAccount,
     PublishFunding,
     PublishMarks,
+    RejoinPosition,
+    ReleaseWithdrawal,
+    RequestWithdrawal,
+    ResolveContract,
+    ReturnWithdrawal,
+    ReverseDeposit,
     SetMarginMode,
     SubmitTrades,
+    TransferCollateral,
     Withdraw,
 )
 from novate.core.consequences import expired_orders, missed_calls
 from novate.core.facts import Fact, Rejected
+from novate.core.lifecycle import COMMANDS as LIFECYCLE
+from novate.core.lifecycle import deadlines, decide_lifecycle
 from novate.core.reasons import Reason
-from novate.core.rows import CASH, FUNDING, MARK, TRADE
+from novate.core.rows import CASH, FUNDING, MARK, ORDER, TRADE, TRANSFER
 from novate.core.settlement import decide_settlement
 
 ROWS = {
     Deposit: CASH,
     Withdraw: CASH,
+    ChangeOrders: ORDER,
+    AnnounceDeposit: CASH,
+    RequestWithdrawal: CASH,
+    TransferCollateral: TRANSFER,
     SubmitTrades: TRADE,
     PublishMarks: MARK,
     PublishFunding: FUNDING,
 }
 NUMBER_MAX = 2**63 - 1
+MOVES_MONEY = (
+    AnnounceDeposit,
+    FinaliseDeposit,
+    CancelDeposit,
+    ReverseDeposit,
+    RequestWithdrawal,
+    ReleaseWithdrawal,
+    ConfirmWithdrawal,
+    ReturnWithdrawal,
+    TransferCollateral,
+)
 NEEDS_RULEBOOK = (
     PublishMarks,
     PublishFunding,
     Deposit,
     Withdraw,
+    ChangeOrders,
     SubmitTrades,
     ExecuteLiquidation,
     ExpireContract,
+    ResolveContract,
+    IsolatePosition,
+    RejoinPosition,
+    MoveCollateral,
     AdoptRiskSheet,
     SetMarginMode,
+    *MOVES_MONEY,
+    *LIFECYCLE,
 )
 
 
@@ -56,9 +108,13 @@ def decide(book: Book, command: AnyCommand) -> list[Fact]:
         return [refused]
     if book.registers.rulebook is None and isinstance(command, NEEDS_RULEBOOK):
         return [Rejected(Reason.RULEBOOK_MISSING, "$", "no rulebook is in force; adopt one first")]
+    if isinstance(command, LIFECYCLE):
+        return decide_lifecycle(book, command)
     match command:
         case SubmitTrades():
             return novation.decide_trades(book, command)
+        case ChangeOrders():
+            return orders.decide_orders(book, command)
         case PublishMarks():
             return variation.decide_marks(book, command)
         case Deposit():
@@ -71,8 +127,18 @@ def decide(book: Book, command: AnyCommand) -> list[Fact]:
             return variation.decide_funding(book, command)
         case ExpireContract():
             return variation.decide_expire(book, command)
+        case ResolveContract():
+            return variation.decide_resolve(book, command)
         case Contribute():
             return ledger.decide_contribute(book, command)
+        case IsolatePosition():
+            return isolation.decide_isolate(book, command)
+        case RejoinPosition():
+            return isolation.decide_rejoin(book, command)
+        case MoveCollateral():
+            return isolation.decide_move_collateral(book, command)
+        case _ if isinstance(command, MOVES_MONEY):
+            return _decide_money(book, command)
         case _:
             return _decide_admission(book, command)
 
@@ -83,9 +149,35 @@ def _malformed(command: AnyCommand) -> Rejected | None:
     if row is not None and size % row.itemsize:
         message = f"rows are records of {row.itemsize} bytes, got {size} bytes"
         return Rejected(Reason.MALFORMED, "$.rows", message)
-    if isinstance(command, Contribute | ExecuteLiquidation) and not -NUMBER_MAX <= command.number <= NUMBER_MAX:
-        return Rejected(Reason.MALFORMED, "$.number", f"expected a 64-bit integer, got {command.number}")
+    for field in ("number", "deposit", "withdrawal"):
+        value = getattr(command, field, 0)
+        if not -NUMBER_MAX <= value <= NUMBER_MAX:
+            return Rejected(Reason.MALFORMED, f"$.{field}", f"expected a 64-bit integer, got {value}")
     return None
+
+
+def _decide_money(book: Book, command: AnyCommand) -> list[Fact]:
+    match command:
+        case AnnounceDeposit():
+            return deposits.decide_announce(book, command)
+        case FinaliseDeposit():
+            return deposits.decide_finalise(book, command)
+        case CancelDeposit():
+            return deposits.decide_cancel(book, command)
+        case ReverseDeposit():
+            return reversals.decide_reverse(book, command)
+        case RequestWithdrawal():
+            return withdrawals.decide_request(book, command)
+        case ReleaseWithdrawal():
+            return withdrawals.decide_release(book, command)
+        case ConfirmWithdrawal():
+            return withdrawals.decide_confirm(book, command)
+        case ReturnWithdrawal():
+            return withdrawals.decide_return(book, command)
+        case TransferCollateral():
+            return transfers.decide_transfer(book, command)
+        case _:
+            raise AssertionError(f"no rule decides {type(command).__name__}")
 
 
 def _decide_admission(book: Book, command: AnyCommand) -> list[Fact]:
@@ -93,7 +185,7 @@ def _decide_admission(book: Book, command: AnyCommand) -> list[Fact]:
         case AddAsset():
             return admission.decide_add_asset(book, command)
         case ListContract():
-            return admission.decide_list_contract(book, command)
+            return listing.decide_list_contract(book, command)
         case AddMember():
             return admission.decide_add_member(book, command)
         case OpenAccount():
@@ -115,7 +207,11 @@ def phases(command: AnyCommand) -> Iterator[Callable[[Book], list[Fact]]]:
         return
     yield variation.stale_facts
     yield expired_orders
+    yield deadlines
+    yield deposits.matured
+    yield withdrawals.recall_for_settlement
     yield settlement_if_due
+    yield reversals.collect_owed
     yield missed_calls
 
 

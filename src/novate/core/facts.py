@@ -8,12 +8,36 @@ from typing import Literal
 
 import msgspec
 
+from novate.core.isolated import BucketOpened, CollateralAssigned, PositionIsolated, PositionRejoined
+from novate.core.lifecycle_facts import LifecycleFact
+from novate.core.liquidation_facts import (
+    Breached,
+    LiquidationClosed,
+    LiquidationEnded,
+    LiquidationExecuted,
+    LiquidationOrdered,
+    MemberDefaulted,
+    OrderClosed,
+    TakenOver,
+)
+from novate.core.money_facts import (
+    CollateralTransferred,
+    DepositClosed,
+    DepositReversed,
+    DepositsAnnounced,
+    DepositsFinal,
+    DepositsReversible,
+    GateClosed,
+    GateOpened,
+    WithdrawalConfirmed,
+    WithdrawalReleased,
+    WithdrawalReturned,
+    WithdrawalsRequested,
+    WithdrawalWaits,
+)
 from novate.core.reasons import Reason
+from novate.core.record import Fact
 from novate.core.terms import Asset, Contract, Layer, MarginMode, RiskSheet, Rulebook
-
-
-class Fact(msgspec.Struct, frozen=True, tag=True):
-    """Base of all facts."""
 
 
 class Rejected(Fact, frozen=True):
@@ -49,7 +73,8 @@ class ContractListed(Fact, frozen=True):
     ``factor_fine`` is fine units per tick per lot, or the numerator of an inverse value per lot (``value = -factor_fine
     / price_ticks``). ``largest_value_fine`` bounds |value per lot|, funding included. For options the underlying's
     index, the strike in its ticks and ``underlying_factor_fine`` (fine units per underlying tick per lot; one lot in
-    the base asset for an inverse option).
+    the base asset for an inverse option). ``reference_least_fine`` is what margin is asked for at least, per lot; the
+    values of one lot at floor and cap are those of a capped contract.
     """
 
     contract: Contract
@@ -59,6 +84,9 @@ class ContractListed(Fact, frozen=True):
     underlying: int
     strike_ticks: int
     underlying_factor_fine: int
+    reference_least_fine: int = 0
+    floor_value_fine: int = 0
+    cap_value_fine: int = 0
 
 
 class AssetRate(msgspec.Struct, frozen=True, array_like=True):
@@ -122,10 +150,29 @@ class Withdrawn(Fact, frozen=True):
     rows: bytes
 
 
-class TradesNovated(Fact, frozen=True):
-    """Trades became two legs each, facing the house: rows of ``NOVATED``."""
+class OrdersChanged(Fact, frozen=True):
+    """Resting orders were registered, amended or cancelled: rows of ``RESERVED``."""
 
     rows: bytes
+
+
+class OrdersFilled(Fact, frozen=True):
+    """The trades that follow took these lots off resting orders: rows of ``RESERVED``, negative."""
+
+    rows: bytes
+
+
+class TradesNovated(Fact, frozen=True, omit_defaults=True):
+    """Trades became two legs each, facing the house: rows of ``NOVATED``.
+
+    A trade is known by its source and number: ``first_number`` + its row, or, where numbers were left out between the
+    rows, the int64 of ``numbers`` in the order of the novated rows.
+    """
+
+    rows: bytes
+    source: str = ""
+    first_number: int = 0
+    numbers: bytes = b""
 
 
 class MarksPublished(Fact, frozen=True):
@@ -207,81 +254,16 @@ class CallMet(Fact, frozen=True):
     by: Literal["payment", "price"]
 
 
-class Breached(Fact, frozen=True):
-    """Liquidation of a bucket begins: a call was missed, or equity fell below maintenance."""
-
-    bucket: int
-    cause: Literal["call_missed", "below_maintenance", "settlement_missed"]
-    equity_fine: int
-    maintenance_fine: int
-
-
-class MemberDefaulted(Fact, frozen=True):
-    """A member failed: its house account missed a call or a settlement flow."""
-
-    member: int
-    cause: Literal["call_missed", "settlement_missed"]
-
-
-class LiquidationOrdered(Fact, frozen=True):
-    """A slice to be worked in the market: ``lots`` is signed from the bucket's side (positive buys)."""
-
-    order: int
-    bucket: int
-    contract: int
-    lots: int
-    limit_price_ticks: int
-    expiry_ns: int
-
-
-class LiquidationExecuted(Fact, frozen=True):
-    """Part of an order was filled against a counterparty; ``lots`` is signed from the liquidated bucket's side."""
-
-    order: int
-    counterparty: int
-    lots: int
-    value_fine: int
-
-
-class OrderClosed(Fact, frozen=True):
-    """An order is no longer open: it is filled or it expired."""
-
-    order: int
-    cause: Literal["filled", "expired"]
-
-
-class LiquidationEnded(Fact, frozen=True):
-    """A bucket is sound again (or flat) and may trade."""
-
-    bucket: int
-
-
-class CollateralMoved(msgspec.Struct, frozen=True, array_like=True):
-    """A balance and carry that move with a take-over."""
-
-    asset: int
-    amount_minor: int
-    carry_fine: int
-
-
-class TakenOver(Fact, frozen=True):
-    """The house takes a bucket over as one package at its bankruptcy price.
-
-    A liquidation account with the next account index receives the lots at ``cost_fine`` (rows of ``LEG``): the cost
-    that leaves the bucket exactly nothing in that asset. Assets without positions move as balances.
-    """
-
-    bucket: int
-    rows: bytes
-    collateral: tuple[CollateralMoved, ...]
-
-
 class ContractExpired(Fact, frozen=True):
-    """Every position in the contract became money at ``value_fine`` per lot."""
+    """Every position in the contract became money at ``value_fine`` per lot: at its expiry or, a capped one, before.
+
+    ``resolved`` says that the event was decided, ``voided`` that it never will be and the price is a refund.
+    """
 
     contract: int
     price_ticks: int
     value_fine: int
+    cause: Literal["expired", "resolved", "voided"] = "expired"
 
 
 class CollateralConverted(Fact, frozen=True):
@@ -295,7 +277,7 @@ class CollateralConverted(Fact, frozen=True):
 
 
 class ShortfallAssigned(Fact, frozen=True):
-    """A member's house account makes good what its client lacks in this settlement."""
+    """A member's house account makes good what its client lacks: in a settlement's flows, or by a transfer."""
 
     bucket: int
     house_bucket: int
@@ -345,18 +327,14 @@ class CycleClosed(Fact, frozen=True):
 class Transferred(Fact, frozen=True):
     """Money moved between two accounts of the house's ledger."""
 
-    cause: Literal["reimbursement", "estate_returned", "surplus_to_insurance", "liquidation_rounding"]
+    cause: Literal[
+        "reimbursement", "own_money", "estate_returned", "surplus_to_insurance", "liquidation_rounding", "shortfall"
+    ]
     payer: int
     payee: int
     asset: int
     amount_minor: int
     carry_fine: int = 0
-
-
-class LiquidationClosed(Fact, frozen=True):
-    """A liquidation account is flat and empty."""
-
-    account: int
 
 
 AnyFact = (
@@ -371,6 +349,21 @@ AnyFact = (
     | Contributed
     | Deposited
     | Withdrawn
+    | OrdersChanged
+    | OrdersFilled
+    | DepositsAnnounced
+    | DepositClosed
+    | DepositsReversible
+    | DepositsFinal
+    | DepositReversed
+    | WithdrawalsRequested
+    | WithdrawalWaits
+    | WithdrawalReleased
+    | WithdrawalConfirmed
+    | WithdrawalReturned
+    | CollateralTransferred
+    | GateClosed
+    | GateOpened
     | TradesNovated
     | MarksPublished
     | ContractHalted
@@ -384,6 +377,10 @@ AnyFact = (
     | LiquidationExecuted
     | OrderClosed
     | LiquidationEnded
+    | BucketOpened
+    | PositionIsolated
+    | PositionRejoined
+    | CollateralAssigned
     | TakenOver
     | ContractExpired
     | CollateralConverted
@@ -396,4 +393,5 @@ AnyFact = (
     | LiquidationClosed
     | RiskSheetAdopted
     | MarginModeSet
+    | LifecycleFact
 )

@@ -8,6 +8,7 @@ from novate.core.kernels.portfolio import first_uncovered, same_sheet
 from novate.core.kernels.settle import first_unbalanced, recount
 from novate.core.risk_sheet import columns_of
 from novate.core.terms import Role
+from novate.core.withdrawals import TRANSIT
 
 
 class LawBroken(AssertionError):
@@ -25,9 +26,11 @@ def check_whole(book: Book) -> None:
     check_running(book)
     totals_recount(book)
     balances_recount(book)
+    withdrawals_are_held(book)
     house_is_flat(book)
     lot_terms_are_current(book)
     sheet_covers(book)
+    record_of_trades_is_whole(book)
 
 
 def positions_face_each_other(book: Book) -> None:
@@ -81,6 +84,18 @@ def balances_recount(book: Book) -> None:
         raise LawBroken(f"{book.registers.accounts[bucket].name} has a negative balance of asset {asset}")
 
 
+def withdrawals_are_held(book: Book) -> None:
+    """What stands in the withdrawals account is what was asked for and has neither left nor come back."""
+    held = [0] * book.asset_count
+    for withdrawal in book.registers.withdrawals.values():
+        held[withdrawal.asset] += withdrawal.amount_minor
+    transit = book.registers.names.get(TRANSIT)
+    for index, asset in enumerate(book.registers.assets):
+        stands = 0 if transit is None else int(book.balances[transit, index]["balance_minor"])
+        if stands != held[index]:
+            raise LawBroken(f"{asset.symbol}: {stands} minor units are held for withdrawals of {held[index]}")
+
+
 def house_is_flat(book: Book) -> None:
     """Outside liquidation accounts the house holds no position."""
     for bucket, account in enumerate(book.registers.accounts):
@@ -109,3 +124,12 @@ def sheet_covers(book: Book) -> None:
     if bucket >= 0:
         what = "more than the sheet can judge exactly" if contract < 0 else "a contract without a row in the sheet"
         raise LawBroken(f"{book.registers.accounts[int(bucket)].name} holds {what}")
+
+
+def record_of_trades_is_whole(book: Book) -> None:
+    """As many trades are on record as are counted, and none of the open cycle was made with nothing."""
+    rows, counted = book.trades.columns(), book.blotter.count
+    if len(rows) != counted:
+        raise LawBroken(f"{len(rows)} trades are on record, {counted} are counted")
+    if len(rows) and int(rows["lots"].min()) <= 0:
+        raise LawBroken(f"trade {rows['number'][rows['lots'].argmin()]} is on record with {rows['lots'].min()} lots")

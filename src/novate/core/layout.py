@@ -65,10 +65,23 @@ CONTRACT: Final = np.dtype(
         ("holders_capacity", "<i4"),
         ("underlying", "<i4"),
         ("tradable", "<i4"),
+        ("reference_least_fine", "<i8"),
+        ("floor_value_fine", "<i8"),
+        ("cap_value_fine", "<i8"),
+        ("style", "<i4"),
+        ("pad", "<i4"),
     ],
     align=True,
 )
-"""Prices and values of one lot now, limits, and running totals. ``option`` is 1 for a call, 2 for a put."""
+"""Prices and values of one lot now, limits, and running totals. ``option`` is 1 for a call, 2 for a put.
+
+``reference_least_fine`` bounds the reference value from below where prices may be zero or negative; the values of one
+lot at the floor and at the cap are those of a capped contract (and 0 of an option).
+"""
+
+TIERED, PREMIUM, FUTURES_STYLE, CAPPED, COLLATERALISED = range(5)
+"""How a contract is margined: by variation and tiers; an option paid up front; an option paid by variation; by tiers
+up to the worst loss; by putting the worst loss up."""
 
 UNMARKED, LIVE, HALTED, EXPIRED = range(4)
 """States of a contract: never marked, usable, without a price that can be trusted, over."""
@@ -79,13 +92,21 @@ BUCKET: Final = np.dtype(
         ("count", "<i4"),
         ("capacity", "<i4"),
         ("member", "<i4"),
-        ("access", "<i4"),
-        ("portfolio", "<i4"),
-        ("pad", "<i4"),
+        ("access", "<i2"),
+        ("portfolio", "<i2"),
+        ("next", "<i4"),
+        ("contract", "<i4"),
     ],
     align=True,
 )
-"""Where a bucket's positions stand (sorted by contract), what it may do, and whether the risk sheet margins it (1)."""
+"""Where a bucket's positions stand (sorted by contract), what it may do, and the account's isolated buckets.
+
+They form a chain that begins at the account's own row: ``next`` is -1 at its end. ``contract`` is the contract whose
+trades go to this bucket: ``CROSS`` (all that are not isolated) or ``REJOINED`` (none, for now) where it is negative.
+``portfolio`` is 1 where the risk sheet margins it.
+"""
+
+CROSS, REJOINED = -1, -2
 
 OPEN, REDUCE_ONLY, LIQUIDATING, HOUSE_ONLY = range(4)
 """What a bucket may do: trade; only reduce (its member is in default); nothing; only what the house does itself."""
@@ -101,8 +122,33 @@ BALANCE: Final = np.dtype(
 )
 """A bucket's money in one asset: settled, unsettled fees and finals, cost of premium contracts, overflow bound."""
 
-POSITION: Final = np.dtype([("lots", "<i8"), ("cost_fine", "<i8"), ("contract", "<i4"), ("pad", "<i4")], align=True)
-"""A position: long is positive; result = lots x value - cost. Zero lots with a cost is a result not yet settled."""
+POSITION: Final = np.dtype([("lots", "<i8"), ("cost_fine", "<i8"), ("contract", "<i4"), ("orders", "<i4")], align=True)
+"""A position: long is positive; result = lots x value - cost. Zero lots with a cost is a result not yet settled.
+
+``orders`` is the row of its open orders in the table of them, 0 where it never had any.
+"""
+
+OPEN_ORDERS: Final = np.dtype([("bids", "<i8"), ("asks", "<i8")], align=True)
+"""Lots that a bucket's resting orders in a contract may still buy and sell. Row 0 belongs to nobody."""
+
+KEPT: Final = np.dtype(
+    [
+        ("number", "<i8"),
+        ("lots", "<i8"),
+        ("value_fine", "<i8"),
+        ("buyer_fee_fine", "<i8"),
+        ("seller_fee_fine", "<i8"),
+        ("index_fine", "<i8"),
+        ("contract", "<i4"),
+        ("buyer", "<i4"),
+        ("seller", "<i4"),
+        ("source", "<i4"),
+        ("busted", "<i4"),
+        ("pad", "<i4"),
+    ],
+    align=True,
+)
+"""One trade of the open cycle, or a part of one that was given up: as novated, with the funding index of its value."""
 
 LOT: Final = np.dtype(
     [
@@ -121,7 +167,7 @@ LOT: Final = np.dtype(
 
 A cache of what contracts and tiers say, never state: requirement = lots x whole + ceil(lots x rest / 10^6), exactly the
 charge of the first bracket. ``bracket_lots`` is -1 where the long way must be taken whatever the size: options,
-contracts without a live price.
+capped contracts, contracts without a live price.
 """
 
 TIER: Final = np.dtype(
@@ -212,3 +258,8 @@ SHEET: Final = np.dtype(
     align=True,
 )
 """The sheet's scalars. ``collateral_bound`` is the most that collateral can take of the bound below."""
+
+SHEET_HELD: Final = np.dtype(
+    [("lots", "<i8"), ("bids", "<i8"), ("asks", "<i8"), ("contract", "<i4"), ("pad", "<i4")], align=True
+)
+"""What a bucket holds of a contract and has resting in it, as a sheet looks at it."""

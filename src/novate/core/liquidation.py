@@ -6,11 +6,10 @@ import numpy as np
 
 from novate.core import layout
 from novate.core.admission import open_account
-from novate.core.book import Book, Liquidation, Order
+from novate.core.book import Book
 from novate.core.commands import ExecuteLiquidation
 from novate.core.facts import (
     Breached,
-    CollateralMoved,
     Fact,
     LiquidationEnded,
     LiquidationExecuted,
@@ -22,14 +21,18 @@ from novate.core.facts import (
     TakenOver,
 )
 from novate.core.kernels.arithmetic import value_at
-from novate.core.kernels.trades import judge_side
+from novate.core.kernels.sides import judge_side
 from novate.core.ledger import move_carry, post
+from novate.core.liquidation_facts import CollateralMoved
 from novate.core.margin import judge, position_requirement
 from novate.core.money import PPM, ceil_div, split_pro_rata
 from novate.core.novation import move_leg
+from novate.core.orders import drop_orders
 from novate.core.portfolio import freed_by, is_portfolio
 from novate.core.reasons import Reason
+from novate.core.registers import Liquidation, Order
 from novate.core.rows import LEG
+from novate.core.stretches import first, lowest, sizes, stretches
 from novate.core.terms import Role
 from novate.core.waterfall import estate_of
 
@@ -57,6 +60,8 @@ def next_step(book: Book, estate: int) -> list[Fact]:
     if liquidation.account >= 0:
         return order_slice(book, holder, held, enough=False) if held else []
     verdict = judge(book, estate)
+    if liquidation.close_out and held and verdict.equity_fine > 0:
+        return order_slice(book, estate, held, enough=False)
     if verdict.equity_fine >= (verdict.initial_fine if held else 0):
         # What others paid for it is collected at the next settlement; until then it may do nothing.
         return [] if estate in book.registers.claims else [LiquidationEnded(estate)]
@@ -97,10 +102,16 @@ def weight_of(book: Book, bucket: int, row: Held) -> int:
 
 
 def limit_price(book: Book, contract: int, side: int) -> int:
-    """The worst price of a slice: the mark less (selling) or plus (buying) the slippage, rounded towards the mark."""
-    row = book.contracts[contract]
+    """The worst price of a slice: the mark less (selling) or plus (buying) the slippage, rounded towards the mark.
+
+    The slippage is a part of the mark's size, or of the margin floor where that is larger (of the whole range, where a
+    contract is collateralised and has none): at a mark of zero there is still room to trade in.
+    """
+    row, terms = book.contracts[contract], book.registers.contracts[contract]
     mark = int(row["price_ticks"])
-    price = mark + side * (mark * book.rulebook.slippage_ppm // PPM)
+    least = terms.price_max_ticks - terms.price_min_ticks if terms.collateralised else terms.margin_floor_ticks
+    reference = max(abs(mark), least)
+    price = mark + side * (reference * book.rulebook.slippage_ppm // PPM)
     return max(int(row["price_min_ticks"]), min(int(row["price_max_ticks"]), price))
 
 
@@ -114,24 +125,26 @@ def enough_lots(book: Book, bucket: int, row: Held, limit_ticks: int) -> int:
     value = int(value_at(limit_ticks, contract))
     side = -1 if row.lots > 0 else 1
 
-    def lack(lots: int) -> int:
+    def lacks(lots: int) -> int:
         _, _, equity, initial = judge_fill(book, bucket, row.contract, side * lots, value)
         return initial - equity
 
-    low, high = 1, abs(row.lots)
+    def cures(lots: int) -> bool:
+        return lacks(lots) <= 0
+
+    whole = abs(row.lots)
     if is_portfolio(book, bucket):
-        places = [max(1, high * step // STEPS) for step in range(1, STEPS + 1)]
-        high = next((lots for lots in places if lack(lots) <= 0), 0)
-        if not high:
-            return min(places, key=lambda lots: (lack(lots), lots))
-        low = max((lots for lots in places if lots < high), default=0) + 1
-    while low < high:
-        middle = (low + high) // 2
-        if lack(middle) <= 0:
-            high = middle
-        else:
-            low = middle + 1
-    return low
+        places = [max(1, whole * step // STEPS) for step in range(1, STEPS + 1)]
+        best = next((lots for lots in places if cures(lots)), 0)
+        if not best:
+            return min(places, key=lambda lots: (lacks(lots), lots))
+        return first(cures, max((lots for lots in places if lots < best), default=0) + 1, best)
+    # Where a bracket requires less than the slippage costs, closing more can undo the cure: each stretch has its own.
+    for low, high in stretches([end for end in sizes(book, bucket, row.contract, side) if end <= whole]):
+        best = high if cures(high) else lowest(lacks, low, high)
+        if cures(best):
+            return first(cures, low, best)
+    return whole
 
 
 def judge_fill(book: Book, bucket: int, contract: int, lots: int, value_fine: int) -> tuple[int, int, int, int]:
@@ -155,12 +168,13 @@ def decide_execution(book: Book, command: ExecuteLiquidation) -> list[Fact]:
     order = book.registers.orders[command.order]
     side = 1 if order.lots > 0 else -1
     value = int(value_at(command.price_ticks, book.contracts[order.contract]))
-    reason, figure, _, _ = judge_fill(book, command.counterparty, order.contract, -side * command.lots, value)
+    counterparty = book.bucket_of(command.counterparty, order.contract)
+    reason, figure, _, _ = judge_fill(book, counterparty, order.contract, -side * command.lots, value)
     if reason != Reason.ACCEPTED:
         name = book.registers.accounts[command.counterparty].name
         message = f"{name} cannot take the other side ({figure} is what it lacks or the limit)"
         return [Rejected(Reason(reason), "$.counterparty", message), advanced]
-    facts: list[Fact] = [LiquidationExecuted(command.order, command.counterparty, side * command.lots, value), advanced]
+    facts: list[Fact] = [LiquidationExecuted(command.order, counterparty, side * command.lots, value), advanced]
     if command.lots == abs(order.open_lots):
         facts.append(OrderClosed(command.order, "filled"))
     return facts
@@ -176,11 +190,12 @@ def _check_execution(book: Book, command: ExecuteLiquidation) -> Rejected | None
     if not 0 <= command.counterparty < book.account_count:
         return Rejected(Reason.ACCOUNT_UNKNOWN, "$.counterparty", f"there is no account {command.counterparty}")
     order = orders[command.order]
-    if command.counterparty in (order.bucket, estate_of(book, order.bucket)):
+    if command.counterparty in (order.bucket, book.owner_of(estate_of(book, order.bucket))):
         message = "an account cannot fill its own liquidation"
         return Rejected(Reason.ACCOUNTS_MUST_DIFFER, "$.counterparty", message)
-    access = book.buckets[command.counterparty]["access"]
-    if access == layout.HOUSE_ONLY:
+    named = book.buckets[command.counterparty]
+    access = book.buckets[book.bucket_of(command.counterparty, order.contract)]["access"]
+    if named["access"] == layout.HOUSE_ONLY or named["contract"] != layout.CROSS:
         return Rejected(Reason.ACCOUNT_NOT_TRADABLE, "$.counterparty", "one of the house's own accounts cannot trade")
     if access == layout.LIQUIDATING:
         return Rejected(Reason.ACCOUNT_IN_LIQUIDATION, "$.counterparty", "the counterparty is in liquidation itself")
@@ -245,9 +260,10 @@ def package_weight(book: Book, estate: int, row: Held) -> int:
 
 
 def fold_breached(book: Book, fact: Breached) -> None:
-    """The bucket may do nothing itself until its liquidation ends."""
+    """The bucket may do nothing itself until its liquidation ends; its resting orders are gone."""
+    drop_orders(book, fact.bucket)
     book.registers.calls.pop(fact.bucket, None)
-    book.registers.liquidations[fact.bucket] = Liquidation()
+    book.registers.liquidations[fact.bucket] = Liquidation(close_out=fact.cause == "not_ported")
     book.buckets[fact.bucket]["access"] = layout.LIQUIDATING
 
 
@@ -255,6 +271,8 @@ def fold_member_defaulted(book: Book, fact: MemberDefaulted) -> None:
     """The member's house account is the house's to close; its clients may only reduce."""
     member = book.registers.members[fact.member]
     member.defaulted = True
+    for bucket in np.flatnonzero(book.buckets[: book.account_count]["member"] == fact.member).tolist():
+        drop_orders(book, bucket)
     book.registers.calls.pop(member.house_account, None)
     book.registers.liquidations[member.house_account] = Liquidation()
     clients = book.buckets[: book.account_count]

@@ -6,11 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from novate.core import layout
-from novate.core.book import Book, Call
+from novate.core.book import Book
 from novate.core.facts import CallMet, Contributor, Fact, MarginCalled, WorstScenario
 from novate.core.kernels import margin as kernel
+from novate.core.money import written
 from novate.core.portfolio import is_portfolio, why
-from novate.core.terms import MarginMode, Role
+from novate.core.registers import Call
+from novate.core.terms import TRADING, MarginMode
 
 CONTRIBUTORS_MAX = 3
 ALL_CORES_LEAST = 20_000  # below this many buckets one core is done before two have been woken
@@ -49,16 +51,25 @@ def judge(book: Book, bucket: int, withdrawn_minor: dict[int, int] | None = None
         balances, at = balances[bucket : bucket + 1].copy(), 0
         for asset, amount in withdrawn_minor.items():
             balances[0, asset]["balance_minor"] -= amount
-    equity, settled, initial, maintenance, priced, payable = kernel.judge_one(bucket, balances, at, -1, book.tables())
+    equity, settled, initial, maintenance, priced, payable = kernel.judge_one(bucket, balances, at, book.tables())
     return Judgement(equity, settled, initial, maintenance, bool(priced), payable)
 
 
 def judge_as(book: Book, bucket: int, mode: MarginMode) -> Judgement:
     """Judge one bucket as if it were margined in this mode; a sheet that covers it is in force where it needs one."""
-    portfolio = int(mode is MarginMode.PORTFOLIO)
-    equity, settled, initial, maintenance, priced, payable = kernel.judge_one(
-        bucket, book.balances, bucket, portfolio, book.tables()
-    )
+    return judge_apart(book, book.segment(bucket), book.balances[bucket : bucket + 1], mode)
+
+
+def mode_of(book: Book, bucket: int) -> MarginMode:
+    """How a bucket is margined."""
+    return MarginMode.PORTFOLIO if book.buckets[bucket]["portfolio"] else MarginMode.CROSS
+
+
+def judge_apart(book: Book, rows: np.ndarray, balances: np.ndarray, mode: MarginMode) -> Judgement:
+    """Judge position rows with one row of balances, as if they were a bucket; the book is not read for either."""
+    by_sheet = mode is MarginMode.PORTFOLIO
+    figures = kernel.judge_rows(0, len(rows), rows, balances, 0, by_sheet, book.tables())
+    equity, settled, initial, maintenance, priced, payable = figures
     return Judgement(equity, settled, initial, maintenance, bool(priced), payable)
 
 
@@ -85,6 +96,31 @@ def position_requirement(book: Book, contract: int, lots: int) -> tuple[int, int
     return int(initial), int(maintenance)
 
 
+def locked_by(book: Book, contract: int, lots: int, cost_fine: int) -> int:
+    """The worst that one position can come to, where its contract is collateralised; fine units, 0 for any other."""
+    row = book.contracts[contract]
+    if int(row["style"]) != layout.COLLATERALISED:
+        return 0
+    worst = int(row["floor_value_fine" if lots > 0 else "cap_value_fine"])
+    return max(0, cost_fine - lots * worst)
+
+
+def locked_fine(book: Book, rows: np.ndarray, asset: int) -> int:
+    """What collateralised positions (rows) keep of settled cash: the worst that each can come to, in the asset."""
+    return sum(
+        locked_by(book, int(row["contract"]), int(row["lots"]), int(row["cost_fine"]))
+        for row in rows
+        if int(book.contracts[row["contract"]]["asset"]) == asset
+    )
+
+
+def uncovered_fine(book: Book, rows: np.ndarray, balance: np.void, asset: int) -> int:
+    """What a balance lacks of what is owed for certain in its asset or locked in it; 0 or less where it covers both."""
+    owed = max(0, int(balance["premium_fine"])) - min(0, int(balance["carry_fine"]))
+    cash = int(balance["balance_minor"]) * book.registers.assets[asset].unit_fine
+    return locked_fine(book, rows, asset) + owed - cash
+
+
 def largest_contributors(book: Book, bucket: int) -> tuple[Contributor, ...]:
     """The positions with the largest initial requirements in tiers: the why of a call."""
     parts = [
@@ -104,9 +140,15 @@ def why_called(book: Book, bucket: int) -> tuple[tuple[Contributor, ...], tuple[
     return parts[:CONTRIBUTORS_MAX], worst
 
 
+def in_numeraire(book: Book, amount_fine: int) -> str:
+    """An amount of the numeraire as people write it: ``1.5 USD``."""
+    asset = next(each for each in book.registers.assets if each.symbol == book.rulebook.numeraire)
+    return f"{written(amount_fine, asset.fine_decimals)} {asset.symbol}"
+
+
 def is_client_of_house(book: Book, bucket: int) -> bool:
     """Whether the bucket is a member's or a client's (and not one of the house's own)."""
-    return book.registers.accounts[bucket].role in (Role.HOUSE, Role.CLIENT)
+    return book.registers.accounts[bucket].role in TRADING
 
 
 def calls_for(book: Book, buckets: Iterable[int], judged: dict[int, Judgement]) -> list[Fact]:

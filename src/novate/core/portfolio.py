@@ -4,13 +4,35 @@ import numpy as np
 
 from novate.core.book import Book
 from novate.core.facts import Contributor, WorstScenario
-from novate.core.kernels.portfolio import losses_at, requirement_without, scenarios_of
-from novate.core.money import EXPOSURE_MAX
+from novate.core.kernels.portfolio import losses_at, requirement_without, scenarios_of, uncovered
+from novate.core.layout import SHEET_HELD
+from novate.core.money import EXPOSURE_MAX, SHEET_BOUND
+from novate.core.orders import open_orders_of
+from novate.core.reasons import Reason
 
 
 def is_portfolio(book: Book, bucket: int) -> bool:
     """Whether the risk sheet margins the bucket."""
     return bool(book.buckets[bucket]["portfolio"])
+
+
+def not_covered(book: Book, bucket: int, lots: dict[int, int]) -> tuple[Reason, str] | None:
+    """Why the sheet in force could not judge a bucket that holds ``lots`` by contract with its orders, or None."""
+    resting = open_orders_of(book, bucket)
+    rows = [(lots.get(at, 0), *resting.get(at, (0, 0)), at, 0) for at in sorted({**lots, **resting})]
+    rows = [row for row in rows if any(row[:3])]
+    contract = int(uncovered(np.array(rows, SHEET_HELD), book.contracts, book.sheet))
+    return None if contract == -1 else explain_uncovered(book, bucket, contract)
+
+
+def explain_uncovered(book: Book, bucket: int, contract: int) -> tuple[Reason, str]:
+    """Why a sheet cannot judge a bucket, and the cure."""
+    name = book.registers.accounts[bucket].name
+    if contract < 0:
+        message = f"{name}: |lots| x largest result, with the collateral's, must stay below {SHEET_BOUND} sheet units: "
+        return Reason.SHEET_BOUND_EXCEEDED, message + "use a larger sheet unit or fewer lots"
+    symbol = book.registers.contracts[contract].symbol
+    return Reason.SHEET_ROW_MISSING, f"{name} has {symbol}, and the sheet has no row for it: add one or close it"
 
 
 def freed_by(book: Book, bucket: int, contract: int, lots: int) -> tuple[int, int]:

@@ -1,4 +1,8 @@
-"""Every reason for a no: a closed list, tested in order of precedence."""
+"""Every reason for a no: a closed list.
+
+The order in which a command tests them is its own and not that of the numbers: docs/reference/tape.md tells that of
+trades.
+"""
 
 import enum
 
@@ -48,6 +52,34 @@ class Reason(enum.IntEnum):
     MARGIN_INSUFFICIENT = 39
     BALANCE_INSUFFICIENT = 40
     TIME_RUNS_BACKWARDS = 41
+    CLAIMS_OPEN = 42
+    ISOLATION_NOT_ALLOWED = 43
+    ALREADY_ISOLATED = 44
+    NOT_ISOLATED = 45
+    ORDERS_EXCEEDED = 46
+    ORDERS_OPEN = 47
+    DEPOSIT_UNKNOWN = 60
+    DEPOSIT_PENDING = 61
+    DEPOSIT_CLOSED = 62
+    WITHDRAWAL_UNKNOWN = 63
+    WITHDRAWAL_NOT_RELEASED = 64
+    WITHDRAWAL_RELEASED = 65
+    WITHDRAWAL_CLOSED = 66
+    GATE_CLOSED = 67
+    TRANSFER_NOT_ALLOWED = 68
+    COLLATERAL_CAP_EXCEEDED = 69
+    NOT_RESOLVABLE = 50
+    COLLATERAL_NOT_COVERED = 51
+    TRADE_UNKNOWN = 70
+    OUTSIDE_BUST_WINDOW = 71
+    TRADE_ALREADY_BUSTED = 72
+    TRADE_ON_RECORD = 73
+    NOT_A_PARTY = 74
+    LOTS_EXCEEDED = 75
+    RULEBOOK_FORBIDS = 76
+    GIVE_UP_UNKNOWN = 77
+    NOT_PORTABLE = 78
+    COMPRESSION_UNBALANCED = 79
     SHEET_BOUND_EXCEEDED = 90
     SHEET_ROW_MISSING = 91
     SHEET_INVALID = 92

@@ -11,10 +11,11 @@ from novate.core import layout
 from novate.core.book import Book
 from novate.core.commands import AdoptRiskSheet, SetMarginMode
 from novate.core.facts import Fact, MarginModeSet, Rejected, RiskSheetAdopted
-from novate.core.kernels.portfolio import first_uncovered, uncovered
+from novate.core.kernels.portfolio import first_uncovered, uncovered_in
 from novate.core.kernels.sheet import SheetTables
-from novate.core.margin import judge_as
+from novate.core.margin import in_numeraire, judge_as
 from novate.core.money import EXPOSURE_MAX, PPM, SHEET_BOUND, VALUE_MAX, charge
+from novate.core.portfolio import explain_uncovered
 from novate.core.reasons import Reason
 from novate.core.sheet_columns import accumulate, collateral_bound, largest_units, lay_out_sheet
 from novate.core.terms import CollateralRow, ContractRow, Kind, MarginMode, RiskSheet, Role, ScenarioBlock
@@ -52,16 +53,6 @@ def decide_adopt_risk_sheet(book: Book, command: AdoptRiskSheet) -> list[Fact]:
         reason, message = explain_uncovered(book, int(bucket), int(contract))
         return [Rejected(reason, "$.sheet.contracts", message)]
     return [RiskSheetAdopted(sheet, digest_of(sheet))]
-
-
-def explain_uncovered(book: Book, bucket: int, contract: int) -> tuple[Reason, str]:
-    """Why a sheet cannot judge a bucket, and the cure."""
-    name = book.registers.accounts[bucket].name
-    if contract < 0:
-        message = f"{name}: |lots| x largest result, with the collateral's, must stay below {SHEET_BOUND} sheet units: "
-        return Reason.SHEET_BOUND_EXCEEDED, message + "use a larger sheet unit or fewer lots"
-    symbol = book.registers.contracts[contract].symbol
-    return Reason.SHEET_ROW_MISSING, f"{name} holds {symbol}, and the sheet has no row for it: add one or close it"
 
 
 def check_sheet(book: Book, sheet: RiskSheet) -> Iterator[Wrong]:
@@ -151,6 +142,8 @@ def _check_contract(book: Book, row: ContractRow, path: str) -> Iterator[Wrong]:
     terms = book.registers.contracts[at]
     if terms.kind is Kind.INDEX:
         yield INVALID, path, "is an index, which nobody holds: leave the row out"
+    elif terms.collateralised:
+        yield INVALID, path, "is fully collateralised and counts at its worst already: leave the row out"
     elif _add_on_at(row, terms.position_limit_lots) > ADD_ON_MAX:
         yield INVALID, f"{path}.add_ons", f"must be at most {ADD_ON_MAX} sheet units at the position limit"
 
@@ -200,15 +193,15 @@ def decide_set_margin_mode(book: Book, command: SetMarginMode) -> list[Fact]:
         return [Rejected(Reason.MARGIN_MODE_UNCHANGED, "$.mode", f"{name} is in {mode} mode already")]
     if portfolio and book.registers.sheet is None:
         return [Rejected(Reason.SHEET_MISSING, "$.mode", "no risk sheet is in force: adopt one first")]
-    if portfolio and (contract := int(uncovered(account, book.tables(), book.sheet))) != -1:
+    if portfolio and (contract := int(uncovered_in(account, book.tables(), book.sheet))) != -1:
         reason, message = explain_uncovered(book, account, contract)
         return [Rejected(reason, "$.account", message)]
     verdict = judge_as(book, account, mode)
     if not verdict.priced:
         return [Rejected(Reason.PRICE_MISSING, "$.account", f"{name} holds something without a live price")]
     if verdict.equity_fine < verdict.initial_fine:
-        short = verdict.initial_fine - verdict.equity_fine
-        message = f"{name} would be {short} fine units of the numeraire below its initial requirement in {mode} mode"
+        short = in_numeraire(book, verdict.initial_fine - verdict.equity_fine)
+        message = f"{name} would be {short} below its initial requirement in {mode} mode"
         return [Rejected(Reason.MARGIN_INSUFFICIENT, "$.mode", message + ": bring collateral or reduce first")]
     return [MarginModeSet(account, mode)]
 

@@ -49,10 +49,16 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     A *linear* lot is ``lot_size`` units of the underlying, priced and settled in the quote asset. An *inverse* lot of a
     future or perpetual is ``lot_size`` of the quote currency, settled in the base asset: one lot is worth
     ``-lot_size / price``. An option's premium is quoted per unit of the underlying in the settlement asset and paid
-    up front; an inverse option pays ``max(S - K, 0) / S`` (a call) in the base asset.
+    up front, or, where the option is ``futures_style``, by variation until its end; an inverse option pays
+    ``max(S - K, 0) / S`` (a call) in the base asset.
 
     Prices are ticks of ``tick_size``. ``strike`` is in the price of the ``underlying``. Both price limits and the
-    position limit (lots, per bucket) are mandatory: together they prove that nothing can overflow.
+    position limit (lots, per bucket) are mandatory: together they prove that nothing can overflow. Prices of linear
+    contracts may be zero or negative; margin is then asked for ``margin_floor_ticks`` at least, whatever the mark.
+
+    The limits of a ``capped`` future are also the least and the most that it can end at (0 and 1 of a binary one). It
+    is margined by tiers, never for more than the worst loss, or ``collateralised``: both sides put up their worst loss.
+    ``resolvable`` says that it may end before its expiry, when the event that it asks for is decided.
     """
 
     symbol: str
@@ -70,11 +76,21 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     strike: str | None = None
     expiry_ns: int | None = None
     fee_ppm: int = 0
+    margin_floor_ticks: int = 0
+    futures_style: bool = False
+    capped: bool = False
+    collateralised: bool = False
+    resolvable: bool = False
 
     @property
     def is_option(self) -> bool:
-        """Whether the premium is paid up front and the payoff at expiry."""
+        """Whether it ends at a payoff of its underlying's price."""
         return self.kind in OPTIONS
+
+    @property
+    def pays_premium(self) -> bool:
+        """Whether its price is paid up front: an option's that is not futures-style."""
+        return self.is_option and not self.futures_style
 
     @property
     def tick(self) -> Fraction:
@@ -107,6 +123,22 @@ class Layer(enum.StrEnum):
     GAINS_HAIRCUT = "gains_haircut"
 
 
+TransferCause = Literal["same_owner", "estate", "merger", "allocation"]
+"""Why a position changes accounts; which of them the house accepts is a rule."""
+
+
+class Cap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The most of an asset that may be brought in as collateral, in minor units; None is no cap.
+
+    ``account_minor`` holds for each account, ``member_minor`` for a member and its clients together and ``house_minor``
+    for all of them.
+    """
+
+    account_minor: int | None = None
+    member_minor: int | None = None
+    house_minor: int | None = None
+
+
 class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The rules the house runs by. Adopted by command; a change never alters how an old fact folds.
 
@@ -116,7 +148,18 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     and the value of long options at ``long_option_ppm``. Margin calls are made for at least ``call_minimum_fine`` of
     the numeraire and are due after ``call_due_ns``. A liquidation slice is at most ``slice_ppm`` of the position, at a
     limit of ``slippage_ppm`` from the mark, open for ``slice_expiry_ns``; after ``slices_max`` of them the house takes
-    the bucket over. The waterfall must end with the gains haircut.
+    the bucket over. A trade that fills resting orders is asked for margin like any other (``checked``) or is always
+    novated, at worst into breach (``guaranteed``). The waterfall must end with the gains haircut.
+
+    At most ``kept_trades_max`` trades of the open cycle stay on record, the newest. What is busted later is refused or
+    ``offset`` at the original price (``late_bust``). A give-up waits ``give_up_due_ns`` for the receiving member.
+    Positions change accounts for the ``transfer_causes`` alone. Clients of a member in default may be ported for
+    ``porting_due_ns`` and are closed out after it; 0 closes nothing out.
+
+    A final deposit may be reversed for ``deposit_final_after_ns``; ``collateral_caps`` bound what may be brought in of
+    an asset. ``withdrawal_gates`` maps each gated asset to its dust limit in minor units: withdrawals of it wait while
+    its unresolved deficits exceed the insurance fund's money by more. ``client_transfers`` allows money to move
+    between client accounts of one member.
     """
 
     name: str
@@ -134,6 +177,16 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slippage_ppm: int = 20_000
     slice_expiry_ns: int = 60_000_000_000
     slices_max: int = 3
+    reserved_trades: Literal["checked", "guaranteed"] = "checked"
+    deposit_final_after_ns: int = 0
+    collateral_caps: dict[str, Cap] = {}
+    withdrawal_gates: dict[str, int] = {}
+    client_transfers: bool = False
+    kept_trades_max: int = 1_000_000
+    late_bust: Literal["refuse", "offset"] = "refuse"
+    give_up_due_ns: int = 3_600_000_000_000
+    transfer_causes: tuple[TransferCause, ...] = ("same_owner",)
+    porting_due_ns: int = 0
 
 
 class ScenarioBlock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -227,6 +280,12 @@ class Role(enum.IntEnum):
     TREASURY = 6  # converts collateral
     SKIN = 7  # the house's own money in the waterfall
     INSURANCE = 8
+    ISOLATED = 9  # one contract of an account with collateral of its own
+    WITHDRAWALS = 10  # money on its way out: requested or released, not yet confirmed
+
+
+TRADING: Final = (Role.HOUSE, Role.CLIENT, Role.ISOLATED)
+"""Buckets of members and clients: those that trade, are called and are liquidated."""
 
 
 class Member(msgspec.Struct):
@@ -239,11 +298,17 @@ class Member(msgspec.Struct):
 
 
 class Account(msgspec.Struct):
-    """A named account; its index is the index of its cross bucket. ``member`` is -1 for the house's own accounts."""
+    """A named margin bucket: an account's cross bucket, whose index is the account's own, or an isolated one.
+
+    ``member`` is -1 for the house's own accounts. An isolated bucket names the account (``owner``) and the contract
+    that it was opened for; both are -1 elsewhere.
+    """
 
     name: str
     role: Role
     member: int
+    owner: int = -1
+    contract: int = -1
 
 
 class MarginMode(enum.StrEnum):

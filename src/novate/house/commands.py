@@ -1,19 +1,19 @@
 """The commands of the house as methods. Each builds the tape's command and submits it."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from novate.core.terms import TransferCause
+from novate.house.asking import SOURCE
+from novate.house.lifecycle import LifecycleCommands
 from novate.house.outcome import Outcome
 from novate.house.plain import Duration, Number, Time
-
-SOURCE = "library"
-"""The source of commands that do not name one. Its numbers are given by the house, one after another."""
+from novate.house.sheets import SheetCommands
 
 Fund = Literal["default_fund", "skin_in_the_game", "insurance_fund", "treasury"]
 
 
-class Commands(ABC):
+class Commands(LifecycleCommands, SheetCommands):
     """Everything that can be asked of a house.
 
     Numbers are decimal strings, ints or ``Decimal``, never floats. ``time`` is when it happens; by default the time of
@@ -21,14 +21,6 @@ class Commands(ABC):
     sent twice is done once; without a number the house gives the next. Nothing raises because it was refused: ask the
     ``Outcome``, or chain ``.expect()``. Wrong types, floats above all, raise ``TypeError``.
     """
-
-    @abstractmethod
-    def submit(self, command: str | bytes | Mapping[str, Any]) -> Outcome:
-        """Submit a command of the tape."""
-
-    @abstractmethod
-    def next_number(self, source: str) -> int:
-        """The number that follows the last one of a source."""
 
     # --- terms --------------------------------------------------------------------------------------------------
 
@@ -61,13 +53,18 @@ class Commands(ABC):
         price_min: Number,
         price_max: Number,
         position_limit: Number,
-        margin_class: str,
+        margin_class: str = "",
         stale_after: Duration,
         inverse: bool = False,
         underlying: str | None = None,
         strike: Number | None = None,
         expiry: Time | None = None,
         fee: Number = 0,
+        margin_floor: Number = 0,
+        futures_style: bool = False,
+        capped: bool = False,
+        collateralised: bool = False,
+        resolvable: bool = False,
         time: Time | None = None,
     ) -> Outcome:
         """Put a contract or index on record.
@@ -75,6 +72,11 @@ class Commands(ABC):
         Prices are quoted in steps of ``tick_size`` between ``price_min`` and ``price_max``. One lot is ``lot_size`` of
         the underlying (of the quote currency for an ``inverse`` contract); ``position_limit`` is a quantity in the same
         unit. ``fee`` is a rate per side.
+
+        Where prices may be zero or negative, margin is asked for a price of ``margin_floor`` at least. The price of a
+        ``futures_style`` option is paid by variation. The limits of a ``capped`` future are the least and the most it
+        ends at; ``collateralised``, both sides put up what they could lose and it needs no ``margin_class``;
+        ``resolvable``, it ends when its event is decided (``resolve``).
         """
         return self._ask("list_contract", locals())
 
@@ -96,40 +98,25 @@ class Commands(ABC):
         slippage: Number = "0.02",
         slice_expiry: Duration = "1m",
         slices_max: int = 3,
+        reserved_trades: Literal["checked", "guaranteed"] = "checked",
+        deposit_final_after: Duration = 0,
+        collateral_caps: Mapping[str, Mapping[str, Number]] | None = None,
+        withdrawal_gates: Mapping[str, Number] | None = None,
+        client_transfers: bool = False,
+        kept_trades_max: int = 1_000_000,
+        late_bust: Literal["refuse", "offset"] = "refuse",
+        give_up_due: Duration = "1h",
+        transfer_causes: Sequence[TransferCause] = ("same_owner",),
+        porting_due: Duration = 0,
         time: Time | None = None,
     ) -> Outcome:
         """Put the rules in force; replaces the rulebook before. Rates are ``"0.05"`` or ``"5%"``.
 
         ``margin_classes`` maps a class to its tiers: ``{"above": "0", "initial": "5%", "maintenance": "2.5%"}``.
+        ``collateral_caps`` maps an asset to ``{"account": …, "member": …, "house": …}``, each of them or none;
+        ``withdrawal_gates`` maps a gated asset to its dust limit.
         """
         return self._ask("adopt_rulebook", locals())
-
-    def adopt_risk_sheet(
-        self,
-        name: str,
-        *,
-        numeraire: str,
-        unit: Number,
-        blocks: Sequence[Mapping[str, Any]],
-        contracts: Mapping[str, Any],
-        collateral: Mapping[str, Any] | None = None,
-        offset_cap: Number = "0.8",
-        maintenance: Number = "0.8",
-        time: Time | None = None,
-    ) -> Outcome:
-        """Put a risk sheet in force for accounts in portfolio mode; replaces the sheet before.
-
-        ``unit`` is what a sheet unit is worth. ``contracts`` maps a contract to ``{"netting_set": …, "results": […]}``,
-        what one lot gains in each scenario in whole units; ``collateral`` an asset to the same with ``lot`` (an amount)
-        and ``lots_max``.
-        """
-        return self._ask("adopt_risk_sheet", locals())
-
-    def set_margin_mode(
-        self, account: str, mode: Literal["cross", "portfolio"], *, time: Time | None = None
-    ) -> Outcome:
-        """Margin an account in tiers or by the risk sheet; it must be above its initial requirement there."""
-        return self._ask("set_margin_mode", locals())
 
     def add_member(self, name: str, *, time: Time | None = None) -> Outcome:
         """Admit a clearing member: opens its house account ``name`` and its fund account ``name:fund``."""
@@ -138,6 +125,36 @@ class Commands(ABC):
     def open_account(self, name: str, *, member: str, time: Time | None = None) -> Outcome:
         """Open a client account behind a member."""
         return self._ask("open_account", locals())
+
+    # --- buckets ------------------------------------------------------------------------------------------------
+
+    def isolate(
+        self, account: str, contract: str, *, collateral: Mapping[str, Number] | None = None, time: Time | None = None
+    ) -> Outcome:
+        """Give one contract of an account a bucket of its own, with what is held of it and this ``collateral``.
+
+        The bucket is called, liquidated and bankrupt alone. Both it and the cross bucket must stay margined.
+        """
+        fields = {"account": account, "contract": contract, "collateral": collateral or {}, "time": time}
+        return self._ask("isolate", fields)
+
+    def rejoin(self, account: str, contract: str, *, time: Time | None = None) -> Outcome:
+        """Move an isolated contract and all its money back to the account's cross bucket."""
+        return self._ask("rejoin", locals())
+
+    def move_collateral(
+        self,
+        account: str,
+        contract: str,
+        asset: str,
+        amount: Number,
+        *,
+        source: str = SOURCE,
+        number: int | None = None,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Move free collateral into an isolated bucket, or back out of it where the amount is negative."""
+        return self._ask("move_collateral", {**locals(), "number": self._number(source, number)})
 
     # --- money --------------------------------------------------------------------------------------------------
 
@@ -183,6 +200,114 @@ class Commands(ABC):
         row = {"account": account, "asset": asset, "amount": amount, "number": self._number(source, number)}
         return self._ask("withdraw", {"source": source, "rows": [row], "time": time})
 
+    def announce_deposit(
+        self,
+        account: str,
+        asset: str,
+        amount: Number,
+        *,
+        source: str = SOURCE,
+        number: int | None = None,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Expect a deposit, which counts for nothing yet. Source and number name it from then on."""
+        row = {"account": account, "asset": asset, "amount": amount, "number": self._number(source, number)}
+        return self._ask("announce_deposit", {"source": source, "rows": [row], "time": time})
+
+    def finalise_deposit(
+        self, deposit: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
+    ) -> Outcome:
+        """An announced deposit has arrived; ``deposit`` is the number under which the same source announced it."""
+        return self._ask("finalise_deposit", {**locals(), "number": self._number(source, number)})
+
+    def cancel_deposit(
+        self, deposit: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
+    ) -> Outcome:
+        """An announced deposit will not arrive."""
+        return self._ask("cancel_deposit", {**locals(), "number": self._number(source, number)})
+
+    def reverse_deposit(
+        self, deposit: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
+    ) -> Outcome:
+        """A deposit that came in was taken back outside. The house pays at once and collects it as it does a loss."""
+        return self._ask("reverse_deposit", {**locals(), "number": self._number(source, number)})
+
+    def request_withdrawal(
+        self,
+        account: str,
+        asset: str,
+        amount: Number,
+        *,
+        source: str = SOURCE,
+        number: int | None = None,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Ask for free collateral. It is held until it is released; its fact has the number of the withdrawal."""
+        row = {"account": account, "asset": asset, "amount": amount, "number": self._number(source, number)}
+        return self._ask("request_withdrawal", {"source": source, "rows": [row], "time": time})
+
+    def release_withdrawal(
+        self, withdrawal: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
+    ) -> Outcome:
+        """Check a withdrawal again: it may be paid, waits for its gate, or comes back."""
+        return self._ask("release_withdrawal", {**locals(), "number": self._number(source, number)})
+
+    def confirm_withdrawal(
+        self, withdrawal: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
+    ) -> Outcome:
+        """A released withdrawal has left."""
+        return self._ask("confirm_withdrawal", {**locals(), "number": self._number(source, number)})
+
+    def return_withdrawal(
+        self, withdrawal: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
+    ) -> Outcome:
+        """A withdrawal is cancelled, or its transfer failed: the money is back in its account."""
+        return self._ask("return_withdrawal", {**locals(), "number": self._number(source, number)})
+
+    def transfer(
+        self,
+        payer: str,
+        payee: str,
+        asset: str,
+        amount: Number,
+        *,
+        source: str = SOURCE,
+        number: int | None = None,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Move free collateral between accounts of one member; never from a client to its member."""
+        row = {"payer": payer, "payee": payee, "asset": asset, "amount": amount}
+        row |= {"number": self._number(source, number)}
+        return self._ask("transfer", {"source": source, "rows": [row], "time": time})
+
+    # --- orders -------------------------------------------------------------------------------------------------
+
+    def order(
+        self,
+        account: str,
+        contract: str,
+        side: Literal["buy", "sell"],
+        *,
+        lots: int | None = None,
+        quantity: Number | None = None,
+        source: str = SOURCE,
+        number: int | None = None,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Register lots that rest at the venue on one side of a contract; negative ones are cancelled.
+
+        Margin asks for the worse side. A trade that names whose orders it ``fills`` takes its lots off them.
+        """
+        row = {"account": account, "contract": contract, "side": side, "number": self._number(source, number)}
+        row |= {"lots": lots} if quantity is None else {"quantity": quantity}
+        return self._ask("orders", {"source": source, "rows": [row], "time": time})
+
+    def orders(self, rows: Sequence[Mapping[str, Any]], *, source: str = SOURCE, time: Time | None = None) -> Outcome:
+        """Change resting orders: rows of ``account``, ``contract``, ``side`` and ``lots`` or ``quantity``."""
+        first = self.next_number(source)
+        numbered = [{"number": first + index, **row} for index, row in enumerate(rows)]
+        return self._ask("orders", {"source": source, "rows": numbered, "time": time})
+
     # --- trades and prices --------------------------------------------------------------------------------------
 
     def trade(
@@ -194,12 +319,17 @@ class Commands(ABC):
         price: Number,
         lots: int | None = None,
         quantity: Number | None = None,
+        fills: Literal["buyer", "seller", "both"] | None = None,
         source: str = SOURCE,
         number: int | None = None,
         time: Time | None = None,
     ) -> Outcome:
-        """Submit one matched trade for novation, its size in ``lots`` or as a ``quantity``."""
-        row = {"contract": contract, "buyer": buyer, "seller": seller, "price": price}
+        """Submit one matched trade for novation, its size in ``lots`` or as a ``quantity``.
+
+        ``fills`` names whose resting orders it fills.
+        """
+        row: dict[str, Any] = {"contract": contract, "buyer": buyer, "seller": seller, "price": price}
+        row |= {} if fills is None else {"fills": fills}
         row |= {"lots": lots} if quantity is None else {"quantity": quantity, "lots": lots}
         return self.trades([{**row, "number": self._number(source, number)}], source=source, time=time)
 
@@ -249,15 +379,17 @@ class Commands(ABC):
         """Settle a future finally at ``price``, or an option at that price of its underlying."""
         return self._ask("expire", locals())
 
+    def resolve(
+        self,
+        contract: str,
+        price: Number,
+        *,
+        outcome: Literal["resolved", "voided"] = "resolved",
+        time: Time | None = None,
+    ) -> Outcome:
+        """End a resolvable contract at the price of its outcome or, ``voided``, refund everyone at ``price``."""
+        return self._ask("resolve", locals())
+
     def clock(self, time: Time | None = None) -> Outcome:
         """Let time act: staleness, order expiries, settlement cycles and missed calls."""
         return self._ask("clock", locals())
-
-    # --- how ----------------------------------------------------------------------------------------------------
-
-    def _number(self, source: str, number: int | None) -> int:
-        return self.next_number(source) if number is None else number
-
-    def _ask(self, command: str, fields: Mapping[str, Any]) -> Outcome:
-        given = {name: value for name, value in fields.items() if name != "self" and value is not None}
-        return self.submit({"command": command, **given})

@@ -1,7 +1,7 @@
 """ClearingHouse: the library's front door."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -10,12 +10,13 @@ import msgspec
 
 from novate import views
 from novate.core.book import Book
-from novate.core.commands import AnyCommand, Deposit, PublishFunding, PublishMarks, SubmitTrades, Withdraw
-from novate.core.rows import CASH, FUNDING, MARK, TRADE
-from novate.core.terms import Role
+from novate.core.commands import AnyCommand, PublishMarks
+from novate.core.decide import ROWS
+from novate.core.terms import TRADING
+from novate.house import questions
 from novate.house.commands import Commands
 from novate.house.outcome import Outcome, Recorded
-from novate.house.plain import plain
+from novate.house.plain import Number, plain
 from novate.house.records import recorded
 from novate.service.engine import Answer, Engine, Ticket
 from novate.service.journal import JournalReader
@@ -36,9 +37,6 @@ GROWS: Final = (
 
 READS_ALL: Final = (tape_wire.AddAsset, tape_wire.Marks)
 """Commands whose meaning, not only whose success, depends on what is on record: defaults, and whose symbol it is."""
-
-LAYOUTS: Final = {SubmitTrades: TRADE, Deposit: CASH, Withdraw: CASH, PublishMarks: MARK, PublishFunding: FUNDING}
-"""How the rows of the core's commands are laid out."""
 
 
 class Pending(NamedTuple):
@@ -152,13 +150,12 @@ class ClearingHouse(Commands):
         return self._read(lambda book: views.account(book, index))
 
     def accounts(self) -> list[views.Account]:
-        """All accounts of members and clients."""
-        roles = (Role.HOUSE, Role.CLIENT)
+        """All accounts of members and clients, their isolated buckets too."""
         return self._read(
             lambda book: [
                 views.account(book, index)
                 for index, account in enumerate(book.registers.accounts)
-                if account.role in roles
+                if account.role in TRADING
             ]
         )
 
@@ -189,9 +186,68 @@ class ClearingHouse(Commands):
         """The liquidation orders that wait for fills."""
         return self._read(views.open_orders)
 
+    def deposits(self) -> list[views.Receipt]:
+        """Deposits that are pending, may still be reversed, or were reversed and are still to be collected."""
+        return self._read(views.receipts)
+
+    def withdrawals(self) -> list[views.Withdrawal]:
+        """Withdrawals on their way out: requested, waiting for a gate, or released."""
+        return self._read(views.withdrawals)
+
+    def gates(self) -> list[views.Gate]:
+        """The gates that are closed, with cause and age; withdrawals of their assets wait."""
+        return self._read(views.gates)
+
+    def trades_on_record(self) -> list[views.Trade]:
+        """The trades of the open cycle: what can still be busted, corrected or given up."""
+        return self._read(views.trades_on_record)
+
+    def give_ups(self) -> list[views.GiveUp]:
+        """The give-ups that wait for the receiving member."""
+        return self._read(views.give_ups)
+
+    def portings(self) -> list[views.Porting]:
+        """The clients whose member is in default, and who is asked to take them over."""
+        return self._read(views.portings)
+
     def compression(self) -> list[views.Compression]:
         """Lots traded against lots still open, contract by contract."""
         return self._read(views.compression)
+
+    # --- questions ----------------------------------------------------------------------------------------------
+
+    def what_if(
+        self,
+        account: str,
+        trades: Sequence[Mapping[str, Any]] = (),
+        deposits: Sequence[Mapping[str, Any]] = (),
+    ) -> questions.WhatIf:
+        """What an account would be after deposits and then trades, in order, if their other sides can bear them.
+
+        A trade has ``contract``, ``side`` (``buy`` or ``sell``), ``price`` and ``lots`` or ``quantity``; a deposit has
+        ``asset`` and ``amount``. What would be refused is answered with its reason and leaves the account as it was.
+        """
+        index = self._known(self._names.account, account)
+        asked = questions.decode(trades, deposits, self._names)
+        return self._read(lambda book: questions.what_if(book, index, asked, self._engine.decided_seq))
+
+    def largest_order(self, account: str, contract: str, side: questions.Side, price: Number) -> questions.LargestOrder:
+        """The most lots an account could buy or sell at a price: accepted, and one lot more is not.
+
+        Raises ``Refused`` for a price that is off the tick, ``LookupError`` for names that are not on record.
+        """
+        if side not in ("buy", "sell"):
+            raise ValueError(f"`$.side`: expected 'buy' or 'sell', got {side!r}")
+        index, of = self._known(self._names.account, account), self._known(self._names.contract, contract)
+        ticks = self._names.ticks(plain(price, "$.price"), of, "$.price")
+        return self._read(lambda book: questions.largest_order(book, index, of, side, ticks, self._engine.decided_seq))
+
+    def liquidation_price(self, account: str, contract: str) -> questions.LiquidationPrice:
+        """The first marks of a contract, all else equal, at which the account is short of its requirements."""
+        index, of = self._known(self._names.account, account), self._known(self._names.contract, contract)
+        return self._read(lambda book: questions.liquidation_price(book, index, of, self._engine.decided_seq))
+
+    # --- what happened ------------------------------------------------------------------------------------------
 
     def records(self, since: int = 0) -> Iterator[Recorded]:
         """The records after ``since``: commands and facts, in order; from disk where the house has a path."""
@@ -277,7 +333,7 @@ class ClearingHouse(Commands):
 
 def _bare(command: AnyCommand, time_ns: int | None) -> Decoded:
     """A command of the core as if it had been decoded, so that its refusals find their rows."""
-    layout = LAYOUTS.get(type(command))
+    layout = ROWS.get(type(command))
     rows = getattr(command, "rows", b"") if layout is not None else b""
     count = len(rows) // layout.itemsize if layout is not None else 0
     assets = len(command.assets) if isinstance(command, PublishMarks) else 0

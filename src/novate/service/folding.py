@@ -18,6 +18,7 @@ from novate.core.facts import (
     TradesNovated,
     Withdrawn,
 )
+from novate.core.novation import keep
 from novate.core.step import DECISION_VERSION, fold
 from novate.service.journal import JournalError, Record
 
@@ -51,6 +52,14 @@ def release_of(version: int) -> str:
     return "a later release than this one" if known is None else f"release {known}"
 
 
+def backwards(record: Record, before_ns: int) -> str:
+    """What to say of a record whose time is before that of the record before it."""
+    return (
+        f"record {record.seq} ({record.kind}): its time {record.time_ns} is before {before_ns}, that of the record"
+        " before it; no release writes that, so the journal was rewritten: restore the folder from a copy"
+    )
+
+
 class Folding:
     """Folds records, in order, into a book.
 
@@ -62,11 +71,15 @@ class Folding:
         self._book = book
         self._facts: list[Fact] = []
         self._rows: list[bytes] = []
+        self._novated: list[TradesNovated] = []
         self._sources: dict[str, Fact] = {}
         self._first = self._last = self._time_ns = 0
 
     def add(self, record: Record) -> None:
         """Fold one record. Raises ``JournalError`` where its facts cannot be read, or where they break a law."""
+        before_ns = self._time_ns if self._first else self._book.registers.time_ns
+        if record.time_ns < before_ns:
+            raise JournalError(backwards(record, before_ns))
         try:
             facts = decode_facts(record.facts)
         except msgspec.MsgspecError as error:
@@ -90,7 +103,9 @@ class Folding:
             self._close_rows()
             facts = [*self._facts, *self._sources.values()]
             self._fold(facts, self._time_ns, f"records {self._first} to {self._last}: their facts do")
-            self._facts, self._sources, self._first = [], {}, 0
+            for fact in self._novated:
+                keep(self._book, fact)
+            self._facts, self._sources, self._novated, self._first = [], {}, [], 0
 
     def _gather(self, facts: list[AnyFact]) -> bool:
         for fact in facts:
@@ -100,6 +115,8 @@ class Folding:
             match fact:
                 case TradesNovated():
                     self._rows.append(fact.rows)
+                    if fact.source:
+                        self._novated.append(fact)
                 case SourceAdvanced():
                     self._sources[fact.source] = fact
                 case RowsRefused() | Rejected():

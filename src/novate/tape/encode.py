@@ -5,24 +5,39 @@ the command again, bit by bit.
 """
 
 import json
-from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
 from novate.core import commands as core
 from novate.core.commands import AnyCommand
 from novate.core.money import E12, PPM
-from novate.core.rows import CASH, FUNDING, MARK, TRADE
-from novate.core.terms import Asset, Contract, Rulebook
+from novate.core.rows import CASH, FUNDING, MARK, ORDER, TRADE, TRANSFER
+from novate.core.terms import Asset, Cap, Contract, Rulebook
 from novate.tape import decimals
-from novate.tape.decode import Registers
+from novate.tape.decode import FILLS, Registers
+from novate.tape.fields import at, price_text
+from novate.tape.lifecycle import encode_lifecycle
 from novate.tape.sheet import sheet_fields
 
-T = TypeVar("T")
 V = TypeVar("V")
+
+
+MONEY_NAMES: Final[dict[type, str]] = {
+    core.Deposit: "deposit",
+    core.Withdraw: "withdraw",
+    core.AnnounceDeposit: "announce_deposit",
+    core.FinaliseDeposit: "finalise_deposit",
+    core.CancelDeposit: "cancel_deposit",
+    core.ReverseDeposit: "reverse_deposit",
+    core.RequestWithdrawal: "request_withdrawal",
+    core.ReleaseWithdrawal: "release_withdrawal",
+    core.ConfirmWithdrawal: "confirm_withdrawal",
+    core.ReturnWithdrawal: "return_withdrawal",
+}
+"""What the tape calls the commands that share their fields."""
 
 
 def encode_command(command: AnyCommand, registers: Registers, time_ns: int | None = None) -> dict[str, Any]:
@@ -45,9 +60,14 @@ def _fields(command: AnyCommand, registers: Registers) -> dict[str, Any]:
         case core.SubmitTrades():
             rows = _trade_rows(command.rows, registers)
             return {"command": "trades", "source": command.source, "rows": rows}
-        case core.Deposit() | core.Withdraw():
-            name = "deposit" if isinstance(command, core.Deposit) else "withdraw"
-            return {"command": name, "source": command.source, "rows": _cash_rows(command.rows, registers)}
+        case core.ChangeOrders():
+            return {"command": "orders", "source": command.source, "rows": _order_rows(command.rows, registers)}
+        case core.Deposit() | core.Withdraw() | core.AnnounceDeposit() | core.RequestWithdrawal():
+            rows = _cash_rows(command.rows, registers)
+            return {"command": MONEY_NAMES[type(command)], "source": command.source, "rows": rows}
+        case core.TransferCollateral():
+            rows = _transfer_rows(command.rows, registers)
+            return {"command": "transfer", "source": command.source, "rows": rows}
         case core.PublishMarks():
             return _marks(command, registers)
         case core.PublishFunding():
@@ -79,21 +99,16 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
                 "member": at(registers.members, command.member, "member").name,
                 "name": command.name,
             }
+        case core.IsolatePosition() | core.RejoinPosition() | core.MoveCollateral():
+            return _isolation(command, registers)
         case core.Contribute():
-            asset = at(registers.assets, command.asset, "asset")
-            fields = {
-                "command": "contribute",
-                "source": command.source,
-                "number": command.number,
-                "fund": command.fund,
-                "asset": asset.symbol,
-                "amount": decimals.text(command.amount_minor, asset.decimals),
-            }
-            return (
-                fields
-                if command.member is None
-                else {**fields, "member": at(registers.members, command.member, "member").name}
-            )
+            return _contribution(command, registers)
+        case core.FinaliseDeposit() | core.CancelDeposit() | core.ReverseDeposit():
+            given = {"source": command.source, "number": command.number, "deposit": command.deposit}
+            return {"command": MONEY_NAMES[type(command)], **given}
+        case core.ReleaseWithdrawal() | core.ConfirmWithdrawal() | core.ReturnWithdrawal():
+            given = {"source": command.source, "number": command.number, "withdrawal": command.withdrawal}
+            return {"command": MONEY_NAMES[type(command)], **given}
         case core.ExecuteLiquidation():
             if command.order not in registers.orders:
                 raise LookupError(f"there is no order {command.order}: its price has no tick to be written in")
@@ -115,14 +130,48 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
                 "contract": contract.symbol,
                 "price": price_text(command.price_ticks, quoted),
             }
+        case core.ResolveContract():
+            contract = at(registers.contracts, command.contract, "contract")
+            price = price_text(command.price_ticks, contract)
+            return {"command": "resolve", "contract": contract.symbol, "price": price, "outcome": command.outcome}
         case core.Clock():
             return {"command": "clock"}
-    raise TypeError(f"no tape command for {type(command).__name__}")
+    return encode_lifecycle(command, registers)
 
 
-def price_text(price_ticks: int, contract: Contract) -> str:
-    """A price in ticks as a decimal string."""
-    return decimals.text_of(Fraction(contract.tick_size) * price_ticks)
+def _contribution(command: core.Contribute, registers: Registers) -> dict[str, Any]:
+    asset = at(registers.assets, command.asset, "asset")
+    fields = {
+        "command": "contribute",
+        "source": command.source,
+        "number": command.number,
+        "fund": command.fund,
+        "asset": asset.symbol,
+        "amount": decimals.text(command.amount_minor, asset.decimals),
+    }
+    return (
+        fields if command.member is None else {**fields, "member": at(registers.members, command.member, "member").name}
+    )
+
+
+def _isolation(
+    command: core.IsolatePosition | core.RejoinPosition | core.MoveCollateral, registers: Registers
+) -> dict[str, Any]:
+    where = {
+        "account": at(registers.accounts, command.account, "account").name,
+        "contract": at(registers.contracts, command.contract, "contract").symbol,
+    }
+    if isinstance(command, core.RejoinPosition):
+        return {"command": "rejoin", **where}
+    if isinstance(command, core.MoveCollateral):
+        asset = at(registers.assets, command.asset, "asset")
+        amount = {"asset": asset.symbol, "amount": decimals.text(command.amount_minor, asset.decimals)}
+        return {"command": "move_collateral", "source": command.source, "number": command.number, **where, **amount}
+    collateral: dict[str, str] = {}
+    for money in command.collateral:
+        asset = at(registers.assets, money.asset, "asset")
+        put_once(collateral, asset.symbol, decimals.text(money.amount_minor, asset.decimals))
+    return {"command": "isolate", **where, "collateral": collateral}
 
 
 def price_decimal(price_ticks: int, contract: Contract) -> Decimal:
@@ -142,13 +191,6 @@ def quoted_in(contract: Contract, registers: Registers) -> Contract:
     return next(other for other in registers.contracts if other.symbol == contract.underlying)
 
 
-def at(register: Sequence[T], index: int, noun: str) -> T:
-    """The entry of a register. Raises ``LookupError`` where the command names none, which no tape can write."""
-    if not 0 <= index < len(register):
-        raise LookupError(f"there is no {noun} {index}: the command names it, so it cannot be written as a tape")
-    return register[index]
-
-
 def put_once(prices: dict[str, V], symbol: str, value: V) -> None:
     """Set an entry that must not be there yet: a tape's map has each symbol once."""
     if symbol in prices:
@@ -158,8 +200,11 @@ def put_once(prices: dict[str, V], symbol: str, value: V) -> None:
 
 def _trade_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
     found = []
-    for number, lots, price_ticks, contract, buyer, seller, _ in np.frombuffer(rows, TRADE).tolist():
+    names = {value: name for name, value in FILLS.items()}
+    for number, lots, price_ticks, contract, buyer, seller, filled in np.frombuffer(rows, TRADE).tolist():
         terms = at(registers.contracts, contract, "contract")
+        if filled not in names:
+            raise LookupError(f"{filled} says of nobody that its orders are filled, so it cannot be written as a tape")
         found.append(
             {
                 "number": number,
@@ -168,9 +213,23 @@ def _trade_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
                 "seller": at(registers.accounts, seller, "account").name,
                 "lots": lots,
                 "price": price_text(price_ticks, terms),
+                **({"fills": names[filled]} if filled else {}),
             }
         )
     return found
+
+
+def _order_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": number,
+            "account": at(registers.accounts, account, "account").name,
+            "contract": at(registers.contracts, contract, "contract").symbol,
+            "side": at(("buy", "sell"), side, "side"),
+            "lots": lots,
+        }
+        for number, lots, contract, account, side, _ in np.frombuffer(rows, ORDER).tolist()
+    ]
 
 
 def _cash_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
@@ -182,6 +241,19 @@ def _cash_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
             "amount": decimals.text(amount_minor, registers.assets[asset].decimals),
         }
         for number, amount_minor, account, asset in np.frombuffer(rows, CASH).tolist()
+    ]
+
+
+def _transfer_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": number,
+            "payer": at(registers.accounts, payer, "account").name,
+            "payee": at(registers.accounts, payee, "account").name,
+            "asset": at(registers.assets, asset, "asset").symbol,
+            "amount": decimals.text(amount_minor, registers.assets[asset].decimals),
+        }
+        for number, amount_minor, payer, payee, asset, _ in np.frombuffer(rows, TRANSFER).tolist()
     ]
 
 
@@ -242,6 +314,11 @@ def _contract(contract: Contract) -> dict[str, Any]:
         "inverse": contract.inverse,
         "fee": decimals.rate_text(contract.fee_ppm, PPM),
     }
+    if contract.margin_floor_ticks:
+        fields["margin_floor"] = decimals.text_of(tick * contract.margin_floor_ticks)
+    for flag in ("futures_style", "capped", "collateralised", "resolvable"):
+        if getattr(contract, flag):
+            fields[flag] = True
     if contract.underlying is not None:
         fields["underlying"] = contract.underlying
     if contract.strike is not None:
@@ -284,4 +361,28 @@ def _rulebook(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
         "slippage": decimals.rate_text(rulebook.slippage_ppm, PPM),
         "slice_expiry": decimals.duration_text(rulebook.slice_expiry_ns),
         "slices_max": rulebook.slices_max,
+        "reserved_trades": rulebook.reserved_trades,
+        "deposit_final_after": decimals.duration_text(rulebook.deposit_final_after_ns),
+        "collateral_caps": {symbol: _cap(cap, symbol, registers) for symbol, cap in rulebook.collateral_caps.items()},
+        "withdrawal_gates": {
+            symbol: _amount(dust, symbol, registers) for symbol, dust in rulebook.withdrawal_gates.items()
+        },
+        "client_transfers": rulebook.client_transfers,
+        "kept_trades_max": rulebook.kept_trades_max,
+        "late_bust": rulebook.late_bust,
+        "give_up_due": decimals.duration_text(rulebook.give_up_due_ns),
+        "transfer_causes": list(rulebook.transfer_causes),
+        "porting_due": decimals.duration_text(rulebook.porting_due_ns),
     }
+
+
+def _cap(cap: Cap, symbol: str, registers: Registers) -> dict[str, str]:
+    limits = {"account": cap.account_minor, "member": cap.member_minor, "house": cap.house_minor}
+    return {name: _amount(limit, symbol, registers) for name, limit in limits.items() if limit is not None}
+
+
+def _amount(amount_minor: int, symbol: str, registers: Registers) -> str:
+    asset = next((asset for asset in registers.assets if asset.symbol == symbol), None)
+    if asset is None:
+        raise LookupError(f"there is no asset {symbol}: an amount of it cannot be written")
+    return decimals.text(amount_minor, asset.decimals)

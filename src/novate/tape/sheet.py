@@ -8,7 +8,8 @@ import numpy as np
 from novate.core import terms
 from novate.core.money import PPM
 from novate.core.reasons import Reason
-from novate.tape import decimals, wire
+from novate.tape import decimals
+from novate.tape import sheet_wire as wire
 from novate.tape.decimals import INT64_MAX, shown
 from novate.tape.names import Names
 from novate.tape.read import convert

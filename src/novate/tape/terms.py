@@ -54,6 +54,11 @@ def contract_of(command: wire.ListContract) -> terms.Contract:
         strike=None if strike is None else str(strike),
         expiry_ns=None if command.expiry is None else guarded(decimals.time_ns, command.expiry, "$.expiry"),
         fee_ppm=ppm(command.fee, "$.fee"),
+        margin_floor_ticks=ticks(command.margin_floor, tick, "$.margin_floor"),
+        futures_style=command.futures_style,
+        capped=command.capped,
+        collateralised=command.collateralised,
+        resolvable=command.resolvable,
     )
 
 
@@ -91,7 +96,38 @@ def rulebook_of(command: wire.AdoptRulebook, names: Names) -> terms.Rulebook:
         slippage_ppm=ppm(command.slippage, "$.slippage"),
         slice_expiry_ns=guarded(decimals.duration_ns, command.slice_expiry, "$.slice_expiry"),
         slices_max=_small(command.slices_max, "$.slices_max"),
+        reserved_trades=command.reserved_trades,
+        deposit_final_after_ns=guarded(decimals.duration_ns, command.deposit_final_after, "$.deposit_final_after"),
+        collateral_caps={
+            symbol: _cap(content, symbol, names, f"$.collateral_caps.{symbol}")
+            for symbol, content in command.collateral_caps.items()
+        },
+        withdrawal_gates={
+            symbol: _amount(content, symbol, names, f"$.withdrawal_gates.{symbol}")
+            for symbol, content in command.withdrawal_gates.items()
+        },
+        client_transfers=command.client_transfers,
+        kept_trades_max=_small(command.kept_trades_max, "$.kept_trades_max", 10**8),
+        late_bust=command.late_bust,
+        give_up_due_ns=guarded(decimals.duration_ns, command.give_up_due, "$.give_up_due"),
+        transfer_causes=tuple(command.transfer_causes),
+        porting_due_ns=guarded(decimals.duration_ns, command.porting_due, "$.porting_due"),
     )
+
+
+def _cap(content: Any, symbol: str, names: Names, path: str) -> terms.Cap:
+    cap = convert(content, wire.Cap, path)
+    given = {"account": cap.account, "member": cap.member, "house": cap.house}
+    amounts = {
+        f"{name}_minor": _amount(value, symbol, names, f"{path}.{name}")
+        for name, value in given.items()
+        if value is not None
+    }
+    return terms.Cap(**amounts)
+
+
+def _amount(content: Any, symbol: str, names: Names, path: str) -> int:
+    return names.amount(convert(content, NUMBER, path), names.asset(symbol, path), path)
 
 
 def _tiers(content: Any, numeraire: terms.Asset, names: Names, path: str) -> tuple[terms.Tier, ...]:
@@ -117,9 +153,9 @@ def _tier(row: Any, asset: terms.Asset, names: Names, path: str) -> terms.Tier:
     )
 
 
-def _small(value: int, path: str) -> int:
-    if not 0 <= value <= 1_000_000:
-        raise refuse(Reason.RULEBOOK_INVALID, path, f"{shown(value)} is out of range: give 0 to 1000000")
+def _small(value: int, path: str, most: int = 1_000_000) -> int:
+    if not 0 <= value <= most:
+        raise refuse(Reason.RULEBOOK_INVALID, path, f"{shown(value)} is out of range: give 0 to {most}")
     return value
 
 

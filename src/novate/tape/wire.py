@@ -8,14 +8,9 @@ from typing import Any, Literal
 
 import msgspec
 
-Number = str | int
-"""A decimal string, or an integer where the value is whole."""
-
-
-class Wire(msgspec.Struct, frozen=True, tag_field="command", forbid_unknown_fields=True, kw_only=True):
-    """Base of all tape commands. ``time`` is when the command happens; by default when the one before it did."""
-
-    time: Number | None = None
+from novate.tape.base import Number, Wire
+from novate.tape.lifecycle_wire import LifecycleWire
+from novate.tape.sheet_wire import SheetWire
 
 
 class AddAsset(Wire, frozen=True, tag="add_asset"):
@@ -40,13 +35,18 @@ class ListContract(Wire, frozen=True, tag="list_contract"):
     price_min: Number
     price_max: Number
     position_limit: Number
-    margin_class: str
     stale_after: Number
+    margin_class: str = ""
     inverse: bool = False
     underlying: str | None = None
     strike: Number | None = None
     expiry: Number | None = None
     fee: Number = 0
+    margin_floor: Number = 0
+    futures_style: bool = False
+    capped: bool = False
+    collateralised: bool = False
+    resolvable: bool = False
 
 
 class Tier(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -84,6 +84,26 @@ class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
     slippage: Number = "0.02"
     slice_expiry: Number = "1m"
     slices_max: int = 3
+    reserved_trades: Literal["checked", "guaranteed"] = "checked"
+    deposit_final_after: Number = 0
+    collateral_caps: dict[str, Any] = msgspec.field(default_factory=dict)
+    withdrawal_gates: dict[str, Any] = msgspec.field(default_factory=dict)
+    client_transfers: bool = False
+    kept_trades_max: int = 1_000_000
+    late_bust: Literal["refuse", "offset"] = "refuse"
+    give_up_due: Number = "1h"
+    transfer_causes: list[Literal["same_owner", "estate", "merger", "allocation"]] = msgspec.field(
+        default_factory=lambda: ["same_owner"]
+    )
+    porting_due: Number = 0
+
+
+class Cap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The most of an asset that may be brought in, as amounts of it; without one there is no cap."""
+
+    account: Number | None = None
+    member: Number | None = None
+    house: Number | None = None
 
 
 class AddMember(Wire, frozen=True, tag="add_member"):
@@ -97,6 +117,32 @@ class OpenAccount(Wire, frozen=True, tag="open_account"):
 
     member: str
     name: str
+
+
+class Isolate(Wire, frozen=True, tag="isolate"):
+    """Give one contract of an account a bucket of its own; ``collateral`` maps assets to amounts that go with it."""
+
+    account: str
+    contract: str
+    collateral: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Rejoin(Wire, frozen=True, tag="rejoin"):
+    """Move an isolated contract and all its money back to the account's cross bucket."""
+
+    account: str
+    contract: str
+
+
+class MoveCollateral(Wire, frozen=True, tag="move_collateral"):
+    """Move free collateral into an isolated bucket, or back out of it where the amount is negative."""
+
+    source: str
+    number: int
+    account: str
+    contract: str
+    asset: str
+    amount: Number
 
 
 class Contribute(Wire, frozen=True, tag="contribute"):
@@ -124,6 +170,82 @@ class Withdraw(Wire, frozen=True, tag="withdraw"):
     rows: list[Any]
 
 
+class Orders(Wire, frozen=True, tag="orders"):
+    """Register, amend and cancel resting orders: rows of ``OrderRow``."""
+
+    source: str
+    rows: list[Any]
+
+
+class AnnounceDeposit(Wire, frozen=True, tag="announce_deposit"):
+    """Money is on its way in: rows of ``CashRow``. The source and each row's number name the deposit."""
+
+    source: str
+    rows: list[Any]
+
+
+class FinaliseDeposit(Wire, frozen=True, tag="finalise_deposit"):
+    """An announced deposit has arrived; ``deposit`` is the number under which the same source announced it."""
+
+    source: str
+    number: int
+    deposit: int
+
+
+class CancelDeposit(Wire, frozen=True, tag="cancel_deposit"):
+    """An announced deposit will not arrive."""
+
+    source: str
+    number: int
+    deposit: int
+
+
+class ReverseDeposit(Wire, frozen=True, tag="reverse_deposit"):
+    """A deposit that came in was taken back outside."""
+
+    source: str
+    number: int
+    deposit: int
+
+
+class RequestWithdrawal(Wire, frozen=True, tag="request_withdrawal"):
+    """Ask for free collateral, which is held: rows of ``CashRow``."""
+
+    source: str
+    rows: list[Any]
+
+
+class ReleaseWithdrawal(Wire, frozen=True, tag="release_withdrawal"):
+    """Check a withdrawal again and let it go; ``withdrawal`` is the number in its fact."""
+
+    source: str
+    number: int
+    withdrawal: int
+
+
+class ConfirmWithdrawal(Wire, frozen=True, tag="confirm_withdrawal"):
+    """A released withdrawal has left."""
+
+    source: str
+    number: int
+    withdrawal: int
+
+
+class ReturnWithdrawal(Wire, frozen=True, tag="return_withdrawal"):
+    """A withdrawal is cancelled, or its transfer failed."""
+
+    source: str
+    number: int
+    withdrawal: int
+
+
+class Transfer(Wire, frozen=True, tag="transfer"):
+    """Move free collateral between accounts of one member: rows of ``TransferRow``."""
+
+    source: str
+    rows: list[Any]
+
+
 class Trades(Wire, frozen=True, tag="trades"):
     """Matched trades for novation: rows of ``TradeRow``."""
 
@@ -134,8 +256,8 @@ class Trades(Wire, frozen=True, tag="trades"):
 class Marks(Wire, frozen=True, tag="marks"):
     """Prices by symbol: of contracts and indices, and of assets in the numeraire. Null says that there is none."""
 
-    prices: dict[str, Any] = {}
-    asset_prices: dict[str, Any] = {}
+    prices: dict[str, Any] = msgspec.field(default_factory=dict)
+    asset_prices: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Funding(Wire, frozen=True, tag="funding"):
@@ -163,58 +285,12 @@ class Expire(Wire, frozen=True, tag="expire"):
     price: Number
 
 
-class SheetBlock(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A run of scenarios with a measure; ``tail`` is the fraction of an expected shortfall, ``[1, 40]`` for 2.5 %."""
+class Resolve(Wire, frozen=True, tag="resolve"):
+    """The outcome of a resolvable contract as a price, or, where it is voided, the price of its refund."""
 
-    name: str
-    part: Literal["current", "stressed", "floor"]
-    scenarios: int
-    measure: Literal["worst", "kth_worst", "expected_shortfall"]
-    weight: Number
-    rank: int = 1
-    tail: tuple[int, int] = (1, 1)
-
-
-class SheetAddOn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A piece of an add-on: sheet units per lot for the lots beyond ``above``."""
-
-    above: int
-    per_lot: Number
-
-
-class SheetRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What one lot of a contract, held long, gains in each scenario, in whole sheet units."""
-
-    netting_set: str
-    results: list[int]
-    add_ons: list[SheetAddOn] = []
-
-
-class SheetCollateral(SheetRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The same of a collateral asset; one lot is an amount of it."""
-
-    lot: Number
-    lots_max: int
-
-
-class AdoptRiskSheet(Wire, frozen=True, tag="adopt_risk_sheet"):
-    """Put a risk sheet in force. ``unit`` is what one sheet unit is worth in the numeraire."""
-
-    name: str
-    numeraire: str
-    unit: Number
-    blocks: list[SheetBlock]
-    contracts: dict[str, Any]
-    collateral: dict[str, Any] = {}
-    offset_cap: Number = "0.8"
-    maintenance: Number = "0.8"
-
-
-class SetMarginMode(Wire, frozen=True, tag="set_margin_mode"):
-    """Margin an account in tiers (cross) or by the risk sheet (portfolio)."""
-
-    account: str
-    mode: Literal["cross", "portfolio"]
+    contract: str
+    price: Number
+    outcome: Literal["resolved", "voided"] = "resolved"
 
 
 class Clock(Wire, frozen=True, tag="clock"):
@@ -227,22 +303,36 @@ AnyWire = (
     | AdoptRulebook
     | AddMember
     | OpenAccount
+    | Isolate
+    | Rejoin
+    | MoveCollateral
     | Contribute
     | Deposit
     | Withdraw
+    | Orders
+    | AnnounceDeposit
+    | FinaliseDeposit
+    | CancelDeposit
+    | ReverseDeposit
+    | RequestWithdrawal
+    | ReleaseWithdrawal
+    | ConfirmWithdrawal
+    | ReturnWithdrawal
+    | Transfer
     | Trades
     | Marks
     | Funding
     | Execute
     | Expire
-    | AdoptRiskSheet
-    | SetMarginMode
+    | Resolve
+    | SheetWire
     | Clock
+    | LifecycleWire
 )
 
 
 class TradeRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One trade, its size given as ``lots`` or as ``quantity``."""
+    """One trade, its size given as ``lots`` or as ``quantity``; ``fills`` names whose resting orders it fills."""
 
     number: int
     contract: str
@@ -251,6 +341,28 @@ class TradeRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     price: Number
     lots: int | None = None
     quantity: Number | None = None
+    fills: Literal["buyer", "seller", "both"] | None = None
+
+
+class OrderRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A change of what rests on one side: more lots (or a quantity), or fewer where it is negative."""
+
+    number: int
+    account: str
+    contract: str
+    side: Literal["buy", "sell"]
+    lots: int | None = None
+    quantity: Number | None = None
+
+
+class TransferRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One transfer of a positive amount."""
+
+    number: int
+    payer: str
+    payee: str
+    asset: str
+    amount: Number
 
 
 class CashRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -1,6 +1,7 @@
 """The house as people read it: accounts, members, contracts, funds and facts with names and exact decimals."""
 
 from novate.views.facts import Named, detail, fact_name, fact_rows
+from novate.views.record import GiveUp, Porting, Trade, give_ups, portings, trades_on_record
 from novate.views.state import (
     Account,
     Balance,
@@ -20,6 +21,7 @@ from novate.views.state import (
     open_orders,
 )
 from novate.views.tables import House, Table, aligned, facts_table, house, tables, to_json
+from novate.views.transit import Gate, Receipt, Withdrawal, gates, receipts, withdrawals
 
 __all__ = [
     "Account",
@@ -27,13 +29,19 @@ __all__ = [
     "Compression",
     "Contract",
     "Fund",
+    "Gate",
+    "GiveUp",
     "House",
     "MarginCall",
     "Member",
     "Named",
     "Order",
+    "Porting",
     "Position",
+    "Receipt",
     "Table",
+    "Trade",
+    "Withdrawal",
     "account",
     "aligned",
     "call",
@@ -44,9 +52,15 @@ __all__ = [
     "fact_rows",
     "facts_table",
     "funds",
+    "gates",
+    "give_ups",
     "house",
     "member",
     "open_orders",
+    "portings",
+    "receipts",
     "tables",
     "to_json",
+    "trades_on_record",
+    "withdrawals",
 ]

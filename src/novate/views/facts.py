@@ -13,14 +13,17 @@ import msgspec
 import numpy as np
 
 from novate.core import facts as core
-from novate.core.book import Registers
 from novate.core.facts import Fact
 from novate.core.reasons import Reason
-from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, POSTED, REFUSED, SETTLED
+from novate.core.registers import Registers
+from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, POSTED, REFUSED, RESERVED, SETTLED
 from novate.core.terms import Asset, Contract
 from novate.tape.decimals import decimal, time_text
 from novate.tape.encode import price_decimal
+from novate.tape.explain import SIDES
+from novate.views.lifecycle import lifecycle_rows
 from novate.views.state import block_name
+from novate.views.transit_facts import transit_rows
 
 _WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -119,6 +122,7 @@ def rows_of(fact: Fact, named: Named) -> list[Row]:
         case core.RowsRefused():
             return [
                 {"journaled_row": int(row["row"]), "reason": Reason(int(row["reason"])).text}
+                | ({"side": SIDES[row["side"]]} if row["side"] else {})
                 for row in np.frombuffer(fact.rows, REFUSED)
             ]
         case core.SourceAdvanced():
@@ -143,7 +147,14 @@ def rows_of(fact: Fact, named: Named) -> list[Row]:
             return [{"next_settlement": time_text(fact.settlement_due_ns)}]
         case core.MemberDefaulted():
             return [{"member": named.member(fact.member), "cause": fact.cause}]
-    return _money_rows(fact, named) or _trade_rows(fact, named) or _trouble_rows(fact, named)
+    return (
+        _money_rows(fact, named)
+        or _bucket_rows(fact, named)
+        or transit_rows(fact, named)
+        or _trade_rows(fact, named)
+        or lifecycle_rows(fact, named)
+        or _trouble_rows(fact, named)
+    )
 
 
 def _money_rows(fact: Fact, named: Named) -> list[Row]:
@@ -193,12 +204,49 @@ def _money_rows(fact: Fact, named: Named) -> list[Row]:
     return []
 
 
+def _bucket_rows(fact: Fact, named: Named) -> list[Row]:
+    match fact:
+        case core.PositionIsolated() | core.PositionRejoined():
+            terms, asset = named.contract(fact.contract), named.settled_in(fact.contract)
+            return [
+                {
+                    "account": named.account(fact.account),
+                    "contract": terms.symbol,
+                    "lots": fact.lots,
+                    "cost": named.fine(fact.cost_fine, fact.contract),
+                    "cost_asset": asset.symbol,
+                    "collateral": [
+                        f"{decimal(moved.amount_minor, named.asset(moved.asset).decimals):f}"
+                        f" {named.asset(moved.asset).symbol}"
+                        for moved in fact.collateral
+                        if moved.amount_minor
+                    ],
+                }
+            ]
+        case core.BucketOpened():
+            return [{"account": named.account(fact.account), "contract": named.contract(fact.contract).symbol}]
+        case core.CollateralAssigned():
+            amount = named.minor(fact.amount_minor, fact.asset)
+            return [{"account": named.account(fact.account), "bucket": named.account(fact.bucket), **amount}]
+    return []
+
+
 def _pair(name: str, amount: Row) -> Row:
     return {name: amount["amount"], f"{name}_asset": amount["asset"]}
 
 
 def _trade_rows(fact: Fact, named: Named) -> list[Row]:
     match fact:
+        case core.OrdersChanged() | core.OrdersFilled():
+            return [
+                {
+                    "account": named.account(row["bucket"]),
+                    "contract": named.contract(row["contract"]).symbol,
+                    "side": "buy" if row["bids"] else "sell",
+                    "lots": int(row["bids"] + row["asks"]),
+                }
+                for row in np.frombuffer(fact.rows, RESERVED)
+            ]
         case core.TradesNovated():
             return [
                 {
@@ -241,7 +289,7 @@ def _trade_rows(fact: Fact, named: Named) -> list[Row]:
             return [{"asset": named.asset(fact.asset).symbol, "cause": fact.cause}]
         case core.ContractExpired():
             value = named.fine(fact.value_fine, fact.contract)
-            return [{"contract": named.contract(fact.contract).symbol, "value_per_lot": value}]
+            return [{"contract": named.contract(fact.contract).symbol, "value_per_lot": value, "cause": fact.cause}]
     return []
 
 

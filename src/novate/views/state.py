@@ -10,14 +10,35 @@ from typing import Final
 import msgspec
 
 from novate.core.book import Book
-from novate.core.layout import EXPIRED, HALTED, LIQUIDATING, LIVE, OPEN, REDUCE_ONLY, UNMARKED
-from novate.core.margin import judge
-from novate.core.terms import Asset, RiskSheet, Role
+from novate.core.layout import (
+    CAPPED,
+    COLLATERALISED,
+    EXPIRED,
+    FUTURES_STYLE,
+    HALTED,
+    LIQUIDATING,
+    LIVE,
+    OPEN,
+    PREMIUM,
+    REDUCE_ONLY,
+    TIERED,
+    UNMARKED,
+)
+from novate.core.margin import judge, locked_by
+from novate.core.orders import open_orders_of
+from novate.core.terms import TRADING, Asset, RiskSheet, Role
 from novate.tape.decimals import decimal
 from novate.tape.encode import price_decimal, quantity_decimal
 
 ACCESS: Final = {OPEN: "open", REDUCE_ONLY: "reduce_only", LIQUIDATING: "in_liquidation"}
 CONTRACT_STATE: Final = {UNMARKED: "unmarked", LIVE: "live", HALTED: "halted", EXPIRED: "expired"}
+CONTRACT_STYLE: Final = {
+    TIERED: "tiered",
+    PREMIUM: "premium",
+    FUTURES_STYLE: "futures_style",
+    CAPPED: "capped",
+    COLLATERALISED: "collateralised",
+}
 
 
 class Balance(msgspec.Struct, frozen=True):
@@ -36,9 +57,10 @@ class Balance(msgspec.Struct, frozen=True):
 class Position(msgspec.Struct, frozen=True):
     """A position; long is positive.
 
-    ``price`` is the last mark. ``unsettled`` is the result that the next settlement pays: for an option the premium
-    still owed (negative) or due. ``value`` is what an option is worth at the mark; None for other contracts, whose
-    value is paid as variation.
+    ``price`` is the last mark. ``unsettled`` is the result that the next settlement pays: for an option paid up front
+    the premium still owed (negative) or due. ``value`` is what such an option is worth at the mark; None for other
+    contracts, whose value is paid as variation. ``locked`` is the settled cash that a fully collateralised position
+    keeps for its worst end.
     """
 
     contract: str
@@ -48,6 +70,15 @@ class Position(msgspec.Struct, frozen=True):
     unsettled: Decimal
     value: Decimal | None
     asset: str
+    locked: Decimal = Decimal(0)
+
+
+class Resting(msgspec.Struct, frozen=True):
+    """Lots that an account's resting orders in a contract may still buy and sell."""
+
+    contract: str
+    bids: int
+    asks: int
 
 
 class MarginCall(msgspec.Struct, frozen=True):
@@ -70,15 +101,18 @@ class Account(msgspec.Struct, frozen=True):
 
     ``equity``, ``initial``, ``maintenance`` and ``free`` are None before a rulebook is in force. ``priced`` is False
     where the account holds something without a live price. ``status`` is ``open``, ``reduce_only``,
-    ``in_liquidation`` or ``house``, ``mode`` ``cross`` (tiers) or ``portfolio`` (the risk sheet).
+    ``in_liquidation`` or ``house``, ``mode`` ``cross`` (tiers) or ``portfolio`` (the risk sheet). An isolated bucket
+    stands as an account of its own that names its ``owner``.
     """
 
     name: str
     role: str
     member: str | None
+    owner: str | None
     status: str
     balances: tuple[Balance, ...]
     positions: tuple[Position, ...]
+    orders: tuple[Resting, ...]
     numeraire: str | None
     equity: Decimal | None
     initial: Decimal | None
@@ -98,7 +132,7 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Contract(msgspec.Struct, frozen=True):
-    """One contract: its state, last mark, value of one lot, and how much of it is open."""
+    """One contract: its state, how it is margined (``style``), last mark, value of one lot, how much of it is open."""
 
     symbol: str
     kind: str
@@ -110,6 +144,7 @@ class Contract(msgspec.Struct, frozen=True):
     traded_lots: int
     holders: int
     expiry_ns: int | None
+    style: str
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -175,9 +210,13 @@ def account(book: Book, index: int) -> Account:
         name=terms.name,
         role=terms.role.name.lower(),
         member=registers.members[terms.member].name if terms.member >= 0 else None,
+        owner=registers.accounts[terms.owner].name if terms.owner >= 0 else None,
         status=ACCESS.get(int(book.buckets[index]["access"]), "house"),
         balances=balances(book, index),
         positions=positions(book, index),
+        orders=tuple(
+            Resting(registers.contracts[of].symbol, *resting) for of, resting in open_orders_of(book, index).items()
+        ),
         numeraire=None if asset is None else asset.symbol,
         equity=equity,
         initial=initial,
@@ -219,7 +258,7 @@ def positions(book: Book, index: int) -> tuple[Position, ...]:
         terms = book.registers.contracts[contract]
         row = book.contracts[contract]
         asset = book.registers.assets[int(row["asset"])]
-        value_fine = lots * int(row["value_fine"]) if terms.is_option else None
+        value_fine = lots * int(row["value_fine"]) if terms.pays_premium else None
         found.append(
             Position(
                 contract=terms.symbol,
@@ -229,6 +268,7 @@ def positions(book: Book, index: int) -> tuple[Position, ...]:
                 unsettled=decimal(_unsettled_fine(book, contract, lots, cost_fine), asset.fine_decimals),
                 value=None if value_fine is None else decimal(value_fine, asset.fine_decimals),
                 asset=asset.symbol,
+                locked=decimal(locked_by(book, contract, lots, cost_fine), asset.fine_decimals),
             )
         )
     return tuple(found)
@@ -236,7 +276,7 @@ def positions(book: Book, index: int) -> tuple[Position, ...]:
 
 def _unsettled_fine(book: Book, contract: int, lots: int, cost_fine: int) -> int:
     """What the next settlement pays: the variation result, or of an option the premium alone."""
-    if book.contracts[contract]["option"]:
+    if book.registers.contracts[contract].pays_premium:
         return -cost_fine
     return lots * int(book.contracts[contract]["value_fine"]) - cost_fine
 
@@ -265,7 +305,7 @@ def block_name(sheet: RiskSheet | None, block: int) -> str:
 def contract(book: Book, index: int) -> Contract:
     """One contract by its index."""
     terms, row = book.registers.contracts[index], book.contracts[index]
-    marked = int(row["price_ticks"]) != 0
+    marked = int(row["state"]) != UNMARKED
     places = book.registers.assets[int(row["asset"])].fine_decimals
     return Contract(
         symbol=terms.symbol,
@@ -278,6 +318,7 @@ def contract(book: Book, index: int) -> Contract:
         traded_lots=int(row["traded_lots"]),
         holders=int(row["holders_count"]),
         expiry_ns=terms.expiry_ns,
+        style=CONTRACT_STYLE[int(row["style"])],
     )
 
 
@@ -294,11 +335,10 @@ def member(book: Book, index: int) -> Member:
 
 def funds(book: Book) -> list[Fund]:
     """The house's own accounts and the members' contributions, those with money in them."""
-    roles = (Role.HOUSE, Role.CLIENT)
     return [
         fund
         for index, account in enumerate(book.registers.accounts)
-        if account.role not in roles
+        if account.role not in TRADING
         for fund in _money(book, index)
     ]
 

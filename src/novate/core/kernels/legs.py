@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
+from novate.core.layout import PREMIUM
 
 
 @njit(cache=True, inline="always")
@@ -13,8 +14,19 @@ def apply_leg(position, balance, contract, lots, cost_fine):
     position.lots += lots
     position.cost_fine += cost_fine
     balance.exposure_fine += abs(position.lots) * contract.largest_value_fine + abs(position.cost_fine) - before
-    if contract.option != 0:
+    if contract.style == PREMIUM:
         balance.premium_fine += cost_fine
+
+
+@njit(cache=True, inline="always")
+def bucket_of(account, contract, buckets):
+    """The bucket that an account's trades in a contract go to: its isolated one where there is one."""
+    at = np.int64(account)
+    while buckets[at].next >= 0:
+        at = np.int64(buckets[at].next)
+        if buckets[at].contract == contract:
+            return at
+    return np.int64(account)
 
 
 @njit(cache=True)
@@ -69,7 +81,7 @@ def place(bucket, contract, buckets, contracts, positions, holders, ends):
     row.contract = contract
     row.lots = 0
     row.cost_fine = 0
-    row.pad = 0
+    row.orders = 0
     own.count += 1
     holders[of.holders_start + of.holders_count] = bucket
     of.holders_count += 1
@@ -128,6 +140,39 @@ def novate_rows(rows, first, fees_account, tables):
 
 
 @njit(cache=True)
+def reserve(bucket, contract, bids, asks, tables):
+    """Change a bucket's open orders in a contract; returns False where the tables need more room.
+
+    Open orders are bounded like positions, so that their fills never pass what 64 bits can hold.
+    """
+    where = place(bucket, contract, tables.buckets, tables.contracts, tables.positions, tables.holders, tables.ends)
+    if where < 0:
+        return False
+    position = tables.positions[where]
+    if position.orders == 0:
+        if tables.ends[2] == len(tables.orders):
+            return False
+        position.orders = tables.ends[2]
+        tables.ends[2] += 1
+    own, of = tables.orders[position.orders], tables.contracts[contract]
+    own.bids += bids
+    own.asks += asks
+    tables.balances[bucket, of.asset].exposure_fine += (bids + asks) * of.largest_value_fine
+    return True
+
+
+@njit(cache=True)
+def cancel_orders(bucket, tables):
+    """Every resting order of a bucket is gone."""
+    own = tables.buckets[bucket]
+    for at in range(own.start, own.start + own.count):
+        position = tables.positions[at]
+        if position.orders != 0:
+            rest = tables.orders[position.orders]
+            reserve(bucket, position.contract, -rest.bids, -rest.asks, tables)
+
+
+@njit(cache=True)
 def expire_rows(contract, value_fine, tables):
     """Turn every position in a contract into money at its final value: lots x value - cost into the holder's carry."""
     of = tables.contracts[contract]
@@ -136,5 +181,7 @@ def expire_rows(contract, value_fine, tables):
         where, found = find(bucket, contract, tables.buckets, tables.positions)
         if found:
             row = tables.positions[where]
+            rest = tables.orders[row.orders]
+            reserve(bucket, contract, -rest.bids, -rest.asks, tables)
             tables.balances[bucket, of.asset].carry_fine += row.lots * value_fine - row.cost_fine
             move(bucket, of, -row.lots, -row.cost_fine, where, tables.balances, tables.positions)

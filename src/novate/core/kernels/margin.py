@@ -6,7 +6,7 @@ from numba import njit, prange
 from novate.core.kernels.arithmetic import charge, clamp, convert, credit, millionths
 from novate.core.kernels.portfolio import judge_portfolio, payable_of, room_for
 from novate.core.kernels.prefetch import AHEAD, ask_for
-from novate.core.layout import LIVE, SUBTOTAL
+from novate.core.layout import COLLATERALISED, LIVE, PREMIUM, SUBTOTAL, TIERED
 from novate.core.money import PPM
 
 BRACKET_LOTS_MAX = 2**40
@@ -16,8 +16,8 @@ BRACKET_LOTS_MAX = 2**40
 def requirement(lots, contract, tiers):
     """``(initial, maintenance)`` of one position, rounded up, in the contract's settlement asset."""
     initial, maintenance = 0, 0
-    # The sign of a position is a coin toss for the processor, its being an option is not: ask that first.
-    if lots != 0 and (contract.option == 0 or lots < 0):
+    # The sign of a position is a coin toss for the processor, how its contract is margined is not: ask that first.
+    if lots != 0 and contract.style != COLLATERALISED and (contract.style != PREMIUM or lots < 0):
         size = abs(lots)
         reference = size * contract.reference_fine
         at = contract.tier_start
@@ -28,12 +28,48 @@ def requirement(lots, contract, tiers):
         above = reference - tier.floor_fine
         initial = tier.initial_base_fine + charge(above, tier.initial_ppm)
         maintenance = tier.maintenance_base_fine + charge(above, tier.maintenance_ppm)
-        if contract.option != 0:
-            relief = size * contract.otm_fine
-            initial = max(initial - relief, tier.initial_least_base_fine + charge(above, tier.initial_least_ppm))
-            maintenance = max(
-                maintenance - relief, tier.maintenance_least_base_fine + charge(above, tier.maintenance_least_ppm)
-            )
+        if contract.style != TIERED:
+            if contract.option != 0 and lots < 0:
+                relief = size * contract.otm_fine
+                initial = max(initial - relief, tier.initial_least_base_fine + charge(above, tier.initial_least_ppm))
+                maintenance = max(
+                    maintenance - relief, tier.maintenance_least_base_fine + charge(above, tier.maintenance_least_ppm)
+                )
+            else:
+                worst = lots * (contract.value_fine - worst_value(lots, contract))
+                initial, maintenance = min(initial, worst), min(maintenance, worst)
+    return initial, maintenance
+
+
+@njit(cache=True, inline="always")
+def worst_value(lots, contract):
+    """The value per lot that a bounded position fears: the floor for a long one, the cap for a short one."""
+    return contract.floor_value_fine if lots > 0 else contract.cap_value_fine
+
+
+@njit(cache=True, inline="always")
+def collateralised_result(lots, cost_fine, contract):
+    """What a fully collateralised position counts for: its result at the worst end, and no gain before it is paid."""
+    return min(0, lots * worst_value(lots, contract) - cost_fine)
+
+
+@njit(cache=True, inline="always")
+def owed_in(balance, own):
+    """What a bucket will have to pay in one asset, with no premium it is due against it; not negative."""
+    return max(0, balance.premium_fine) - min(0, own.variation_fine + balance.carry_fine)
+
+
+@njit(cache=True, inline="always")
+def worse_side(lots, bids, asks, contract, tiers):
+    """``(initial, maintenance)`` of a position with its resting orders: initial at the worse of all that may be filled.
+
+    Orders that reduce the position count for nothing until they are larger than it. Maintenance asks for what is held.
+    """
+    initial, maintenance = requirement(lots, contract, tiers)
+    if bids > 0:
+        initial = max(initial, requirement(lots + bids, contract, tiers)[0])
+    if asks > 0:
+        initial = max(initial, requirement(lots - asks, contract, tiers)[0])
     return initial, maintenance
 
 
@@ -45,7 +81,7 @@ def set_lot(at, contracts, tiers, lot_terms):
     lot.value_fine = contract.value_fine
     lot.asset = contract.asset
     lot.bracket_lots = -1
-    if contract.option != 0 or contract.state != LIVE or contract.tier_count == 0:
+    if contract.style != TIERED or contract.state != LIVE or contract.tier_count == 0:
         return
     first = tiers[contract.tier_start]
     initial = (contract.reference_fine % PPM) * first.initial_ppm
@@ -89,7 +125,7 @@ def sum_run(first, end, asset, positions, lot_terms, own):
         lot = lot_terms[np.uint32(position.contract)]
         lots = position.lots
         size = abs(lots)
-        if size > lot.bracket_lots or lot.asset != asset:
+        if size > lot.bracket_lots or lot.asset != asset or position.orders != 0:
             break
         variation += lots * lot.value_fine - position.cost_fine
         initial += size * lot.initial_whole_fine + millionths(size * lot.initial_rest_ppm)
@@ -102,21 +138,23 @@ def sum_run(first, end, asset, positions, lot_terms, own):
 
 
 @njit(cache=True)
-def sum_one(position, contract, tiers, long_option_ppm, own):
+def sum_one(position, open_orders, contract, tiers, long_option_ppm, own):
     """Add any position to the sums of its asset, the long way; returns 0 where its price is missing."""
-    lots = position.lots
-    if contract.option == 0:
-        own.variation_fine += lots * contract.value_fine - position.cost_fine
-    else:
+    lots, bids, asks = position.lots, open_orders.bids, open_orders.asks
+    if contract.style == PREMIUM:
         own.option_fine += option_worth(lots, contract, long_option_ppm)
-    initial, maintenance = requirement(lots, contract, tiers)
+    elif contract.style == COLLATERALISED:
+        own.variation_fine += collateralised_result(lots, position.cost_fine, contract)
+    else:
+        own.variation_fine += lots * contract.value_fine - position.cost_fine
+    initial, maintenance = worse_side(lots, bids, asks, contract, tiers)
     own.initial_fine += initial
     own.maintenance_fine += maintenance
-    return 0 if lots != 0 and contract.state != LIVE else 1
+    return 0 if (lots != 0 or bids != 0 or asks != 0) and contract.state != LIVE else 1
 
 
 @njit(cache=True, inline="always")
-def sum_positions(start, count, positions, lot_terms, contracts, tiers, long_option_ppm, sums, into):
+def sum_positions(start, count, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, into):
     """Sum position rows into row ``into`` of ``sums`` (per asset); returns 0 where a price is missing."""
     for asset in range(sums.shape[1]):
         sums[into, asset].variation_fine = 0
@@ -130,7 +168,8 @@ def sum_positions(start, count, positions, lot_terms, contracts, tiers, long_opt
         after = sum_run(at, end, asset, positions, lot_terms, sums[into, asset])
         if after == at:
             contract = contracts[np.uint32(positions[at].contract)]
-            priced &= sum_one(positions[at], contract, tiers, long_option_ppm, sums[into, asset])
+            own_orders = orders[np.uint32(positions[at].orders)]
+            priced &= sum_one(positions[at], own_orders, contract, tiers, long_option_ppm, sums[into, asset])
             after += np.uint64(1)
         at = after
     return priced
@@ -169,42 +208,40 @@ def payable(balances, bucket, sums, into, assets):
     covered = 0
     for at in range(sums.shape[1]):
         balance = balances[bucket, at]
-        owed = min(0, sums[into, at].variation_fine + balance.carry_fine) - max(0, balance.premium_fine)
-        covered = clamp(covered + convert(balance.balance_minor * assets[at].unit_fine + owed, assets[at]))
+        cash = balance.balance_minor * assets[at].unit_fine
+        covered = clamp(covered + convert(cash - owed_in(balance, sums[into, at]), assets[at]))
     return covered
 
 
 @njit(cache=True)
-def judge_one(bucket, balances, at, portfolio, tables):
-    """Judge one bucket with row ``at`` of the given balances, as a ``portfolio`` (1), not as one (0) or as it is (-1).
+def judge_rows(start, count, positions, balances, at, by_sheet, tables):
+    """Judge position rows with row ``at`` of the given balances, as if they were a bucket: in tiers or by the sheet.
 
     Returns ``(equity, settled, initial, maintenance, priced, payable)``.
     """
-    sums = np.empty((1, len(tables.assets)), SUBTOTAL)
-    own = tables.buckets[bucket]
-    by_sheet = own.portfolio != 0 if portfolio < 0 else portfolio != 0
+    lot_terms, contracts, tiers, assets = tables.lot_terms, tables.contracts, tables.tiers, tables.assets
+    sums, long_option_ppm = np.empty((1, len(assets)), SUBTOTAL), tables.long_option_ppm
     priced = sum_positions(
-        own.start,
-        own.count,
-        tables.positions,
-        tables.lot_terms,
-        tables.contracts,
-        tables.tiers,
-        tables.long_option_ppm,
-        sums,
-        0,
+        start, count, positions, tables.orders, lot_terms, contracts, tiers, long_option_ppm, sums, 0
     )
     if by_sheet:
         vectors, measures, counts = room_for(tables.sheet)
         equity, settled, initial, maintenance, known = judge_portfolio(
-            own, tables.positions, balances, at, sums, 0, tables.assets, tables.gains_ppm, tables.sheet, vectors,
-            measures, counts,
+            start, count, positions, tables.orders, balances, at, sums, assets, tables.gains_ppm, tables.sheet,
+            vectors, measures, counts,
         )  # fmt: skip
-        covered = payable_of(balances, at, sums, 0, tables.assets, tables.sheet)
+        covered = payable_of(balances, at, sums, 0, assets, tables.sheet)
     else:
-        equity, settled, initial, maintenance, known = total(balances, at, sums, 0, tables.assets, tables.gains_ppm)
-        covered = payable(balances, at, sums, 0, tables.assets)
+        equity, settled, initial, maintenance, known = total(balances, at, sums, 0, assets, tables.gains_ppm)
+        covered = payable(balances, at, sums, 0, assets)
     return equity, settled, initial, maintenance, priced * known, covered
+
+
+@njit(cache=True)
+def judge_one(bucket, balances, at, tables):
+    """Judge one bucket with row ``at`` of the given balances; answers as ``judge_rows``."""
+    own = tables.buckets[bucket]
+    return judge_rows(own.start, own.count, tables.positions, balances, at, own.portfolio != 0, tables)
 
 
 @njit(cache=True)
@@ -212,7 +249,7 @@ def judge_range(first, last, chosen, tables, out):
     """Judge ``chosen[first:last]`` (or the buckets themselves where ``chosen`` is empty) into ``out``."""
     # A tuple of tables handed on per bucket would count references per bucket: take it apart once.
     buckets, balances, positions, contracts = tables.buckets, tables.balances, tables.positions, tables.contracts
-    lot_terms, tiers, assets = tables.lot_terms, tables.tiers, tables.assets
+    lot_terms, tiers, assets, orders = tables.lot_terms, tables.tiers, tables.assets, tables.orders
     gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
     sheet = tables.sheet
     vectors, measures, counts = room_for(sheet)
@@ -222,13 +259,16 @@ def judge_range(first, last, chosen, tables, out):
         if at + AHEAD < last:
             ask_for(chosen[at + AHEAD] if len(chosen) else at + AHEAD, buckets, positions, balances)
         own = buckets[bucket]
-        priced = sum_positions(own.start, own.count, positions, lot_terms, contracts, tiers, long_option_ppm, sums, 0)
+        priced = sum_positions(
+            own.start, own.count, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, 0
+        )
         if own.portfolio == 0:
             equity, settled, initial, maintenance, known = total(balances, bucket, sums, 0, assets, gains_ppm)
         else:
             equity, settled, initial, maintenance, known = judge_portfolio(
-                own, positions, balances, bucket, sums, 0, assets, gains_ppm, sheet, vectors, measures, counts
-            )
+                own.start, own.count, positions, orders, balances, bucket, sums, assets, gains_ppm, sheet, vectors,
+                measures, counts,
+            )  # fmt: skip
         row = out[at]
         row.equity_fine = equity
         row.settled_fine = settled

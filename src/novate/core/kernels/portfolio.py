@@ -8,103 +8,12 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.arithmetic import charge, clamp, convert, credit, divided
+from novate.core.kernels.measures import combine, measure
 from novate.core.kernels.sheet import row_of, row_of_asset
-from novate.core.layout import EXPECTED_SHORTFALL, WORST
-from novate.core.money import EXPOSURE_MAX, PPM, SHEET_BOUND
+from novate.core.layout import COLLATERALISED, SHEET_HELD
+from novate.core.money import EXPOSURE_MAX, SHEET_BOUND
 
-SMALL_RANK = 48  # up to here the worst are kept sorted as they are met; beyond, the scenarios are partitioned
-
-
-# ---- measures -------------------------------------------------------------------------------------------------------
-
-
-@njit(cache=True, fastmath={"nnan", "nsz"})
-def least(values):
-    """The smallest value: there is no NaN here, and zero has no sign that counts."""
-    lowest = values[0]
-    for value in values:
-        if value < lowest:
-            lowest = value
-    return np.int64(lowest)
-
-
-@njit(cache=True)
-def least_of_rank(values, rank):
-    """``(sum of the rank smallest values, the largest of these)`` as integers."""
-    total = 0
-    if rank > SMALL_RANK:
-        parted = np.partition(values, rank - 1)
-        for at in range(rank):
-            total += np.int64(parted[at])
-        return total, np.int64(parted[rank - 1])
-    kept = np.empty(rank, np.float64)
-    held = 0
-    for value in values:
-        if held == rank:
-            if value >= kept[held - 1]:
-                continue
-            held -= 1
-        at = held
-        while at > 0 and kept[at - 1] > value:
-            kept[at] = kept[at - 1]
-            at -= 1
-        kept[at] = value
-        held += 1
-    for at in range(rank):
-        total += np.int64(kept[at])
-    return total, np.int64(kept[rank - 1])
-
-
-@njit(cache=True)
-def shortfall(values, numerator, denominator):
-    """Expected shortfall: the mean of the worst ``numerator / denominator`` of the values, as a loss, rounded up."""
-    mass = len(values) * numerator
-    whole, rest = mass // denominator, mass % denominator
-    total, last = least_of_rank(values, whole + (1 if rest > 0 else 0))
-    inner = total - last if rest > 0 else total
-    parts = denominator * (inner % mass)
-    mean = denominator * (inner // mass)
-    if rest > 0:
-        parts += rest * (last % mass)
-        mean += rest * (last // mass)
-    return -(mean + parts // mass)
-
-
-@njit(cache=True)
-def measure(values, blocks, into):
-    """The loss of each block, not below zero."""
-    for at in range(len(blocks)):
-        block = blocks[at]
-        own = values[block.first : block.first + block.count]
-        if block.measure == WORST:
-            loss = -least(own)
-        elif block.measure == EXPECTED_SHORTFALL:
-            loss = shortfall(own, block.tail_numerator, block.tail_denominator)
-        else:
-            _, value = least_of_rank(own, block.rank)
-            loss = -value
-        into[at] = max(0, loss)
-
-
-@njit(cache=True)
-def combine(measures, blocks, offset_ppm):
-    """Losses of every netting set, the last row those of all together, combined into sheet units, rounded up."""
-    last = measures.shape[0] - 1
-    whole, rest, floor = 0, 0, 0
-    for at in range(len(blocks)):
-        block = blocks[at]
-        asked = measures[last, at]
-        alone = 0
-        for own in range(last):
-            alone += measures[own, at]
-        if alone > asked:
-            asked = alone - credit(alone - asked, offset_ppm)
-        if block.floor != 0:
-            floor = max(floor, charge(asked, block.weight_ppm))
-        else:
-            whole += divided(asked, PPM) * block.weight_ppm
-            rest += (asked % PPM) * block.weight_ppm
-    return max(floor, whole + divided(rest + PPM - 1, PPM))
+COUNTS = 5  # of lots, of the bound, of add-ons, a bit for each netting set, of resting lots
 
 
 # ---- rows -----------------------------------------------------------------------------------------------------------
@@ -124,39 +33,58 @@ def add_on(lots, row, add_ons):
 
 
 @njit(cache=True, inline="always")
-def add_scaled(values, lots, results, into):
-    """``into = values + lots x results``."""
-    factor = np.float64(lots)
-    for at in range(len(into)):
-        into[at] = values[at] + factor * results[at]
+def reach(held, resting):
+    """The fewest and the most lots that a position may come to with its orders."""
+    return held.lots - resting.asks, held.lots + resting.bids
 
 
 @njit(cache=True, inline="always")
-def accumulate(into, lots, results):
-    """``into += lots x results``: told apart from ``add_scaled``, whose arrays may not overlap if it is to be quick."""
-    factor = np.float64(lots)
+def size_of(low, high):
+    """The most lots, long or short, that a position may come to."""
+    return max(abs(low), abs(high))
+
+
+@njit(cache=True, inline="always")
+def add_scaled(values, low, high, results, into):
+    """``into = values + lots x results``, in each scenario with ``low`` or ``high`` lots, whichever gains less."""
+    least, most = np.float64(low), np.float64(high)
     for at in range(len(into)):
-        into[at] += factor * results[at]
+        result = results[at]
+        into[at] = values[at] + (least if result > 0 else most) * result
+
+
+@njit(cache=True, inline="always")
+def accumulate(into, low, high, results):
+    """``into += lots x results``: told apart from ``add_scaled``, whose arrays may not overlap if it is to be quick."""
+    least, most = np.float64(low), np.float64(high)
+    for at in range(len(into)):
+        result = results[at]
+        into[at] += (least if result > 0 else most) * result
 
 
 @njit(cache=True)
 def add_row(at, before, after, sheet, vectors, counts):
-    """Change a row's lots from ``before`` to ``after`` in the vectors of a bucket and its counts."""
+    """Change what a row may come to, ``(low, high)`` lots, in the vectors of a bucket and its counts.
+
+    What is gained with the worse of two ends changes by their changes: which end is the worse says the result alone.
+    """
     row = sheet.rows[at]
-    accumulate(vectors[row.netting_set], after - before, sheet.results[at])
+    low, high = after[0] - before[0], after[1] - before[1]
+    accumulate(vectors[row.netting_set], low, high, sheet.results[at])
     if len(vectors) > 1:
-        accumulate(vectors[len(vectors) - 1], after - before, sheet.results[at])
+        accumulate(vectors[len(vectors) - 1], low, high, sheet.results[at])
     count_row(row, before, after, sheet.add_ons, counts)
 
 
 @njit(cache=True, inline="always")
 def count_row(row, before, after, add_ons, counts):
-    """The same change in a bucket's counts: lots, what the rows take of the bound, add-ons."""
-    grown = abs(after) - abs(before)
-    counts[0] += grown
-    counts[1] += grown * row.largest_units
-    counts[2] += add_on(after, row, add_ons) - add_on(before, row, add_ons)
+    """The same change in a bucket's counts: lots, what the rows take of the bound, add-ons, sets, resting lots."""
+    size, was = size_of(after[0], after[1]), size_of(before[0], before[1])
+    counts[0] += size - was
+    counts[1] += (size - was) * row.largest_units
+    counts[2] += add_on(size, row, add_ons) - add_on(was, row, add_ons)
     counts[3] |= np.int64(1) << row.netting_set
+    counts[4] += after[1] - after[0] - (before[1] - before[0])
 
 
 @njit(cache=True, inline="always")
@@ -166,33 +94,49 @@ def collateral_lots(balance_minor, row):
 
 
 @njit(cache=True)
-def fill(own, positions, balances, at, sheet, vectors, counts):
-    """Results by scenario of a bucket's positions and of the collateral in row ``at`` of the balances.
+def read_rows(start, count, positions, orders, rows):
+    """Copy what a bucket holds and has resting into rows of ``SHEET_HELD``; returns how many there are."""
+    found = 0
+    for at in range(start, start + count):
+        position = positions[at]
+        rest = orders[np.uint32(position.orders)]
+        if position.lots != 0 or rest.bids != 0 or rest.asks != 0:
+            row = rows[found]
+            row.contract, row.lots, row.bids, row.asks = position.contract, position.lots, rest.bids, rest.asks
+            found += 1
+    return found
+
+
+@njit(cache=True)
+def fill(rows, balances, at, resting, sheet, vectors, counts):
+    """Results by scenario of a bucket's rows, ``resting`` orders too or not, and of the collateral in row ``at``.
 
     ``vectors`` gets a row for each netting set and, where there are several, one for all together; ``counts`` the sum
-    of |lots|, of |lots| x largest result (of contracts alone), the add-ons, and a bit for each set that has a row.
+    of |lots|, of |lots| x largest result (of contracts alone), the add-ons, a bit for each set that has a row, and the
+    lots that rest.
     """
     vectors[:] = 0
     counts[:] = 0
-    for where in range(own.start, own.start + own.count):
-        position = positions[where]
-        row = row_of(position.contract, sheet)
-        if position.lots != 0 and row >= 0:
-            accumulate(vectors[sheet.rows[row].netting_set], position.lots, sheet.results[row])
-            count_row(sheet.rows[row], 0, position.lots, sheet.add_ons, counts)
+    for where in range(len(rows)):
+        held = rows[where]
+        row = row_of(held.contract, sheet)
+        if row >= 0:
+            low, high = reach(held, held) if resting else (held.lots, held.lots)
+            accumulate(vectors[sheet.rows[row].netting_set], low, high, sheet.results[row])
+            count_row(sheet.rows[row], (0, 0), (low, high), sheet.add_ons, counts)
     bound = counts[1]
     for asset in range(balances.shape[1]):
         row = row_of_asset(asset, sheet)
         if row >= 0:
             lots = collateral_lots(balances[at, asset].balance_minor, sheet.rows[row])
             if lots != 0:
-                accumulate(vectors[sheet.rows[row].netting_set], lots, sheet.results[row])
-                count_row(sheet.rows[row], 0, lots, sheet.add_ons, counts)
+                accumulate(vectors[sheet.rows[row].netting_set], lots, lots, sheet.results[row])
+                count_row(sheet.rows[row], (0, 0), (lots, lots), sheet.add_ons, counts)
     counts[1] = bound  # collateral has its own part of the bound, granted when the sheet was adopted
     last = len(vectors) - 1
     for one in range(last):
         if counts[3] & (np.int64(1) << one):
-            accumulate(vectors[last], 1, vectors[one])
+            accumulate(vectors[last], 1, 1, vectors[one])
 
 
 @njit(cache=True)
@@ -217,7 +161,7 @@ def room_for(sheet):
     sets = sheet.sheet[0].netting_sets if len(sheet.sheet) else 1
     rows = sets + 1 if sets > 1 else 1
     vectors = np.empty((rows, sheet.results.shape[1]), np.float64)
-    return vectors, np.empty((rows, len(sheet.blocks)), np.int64), np.empty(4, np.int64)
+    return vectors, np.empty((rows, len(sheet.blocks)), np.int64), np.empty(COUNTS, np.int64)
 
 
 # ---- a bucket -------------------------------------------------------------------------------------------------------
@@ -282,36 +226,58 @@ def payable_of(balances, at, sums, into, assets, sheet):
 
 
 @njit(cache=True)
-def judge_portfolio(own, positions, balances, at, sums, into, assets, gains_ppm, sheet, vectors, measures, counts):
-    """``(equity, settled, initial, maintenance, priced)`` of a portfolio bucket, from its summed positions."""
-    equity, settled, priced = equity_of(balances, at, sums, into, assets, gains_ppm, sheet)
-    fill(own, positions, balances, at, sheet, vectors, counts)
+def require(rows, balances, at, sheet, vectors, measures, counts):
+    """``(initial, maintenance)`` of a bucket's rows: initial with its orders at their worst, maintenance without them.
+
+    ``vectors``, ``measures`` and ``counts`` are those that initial came from where nothing rests.
+    """
+    fill(rows, balances, at, True, sheet, vectors, counts)
     measure_all(vectors, counts, sheet.blocks, measures)
     initial, maintenance = in_money(measures, counts, sheet)
+    if counts[4] > 0:
+        fill(rows, balances, at, False, sheet, vectors, counts)
+        measure_all(vectors, counts, sheet.blocks, measures)
+        _, maintenance = in_money(measures, counts, sheet)
+    return initial, maintenance
+
+
+@njit(cache=True)
+def rows_of(start, count, positions, orders):
+    """What a bucket holds and has resting, as rows of ``SHEET_HELD``."""
+    rows = np.empty(count, SHEET_HELD)
+    return rows[: read_rows(start, count, positions, orders, rows)]
+
+
+@njit(cache=True)
+def judge_portfolio(
+    start, count, positions, orders, balances, at, sums, assets, gains_ppm, sheet, vectors, measures, counts
+):
+    """``(equity, settled, initial, maintenance, priced)`` of position rows that stand summed in row 0 of ``sums``."""
+    rows = rows_of(start, count, positions, orders)
+    equity, settled, priced = equity_of(balances, at, sums, 0, assets, gains_ppm, sheet)
+    initial, maintenance = require(rows, balances, at, sheet, vectors, measures, counts)
     return equity, settled, initial, maintenance, priced
 
 
 @njit(cache=True)
 def requirement_without(bucket, contract, lots, tables):
     """``(initial, maintenance)`` of a portfolio bucket with ``lots`` of one of its contracts instead of its own."""
-    sheet = tables.sheet
+    sheet, own = tables.sheet, tables.buckets[bucket]
     vectors, measures, counts = room_for(sheet)
-    own = tables.buckets[bucket]
-    fill(own, tables.positions, tables.balances, bucket, sheet, vectors, counts)
-    for at in range(own.start, own.start + own.count):
-        position = tables.positions[at]
-        if position.contract == contract and position.lots != lots:
-            add_row(row_of(contract, sheet), position.lots, lots, sheet, vectors, counts)
-    measure_all(vectors, counts, sheet.blocks, measures)
-    return in_money(measures, counts, sheet)
+    rows = rows_of(own.start, own.count, tables.positions, tables.orders)
+    for at in range(len(rows)):
+        if rows[at].contract == contract:
+            rows[at].lots = lots
+    return require(rows, tables.balances, bucket, sheet, vectors, measures, counts)
 
 
 @njit(cache=True)
 def scenarios_of(bucket, tables):
     """``(results of the whole bucket by scenario in sheet units, what each block asks in sheet units)``."""
-    sheet = tables.sheet
+    sheet, own = tables.sheet, tables.buckets[bucket]
     vectors, measures, counts = room_for(sheet)
-    fill(tables.buckets[bucket], tables.positions, tables.balances, bucket, sheet, vectors, counts)
+    rows = rows_of(own.start, own.count, tables.positions, tables.orders)
+    fill(rows, tables.balances, bucket, True, sheet, vectors, counts)
     measure_all(vectors, counts, sheet.blocks, measures)
     asked = np.empty(len(sheet.blocks), np.int64)
     for at in range(len(asked)):
@@ -321,15 +287,18 @@ def scenarios_of(bucket, tables):
 
 @njit(cache=True)
 def losses_at(bucket, scenario, tables):
-    """What each position row of a bucket loses in one scenario, in sheet units."""
+    """What each position row of a bucket loses in one scenario with its orders, in sheet units."""
     sheet = tables.sheet
     own = tables.buckets[bucket]
     losses = np.zeros(own.count, np.int64)
     for at in range(own.count):
         position = tables.positions[own.start + at]
+        rest = tables.orders[np.uint32(position.orders)]
         row = row_of(position.contract, sheet)
         if row >= 0:
-            losses[at] = -position.lots * np.int64(sheet.results[row, scenario])
+            low, high = reach(position, rest)
+            result = np.int64(sheet.results[row, scenario])
+            losses[at] = -result * (low if result > 0 else high)
     return losses
 
 
@@ -337,18 +306,21 @@ def losses_at(bucket, scenario, tables):
 
 
 @njit(cache=True)
-def uncovered(bucket, tables, sheet):
-    """What keeps a sheet from judging a bucket: a contract without a row, -2 the bound on exact sums, or -1 nothing."""
-    own = tables.buckets[bucket]
+def uncovered(rows, contracts, sheet):
+    """What keeps a sheet from judging rows: a contract without a row, -2 the bound on exact sums, or -1 nothing.
+
+    What is fully collateralised is no business of a sheet.
+    """
     room = SHEET_BOUND - 1 - sheet.sheet[0].collateral_bound
-    for at in range(own.start, own.start + own.count):
-        position = tables.positions[at]
-        if position.lots == 0:
+    for at in range(len(rows)):
+        held = rows[at]
+        if contracts[held.contract].style == COLLATERALISED:
             continue
-        row = row_of(position.contract, sheet)
+        row = row_of(held.contract, sheet)
         if row < 0:
-            return np.int64(position.contract)
-        size, largest = abs(position.lots), sheet.rows[row].largest_units
+            return np.int64(held.contract)
+        low, high = reach(held, held)
+        size, largest = size_of(low, high), sheet.rows[row].largest_units
         if size > room // largest:
             return np.int64(-2)
         room -= size * largest
@@ -356,11 +328,18 @@ def uncovered(bucket, tables, sheet):
 
 
 @njit(cache=True)
+def uncovered_in(bucket, tables, sheet):
+    """The same of a bucket of the book."""
+    own = tables.buckets[bucket]
+    return uncovered(rows_of(own.start, own.count, tables.positions, tables.orders), tables.contracts, sheet)
+
+
+@njit(cache=True)
 def first_uncovered(count, tables, sheet):
     """``(bucket, contract or -2)`` of the first portfolio bucket that a sheet cannot judge, or ``(-1, -1)``."""
     for bucket in range(count):
         if tables.buckets[bucket].portfolio != 0:
-            found = uncovered(bucket, tables, sheet)
+            found = uncovered_in(bucket, tables, sheet)
             if found != -1:
                 return np.int64(bucket), found
     return np.int64(-1), np.int64(-1)

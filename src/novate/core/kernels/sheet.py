@@ -3,10 +3,38 @@
 from typing import Any
 
 import numpy as np
-from numba import njit, typeof, types
+from numba import from_dtype, njit, typeof, types
 from numba.experimental import structref
 
 from novate.core import layout
+
+
+@structref.register
+class PoolType(types.StructRef):
+    """The compiled type of a pool: one reference, because a tuple of its arrays would be counted one by one."""
+
+
+NUMBERS = types.Array(types.int64, 1, "C")
+INDICES = types.Array(types.int32, 1, "C")
+POOL = PoolType(
+    [
+        ("vectors", types.Array(types.float64, 3, "C")),  # [slot, set, scenario]
+        ("counts", types.Array(types.int64, 2, "C")),  # [slot, count]
+        ("rows", types.Array(from_dtype(layout.SHEET_HELD), 2, "C")),  # [slot, row]: what the vectors are made of
+        ("filled", NUMBERS),  # [slot]: how many rows that is
+        ("tags", NUMBERS),  # [slot]: the overlay bucket whose vectors these are, or -1
+        ("new_vectors", types.Array(types.float64, 3, "C")),  # [side, (set, all), scenario]: after a change
+        ("new_measures", types.Array(types.int64, 3, "C")),
+        ("new_counts", types.Array(types.int64, 2, "C")),
+        ("measures", types.Array(types.int64, 3, "C")),  # [overlay bucket, set, block]
+        ("known", NUMBERS),  # [overlay bucket]: whether it has been judged as it was before the batch
+        ("heads", INDICES),  # [overlay bucket]: the first position that the batch holds of it, or -1
+        ("lengths", INDICES),  # [overlay bucket]: how many these are
+        ("nexts", INDICES),  # [held position]: the bucket's next, or -1
+        ("contracts", INDICES),  # [held position]
+    ]
+)
+"""Memory for portfolio buckets while a batch is judged, see ``pool``: with the sheet, so that no batch asks for it."""
 
 
 @structref.register
@@ -31,8 +59,23 @@ SHEET_TABLES = SheetType(
         ("of_contract", typeof(np.zeros(0, np.int32))),
         ("of_asset", typeof(np.zeros(0, np.int32))),
         ("results", typeof(np.zeros((0, 1), np.float64))),
+        ("pool", POOL),
     ]
 )
+
+
+@njit(cache=True)
+def empty_pool():
+    """A pool without room."""
+    pool = structref.new(POOL)
+    pool.vectors, pool.new_vectors = np.empty((0, 0, 0), np.float64), np.empty((0, 0, 0), np.float64)
+    pool.measures, pool.new_measures = np.empty((0, 0, 0), np.int64), np.empty((0, 0, 0), np.int64)
+    pool.counts, pool.new_counts = np.empty((0, 0), np.int64), np.empty((0, 0), np.int64)
+    pool.rows = np.empty((0, 0), layout.SHEET_HELD)
+    pool.filled, pool.tags, pool.known = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64)
+    pool.heads, pool.lengths = np.empty(0, np.int32), np.empty(0, np.int32)
+    pool.nexts, pool.contracts = np.empty(0, np.int32), np.empty(0, np.int32)
+    return pool
 
 
 @njit(cache=True)
@@ -46,6 +89,7 @@ def _refer(sheet, blocks, rows, add_ons, of_contract, of_asset, results):
     tables.of_asset = of_asset
     # A product of float64 is several times faster than one of int64, and exact: every sum stays below 2^52.
     tables.results = results.astype(np.float64)
+    tables.pool = empty_pool()
     return tables
 
 

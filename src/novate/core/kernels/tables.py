@@ -21,7 +21,8 @@ class TablesType(types.StructRef):
 class Tables(structref.StructRefProxy):
     """A reference to the tables of a book, as ``kernels`` read and write them; opaque to Python.
 
-    The tables are the book's own: what a kernel writes is written. ``ends`` is ``[end of positions, end of holders]``.
+    The tables are the book's own: what a kernel writes is written. ``ends`` is ``[end of positions, end of
+    holders, end of orders]``.
     """
 
     __slots__ = ()
@@ -38,6 +39,7 @@ TABLES = TablesType(
         ("buckets", typeof(np.zeros(0, layout.BUCKET))),
         ("balances", typeof(np.zeros((0, 1), layout.BALANCE))),
         ("positions", typeof(np.zeros(0, layout.POSITION))),
+        ("orders", typeof(np.zeros(0, layout.OPEN_ORDERS))),
         ("holders", typeof(np.zeros(0, np.int32))),
         ("ends", typeof(np.zeros(0, np.int64))),
         ("sheet", SHEET_TABLES),
@@ -49,7 +51,19 @@ TABLES = TablesType(
 
 @njit(cache=True)
 def _refer(
-    assets, contracts, lot_terms, tiers, buckets, balances, positions, holders, ends, sheet, gains_ppm, long_option_ppm
+    assets,
+    contracts,
+    lot_terms,
+    tiers,
+    buckets,
+    balances,
+    positions,
+    orders,
+    holders,
+    ends,
+    sheet,
+    gains_ppm,
+    long_option_ppm,
 ):
     tables = structref.new(TABLES)
     tables.assets = assets
@@ -59,6 +73,7 @@ def _refer(
     tables.buckets = buckets
     tables.balances = balances
     tables.positions = positions
+    tables.orders = orders
     tables.holders = holders
     tables.ends = ends
     tables.sheet = sheet

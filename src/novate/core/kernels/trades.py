@@ -7,25 +7,25 @@ Four passes: *route* each row to its two overlay buckets, *load* every touched b
 import numpy as np
 from numba import njit
 
-from novate.core.kernels.arithmetic import charge, reference_at, value_at
-from novate.core.kernels.legs import apply_leg, find
-from novate.core.kernels.margin import option_worth, requirement, sum_positions, total
-from novate.core.kernels.overlay import judge_after, keep, linked, meet_sheet, pool_for
-from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
+from novate.core.kernels.arithmetic import charge, size_at, value_at
+from novate.core.kernels.legs import apply_leg, bucket_of
+from novate.core.kernels.overlay import hold, load, slot_of, table_for
+from novate.core.kernels.pool import begin, keep, link_trades, slot_for
+from novate.core.kernels.sides import judge_leg, judge_leg_by_sheet
 from novate.core.layout import (
     BALANCE,
+    COLLATERALISED,
+    CROSS,
     EXPIRED,
     HOUSE_ONLY,
     JUDGED,
     LIQUIDATING,
     LIVE,
-    POSITION,
-    REDUCE_ONLY,
     SUBTOTAL,
 )
 from novate.core.money import EXPOSURE_MAX
 from novate.core.reasons import Reason
-from novate.core.rows import NOVATED, REFUSED
+from novate.core.rows import BUYER, FILLS_BUYER, FILLS_SELLER, NEITHER, NOVATED, REFUSED, RESERVED, SELLER
 
 ACCEPTED = int(Reason.ACCEPTED)
 DUPLICATE_OR_LATE = int(Reason.DUPLICATE_OR_LATE)
@@ -39,162 +39,79 @@ QUANTITY_MUST_BE_POSITIVE = int(Reason.QUANTITY_MUST_BE_POSITIVE)
 PRICE_OUT_OF_LIMITS = int(Reason.PRICE_OUT_OF_LIMITS)
 PRICE_MISSING = int(Reason.PRICE_MISSING)
 CONTRACT_EXPIRED = int(Reason.CONTRACT_EXPIRED)
-MEMBER_IN_DEFAULT = int(Reason.MEMBER_IN_DEFAULT)
 ACCOUNT_IN_LIQUIDATION = int(Reason.ACCOUNT_IN_LIQUIDATION)
 POSITION_LIMIT_EXCEEDED = int(Reason.POSITION_LIMIT_EXCEEDED)
 EXPOSURE_LIMIT_EXCEEDED = int(Reason.EXPOSURE_LIMIT_EXCEEDED)
-PREMIUM_NOT_COVERED = int(Reason.PREMIUM_NOT_COVERED)
-MARGIN_INSUFFICIENT = int(Reason.MARGIN_INSUFFICIENT)
+ORDERS_EXCEEDED = int(Reason.ORDERS_EXCEEDED)
+MALFORMED = int(Reason.MALFORMED)
+
+
+@njit(cache=True, inline="always")
+def may_name(account, buckets):
+    """Whether a trade may name an account: one of a member or client, and not an isolated bucket of it."""
+    own = buckets[account]
+    return own.access != HOUSE_ONLY and own.contract == CROSS
+
+
+@njit(cache=True, inline="always")
+def access_of(account, contract, buckets):
+    """What the bucket that an account's trades in a contract go to may do; nothing where a trade may not name it."""
+    if not may_name(account, buckets):
+        return np.int32(HOUSE_ONLY)
+    return buckets[bucket_of(account, contract, buckets)].access
 
 
 @njit(cache=True)
 def check_row(row, mark, n_contracts, n_accounts, contracts, buckets):
-    """Everything about a trade that does not need margin: its reason by precedence and the figure that goes with it."""
+    """Everything about a trade that does not need margin: ``(reason, figure, side)``, the first that fails."""
     if row.number <= mark:
-        return DUPLICATE_OR_LATE, mark
+        return DUPLICATE_OR_LATE, mark, NEITHER
     if row.contract < 0 or row.contract >= n_contracts:
-        return CONTRACT_UNKNOWN, np.int64(row.contract)
+        return CONTRACT_UNKNOWN, np.int64(row.contract), NEITHER
     if row.buyer < 0 or row.buyer >= n_accounts:
-        return ACCOUNT_UNKNOWN, np.int64(row.buyer)
+        return ACCOUNT_UNKNOWN, np.int64(row.buyer), BUYER
     if row.seller < 0 or row.seller >= n_accounts:
-        return ACCOUNT_UNKNOWN, np.int64(row.seller)
-    contract = contracts[row.contract]
-    if contract.tier_count == 0 and contract.tradable != 0:
-        return MARGIN_CLASS_UNKNOWN, np.int64(row.contract)
-    if row.buyer == row.seller:
-        return ACCOUNTS_MUST_DIFFER, np.int64(row.buyer)
-    buyer_access = buckets[row.buyer].access
-    seller_access = buckets[row.seller].access
-    if buyer_access == HOUSE_ONLY or seller_access == HOUSE_ONLY:
-        return ACCOUNT_NOT_TRADABLE, np.int64(row.buyer if buyer_access == HOUSE_ONLY else row.seller)
-    if contract.tradable == 0:
-        return CONTRACT_NOT_TRADABLE, np.int64(row.contract)
-    if row.lots <= 0:
-        return QUANTITY_MUST_BE_POSITIVE, row.lots
-    if row.price_ticks < contract.price_min_ticks or row.price_ticks > contract.price_max_ticks:
-        return PRICE_OUT_OF_LIMITS, row.price_ticks
-    if contract.state != LIVE:
-        return CONTRACT_EXPIRED if contract.state == EXPIRED else PRICE_MISSING, np.int64(row.contract)
-    if buyer_access == LIQUIDATING or seller_access == LIQUIDATING:
-        return ACCOUNT_IN_LIQUIDATION, np.int64(row.buyer if buyer_access == LIQUIDATING else row.seller)
-    if row.lots > contract.position_limit_lots:
-        return POSITION_LIMIT_EXCEEDED, contract.position_limit_lots
-    return ACCEPTED, np.int64(0)
-
-
-@njit(cache=True, inline="always")
-def judge_leg(
-    lots, value, fee, old_lots, old_cost, side, over, contract, access, balances, sums, judged, new_balances, new_sums,
-    assets, tiers, gains_ppm, long_option_ppm, slot, index, pool, tables,
-):  # fmt: skip
-    """Whether one side of a trade is acceptable: ``(reason, figure, equity after, initial after)``.
-
-    Row ``over`` of ``balances``, ``sums`` and ``judged`` is the side before the trade; its rows after it are left in
-    row ``side`` of ``new_balances`` and ``new_sums``. Nothing else is written. A portfolio bucket comes with its
-    ``slot`` of the pool, any other with -1; ``index`` is the contract's.
-    """
-    asset = contract.asset
-    new_lots = old_lots + lots
-    cost = lots * value
-    balance = balances[over, asset]
-    equity, initial, priced = judged[over].equity_fine, judged[over].initial_fine, judged[over].priced
-    shortfall = initial - equity
-    cash = balance.balance_minor * assets[asset].unit_fine
-    grown = (abs(new_lots) - abs(old_lots)) * contract.largest_value_fine + abs(old_cost + cost) - abs(old_cost)
-    # A settled swing can leave exposure near 2^63 and cash near 2^62: room is tested before more is taken from it.
-    room = EXPOSURE_MAX - balance.exposure_fine - cash
-    reason, figure = ACCEPTED, np.int64(0)
-    if abs(new_lots) > contract.position_limit_lots:
-        reason, figure = POSITION_LIMIT_EXCEEDED, contract.position_limit_lots
-    elif grown > 0 and (room < 0 or grown > room - abs(balance.carry_fine) - fee):
-        reason, figure = EXPOSURE_LIMIT_EXCEEDED, np.int64(EXPOSURE_MAX)
-    else:
-        for at in range(new_sums.shape[1]):
-            new_balances[side, at] = balances[over, at]
-            new_sums[side, at] = sums[over, at]
-        new_balances[side, asset].carry_fine -= fee
-        before, _ = requirement(old_lots, contract, tiers)
-        after, _ = requirement(new_lots, contract, tiers)
-        new_sums[side, asset].initial_fine += after - before
-        if contract.option == 0:
-            new_sums[side, asset].variation_fine += lots * contract.value_fine - cost
-        else:
-            new_sums[side, asset].option_fine += option_worth(new_lots, contract, long_option_ppm)
-            new_sums[side, asset].option_fine -= option_worth(old_lots, contract, long_option_ppm)
-            new_balances[side, asset].premium_fine += cost
-        if slot < 0:
-            equity, _, initial, _, still_priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
-        else:
-            equity, initial, still_priced = judge_after(
-                over, slot, side, index, old_lots, new_lots, new_balances, new_sums, pool, tables
-            )
-        reduces = (old_lots > 0 and lots < 0 and new_lots >= 0) or (old_lots < 0 and lots > 0 and new_lots <= 0)
-        owed = new_balances[side, asset].premium_fine
-        owed -= min(0, new_balances[side, asset].carry_fine + new_sums[side, asset].variation_fine)
-        if access == REDUCE_ONLY and not reduces:
-            reason = MEMBER_IN_DEFAULT
-        elif contract.option != 0 and cost > 0 and owed > cash:
-            reason, figure = PREMIUM_NOT_COVERED, owed - cash
-        elif not (reduces and initial - equity <= shortfall):
-            if priced == 0 or still_priced == 0:
-                reason = PRICE_MISSING
-            elif equity < initial:
-                reason, figure = MARGIN_INSUFFICIENT, initial - equity
-    return reason, figure, equity, initial
+        return ACCOUNT_UNKNOWN, np.int64(row.seller), SELLER
+    buyer_access = access_of(row.buyer, row.contract, buckets)
+    seller_access = access_of(row.seller, row.contract, buckets)
+    return check_terms(row, contracts[row.contract], buyer_access, seller_access)
 
 
 @njit(cache=True)
-def judge_side(bucket, contract_index, lots, value, tables):
-    """One side of a fill on its own, without fee: ``(reason, figure, equity after, initial after)``."""
-    width = len(tables.assets)
-    contracts, assets, tiers = tables.contracts, tables.assets, tables.tiers
-    sums = np.zeros((1, width), SUBTOTAL)
-    judged = np.zeros(1, JUDGED)
-    balances = np.empty((1, width), BALANCE)
-    touched = np.array([bucket], np.int32)
-    load(touched, tables, balances, sums, judged)
-    where, found = find(bucket, contract_index, tables.buckets, tables.positions)
-    old_lots = tables.positions[where].lots if found else np.int64(0)
-    old_cost = tables.positions[where].cost_fine if found else np.int64(0)
-    contract = contracts[contract_index]
-    access = tables.buckets[bucket].access
-    new_balances, new_sums = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL)
-    pool = pool_for(touched, 0, tables)
-    slot, reason, figure = meet_sheet(
-        0, bucket, contract_index, old_lots, lots, pool, np.empty(0, POSITION), tables, balances, sums, judged
-    )
-    if reason != ACCEPTED:
-        return reason, figure, judged[0].equity_fine, judged[0].initial_fine
-    return judge_leg(
-        lots, value, 0, old_lots, old_cost, 0, 0, contract, access, balances, sums, judged, new_balances, new_sums,
-        assets, tiers, tables.gains_ppm, tables.long_option_ppm, slot, contract_index, pool, tables,
-    )  # fmt: skip
+def check_terms(row, contract, buyer_access, seller_access):
+    """What the contract's terms and the accesses of two known accounts say of a trade: ``(reason, figure, side)``."""
+    if contract.tier_count == 0 and contract.tradable != 0 and contract.style != COLLATERALISED:
+        return MARGIN_CLASS_UNKNOWN, np.int64(row.contract), NEITHER
+    if row.buyer == row.seller:
+        return ACCOUNTS_MUST_DIFFER, np.int64(row.buyer), NEITHER
+    if buyer_access == HOUSE_ONLY:
+        return ACCOUNT_NOT_TRADABLE, np.int64(row.buyer), BUYER
+    if seller_access == HOUSE_ONLY:
+        return ACCOUNT_NOT_TRADABLE, np.int64(row.seller), SELLER
+    if contract.tradable == 0:
+        return CONTRACT_NOT_TRADABLE, np.int64(row.contract), NEITHER
+    if row.lots <= 0:
+        return QUANTITY_MUST_BE_POSITIVE, row.lots, NEITHER
+    if row.price_ticks < contract.price_min_ticks or row.price_ticks > contract.price_max_ticks:
+        return PRICE_OUT_OF_LIMITS, row.price_ticks, NEITHER
+    if contract.state != LIVE:
+        return CONTRACT_EXPIRED if contract.state == EXPIRED else PRICE_MISSING, np.int64(row.contract), NEITHER
+    if buyer_access == LIQUIDATING:
+        return ACCOUNT_IN_LIQUIDATION, np.int64(row.buyer), BUYER
+    if seller_access == LIQUIDATING:
+        return ACCOUNT_IN_LIQUIDATION, np.int64(row.seller), SELLER
+    if row.lots > contract.position_limit_lots:
+        return POSITION_LIMIT_EXCEEDED, contract.position_limit_lots, NEITHER
+    if row.filled < 0 or row.filled > FILLS_BUYER + FILLS_SELLER:
+        return MALFORMED, np.int64(row.filled), NEITHER
+    return ACCEPTED, np.int64(0), NEITHER
 
 
 # ---- the overlay ----------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, inline="always")
-def slot_of(key, keys):
-    """Slot of a key in an open-addressed table of int64 keys (-1 is empty): the key's own or the first free one."""
-    mask = len(keys) - 1
-    at = ((key * 0x9E3779B97F4A7C1) >> 20) & mask
-    while keys[at] != -1 and keys[at] != key:
-        at = (at + 1) & mask
-    return at
-
-
 @njit(cache=True)
-def table_for(count):
-    """An empty table of keys with room for twice ``count`` at half load."""
-    size = 16
-    while size < 4 * count:
-        size *= 2
-    return np.full(size, -1, np.int64)
-
-
-@njit(cache=True)
-def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, sides):
+def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, failed, sides):
     """Check every row and give its buyer and seller their overlay slots; returns ``(buckets by slot, new mark)``."""
     contracts, buckets = tables.contracts, tables.buckets
     keys = table_for(len(rows))
@@ -202,13 +119,14 @@ def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, sides):
     touched = np.empty(2 * len(rows), np.int32)
     n_touched = 0
     for at in range(len(rows)):
-        reasons[at], figures[at] = check_row(rows[at], mark, n_contracts, n_accounts, contracts, buckets)
+        reason, figure, side_failed = check_row(rows[at], mark, n_contracts, n_accounts, contracts, buckets)
+        reasons[at], figures[at], failed[at] = reason, figure, side_failed
         if reasons[at] != DUPLICATE_OR_LATE:
             mark = rows[at].number
         if reasons[at] != ACCEPTED:
             continue
         for side in range(2):
-            bucket = np.int64(rows[at].buyer if side == 0 else rows[at].seller)
+            bucket = bucket_of(rows[at].buyer if side == 0 else rows[at].seller, rows[at].contract, buckets)
             slot = slot_of(bucket, keys)
             if keys[slot] == -1:
                 keys[slot] = bucket
@@ -220,142 +138,137 @@ def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, sides):
 
 
 @njit(cache=True)
-def load(touched, tables, balances, sums, judged):
-    """Copy and price every touched bucket once. Buckets lie far apart, so those ahead are asked for early."""
-    buckets, positions, contracts, tiers = tables.buckets, tables.positions, tables.contracts, tables.tiers
-    lot_terms = tables.lot_terms
-    assets, gains_ppm, long_option_ppm = tables.assets, tables.gains_ppm, tables.long_option_ppm
-    for at in range(len(touched)):
-        if at + 2 * AHEAD < len(touched):
-            prefetch(buckets, touched[at + 2 * AHEAD])
-        if at + AHEAD < len(touched):
-            ask_for(touched[at + AHEAD], buckets, positions, tables.balances)
-        bucket = np.uint64(touched[at])
-        own = buckets[bucket]
-        for asset in range(balances.shape[1]):
-            balances[at, asset] = tables.balances[bucket, asset]
-        priced = sum_positions(own.start, own.count, positions, lot_terms, contracts, tiers, long_option_ppm, sums, at)
-        judged[at].priced = priced
-        if own.portfolio != 0:  # judged by the sheet, once it is met
-            continue
-        equity, _, initial, _, known = total(balances, at, sums, at, assets, gains_ppm)
-        judged[at].equity_fine = equity
-        judged[at].initial_fine = initial
-        judged[at].priced = priced * known
-
-
-@njit(cache=True)
-def hold(rows, reasons, n_contracts, tables, held):
-    """Copy every position that a row touches, once; ``held`` gets the overlay row of each side. Returns the rows.
-
-    A pass of its own, because look-ups that do not wait for one another overlap.
-    """
-    buckets, book_positions = tables.buckets, tables.positions
-    keys = table_for(len(rows))
-    slots = np.empty(len(keys), np.int32)
-    positions = np.empty(2 * len(rows), POSITION)
-    n_positions = 0
-    for at in range(len(rows)):
-        if reasons[at] != ACCEPTED:
-            continue
-        for side in range(2):
-            bucket = rows[at].buyer if side == 0 else rows[at].seller
-            key = np.int64(bucket) * n_contracts + rows[at].contract
-            slot = slot_of(key, keys)
-            if keys[slot] == -1:
-                keys[slot] = key
-                slots[slot] = n_positions
-                where, found = find(bucket, rows[at].contract, buckets, book_positions)
-                if found:
-                    positions[n_positions] = book_positions[where]
-                else:
-                    positions[n_positions].lots = 0
-                    positions[n_positions].cost_fine = 0
-                n_positions += 1
-            held[at, side] = slots[slot]
-    return positions
+def overlay_of(rows, reasons, n_contracts, tables, touched, sides):
+    """Load what the routed rows touch: balances, sums and judgements by bucket, the sides' positions and orders."""
+    width = tables.balances.shape[1]
+    balances, sums = np.empty((len(touched), width), BALANCE), np.empty((len(touched), width), SUBTOTAL)
+    judged, held = np.empty(len(touched), JUDGED), np.empty((len(rows), 2), np.int32)
+    by_sheet = load(touched, tables, balances, sums, judged)
+    positions, resting = hold(rows, reasons, n_contracts, tables, touched, sides, held)
+    if by_sheet > 0:
+        pool = begin(by_sheet, touched, len(positions), tables.sheet)
+        link_trades(rows, reasons, sides, held, touched, tables.buckets, pool)
+    return balances, sums, judged, held, positions, resting
 
 
 @njit(cache=True, inline="always")
-def write(done, row, at, value, fee):
-    """Fill a row of ``NOVATED``."""
-    done.lots, done.value_fine = row.lots, value
-    done.buyer_fee_fine = done.seller_fee_fine = fee
-    done.contract, done.buyer, done.seller, done.row = row.contract, row.buyer, row.seller, at
+def take_on(lots, value, fee, position, over, side, contract, balances, sums, new_sums, judged, verdicts):
+    """A side of an accepted trade to the overlay."""
+    balances[over, contract.asset].carry_fine -= fee
+    apply_leg(position, balances[over, contract.asset], contract, lots, lots * value)
+    for asset in range(sums.shape[1]):
+        sums[over, asset] = new_sums[side, asset]
+    judged[over].equity_fine, judged[over].initial_fine = verdicts[side, 0], verdicts[side, 1]
 
 
 @njit(cache=True)
-def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reasons, figures, novated):
-    """Judge the routed rows one after the other on the overlay; fills ``novated`` and returns how many.
+def judge_in_order(
+    rows, n_contracts, fees_account, guaranteed, tables, touched, sides, reasons, figures, failed, novated, fills
+):
+    """Judge the routed rows one after the other on the overlay; fills ``novated`` and ``fills``, returns how many.
 
-    A row that is refused leaves its reason and figure, and the overlay as it was.
+    A row that is refused leaves its reason, figure and the side that failed, and the overlay as it was.
     """
     contracts, assets, tiers, buckets = tables.contracts, tables.assets, tables.tiers, tables.buckets
     gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
-    width = tables.balances.shape[1]
-    balances, sums = np.empty((len(touched), width), BALANCE), np.empty((len(touched), width), SUBTOTAL)
-    judged = np.empty(len(touched), JUDGED)
-    load(touched, tables, balances, sums, judged)
-    held = np.empty((len(rows), 2), np.int32)
-    positions = hold(rows, reasons, n_contracts, tables, held)
-    pool = linked(rows, reasons, sides, held, positions, touched, tables)
+    balances, sums, judged, held, positions, resting = overlay_of(rows, reasons, n_contracts, tables, touched, sides)
     fees = tables.balances[fees_account].copy()
-    new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
-    verdicts = np.empty((2, 2), np.int64)
-    n_novated = 0
+    new_balances, new_sums = np.empty((2, len(fees)), BALANCE), np.empty((2, len(fees)), SUBTOTAL)
+    verdicts, n_novated, n_fills = np.empty((2, 2), np.int64), 0, 0
     for at in range(len(rows)):
         if reasons[at] != ACCEPTED:
             continue
         row = rows[at]
         contract = contracts[row.contract]
         value = value_at(row.price_ticks, contract)
-        fee = charge(row.lots * reference_at(row.price_ticks, contract), contract.fee_ppm)
+        fee = charge(row.lots * size_at(row.price_ticks, contract), contract.fee_ppm)
         if fees[contract.asset].carry_fine > EXPOSURE_MAX - 2 * fee:
             reasons[at], figures[at] = EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
+        elif row.filled != 0:
+            reasons[at], figures[at], failed[at] = check_filled(row, resting[held[at, 0]], resting[held[at, 1]])
         for side in range(2):
             if reasons[at] != ACCEPTED:
                 break
-            bucket, lots = (row.buyer, row.lots) if side == 0 else (row.seller, -row.lots)
-            over, access = sides[at, side], buckets[bucket].access
-            own = held[at, side]
-            old_lots, old_cost = positions[own].lots, positions[own].cost_fine
-            slot, reasons[at], figures[at] = meet_sheet(
-                over, bucket, row.contract, old_lots, lots, pool, positions, tables, balances, sums, judged
-            )
-            if reasons[at] != ACCEPTED:
-                break
-            reasons[at], figures[at], verdicts[side, 0], verdicts[side, 1] = judge_leg(
-                lots, value, fee, old_lots, old_cost, side, over, contract, access, balances, sums, judged,
-                new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm, slot, row.contract, pool, tables,
-            )  # fmt: skip
+            lots = row.lots if side == 0 else -row.lots
+            filled = row.lots if row.filled & (1 << side) else np.int64(0)
+            over, own = sides[at, side], held[at, side]
+            bucket = buckets[touched[over]]
+            if bucket.portfolio == 0:
+                reasons[at], figures[at], verdicts[side, 0], verdicts[side, 1] = judge_leg(
+                    lots, value, fee, positions[own], resting[own], filled, guaranteed, side, over, contract,
+                    bucket.access, balances, sums, judged, new_balances, new_sums, assets, tiers, gains_ppm,
+                    long_option_ppm,
+                )  # fmt: skip
+            else:
+                slot = slot_for(over, touched[over], positions, resting, tables, balances, sums, judged)
+                reasons[at], figures[at], verdicts[side, 0], verdicts[side, 1] = judge_leg_by_sheet(
+                    lots, value, fee, positions[own], resting[own], filled, guaranteed, side, over, slot, row.contract,
+                    bucket.access, balances, sums, judged, new_balances, new_sums, tables,
+                )  # fmt: skip
+            failed[at] = BUYER if side == 0 else SELLER
         if reasons[at] != ACCEPTED:
             continue
         for side in range(2):
-            over = sides[at, side]
+            over, own = sides[at, side], held[at, side]
             lots = row.lots if side == 0 else -row.lots
-            balances[over, contract.asset].carry_fine -= fee
-            apply_leg(positions[held[at, side]], balances[over, contract.asset], contract, lots, lots * value)
-            for asset in range(width):
-                sums[over, asset] = new_sums[side, asset]
-            judged[over].equity_fine, judged[over].initial_fine = verdicts[side, 0], verdicts[side, 1]
-            if buckets[row.buyer if side == 0 else row.seller].portfolio != 0:
-                keep(over, side, row.contract, pool, tables.sheet)
+            if row.filled & (1 << side):
+                fill(resting[own], lots, balances[over, contract.asset], contract, fills[n_fills])
+                fills[n_fills].contract, fills[n_fills].bucket = row.contract, touched[over]
+                n_fills += 1
+            take_on(lots, value, fee, positions[own], over, side, contract, balances, sums, new_sums, judged, verdicts)
+            if buckets[touched[over]].portfolio != 0:
+                keep(over, side, row.contract, positions[own], resting[own], tables.sheet)
         fees[contract.asset].carry_fine += 2 * fee
-        write(novated[n_novated], row, at, value, fee)
+        write_novated(novated[n_novated], at, row, value, fee, touched[sides[at, 0]], touched[sides[at, 1]])
         n_novated += 1
-    return n_novated
+    return n_novated, n_fills
+
+
+@njit(cache=True, inline="always")
+def write_novated(done, at, row, value, fee, buyer, seller):
+    """Write an accepted trade down, between the buckets of its accounts."""
+    done.lots, done.value_fine = row.lots, value
+    done.buyer_fee_fine = done.seller_fee_fine = fee
+    done.contract, done.row = row.contract, at
+    done.buyer, done.seller = buyer, seller
 
 
 @njit(cache=True)
-def judge_trades(rows, mark, n_contracts, n_accounts, fees_account, tables):
-    """Decide a batch of trades: ``(NOVATED rows, REFUSED rows, new high-water mark)``."""
+def check_filled(row, buying, selling):
+    """Whether the resting orders that a trade says it fills are as large as it is: ``(reason, figure, side)``."""
+    if row.filled & FILLS_BUYER and row.lots > buying.bids:
+        return ORDERS_EXCEEDED, buying.bids, BUYER
+    if row.filled & FILLS_SELLER and row.lots > selling.asks:
+        return ORDERS_EXCEEDED, selling.asks, SELLER
+    return ACCEPTED, np.int64(0), NEITHER
+
+
+@njit(cache=True)
+def fill(resting, lots, balance, contract, out):
+    """Take what a trade fills off the resting orders of one side, and write it down."""
+    out.bids, out.asks = -max(0, lots), min(0, lots)
+    resting.bids += out.bids
+    resting.asks += out.asks
+    balance.exposure_fine -= abs(lots) * contract.largest_value_fine
+
+
+@njit(cache=True)
+def judge_trades(rows, mark, n_contracts, n_accounts, fees_account, guaranteed, tables):
+    """Decide a batch of trades: ``(NOVATED rows, RESERVED rows of filled orders, REFUSED rows, new mark)``."""
     count = len(rows)
     reasons = np.empty(count, np.int64)
     figures = np.empty(count, np.int64)
+    failed = np.zeros(count, np.int16)
     sides = np.empty((count, 2), np.int32)
     novated = np.empty(count, NOVATED)
-    touched, mark = route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, sides)
-    n_novated = judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reasons, figures, novated)
+    n_filled = 0
+    for at in range(count):
+        n_filled += (rows[at].filled & FILLS_BUYER) + (rows[at].filled >> 1)
+    fills = np.empty(n_filled, RESERVED)
+    touched, mark = route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, failed, sides)
+    n_novated, n_fills = judge_in_order(
+        rows, n_contracts, fees_account, guaranteed, tables, touched, sides, reasons, figures, failed, novated, fills
+    )
     refused = np.empty(count - n_novated, REFUSED)
     n_refused = 0
     for at in range(count):
@@ -363,5 +276,6 @@ def judge_trades(rows, mark, n_contracts, n_accounts, fees_account, tables):
             refused[n_refused].figure = figures[at]
             refused[n_refused].row = at
             refused[n_refused].reason = reasons[at]
+            refused[n_refused].side = failed[at]
             n_refused += 1
-    return novated[:n_novated], refused, mark
+    return novated[:n_novated], fills[:n_fills], refused, mark

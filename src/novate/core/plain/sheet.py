@@ -7,25 +7,16 @@ import math
 from fractions import Fraction
 
 from novate.core.book import Book
-from novate.core.money import EXPOSURE_MAX, PPM, SHEET_BOUND
+from novate.core.money import PPM, SHEET_BOUND
+from novate.core.plain.values import clamp, convert
 from novate.core.reasons import Reason
 from novate.core.terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
 
-Held = list[tuple[ContractRow | CollateralRow, int]]
-"""Rows of the sheet and the lots that a bucket has of each."""
+Reach = tuple[int, int]
+"""The fewest and the most lots that a position may come to with its orders; both are what is held where none rest."""
 
-
-def clamp(amount: int) -> int:
-    """Kept within 2^62 - 1 either way."""
-    return max(-EXPOSURE_MAX, min(EXPOSURE_MAX, amount))
-
-
-def convert(book: Book, asset: int, amount: int) -> int:
-    """An amount in numeraire fine units: a credit rounded down at the credit rate, a debt up at the debit rate."""
-    row = book.assets[asset]
-    if amount >= 0:
-        return clamp(math.floor(Fraction(amount * int(row["credit_mantissa"]), int(row["credit_scale"]))))
-    return clamp(-math.ceil(Fraction(-amount * int(row["debit_mantissa"]), int(row["debit_scale"]))))
+Held = list[tuple[ContractRow | CollateralRow, Reach]]
+"""Rows of the sheet and what a bucket may have of each."""
 
 
 def results_of(row: ContractRow | CollateralRow) -> list[int]:
@@ -61,21 +52,31 @@ def worth(book: Book, asset: int, amount: int, balance_minor: int) -> int:
     return clamp(clamp(math.floor(covered * price)) + convert(book, asset, amount - covered))
 
 
-def held_rows(book: Book, lots: dict[int, int], balances_minor: list[int]) -> Held:
-    """Every row that a bucket has lots of: its contracts' and its collateral's."""
+def held_rows(book: Book, reaches: dict[int, Reach], balances_minor: list[int]) -> Held:
+    """Every row that a bucket may have lots of: its contracts' and its collateral's."""
     sheet = in_force(book)
-    symbols = {book.registers.contracts[contract].symbol: size for contract, size in lots.items() if size}
+    symbols = {book.registers.contracts[contract].symbol: reach for contract, reach in reaches.items() if any(reach)}
     held: Held = [(row, symbols[row.symbol]) for row in sheet.contracts if row.symbol in symbols]
     index = {asset.symbol: at for at, asset in enumerate(book.registers.assets)}
     for row in sheet.collateral:
         at = index[row.symbol]
-        held.append((row, carried_lots(book, at, balances_minor[at])))
+        lots = carried_lots(book, at, balances_minor[at])
+        held.append((row, (lots, lots)))
     return held
 
 
-def requirement(book: Book, lots: dict[int, int], balances_minor: list[int]) -> tuple[int, int]:
-    """``(initial, maintenance)`` in numeraire fine units: blocks combined, add-ons, half a unit a lot, rounded up."""
-    sheet, held = in_force(book), held_rows(book, lots, balances_minor)
+def size_of(reach: Reach) -> int:
+    """The most lots, long or short."""
+    return max(abs(reach[0]), abs(reach[1]))
+
+
+def requirement(book: Book, reaches: dict[int, Reach], balances_minor: list[int]) -> int:
+    """Initial in numeraire fine units: blocks combined, add-ons, half a unit a lot, rounded up.
+
+    In every scenario each position has that of its possible lots which loses most there: whatever part of its orders is
+    filled, in whatever order, the bucket never has to hold more than this.
+    """
+    sheet, held = in_force(book), held_rows(book, reaches, balances_minor)
     added, floors, first = Fraction(0), [0], 0
     for block in sheet.blocks:
         asked = asked_by(sheet, block, first, held) * Fraction(block.weight_ppm, PPM)
@@ -84,32 +85,37 @@ def requirement(book: Book, lots: dict[int, int], balances_minor: list[int]) -> 
         else:
             added += asked
         first += block.scenarios
-    units = max(math.ceil(added), *floors) + sum(add_on(row.add_ons, size) for row, size in held)
-    units += math.ceil(Fraction(sum(abs(size) for _, size in held), 2))
-    initial = clamp(units * sheet.unit_fine)
-    return initial, math.ceil(Fraction(initial * sheet.maintenance_ppm, PPM))
+    units = max(math.ceil(added), *floors) + sum(add_on(row.add_ons, size_of(reach)) for row, reach in held)
+    units += math.ceil(Fraction(sum(size_of(reach) for _, reach in held), 2))
+    return clamp(units * sheet.unit_fine)
+
+
+def maintenance(book: Book, lots: dict[int, int], balances_minor: list[int]) -> int:
+    """Maintenance in numeraire fine units: a part of what initial would be if nothing rested."""
+    initial = requirement(book, {contract: (size, size) for contract, size in lots.items()}, balances_minor)
+    return math.ceil(Fraction(initial * in_force(book).maintenance_ppm, PPM))
 
 
 def asked_by(sheet: RiskSheet, block: ScenarioBlock, first: int, held: Held) -> int:
     """What a block asks: the sets' own losses, less the granted part of what offsetting them takes off."""
     together = loss_of(block, total(block, first, held))
     alone = sum(loss_of(block, total(block, first, in_set)) for in_set in by_set(sheet, held))
-    return (
-        together if alone <= together else alone - math.floor(Fraction((alone - together) * sheet.offset_cap_ppm, PPM))
-    )
+    if alone <= together:
+        return together
+    return alone - math.floor(Fraction((alone - together) * sheet.offset_cap_ppm, PPM))
 
 
 def by_set(sheet: RiskSheet, held: Held) -> list[Held]:
     """The rows of each netting set."""
-    return [[(row, size) for row, size in held if row.netting_set == name] for name in sheet.netting_sets]
+    return [[(row, reach) for row, reach in held if row.netting_set == name] for name in sheet.netting_sets]
 
 
 def total(block: ScenarioBlock, first: int, held: Held) -> list[int]:
     """Losses by scenario of a block."""
     losses = [0] * block.scenarios
-    for row, size in held:
+    for row, reach in held:
         for at, result in enumerate(results_of(row)[first : first + block.scenarios]):
-            losses[at] -= size * result
+            losses[at] += max(-lots * result for lots in reach)
     return losses
 
 
@@ -126,24 +132,26 @@ def loss_of(block: ScenarioBlock, losses: list[int]) -> int:
     return max(0, math.ceil(Fraction(tail, mass)))
 
 
-def add_on(pieces: tuple[AddOn, ...], lots: int) -> int:
-    """Each piece's rate on the part of |lots| that lies in it, every part rounded up."""
-    size, asked = abs(lots), 0
+def add_on(pieces: tuple[AddOn, ...], size: int) -> int:
+    """Each piece's rate on the part of a size that lies in it, every part rounded up."""
+    asked = 0
     for at, piece in enumerate(pieces):
         end = min(size, pieces[at + 1].floor_lots) if at + 1 < len(pieces) else size
         asked += math.ceil(Fraction(max(0, end - piece.floor_lots) * piece.rate_ppm, PPM))
     return asked
 
 
-def refusal(book: Book, lots: dict[int, int], contract: int, old_lots: int) -> tuple[Reason, int]:
-    """Why a sheet cannot judge a bucket after a leg in a contract: no row for it, or sums that may not be exact."""
+def refusal(book: Book, reaches: dict[int, Reach], contract: int, before: Reach) -> tuple[Reason, int]:
+    """Why a sheet cannot judge a bucket after a change in a contract: no row for it, or sums that may not be exact."""
     sheet, symbol = in_force(book), book.registers.contracts[contract].symbol
     largest = {row.symbol: max(1, *(abs(result) for result in results_of(row))) for row in sheet.contracts}
+    if book.registers.contracts[contract].collateralised:
+        return Reason.ACCEPTED, 0
     if symbol not in largest:
         return Reason.SHEET_ROW_MISSING, contract
     taken = sum(row.lots_max * max(1, *(abs(result) for result in results_of(row))) for row in sheet.collateral)
-    for held, size in lots.items():
-        taken += abs(size) * largest.get(book.registers.contracts[held].symbol, 0)
-    if abs(lots[contract]) > abs(old_lots) and taken >= SHEET_BOUND:
+    for held, reach in reaches.items():
+        taken += size_of(reach) * largest.get(book.registers.contracts[held].symbol, 0)
+    if size_of(reaches[contract]) > size_of(before) and taken >= SHEET_BOUND:
         return Reason.SHEET_BOUND_EXCEEDED, SHEET_BOUND
     return Reason.ACCEPTED, 0

@@ -1,0 +1,251 @@
+"""Whether one side of a trade is acceptable: limits, default, cover and margin, in tiers or by the risk sheet."""
+
+import numpy as np
+from numba import njit
+
+from novate.core.kernels.margin import collateralised_result, option_worth, owed_in, total, worse_side
+from novate.core.kernels.overlay import load, take_position
+from novate.core.kernels.pool import begin_alone, maintenance_of, refused_by_sheet, require_after, slot_for
+from novate.core.kernels.portfolio import equity_of, reach
+from novate.core.layout import (
+    BALANCE,
+    COLLATERALISED,
+    JUDGED,
+    OPEN_ORDERS,
+    POSITION,
+    PREMIUM,
+    REDUCE_ONLY,
+    SUBTOTAL,
+)
+from novate.core.money import EXPOSURE_MAX
+from novate.core.reasons import Reason
+
+ACCEPTED = int(Reason.ACCEPTED)
+PRICE_MISSING = int(Reason.PRICE_MISSING)
+MEMBER_IN_DEFAULT = int(Reason.MEMBER_IN_DEFAULT)
+POSITION_LIMIT_EXCEEDED = int(Reason.POSITION_LIMIT_EXCEEDED)
+EXPOSURE_LIMIT_EXCEEDED = int(Reason.EXPOSURE_LIMIT_EXCEEDED)
+PREMIUM_NOT_COVERED = int(Reason.PREMIUM_NOT_COVERED)
+MARGIN_INSUFFICIENT = int(Reason.MARGIN_INSUFFICIENT)
+COLLATERAL_NOT_COVERED = int(Reason.COLLATERAL_NOT_COVERED)
+
+
+@njit(cache=True)
+def spares_the_house(equity, maintenance, over, balances, sums, judged, assets, gains_ppm):
+    """Whether a bucket below its initial requirement after a leg is no danger that it was not before.
+
+    Equity above zero may not fall below it, nor fall further, and what lacks to the maintenance requirement may not
+    grow: otherwise closing at a bad price would hand the house's money to whoever takes the other side.
+    """
+    was = judged[over].equity_fine
+    if equity < 0 and equity < was:
+        return False
+    if equity >= maintenance:
+        return True
+    _, _, _, maintenance_before, _ = total(balances, over, sums, over, assets, gains_ppm)
+    return maintenance - equity <= maintenance_before - was
+
+
+@njit(cache=True, inline="always")
+def uncovered(contract, cost, cash, balance, own, new_balance, new_own):
+    """What settled cash lacks after a leg: of a premium bought, or of the worst that a collateralised one can come to.
+
+    A leg of a collateralised contract that does not deepen the lack lacks nothing.
+    """
+    if contract.style == PREMIUM and cost > 0:
+        return new_balance.premium_fine - min(0, new_balance.carry_fine + new_own.variation_fine) - cash
+    if contract.style == COLLATERALISED and owed_in(new_balance, new_own) > owed_in(balance, own):
+        return owed_in(new_balance, new_own) - cash
+    return np.int64(0)
+
+
+@njit(cache=True, inline="always")
+def after_leg(lots, cost, position, resting, filled, contract, tiers, long_option_ppm, balance, own):
+    """Change a side's balance and sums by one leg: requirement with what still rests, result, option value, premium."""
+    old_lots, bids, asks = position.lots, resting.bids, resting.asks
+    new_lots = old_lots + lots
+    before, least_before = worse_side(old_lots, bids, asks, contract, tiers)
+    if lots > 0:
+        bids -= filled
+    else:
+        asks -= filled
+    after, least = worse_side(new_lots, bids, asks, contract, tiers)
+    own.initial_fine += after - before
+    own.maintenance_fine += least - least_before
+    if contract.style == PREMIUM:
+        own.option_fine += option_worth(new_lots, contract, long_option_ppm)
+        own.option_fine -= option_worth(old_lots, contract, long_option_ppm)
+        balance.premium_fine += cost
+    elif contract.style == COLLATERALISED:
+        own.variation_fine += collateralised_result(new_lots, position.cost_fine + cost, contract)
+        own.variation_fine -= collateralised_result(old_lots, position.cost_fine, contract)
+    else:
+        own.variation_fine += lots * contract.value_fine - cost
+
+
+@njit(cache=True, inline="always")
+def check_bounds(lots, cost, fee, filled, position, balance, contract, cash):
+    """Whether a leg stays within the position limit and within 64 bits: ``(reason, figure)``."""
+    reason, figure = ACCEPTED, np.int64(0)
+    new_lots = position.lots + lots
+    grown = (abs(new_lots) - abs(position.lots) - filled) * contract.largest_value_fine
+    grown += abs(position.cost_fine + cost) - abs(position.cost_fine)
+    # A settled swing can leave exposure near 2^63 and cash near 2^62: room is tested before more is taken from it.
+    room = EXPOSURE_MAX - balance.exposure_fine - cash
+    if abs(new_lots) > contract.position_limit_lots:
+        reason, figure = POSITION_LIMIT_EXCEEDED, contract.position_limit_lots
+    elif grown > 0 and (room < 0 or grown > room - abs(balance.carry_fine) - fee):
+        reason, figure = EXPOSURE_LIMIT_EXCEEDED, np.int64(EXPOSURE_MAX)
+    return reason, figure
+
+
+@njit(cache=True, inline="always")
+def stand_after(
+    lots, cost, fee, position, resting, filled, side, over, contract, balances, sums, new_balances, new_sums, tiers,
+    long_option_ppm,
+):  # fmt: skip
+    """Leave a side's balances and sums after a leg in row ``side`` of the new ones."""
+    asset = contract.asset
+    for at in range(new_sums.shape[1]):
+        new_balances[side, at] = balances[over, at]
+        new_sums[side, at] = sums[over, at]
+    new_balances[side, asset].carry_fine -= fee
+    after_leg(
+        lots, cost, position, resting, filled, contract, tiers, long_option_ppm, new_balances[side, asset],
+        new_sums[side, asset],
+    )  # fmt: skip
+
+
+@njit(cache=True, inline="always")
+def brings_nearer(old_lots, lots):
+    """Whether a leg only brings a position nearer to zero."""
+    new_lots = old_lots + lots
+    return (old_lots > 0 and lots < 0 and new_lots >= 0) or (old_lots < 0 and lots > 0 and new_lots <= 0)
+
+
+@njit(cache=True, inline="always")
+def allowed(reduces, spared, guaranteed, priced, equity, initial, lack, contract, access):
+    """Whether default, cover and margin allow a leg: ``(reason, figure)``."""
+    reason, figure = ACCEPTED, np.int64(0)
+    if access == REDUCE_ONLY and not reduces:
+        reason = MEMBER_IN_DEFAULT
+    elif lack > 0:
+        reason, figure = (PREMIUM_NOT_COVERED if contract.style == PREMIUM else COLLATERAL_NOT_COVERED), lack
+    elif not guaranteed and not spared:
+        if priced == 0:
+            reason = PRICE_MISSING
+        elif equity < initial:
+            reason, figure = MARGIN_INSUFFICIENT, initial - equity
+    return reason, figure
+
+
+@njit(cache=True, inline="always")
+def judge_leg(
+    lots, value, fee, position, resting, filled, guaranteed, side, over, contract, access, balances, sums, judged,
+    new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
+):  # fmt: skip
+    """Whether one side of a trade is acceptable in tiers: ``(reason, figure, equity after, initial after)``.
+
+    ``filled`` lots of the side's ``resting`` orders become the trade; where those are guaranteed it is not asked for
+    margin, unless a premium must be covered. Row ``over`` of ``balances``, ``sums`` and ``judged`` is the side before
+    the trade; its rows after it are left in row ``side`` of ``new_balances`` and ``new_sums``. Nothing else is written.
+    """
+    asset, cost = contract.asset, lots * value
+    balance = balances[over, asset]
+    equity, initial = judged[over].equity_fine, judged[over].initial_fine
+    lacked = initial - equity
+    cash = balance.balance_minor * assets[asset].unit_fine
+    reason, figure = check_bounds(lots, cost, fee, filled, position, balance, contract, cash)
+    if reason == ACCEPTED:
+        stand_after(
+            lots, cost, fee, position, resting, filled, side, over, contract, balances, sums, new_balances, new_sums,
+            tiers, long_option_ppm,
+        )  # fmt: skip
+        equity, _, initial, maintenance, priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
+        lack = uncovered(
+            contract, cost, cash, balance, sums[over, asset], new_balances[side, asset], new_sums[side, asset]
+        )
+        reduces = brings_nearer(position.lots, lots)
+        spared = (
+            reduces
+            and initial - equity <= lacked
+            and spares_the_house(equity, maintenance, over, balances, sums, judged, assets, gains_ppm)
+        )
+        waived = guaranteed and filled > 0 and contract.style != PREMIUM and contract.style != COLLATERALISED
+        priced *= judged[over].priced
+        reason, figure = allowed(reduces, spared, waived, priced, equity, initial, lack, contract, access)
+    return reason, figure, equity, initial
+
+
+@njit(cache=True)
+def judge_leg_by_sheet(
+    lots, value, fee, position, resting, filled, guaranteed, side, over, slot, at, access, balances, sums, judged,
+    new_balances, new_sums, tables,
+):  # fmt: skip
+    """The same of a side in portfolio mode, in contract ``at``; what it may come to after it stays in the pool."""
+    contract, assets, sheet = tables.contracts[at], tables.assets, tables.sheet
+    asset, cost = contract.asset, lots * value
+    balance = balances[over, asset]
+    equity, initial = judged[over].equity_fine, judged[over].initial_fine
+    cash = balance.balance_minor * assets[asset].unit_fine
+    before, after = reach(position, resting), reach_after(position, resting, lots, filled)
+    reason, figure = check_bounds(lots, cost, fee, filled, position, balance, contract, cash)
+    if reason == ACCEPTED:
+        reason, figure = refused_by_sheet(at, contract.style, before, after, slot, sheet)
+    if reason == ACCEPTED:
+        was, asked = equity, initial
+        stand_after(
+            lots, cost, fee, position, resting, filled, side, over, contract, balances, sums, new_balances, new_sums,
+            tables.tiers, tables.long_option_ppm,
+        )  # fmt: skip
+        equity, _, priced = equity_of(new_balances, side, new_sums, side, assets, tables.gains_ppm, sheet)
+        initial = require_after(over, slot, side, at, before, after, sheet)
+        lack = uncovered(
+            contract, cost, cash, balance, sums[over, asset], new_balances[side, asset], new_sums[side, asset]
+        )
+        reduces = brings_nearer(position.lots, lots)
+        spared = reduces and initial - equity <= asked - was and (equity >= 0 or equity >= was)
+        if spared and equity < initial:
+            counts, after_it = sheet.pool.counts[slot], sheet.pool.new_counts[side]
+            least = maintenance_of(slot, at, lots, initial, after_it, balances, over, sheet)
+            least_before = maintenance_of(slot, at, np.int64(0), asked, counts, balances, over, sheet)
+            spared = equity >= least or least - equity <= least_before - was
+        waived = guaranteed and filled > 0 and contract.style != PREMIUM and contract.style != COLLATERALISED
+        priced *= judged[over].priced
+        reason, figure = allowed(reduces, spared, waived, priced, equity, initial, lack, contract, access)
+    return reason, figure, equity, initial
+
+
+@njit(cache=True, inline="always")
+def reach_after(position, resting, lots, filled):
+    """The same after a leg that takes ``filled`` lots off the orders of its side."""
+    low, high = reach(position, resting)
+    return (low + lots, high + lots - filled) if lots > 0 else (low + lots + filled, high + lots)
+
+
+@njit(cache=True)
+def judge_side(bucket, contract_index, lots, value, tables):
+    """One side of a fill on its own, without fee: ``(reason, figure, equity after, initial after)``."""
+    width = len(tables.assets)
+    contracts, assets, tiers = tables.contracts, tables.assets, tables.tiers
+    sums = np.zeros((1, width), SUBTOTAL)
+    judged = np.zeros(1, JUDGED)
+    balances = np.empty((1, width), BALANCE)
+    touched = np.array([bucket], np.int32)
+    by_sheet = load(touched, tables, balances, sums, judged)
+    position, resting = np.zeros(1, POSITION), np.zeros(1, OPEN_ORDERS)
+    take_position(bucket, contract_index, tables, position, resting, 0)
+    contract = contracts[contract_index]
+    access = tables.buckets[bucket].access
+    new_balances, new_sums = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL)
+    if by_sheet > 0:
+        begin_alone(touched, 1, tables)
+        slot = slot_for(0, bucket, position, resting, tables, balances, sums, judged)
+        return judge_leg_by_sheet(
+            lots, value, 0, position[0], resting[0], 0, False, 0, 0, slot, contract_index, access, balances, sums,
+            judged, new_balances, new_sums, tables,
+        )  # fmt: skip
+    return judge_leg(
+        lots, value, 0, position[0], resting[0], 0, False, 0, 0, contract, access, balances, sums, judged,
+        new_balances, new_sums, assets, tiers, tables.gains_ppm, tables.long_option_ppm,
+    )  # fmt: skip

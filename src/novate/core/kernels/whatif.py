@@ -1,0 +1,162 @@
+"""One bucket as it would stand after deposits and trades: the judgement of ``trades`` on rows of its own."""
+
+import numpy as np
+from numba import njit
+
+from novate.core.kernels.arithmetic import charge, size_at, value_at
+from novate.core.kernels.margin import judge_rows, sum_positions, total
+from novate.core.kernels.pool import begin_alone, keep, maintenance_of, slot_for
+from novate.core.kernels.sides import MARGIN_INSUFFICIENT, brings_nearer, judge_leg, judge_leg_by_sheet
+from novate.core.kernels.trades import (
+    ACCEPTED,
+    CONTRACT_UNKNOWN,
+    EXPOSURE_LIMIT_EXCEEDED,
+    access_of,
+    check_terms,
+    take_on,
+)
+from novate.core.layout import BALANCE, JUDGED, OPEN, POSITION, SUBTOTAL
+from novate.core.money import EXPOSURE_MAX
+
+
+@njit(cache=True)
+def row_of(contract, positions, count):
+    """``(row, count)``: where a contract stands among the first ``count`` rows, or is put, by contract."""
+    at = 0
+    while at < count and positions[at].contract < contract:
+        at += 1
+    if at < count and positions[at].contract == contract:
+        return at, count
+    for below in range(count, at, -1):
+        positions[below] = positions[below - 1]
+    positions[at].contract = contract
+    positions[at].lots = 0
+    positions[at].cost_fine = 0
+    positions[at].orders = 0
+    return at, count + 1
+
+
+@njit(cache=True)
+def excess(reduces, equity, initial, maintenance, was, initial_before, maintenance_before):
+    """By how much a leg misses what margin allows: above zero where it is refused, convex where requirements are.
+
+    A leg that reduces may lack what was lacking of either requirement, and be as far below zero, as before it.
+    """
+    if not reduces:
+        return initial - equity
+    below_initial = initial - equity - max(0, initial_before - was)
+    below_maintenance = maintenance - equity - max(0, maintenance_before - was)
+    return max(below_initial, below_maintenance, -equity - max(0, -was))
+
+
+@njit(cache=True)
+def excess_of_leg(reduces, balances, sums, new_balances, new_sums, assets, gains_ppm):
+    """The excess of a leg that was judged in tiers."""
+    equity, _, initial, maintenance, _ = total(new_balances, 0, new_sums, 0, assets, gains_ppm)
+    was, _, initial_before, maintenance_before, _ = total(balances, 0, sums, 0, assets, gains_ppm)
+    return excess(reduces, equity, initial, maintenance, was, initial_before, maintenance_before)
+
+
+@njit(cache=True)
+def excess_by_sheet(reduces, at, lots, equity, initial, judged, slot, balances, sheet):
+    """The excess of a leg of ``lots`` in contract ``at`` that was judged by the sheet."""
+    was, asked, pool = judged[0].equity_fine, judged[0].initial_fine, sheet.pool
+    least = maintenance_of(slot, at, lots, initial, pool.new_counts[0], balances, 0, sheet)
+    least_before = maintenance_of(slot, at, np.int64(0), asked, pool.counts[slot], balances, 0, sheet)
+    return excess(reduces, equity, initial, least, was, asked, least_before)
+
+
+@njit(cache=True)
+def open_with(bucket, deposits_minor, more, tables, positions, balances, sums, judged):
+    """Copy a bucket into rows of its own, with deposits: what it was before them, as ``margin.judge_rows``, and a slot.
+
+    The slot is that of the sheet's pool, in which ``more`` contracts find room; -1 for a bucket in tiers.
+    """
+    own, assets = tables.buckets[bucket], tables.assets
+    for at in range(own.count):
+        positions[at] = tables.positions[own.start + at]
+    for asset in range(len(assets)):
+        balances[0, asset] = tables.balances[bucket, asset]
+    before = judge_rows(0, own.count, positions, balances, 0, own.portfolio != 0, tables)
+    for asset in range(len(assets)):
+        balances[0, asset].balance_minor += deposits_minor[asset]
+    priced = sum_positions(
+        0, own.count, positions, tables.orders, tables.lot_terms, tables.contracts, tables.tiers,
+        tables.long_option_ppm, sums, 0,
+    )  # fmt: skip
+    if own.portfolio != 0:
+        judged[0].priced = priced
+        begin_alone(np.array([bucket], np.int32), more, tables)
+        slot = slot_for(0, bucket, positions, tables.orders, tables, balances, sums, judged)
+        return before, slot
+    equity, _, initial, _, known = total(balances, 0, sums, 0, assets, tables.gains_ppm)
+    judged[0].equity_fine, judged[0].initial_fine, judged[0].priced = equity, initial, priced * known
+    return before, -1
+
+
+@njit(cache=True)
+def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tables):
+    """Deposits, then trades in order, against counterparties that can bear them; the book is not written.
+
+    ``rows`` are trades of one ``bucket`` of the account, in which the account is buyer or seller and the other side is
+    -1. Returns ``(answers, figures)``: per row its reason, its figure and, where margin is lacking, its ``excess``; and
+    the bucket before and after as ``margin.judge_rows`` has it. A row that is refused leaves the bucket as it was. The
+    fees of all rows are added to ``fees``, the balances of the account that receives them.
+    """
+    contracts, assets, tiers = tables.contracts, tables.assets, tables.tiers
+    gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
+    width = len(assets)
+    own = tables.buckets[bucket]
+    balances, sums, judged = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL), np.zeros(1, JUDGED)
+    new_balances, new_sums, verdict = (
+        np.empty((1, width), BALANCE),
+        np.empty((1, width), SUBTOTAL),
+        np.empty((1, 2), np.int64),
+    )
+    positions = np.empty(own.count + len(rows), POSITION)
+    count = np.int64(own.count)
+    answers = np.zeros((len(rows), 3), np.int64)
+    before, slot = open_with(bucket, deposits_minor, len(rows), tables, positions, balances, sums, judged)
+    for at in range(len(rows)):
+        row = rows[at]
+        if row.contract < 0 or row.contract >= n_contracts:
+            answers[at, 0], answers[at, 1] = CONTRACT_UNKNOWN, row.contract
+            continue
+        contract = contracts[row.contract]
+        buys = row.buyer == account
+        access = access_of(account, row.contract, tables.buckets)
+        reason, figure, _ = check_terms(row, contract, access if buys else OPEN, OPEN if buys else access)
+        if reason == ACCEPTED:
+            value = value_at(row.price_ticks, contract)
+            fee = charge(row.lots * size_at(row.price_ticks, contract), contract.fee_ppm)
+            if fees[contract.asset].carry_fine > EXPOSURE_MAX - 2 * fee:
+                reason, figure = EXPOSURE_LIMIT_EXCEEDED, np.int64(EXPOSURE_MAX)
+        if reason == ACCEPTED:
+            lots = row.lots if buys else -row.lots
+            where, count = row_of(row.contract, positions, count)
+            resting = tables.orders[np.uint32(positions[where].orders)]
+            reduces = brings_nearer(positions[where].lots, lots)
+            if slot < 0:
+                reason, figure, equity, initial = judge_leg(
+                    lots, value, fee, positions[where], resting, 0, False, 0, 0, contract, access, balances, sums,
+                    judged, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
+                )  # fmt: skip
+            else:
+                reason, figure, equity, initial = judge_leg_by_sheet(
+                    lots, value, fee, positions[where], resting, 0, False, 0, 0, slot, row.contract, access, balances,
+                    sums, judged, new_balances, new_sums, tables,
+                )  # fmt: skip
+            if reason == MARGIN_INSUFFICIENT and slot < 0:
+                answers[at, 2] = excess_of_leg(reduces, balances, sums, new_balances, new_sums, assets, gains_ppm)
+            elif reason == MARGIN_INSUFFICIENT:
+                answers[at, 2] = excess_by_sheet(
+                    reduces, row.contract, lots, equity, initial, judged, slot, balances, tables.sheet
+                )
+            if reason == ACCEPTED:
+                verdict[0, 0], verdict[0, 1] = equity, initial
+                take_on(lots, value, fee, positions[where], 0, 0, contract, balances, sums, new_sums, judged, verdict)
+                if slot >= 0:
+                    keep(0, 0, row.contract, positions[where], resting, tables.sheet)
+                fees[contract.asset].carry_fine += 2 * fee
+        answers[at, 0], answers[at, 1] = reason, figure
+    return answers, (before, judge_rows(0, count, positions, balances, 0, own.portfolio != 0, tables))
