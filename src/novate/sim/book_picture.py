@@ -26,6 +26,11 @@ def picture_of(book: Book) -> Picture:
         "judged": judged,
         "access": dict(enumerate(ACCESS[at] for at in book.buckets["access"][: book.account_count].tolist())),
         "account": {at: (account.name, account.member) for at, account in enumerate(registers.accounts)},
+        "isolated": {
+            at: (account.owner, account.contract, int(book.buckets[at]["contract"]) == account.contract)
+            for at, account in enumerate(registers.accounts)
+            if account.owner >= 0
+        },
         "contract": _contracts(book),
         "asset": _assets(book),
         "member in default": {at: member.defaulted for at, member in enumerate(registers.members)},

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from novate.core.facts import (
     Breached,
+    CollateralAssigned,
     ContractExpired,
     CycleClosed,
     Deposited,
@@ -14,12 +15,14 @@ from novate.core.facts import (
     MarksPublished,
     MemberDefaulted,
     OrderClosed,
+    PositionIsolated,
+    PositionRejoined,
     RulebookAdopted,
     TakenOver,
     Transferred,
 )
 from novate.core.rows import POSTED
-from novate.core.terms import Role
+from novate.core.terms import TRADING
 from novate.sim.auditor import estates, trouble
 from novate.sim.auditor.house import House
 from novate.sim.auditor.numbering import unpacked
@@ -51,6 +54,8 @@ def follow(house: House, facts: Sequence[Fact], choices: Choices) -> list[Fact]:
                 going_on.append(fact.payer)
             case Deposited():
                 found += trouble.met_by_payment(house, [row[1] for row in unpacked(fact.rows, POSTED)])
+            case PositionIsolated() | PositionRejoined() | CollateralAssigned():
+                found += trouble.met_by_payment(house, [fact.account, fact.bucket])
             case _ if isinstance(fact, WAKES):
                 going_on += idle(house)
             case _:
@@ -87,7 +92,7 @@ def paid_for_by_others(house: House, facts: Sequence[Fact]) -> list[Fact]:
     found: list[Fact] = []
     for index in dict.fromkeys(missed):
         bucket = house.buckets[index]
-        if bucket.role in (Role.HOUSE, Role.CLIENT) and index not in house.cases:
+        if bucket.role in TRADING and index not in house.cases:
             verdict = judge(house, bucket)
             found.append(Breached(index, "settlement_missed", verdict.equity, verdict.maintenance))
     return found

@@ -27,6 +27,7 @@ def decide_trades(house: House, command: SubmitTrades) -> list[Fact]:
             value, fee = lot_value(house, of, price), fee_of(house, of, lots, price)
             if drafts[FEES].carry_fine[of.asset] + 2 * fee > LARGEST:
                 refusal = Reason.EXPOSURE_LIMIT_EXCEEDED, LARGEST
+            buyer, seller = house.bucket_of(buyer, contract), house.bucket_of(seller, contract)
             for side, signed, role in ((buyer, lots, BUYER), (seller, -lots, SELLER)):
                 if refusal == FINE:
                     refusal, failed = bears(house, drafts[side], contract, signed, value, fee), role
@@ -64,7 +65,7 @@ def _form_of(house: House, lots: int, price: int, contract: int, buyer: int, sel
     if buyer == seller:
         return (Reason.ACCOUNTS_MUST_DIFFER, buyer), NEITHER
     for side, role in ((buyer, BUYER), (seller, SELLER)):
-        if house.buckets[side].access == "house_only":
+        if not may_be_named(house, side):
             return (Reason.ACCOUNT_NOT_TRADABLE, side), role
     if terms.kind is Kind.INDEX:
         return (Reason.CONTRACT_NOT_TRADABLE, contract), NEITHER
@@ -75,11 +76,17 @@ def _form_of(house: House, lots: int, price: int, contract: int, buyer: int, sel
     if of.state != "live":
         return ((Reason.CONTRACT_EXPIRED if of.state == "expired" else Reason.PRICE_MISSING), contract), NEITHER
     for side, role in ((buyer, BUYER), (seller, SELLER)):
-        if house.buckets[side].access == "liquidating":
+        if house.buckets[house.bucket_of(side, contract)].access == "liquidating":
             return (Reason.ACCOUNT_IN_LIQUIDATION, side), role
     if lots > terms.position_limit_lots:
         return (Reason.POSITION_LIMIT_EXCEEDED, terms.position_limit_lots), NEITHER
     return FINE, NEITHER
+
+
+def may_be_named(house: House, account: int) -> bool:
+    """Whether a trade may name an account: a member's or client's, and not a bucket of one."""
+    bucket = house.buckets[account]
+    return bucket.access != "house_only" and bucket.owner < 0
 
 
 def bears(house: House, before: Bucket, contract: int, lots: int, value_fine: int, fee_fine: int) -> Refusal:

@@ -29,7 +29,7 @@ from novate.sim.auditor.estates import reopen
 from novate.sim.auditor.house import Bucket, Call, Case, Disagreement, House, Slice
 from novate.sim.auditor.numbering import packed, rejected, unpacked
 from novate.sim.auditor.rounding import part_down, part_up, shares, up
-from novate.sim.auditor.trades import add_leg, bears, with_leg
+from novate.sim.auditor.trades import add_leg, bears, may_be_named, with_leg
 from novate.sim.auditor.worth import judge, lot_value, positions_in, requirement
 
 # ---- calls and breaches ---------------------------------------------------------------------------------------------
@@ -198,11 +198,11 @@ def decide_execution(house: House, command: ExecuteLiquidation) -> list[Fact]:
     order = house.orders[command.order]
     side = 1 if order.lots > 0 else -1
     value = lot_value(house, house.instruments[order.contract], command.price_ticks)
-    other = house.buckets[command.counterparty]
-    reason, _ = bears(house, other, order.contract, -side * command.lots, value, 0)
+    counterparty = house.bucket_of(command.counterparty, order.contract)
+    reason, _ = bears(house, house.buckets[counterparty], order.contract, -side * command.lots, value, 0)
     if reason is not Reason.ACCEPTED:
         return [rejected(reason, "$.counterparty"), advanced]
-    facts: list[Fact] = [LiquidationExecuted(command.order, command.counterparty, side * command.lots, value), advanced]
+    facts: list[Fact] = [LiquidationExecuted(command.order, counterparty, side * command.lots, value), advanced]
     return facts + ([OrderClosed(command.order, "filled")] if command.lots == abs(order.open_lots) else [])
 
 
@@ -212,14 +212,13 @@ def _wrong_with(house: House, command: ExecuteLiquidation) -> tuple[Reason, str]
     if order is None:
         past = 0 <= command.order < house.next_order
         return (Reason.ORDER_NOT_OPEN if past else Reason.ORDER_UNKNOWN), "$.order"
-    other = house.buckets.get(command.counterparty)
-    if other is None:
+    if command.counterparty not in house.buckets:
         return Reason.ACCOUNT_UNKNOWN, "$.counterparty"
-    if command.counterparty in (order.bucket, house.estate_of(order.bucket)):
+    if command.counterparty in (order.bucket, house.owner_of(house.estate_of(order.bucket))):
         return Reason.ACCOUNTS_MUST_DIFFER, "$.counterparty"
-    if other.access == "house_only":
+    if not may_be_named(house, command.counterparty):
         return Reason.ACCOUNT_NOT_TRADABLE, "$.counterparty"
-    if other.access == "liquidating":
+    if house.buckets[house.bucket_of(command.counterparty, order.contract)].access == "liquidating":
         return Reason.ACCOUNT_IN_LIQUIDATION, "$.counterparty"
     if command.lots <= 0:
         return Reason.QUANTITY_MUST_BE_POSITIVE, "$.lots"

@@ -141,6 +141,12 @@ def premium(house: House, bucket: Bucket, asset: int) -> int:
     )
 
 
+def uncovered(house: House, bucket: Bucket, asset: int) -> int:
+    """What settled cash lacks of what is owed in its asset for certain: premium bought, and carry below zero."""
+    owed = max(0, premium(house, bucket, asset)) - min(0, bucket.carry_fine[asset])
+    return owed - bucket.balance_minor[asset] * house.monies[asset].unit
+
+
 def positions_in(house: House, bucket: Bucket, asset: int) -> list[tuple[int, Position]]:
     """The positions settled in one asset, by contract."""
     return sorted(
@@ -190,6 +196,12 @@ def exposure(house: House, bucket: Bucket, asset: int) -> int:
         abs(held.lots) * house.instruments[contract].largest_fine + abs(held.cost_fine)
         for contract, held in positions_in(house, bucket, asset)
     )
+
+
+def weight(house: House, bucket: Bucket, asset: int) -> int:
+    """What bounds every later worth of a bucket in one asset."""
+    cash = bucket.balance_minor[asset] * house.monies[asset].unit
+    return cash + abs(bucket.carry_fine[asset]) + exposure(house, bucket, asset)
 
 
 def fee_of(house: House, of: Instrument, lots: int, price_ticks: int) -> int:
