@@ -15,13 +15,14 @@ from novate.core.facts import (
     MarksPublished,
     MemberDefaulted,
     OrderClosed,
+    OrdersFilled,
     PositionIsolated,
     PositionRejoined,
     RulebookAdopted,
     TakenOver,
     Transferred,
 )
-from novate.core.rows import POSTED
+from novate.core.rows import POSTED, RESERVED
 from novate.core.terms import TRADING
 from novate.sim.auditor import estates, trouble
 from novate.sim.auditor.house import House
@@ -54,6 +55,8 @@ def follow(house: House, facts: Sequence[Fact], choices: Choices) -> list[Fact]:
                 going_on.append(fact.payer)
             case Deposited():
                 found += trouble.met_by_payment(house, [row[1] for row in unpacked(fact.rows, POSTED)])
+            case OrdersFilled() if house.rules.reserved_trades == "guaranteed":
+                found += trouble.short(house, {row[3] for row in unpacked(fact.rows, RESERVED)})
             case PositionIsolated() | PositionRejoined() | CollateralAssigned():
                 found += trouble.met_by_payment(house, [fact.account, fact.bucket])
             case _ if isinstance(fact, WAKES):
@@ -63,7 +66,7 @@ def follow(house: House, facts: Sequence[Fact], choices: Choices) -> list[Fact]:
     found += paid_for_by_others(house, facts)
     breached = [fact.bucket for fact in found if isinstance(fact, Breached)]
     if any(isinstance(fact, MOVED) for fact in facts):
-        found += trouble.short(house, skip=breached)
+        found += trouble.short(house, house.buckets, skip=breached)
     begun = [fact.bucket for fact in found if isinstance(fact, Breached | TakenOver)]
     for estate in dict.fromkeys(going_on):
         if estate in house.cases and estate not in begun:

@@ -88,6 +88,7 @@ class Bucket:
     ``exact`` is what all payoffs, fees and agreed movements of money come to in each asset without any rounding,
     ``slack`` how far roundings may have carried the real bucket away from it (``exactness`` has the derivation).
 
+    ``orders`` are the lots that resting orders may still buy and sell, per contract; none are in no contract.
     An isolated bucket has an ``owner``, the account that it belongs to, and a ``contract``; it stands ``apart`` while
     the account's trades in that contract go to it.
     """
@@ -102,6 +103,7 @@ class Bucket:
     balance_minor: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     carry_fine: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     positions: dict[int, Position] = field(default_factory=dict)
+    orders: dict[int, tuple[int, int]] = field(default_factory=dict)
     exact: dict[int, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
     slack: dict[int, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
 
@@ -119,6 +121,7 @@ class Bucket:
             self.apart,
             *money,
             positions,
+            dict(self.orders),
         )
 
     @property

@@ -31,6 +31,7 @@ def decide_isolate(house: House, command: IsolatePosition) -> list[Fact]:
     """The position leaves for a bucket of its own with collateral; what stays and what goes must both be margined."""
     account, contract = command.account, command.contract
     wrong = _named(house, account, contract) or _may_be_isolated(house, account, contract)
+    wrong = wrong or _has_no_orders(house, account, contract)
     amounts: dict[int, int] = {}
     for at, money in enumerate(command.collateral):
         wrong = wrong or _has(house, account, money.asset, money.amount_minor, f"$.collateral[{at}]")
@@ -62,6 +63,7 @@ def decide_rejoin(house: House, command: RejoinPosition) -> list[Fact]:
     """Everything of the isolated bucket goes back, if the account can bear it with what it has."""
     account, contract = command.account, command.contract
     wrong = _named(house, account, contract) or _is_isolated(house, account, contract)
+    wrong = wrong or _has_no_orders(house, account, contract)
     if wrong:
         return [rejected(*wrong)]
     index = house.bucket_of(account, contract)
@@ -145,6 +147,12 @@ def _may_be_isolated(house: House, account: int, contract: int) -> Wrong:
 
 def _is_isolated(house: House, account: int, contract: int) -> Wrong:
     return None if house.bucket_of(account, contract) != account else (Reason.NOT_ISOLATED, "$.contract")
+
+
+def _has_no_orders(house: House, account: int, contract: int) -> Wrong:
+    """Orders do not move between buckets."""
+    resting = contract in house.buckets[house.bucket_of(account, contract)].orders
+    return (Reason.ORDERS_OPEN, "$.contract") if resting else None
 
 
 def _own(house: House, index: int, bucket: Bucket) -> Bucket:

@@ -36,6 +36,11 @@ def picture(house: House) -> Picture:
             for index, bucket in house.buckets.items()
             for contract, held in bucket.positions.items()
         },
+        "resting": {
+            (index, contract): resting
+            for index, bucket in house.buckets.items()
+            for contract, resting in bucket.orders.items()
+        },
         "judged": judged,
         "access": {index: bucket.access for index, bucket in house.buckets.items()},
         "account": {index: (bucket.name, bucket.member) for index, bucket in house.buckets.items()},

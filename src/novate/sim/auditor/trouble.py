@@ -35,10 +35,11 @@ from novate.sim.auditor.worth import judge, lot_value, positions_in, requirement
 # ---- calls and breaches ---------------------------------------------------------------------------------------------
 
 
-def short(house: House, skip: Iterable[int] = ()) -> list[Fact]:
-    """Who falls short and must be called (clearing house) or is in breach at once (venue)."""
+def short(house: House, among: Iterable[int], skip: Iterable[int] = ()) -> list[Fact]:
+    """Who of some buckets falls short and must be called (clearing house) or is in breach at once (venue)."""
     facts: list[Fact] = []
-    for index, bucket in house.buckets.items():
+    for index in sorted(among):
+        bucket = house.buckets[index]
         if not bucket.may_be_called or index in skip:
             continue
         verdict = judge(house, bucket)
@@ -276,21 +277,23 @@ def apply_call_met(house: House, fact: CallMet) -> None:
 
 
 def apply_breached(house: House, fact: Breached) -> None:
-    """The bucket does nothing for itself any more."""
+    """The bucket does nothing for itself any more; its orders are gone."""
     house.calls.pop(fact.bucket, None)
     house.cases[fact.bucket] = Case()
     house.buckets[fact.bucket].access = "liquidating"
+    house.buckets[fact.bucket].orders.clear()
 
 
 def apply_member_defaulted(house: House, fact: MemberDefaulted) -> None:
-    """Its house account is the house's to close; what is open behind it may only reduce."""
+    """Its house account is the house's to close; what is open behind it may only reduce, and has no orders now."""
     member = house.members[fact.member]
     member.defaulted = True
     house.calls.pop(member.house, None)
     house.cases[member.house] = Case()
     for bucket in house.buckets.values():
-        if bucket.member == fact.member and bucket.access == "open":
-            bucket.access = "reduce_only"
+        if bucket.member == fact.member:
+            bucket.orders.clear()
+            bucket.access = "reduce_only" if bucket.access == "open" else bucket.access
     house.buckets[member.house].access = "house_only"
 
 

@@ -2,7 +2,8 @@
 
 terms, prices, people   what there is: assets, contracts, rules, price paths, characters
 world                   what people do next in the house they see
-trading, isolating      trades; contracts in buckets of their own
+trading, resting        trades, and orders that rest until they are filled
+isolating               contracts in buckets of their own
 script                  steps (commands and restarts) as data, so that any part can be played again
 play                    the core, the auditor and the restarts, step by step
 shrink                  fewest steps that still fail

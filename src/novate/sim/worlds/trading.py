@@ -37,7 +37,7 @@ def draw_trade(world: "World", seen: Picture) -> Row | None:
         price = max(1, round(mark * random.choice([0.3, 0.7, 0.9, 1.1, 1.5, 3.0])))
     bucket = bucket_of(seen, one.account, contract)
     held = seen["position"].get((bucket, contract), (0, 0))[0]
-    lots = _size(world, seen, bucket, one.character.appetite, contract)
+    lots = size_of(world, seen, bucket, one.character.appetite, contract)
     buys = random.random() < 0.5
     if held and random.random() < 0.4:  # bring it nearer to zero, or through it
         lots, buys = max(1, abs(held) * random.choice([1000, 1000, 500, 1_300]) // 1000), held < 0
@@ -47,7 +47,7 @@ def draw_trade(world: "World", seen: Picture) -> Row | None:
     return _spoilt(world, seen, row) if odd else row
 
 
-def _size(world: "World", seen: Picture, bucket: int, appetite: float, contract: int) -> int:
+def size_of(world: "World", seen: Picture, bucket: int, appetite: float, contract: int) -> int:
     """So many lots that about the wished part of what is spare would be needed, at a guessed tenth of their value."""
     terms = world.contracts[contract]
     asset = next(at for at, money in enumerate(world.terms.assets) if money.symbol == terms.settlement)

@@ -11,7 +11,7 @@ import msgspec
 from novate.core import commands as c
 from novate.core.terms import Contract, Kind
 from novate.sim.book_picture import Picture
-from novate.sim.worlds import isolating, packing
+from novate.sim.worlds import isolating, packing, resting
 from novate.sim.worlds.people import CHARACTERS, HONEST, Numbers, Person
 from novate.sim.worlds.prices import Market
 from novate.sim.worlds.script import Restart, Step
@@ -161,6 +161,7 @@ class World:
             (8 if self.due(seen) else 0.3, self.expire),
             (1.0, self.contribute),
             (2.0, self.administer),
+            (7, partial(resting.change, self)),
             (4, partial(isolating.isolate, self)),
             (1.0 if seen["isolated"] else 0.1, partial(isolating.rejoin, self)),
             (2.5, partial(isolating.move, self)),
@@ -192,7 +193,7 @@ class World:
     def trade(self, seen: Picture) -> c.AnyCommand | None:
         """A batch of one to four trades."""
         rows = [draw_trade(self, seen) for _ in range(self.random.choice([1, 1, 2, 4]))]
-        kept = [row for row in rows if row is not None]
+        kept = [resting.filling(self, seen, row) for row in rows if row is not None]
         return c.SubmitTrades("venue", packing.trades(kept)) if kept else None
 
     # ---- money ------------------------------------------------------------------------------------------------------
