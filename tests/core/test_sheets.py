@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 
 from novate.core.book import Book
 from novate.core.facts import RiskSheetAdopted
-from novate.core.kernels.portfolio import least_of_rank, requirement_without, shortfall
+from novate.core.kernels.measures import least_of_rank, shortfall
+from novate.core.kernels.portfolio import requirement_without
 from novate.core.plain import margin as plain_margin
 from novate.core.plain import sheet as plain_sheet
 from novate.core.reasons import Reason

@@ -95,6 +95,18 @@ def open_with(bucket, deposits_minor, more, tables, positions, balances, sums, j
 
 
 @njit(cache=True)
+def check_alone(row, contract, access, buys, fees):
+    """What a trade's terms and the house's room for its fees say, with nobody on the other side; and its fee."""
+    reason, figure, _ = check_terms(row, contract, access if buys else OPEN, OPEN if buys else access)
+    fee = np.int64(0)
+    if reason == ACCEPTED:
+        fee = charge(row.lots * size_at(row.price_ticks, contract), contract.fee_ppm)
+        if fees[contract.asset].carry_fine > EXPOSURE_MAX - 2 * fee:
+            reason, figure = EXPOSURE_LIMIT_EXCEEDED, np.int64(EXPOSURE_MAX)
+    return reason, figure, fee
+
+
+@njit(cache=True)
 def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tables):
     """Deposits, then trades in order, against counterparties that can bear them; the book is not written.
 
@@ -108,31 +120,20 @@ def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tabl
     width = len(assets)
     own = tables.buckets[bucket]
     balances, sums, judged = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL), np.zeros(1, JUDGED)
-    new_balances, new_sums, verdict = (
-        np.empty((1, width), BALANCE),
-        np.empty((1, width), SUBTOTAL),
-        np.empty((1, 2), np.int64),
-    )
-    positions = np.empty(own.count + len(rows), POSITION)
-    count = np.int64(own.count)
-    answers = np.zeros((len(rows), 3), np.int64)
+    new_balances, new_sums = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL)
+    positions, count = np.empty(own.count + len(rows), POSITION), np.int64(own.count)
+    answers, verdict = np.zeros((len(rows), 3), np.int64), np.empty((1, 2), np.int64)
     before, slot = open_with(bucket, deposits_minor, len(rows), tables, positions, balances, sums, judged)
     for at in range(len(rows)):
         row = rows[at]
         if row.contract < 0 or row.contract >= n_contracts:
             answers[at, 0], answers[at, 1] = CONTRACT_UNKNOWN, row.contract
             continue
-        contract = contracts[row.contract]
-        buys = row.buyer == account
+        contract, buys = contracts[row.contract], row.buyer == account
         access = access_of(account, row.contract, tables.buckets)
-        reason, figure, _ = check_terms(row, contract, access if buys else OPEN, OPEN if buys else access)
+        reason, figure, fee = check_alone(row, contract, access, buys, fees)
         if reason == ACCEPTED:
-            value = value_at(row.price_ticks, contract)
-            fee = charge(row.lots * size_at(row.price_ticks, contract), contract.fee_ppm)
-            if fees[contract.asset].carry_fine > EXPOSURE_MAX - 2 * fee:
-                reason, figure = EXPOSURE_LIMIT_EXCEEDED, np.int64(EXPOSURE_MAX)
-        if reason == ACCEPTED:
-            lots = row.lots if buys else -row.lots
+            lots, value = row.lots if buys else -row.lots, value_at(row.price_ticks, contract)
             where, count = row_of(row.contract, positions, count)
             resting = tables.orders[np.uint32(positions[where].orders)]
             reduces = brings_nearer(positions[where].lots, lots)
@@ -141,17 +142,17 @@ def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tabl
                     lots, value, fee, positions[where], resting, 0, False, 0, 0, contract, access, balances, sums,
                     judged, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
                 )  # fmt: skip
+                if reason == MARGIN_INSUFFICIENT:
+                    answers[at, 2] = excess_of_leg(reduces, balances, sums, new_balances, new_sums, assets, gains_ppm)
             else:
                 reason, figure, equity, initial = judge_leg_by_sheet(
                     lots, value, fee, positions[where], resting, 0, False, 0, 0, slot, row.contract, access, balances,
                     sums, judged, new_balances, new_sums, tables,
                 )  # fmt: skip
-            if reason == MARGIN_INSUFFICIENT and slot < 0:
-                answers[at, 2] = excess_of_leg(reduces, balances, sums, new_balances, new_sums, assets, gains_ppm)
-            elif reason == MARGIN_INSUFFICIENT:
-                answers[at, 2] = excess_by_sheet(
-                    reduces, row.contract, lots, equity, initial, judged, slot, balances, tables.sheet
-                )
+                if reason == MARGIN_INSUFFICIENT:
+                    answers[at, 2] = excess_by_sheet(
+                        reduces, row.contract, lots, equity, initial, judged, slot, balances, tables.sheet
+                    )
             if reason == ACCEPTED:
                 verdict[0, 0], verdict[0, 1] = equity, initial
                 take_on(lots, value, fee, positions[where], 0, 0, contract, balances, sums, new_sums, judged, verdict)
