@@ -10,6 +10,7 @@ from novate.core import commands as c
 from novate.core import rows as rows_of
 from novate.core.book import Book
 from novate.core.facts import AnyFact, Fact, Rejected, RowsRefused
+from novate.core.reasons import Reason
 from novate.core.rows import REFUSED
 from novate.core.step import fold, step
 from novate.core.terms import Asset, Contract, Kind, Layer, Rulebook, Tier
@@ -107,17 +108,17 @@ def funding(rows: Iterable[tuple[int, int]]) -> bytes:
     return np.array([(rate, contract, 0) for contract, rate in rows], rows_of.FUNDING).tobytes()
 
 
-def refusals(facts: Iterable[Fact]) -> list[tuple[int, c.Reason, int]]:
+def refusals(facts: Iterable[Fact]) -> list[tuple[int, Reason, int]]:
     """Refused rows as ``(row, reason, figure)``."""
     return [
-        (int(row["row"]), c.Reason(int(row["reason"])), int(row["figure"]))
+        (int(row["row"]), Reason(int(row["reason"])), int(row["figure"]))
         for fact in facts
         if isinstance(fact, RowsRefused)
         for row in np.frombuffer(fact.rows, REFUSED)
     ]
 
 
-def reasons(facts: Iterable[Fact]) -> list[c.Reason]:
+def reasons(facts: Iterable[Fact]) -> list[Reason]:
     """Why things were refused, whole commands first."""
     facts = list(facts)
     whole = [fact.reason for fact in facts if isinstance(fact, Rejected)]

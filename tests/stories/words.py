@@ -84,7 +84,8 @@ class Words:
 
     def line(self, fact: Fact) -> Line:
         """The row of a fact. Raises ``LookupError`` for a kind that no words are written for."""
-        for told in (self.of_terms(fact), self.of_trading(fact), self.of_calls(fact), self.of_defaults(fact)):
+        ways = (self.of_supervision, self.of_terms, self.of_trading, self.of_calls, self.of_defaults)
+        for told in (way(fact) for way in ways):
             if told is not None:
                 kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(fact).__name__).lower()
                 return kind, *told
@@ -110,6 +111,31 @@ class Words:
                 return self.registers.assets[fact.asset].symbol, spaced(fact.cause)
             case f.CycleClosed():
                 return "", f"next at {moment(fact.settlement_due_ns)}"
+        return None
+
+    def of_supervision(self, fact: Fact) -> tuple[str, str] | None:
+        """Rules to come, limits, halts and levels."""
+        match fact:
+            case f.RulebookScheduled():
+                return fact.rulebook.name, f"for {moment(fact.effective_ns)}"
+            case f.RulebookCancelled():
+                return fact.name, ""
+            case f.RulebookLapsed():
+                return fact.name, f"{spaced(fact.reason.text)} at {fact.path}"
+            case f.LimitSet(limit=limit):
+                members = [self.registers.members[member].name for member in limit.members]
+                group = [*members, *(self.account(account) for account in limit.accounts)] or ["everyone"]
+                return limit.name, f"{limit.lots} {self.contract(limit.contract)} {limit.measure} of {listed(group)}"
+            case f.LimitRemoved():
+                return fact.name, ""
+            case f.TradingHalted():
+                return self.contract(fact.contract), fact.cause
+            case f.TradingResumed():
+                return self.contract(fact.contract), ""
+            case f.CallPaid():
+                return self.account(fact.bucket), f"{self.judged(fact.paid_fine)}, {self.judged(fact.open_fine)} open"
+            case f.AccountRestricted() | f.AccountReleased():
+                return self.account(fact.bucket), ""
         return None
 
     def of_trading(self, fact: Fact) -> tuple[str, str] | None:

@@ -175,6 +175,14 @@ def _rows(command: str) -> Callable[[World, Records], None]:
     return lambda world, records: world.rows(command, records)
 
 
+def _named(command: str, column: str) -> Callable[[World, Records], None]:
+    def send(world: World, records: Records) -> None:
+        for record in records:
+            world.send(command, {"name": record[column]})
+
+    return send
+
+
 def _members(world: World, records: Records) -> None:
     for record in records:
         world.send("add_member", {"name": record["member"]})
@@ -235,6 +243,28 @@ def _rules(world: World, records: Records) -> None:
     world.send("adopt_rulebook", world.rules)
 
 
+def _rules_to_come(world: World, records: Records) -> None:
+    """Rules for a later time: they do not change what the next sentence about the rules builds on."""
+    rules, now = world.rules, world.rules.copy()
+    world.rules = now
+    effective = next(record["value"] for record in records if record["rule"] == "effective")
+    now["effective"] = effective
+    _rules(world, [record for record in records if record["rule"] != "effective"])
+    world.rules = rules
+
+
+def _bands(world: World, records: Records) -> None:
+    world.rules["price_bands"] = {record["class"]: record["band"] for record in records}
+
+
+def _limits(world: World, records: Records) -> None:
+    for record in records:
+        record["name"] = record.pop("limit")
+        for field in ("members", "accounts"):
+            record[field] = record.get(field, "").split()
+        world.send("set_limit", record)
+
+
 SENTENCES: dict[str, Callable[[World, Records], None]] = {
     "the assets": _each("add_asset"),
     "the margin classes": _margin_classes,
@@ -250,4 +280,11 @@ SENTENCES: dict[str, Callable[[World, Records], None]] = {
     "the prices": _prices,
     "the funding rates": _funding,
     "the fills": _fills,
+    "the rules to come": _rules_to_come,
+    "the price bands": _bands,
+    "the limits": _limits,
+    "the lifted limits": _named("remove_limit", "limit"),
+    "the cancelled rulebooks": _named("cancel_rulebook", "rulebook"),
+    "the halts": _each("halt"),
+    "the resumptions": _each("resume"),
 }

@@ -12,16 +12,35 @@ import numpy as np
 
 from novate.core import layout
 from novate.core.facts import Contributor
+from novate.core.kernels.limits import recount_limits
 from novate.core.kernels.margin import set_lots
-from novate.core.terms import HOUSE_ACCOUNTS, Account, Asset, Contract, Layer, Member, Rulebook
+from novate.core.terms import HOUSE_ACCOUNTS, Account, Asset, Contract, Layer, Limit, Member, Rulebook
 
 
 class Call(msgspec.Struct):
-    """An open margin call: an amount of the numeraire, when it is due and the largest contributors."""
+    """An open margin call: what of the numeraire is still to be paid, when it is due and the largest contributors.
+
+    ``since_ns`` is when it was first made; a later call takes its place and ages from there.
+    """
 
     amount_fine: int
     due_ns: int
     largest: tuple[Contributor, ...] = ()
+    since_ns: int = 0
+
+
+class Halt(msgspec.Struct, frozen=True):
+    """Why and since when the operator has stopped trading in a contract."""
+
+    cause: str
+    since_ns: int
+
+
+class Scheduled(msgspec.Struct, frozen=True):
+    """A rulebook that is to come into force."""
+
+    rulebook: Rulebook
+    effective_ns: int
 
 
 class Order(msgspec.Struct):
@@ -73,6 +92,11 @@ class Registers(msgspec.Struct):
     external_minor: list[int] = []
     time_ns: int = 0
     settlement_due_ns: int | None = None
+    scheduled: dict[str, Scheduled] = {}
+    limits: dict[int, Limit] = {}
+    next_limit: int = 0
+    halts: dict[int, Halt] = {}
+    restricted: dict[int, int] = {}
 
 
 def grown(rows: np.ndarray, needed: int) -> np.ndarray:
@@ -94,6 +118,9 @@ class Book:
         "contracts",
         "ends",
         "holders",
+        "limit_lists",
+        "limit_spans",
+        "limits",
         "lot_terms",
         "positions",
         "registers",
@@ -111,6 +138,9 @@ class Book:
         self.ends = np.zeros(2, np.int64)
         self.holders = np.zeros(256, np.int32)
         self.tiers = np.zeros(0, layout.TIER)
+        self.limits = np.zeros(0, layout.LIMIT)
+        self.limit_spans = np.zeros((64, 2), np.int32)
+        self.limit_lists = np.zeros(0, np.int32)
         for name, role in HOUSE_ACCOUNTS:
             self.registers.names[name] = len(self.registers.accounts)
             self.buckets[len(self.registers.accounts)] = (0, 0, 0, -1, layout.HOUSE_ONLY)
@@ -151,6 +181,9 @@ class Book:
             self.positions,
             self.holders,
             self.ends,
+            self.limits,
+            self.limit_spans,
+            self.limit_lists,
             rulebook.gains_ppm if rulebook else 0,
             rulebook.long_option_ppm if rulebook else 0,
         )
@@ -203,6 +236,7 @@ class Book:
         book.lot_terms = np.zeros(len(book.contracts), layout.LOT)
         book.lay_out(np.frombuffer(counts, np.int32), np.frombuffer(positions, layout.POSITION))
         set_lots(book.contract_count, book.tables())
+        book.index_limits()
         if book.digest() != digest:
             raise ValueError("the snapshot's digest does not match its content; use an older snapshot or the journal")
         return book
@@ -237,6 +271,40 @@ class Book:
             order = np.argsort(contract, kind="stable")
             rank = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
             self.holders[starts[contract[order]] + rank] = owner[order]
+
+    def index_limits(self) -> None:
+        """Lay out the limits, whose they are and what is counted on each, afresh from registers and positions.
+
+        Every account of a member has the span of its member's fund account, unless a limit names the account itself.
+        """
+        registers, contracts = self.registers, self.contracts
+        contracts["limited"] = contracts["open_limit"] = 0
+        self.limits = np.zeros(len(registers.limits), layout.LIMIT)
+        of_member: dict[int, list[int]] = {}
+        of_account: dict[int, list[int]] = {}
+        for at, (number, limit) in enumerate(registers.limits.items()):
+            measure = layout.NET if limit.measure == "net" else layout.GROSS
+            self.limits[at] = (limit.lots, 0, 0, 0, limit.contract, measure, number, int(limit.everyone))
+            contracts[limit.contract]["limited"] = 1
+            if limit.everyone:
+                contracts[limit.contract]["open_limit"] = at + 1
+            for member in limit.members:
+                of_member.setdefault(member, []).append(at)
+            for account in limit.accounts:
+                of_account.setdefault(account, []).append(at)
+        lists: list[int] = []
+        spans = np.zeros((len(registers.members) + 1, 2), np.int32)  # the last row is of those without a member
+        for member, rows in of_member.items():
+            spans[member] = (len(lists), len(rows))
+            lists += rows
+        self.limit_spans = np.zeros((len(self.buckets), 2), np.int32)
+        self.limit_spans[: self.account_count] = spans[self.buckets["member"][: self.account_count]]
+        for account, own in of_account.items():
+            rows = sorted({*own, *of_member.get(registers.accounts[account].member, [])})
+            self.limit_spans[account] = (len(lists), len(rows))
+            lists += rows
+        self.limit_lists = np.array(lists, np.int32)
+        recount_limits(self.contract_count, self.tables(), self.limits)
 
     def packed_positions(self) -> tuple[np.ndarray, np.ndarray]:
         """``(counts per bucket, rows)`` of all positions, bucket by bucket by contract, rows of nothing left out."""

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from novate.core.terms import Asset, Contract, Rulebook
+from novate.core.terms import Asset, Contract, Limit, Rulebook
 
 
 class Command(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
@@ -29,9 +29,16 @@ class ListContract(Command, frozen=True):
 
 
 class AdoptRulebook(Command, frozen=True):
-    """Put the rules in force. Replaces the whole rulebook."""
+    """Put the rules in force, at once or at a later time. Replaces the whole rulebook."""
 
     rulebook: Rulebook
+    effective_ns: int | None = None
+
+
+class CancelRulebook(Command, frozen=True):
+    """Take back a rulebook that was to come into force."""
+
+    name: str
 
 
 class AddMember(Command, frozen=True):
@@ -120,6 +127,31 @@ class ExpireContract(Command, frozen=True):
     price_ticks: int
 
 
+class SetLimit(Command, frozen=True):
+    """Limit what a group of accounts holds together in a contract; replaces the limit of the same name."""
+
+    limit: Limit
+
+
+class RemoveLimit(Command, frozen=True):
+    """Lift a limit."""
+
+    name: str
+
+
+class HaltContract(Command, frozen=True):
+    """Stop trading in a contract. Its marks go on moving margin."""
+
+    contract: int
+    cause: str
+
+
+class ResumeContract(Command, frozen=True):
+    """Let a contract that was halted trade again."""
+
+    contract: int
+
+
 class Clock(Command, frozen=True):
     """Let time act: staleness, order expiries, settlement cycles and missed calls."""
 
@@ -139,4 +171,9 @@ AnyCommand = (
     | ExecuteLiquidation
     | ExpireContract
     | Clock
+    | CancelRulebook
+    | SetLimit
+    | RemoveLimit
+    | HaltContract
+    | ResumeContract
 )

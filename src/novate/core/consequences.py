@@ -3,12 +3,15 @@
 import msgspec
 import numpy as np
 
-from novate.core import layout, margin
+from novate.core import margin
 from novate.core.book import Book
 from novate.core.estate import after_cycle
 from novate.core.facts import (
+    AccountReleased,
+    AccountRestricted,
     Breached,
     CallMet,
+    CallPaid,
     ContractExpired,
     CycleClosed,
     Deposited,
@@ -27,19 +30,33 @@ from novate.core.facts import (
     SourceAdvanced,
     TakenOver,
     TradesNovated,
+    TradingResumed,
     Transferred,
     Withdrawn,
 )
+from novate.core.levels import check, paid
 from novate.core.liquidation import next_step, take_over
-from novate.core.margin import Judgement, judge, judge_house, judge_many
+from novate.core.margin import judge
 from novate.core.novation import holders_of
 from novate.core.rows import FUNDED, MARKED, POSTED
-from novate.core.terms import Role
 
 WHOLE_HOUSE_SHARE = 8  # beyond 1/8 of all buckets, judging every bucket on all cores is cheaper than choosing
 
 
-WITHOUT = frozenset((TradesNovated, RowsRefused, Rejected, SourceAdvanced, Withdrawn, CallMet, MarginCalled))
+WITHOUT = frozenset(
+    (
+        TradesNovated,
+        RowsRefused,
+        Rejected,
+        SourceAdvanced,
+        Withdrawn,
+        CallMet,
+        CallPaid,
+        MarginCalled,
+        AccountRestricted,
+        AccountReleased,
+    )
+)
 """Facts of every day from which nothing follows: what they do was judged before they were."""
 
 
@@ -59,7 +76,7 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
                 follow.append(take_over(book, book.registers.members[fact.member].house_account))
             case OrderClosed():
                 steps |= dict.fromkeys(_without_order(book))
-            case MarksPublished() | ContractExpired():
+            case MarksPublished() | ContractExpired() | TradingResumed():
                 steps |= dict.fromkeys(_without_order(book))
             case CycleClosed():
                 closed, going_on = after_cycle(book, _without_order(book), _leaving(book, facts))
@@ -68,7 +85,7 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
             case Transferred() if fact.payer in book.registers.liquidations:
                 steps[fact.payer] = None
             case Deposited():
-                follow += margin.calls_met_by_payment(book, np.frombuffer(fact.rows, POSTED)["account"].tolist())
+                follow += paid(book, np.frombuffer(fact.rows, POSTED).tolist())
             case _:
                 pass
     follow += _missed_settlement(book, facts)
@@ -144,42 +161,6 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
     if held == 0:
         return None
     return np.unique(np.concatenate([holders_of(book, contract) for contract in contracts]))
-
-
-def check(book: Book, buckets: np.ndarray) -> list[Fact]:
-    """Judge buckets (all where empty) and call or breach those that fall short."""
-    rows = judge_many(book, buckets) if len(buckets) else judge_house(book)
-    venue = book.rulebook.form == "venue"
-    bar = rows["maintenance_fine"] if venue else rows["initial_fine"]
-    short = np.flatnonzero(rows["equity_fine"] < bar)
-    judged: dict[int, Judgement] = {}
-    for at in short.tolist():
-        bucket = int(buckets[at]) if len(buckets) else at
-        if book.buckets[bucket]["access"] in (layout.OPEN, layout.REDUCE_ONLY):
-            judged[bucket] = judge(book, bucket)
-    if not venue:
-        return margin.calls_for(book, judged, judged)
-    return [
-        Breached(bucket, "below_maintenance", verdict.equity_fine, verdict.maintenance_fine)
-        for bucket, verdict in judged.items()
-    ]
-
-
-def missed_calls(book: Book) -> list[Fact]:
-    """Calls that are due: met by price, or missed. A house account's miss is its member's default."""
-    facts: list[Fact] = []
-    for bucket in sorted(book.registers.calls):
-        if book.registers.calls[bucket].due_ns > book.registers.time_ns:
-            continue
-        verdict = judge(book, bucket)
-        account = book.registers.accounts[bucket]
-        if verdict.equity_fine >= verdict.initial_fine:
-            facts.append(CallMet(bucket, "price"))
-        elif account.role is Role.HOUSE:
-            facts.append(MemberDefaulted(account.member, "call_missed"))
-        else:
-            facts.append(Breached(bucket, "call_missed", verdict.equity_fine, verdict.maintenance_fine))
-    return facts
 
 
 def expired_orders(book: Book) -> list[Fact]:

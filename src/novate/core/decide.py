@@ -2,27 +2,33 @@
 
 from collections.abc import Callable, Iterator
 
-from novate.core import admission, ledger, liquidation, novation, variation
+from novate.core import admission, governance, ledger, limits, liquidation, novation, variation
 from novate.core.book import Book
 from novate.core.commands import (
     AddAsset,
     AddMember,
     AdoptRulebook,
     AnyCommand,
+    CancelRulebook,
     Clock,
     Contribute,
     Deposit,
     ExecuteLiquidation,
     ExpireContract,
+    HaltContract,
     ListContract,
     OpenAccount,
     PublishFunding,
     PublishMarks,
+    RemoveLimit,
+    ResumeContract,
+    SetLimit,
     SubmitTrades,
     Withdraw,
 )
-from novate.core.consequences import expired_orders, missed_calls
+from novate.core.consequences import expired_orders
 from novate.core.facts import Fact, Rejected
+from novate.core.levels import missed_calls
 from novate.core.reasons import Reason
 from novate.core.rows import CASH, FUNDING, MARK, TRADE
 from novate.core.settlement import decide_settlement
@@ -87,13 +93,35 @@ def _decide_admission(book: Book, command: AnyCommand) -> list[Fact]:
         case OpenAccount():
             return admission.decide_open_account(book, command)
         case AdoptRulebook():
-            return admission.decide_adopt_rulebook(book, command, book.registers.time_ns)
+            return governance.decide_adopt_rulebook(book, command)
+        case _:
+            return _decide_order(book, command)
+
+
+def _decide_order(book: Book, command: AnyCommand) -> list[Fact]:
+    """What the operator says of trading and of rules to come."""
+    match command:
+        case CancelRulebook():
+            return governance.decide_cancel_rulebook(book, command)
+        case SetLimit():
+            return limits.decide_set_limit(book, command)
+        case RemoveLimit():
+            return limits.decide_remove_limit(book, command)
+        case HaltContract():
+            return limits.decide_halt(book, command)
+        case ResumeContract():
+            return limits.decide_resume(book, command)
         case _:
             raise AssertionError(f"no rule decides {type(command).__name__}")
 
 
-def phases(command: AnyCommand) -> Iterator[Callable[[Book], list[Fact]]]:
-    """A command is decided in one go; the clock acts in phases, each on the book that the one before left."""
+def phases(book: Book, command: AnyCommand) -> Iterator[Callable[[Book], list[Fact]]]:
+    """A command is decided in one go; the clock acts in phases, each on the book that the one before left.
+
+    Before either, every rulebook whose time has come takes force.
+    """
+    while governance.is_due(book):
+        yield governance.take_force
     if not isinstance(command, Clock):
         yield lambda book: decide(book, command)
         return

@@ -8,12 +8,21 @@ from typing import Literal
 
 import msgspec
 
+from novate.core.fact import Fact
 from novate.core.reasons import Reason
+from novate.core.supervision import (
+    AccountReleased,
+    AccountRestricted,
+    CallPaid,
+    LimitRemoved,
+    LimitSet,
+    RulebookCancelled,
+    RulebookLapsed,
+    RulebookScheduled,
+    TradingHalted,
+    TradingResumed,
+)
 from novate.core.terms import Asset, Contract, Layer, Rulebook
-
-
-class Fact(msgspec.Struct, frozen=True, tag=True):
-    """Base of all facts."""
 
 
 class Rejected(Fact, frozen=True):
@@ -76,12 +85,13 @@ class RulebookAdopted(Fact, frozen=True):
     """A rulebook is in force; ``settlement_due_ns`` is the next cycle.
 
     ``rates`` are those of the assets that have a price, at the new haircuts; an asset that is no longer eligible counts
-    for nothing, and what is owed in it at the rate of before.
+    for nothing, and what is owed in it at the rate of before. ``scheduled`` says that its time had come.
     """
 
     rulebook: Rulebook
     settlement_due_ns: int
     rates: tuple[AssetRate, ...] = ()
+    scheduled: bool = False
 
 
 class MemberAdded(Fact, frozen=True):
@@ -159,7 +169,11 @@ class Contributor(msgspec.Struct, frozen=True, array_like=True):
 
 
 class MarginCalled(Fact, frozen=True):
-    """A bucket must bring ``amount_fine`` of the numeraire by ``due_ns``. ``largest`` says why."""
+    """A bucket must bring ``amount_fine`` of the numeraire by ``due_ns``. ``largest`` says why.
+
+    Where a call is open, this one takes its place: the amount is the new total and the due time stays. ``since_ns`` is
+    when the first of them was made.
+    """
 
     bucket: int
     amount_fine: int
@@ -167,10 +181,11 @@ class MarginCalled(Fact, frozen=True):
     equity_fine: int
     initial_fine: int
     largest: tuple[Contributor, ...]
+    since_ns: int = 0
 
 
 class CallMet(Fact, frozen=True):
-    """A call is closed: the bucket is above its initial requirement again, by payment or by price."""
+    """A call is closed: it was paid, or equity is back at what it asked for, by payment or by price."""
 
     bucket: int
     by: Literal["payment", "price"]
@@ -213,10 +228,10 @@ class LiquidationExecuted(Fact, frozen=True):
 
 
 class OrderClosed(Fact, frozen=True):
-    """An order is no longer open: it is filled or it expired."""
+    """An order is no longer open: it is filled, it expired, or trading in its contract was halted."""
 
     order: int
-    cause: Literal["filled", "expired"]
+    cause: Literal["filled", "expired", "halted"]
 
 
 class LiquidationEnded(Fact, frozen=True):
@@ -363,4 +378,14 @@ AnyFact = (
     | CycleClosed
     | Transferred
     | LiquidationClosed
+    | RulebookScheduled
+    | RulebookCancelled
+    | RulebookLapsed
+    | LimitSet
+    | LimitRemoved
+    | TradingHalted
+    | TradingResumed
+    | CallPaid
+    | AccountRestricted
+    | AccountReleased
 )

@@ -61,10 +61,19 @@ CONTRACT: Final = np.dtype(
         ("holders_capacity", "<i4"),
         ("underlying", "<i4"),
         ("tradable", "<i4"),
+        ("band_ppm", "<i4"),
+        ("halted", "<i4"),
+        ("limited", "<i4"),
+        ("open_limit", "<i4"),
     ],
     align=True,
 )
-"""Prices and values of one lot now, limits, and running totals. ``option`` is 1 for a call, 2 for a put."""
+"""Prices and values of one lot now, limits, and running totals. ``option`` is 1 for a call, 2 for a put.
+
+``state`` is about the price, ``halted`` is 1 while the operator has stopped trading. ``limited`` is 1 where a row of
+``LIMIT`` is about the contract, ``open_limit`` the row of its open interest limit plus 1, or 0. ``band_ppm`` is 0 where
+trades may have any price.
+"""
 
 UNMARKED, LIVE, HALTED, EXPIRED = range(4)
 """States of a contract: never marked, usable, without a price that can be trusted, over."""
@@ -81,8 +90,9 @@ BUCKET: Final = np.dtype(
 )
 """Where a bucket's positions stand (sorted by contract) and what it may do."""
 
-OPEN, REDUCE_ONLY, LIQUIDATING, HOUSE_ONLY = range(4)
-"""What a bucket may do: trade; only reduce (its member is in default); nothing; only what the house does itself."""
+OPEN, REDUCE_ONLY, LIQUIDATING, HOUSE_ONLY, RESTRICTED = range(5)
+"""What a bucket may do: trade; only reduce (its member is in default); nothing; only what the house does itself; only
+reduce (its equity fell through the reduce-only level)."""
 
 BALANCE: Final = np.dtype(
     [
@@ -116,6 +126,29 @@ LOT: Final = np.dtype(
 A cache of what contracts and tiers say, never state: requirement = lots x whole + ceil(lots x rest / 10^6), exactly the
 charge of the first bracket. ``plain`` is 0 where the long way must be taken: options, contracts without a live price.
 """
+
+LIMIT: Final = np.dtype(
+    [
+        ("limit_lots", "<i8"),
+        ("net_lots", "<i8"),
+        ("long_lots", "<i8"),
+        ("short_lots", "<i8"),
+        ("contract", "<i4"),
+        ("measure", "<i4"),
+        ("number", "<i4"),
+        ("everyone", "<i4"),
+    ],
+    align=True,
+)
+"""A limit on what a group of accounts holds together in one contract, and what it holds now.
+
+A cache of what registers and positions say, never state. ``measure`` is ``NET`` (the size of the sum of all lots) or
+``GROSS`` (the long lots and the short lots, each). ``everyone`` is 1 for an open interest limit, whose lots are the
+contract's ``open_lots`` and are not counted here.
+"""
+
+NET, GROSS = range(2)
+"""What a limit measures."""
 
 TIER: Final = np.dtype(
     [
@@ -160,7 +193,9 @@ JUDGED: Final = np.dtype(
 class Tables(NamedTuple):
     """All tables of a book and the two rates that every judgement needs, as the kernels take them.
 
-    ``ends`` is ``[end of positions, end of holders]``. The tables are the book's own: what a kernel writes is written.
+    ``ends`` is ``[end of positions, end of holders]``. ``limit_spans`` says per bucket where its limits stand in
+    ``limit_lists`` (start and count), which holds rows of ``limits``. The tables are the book's own: what a kernel
+    writes is written.
     """
 
     assets: np.ndarray
@@ -172,5 +207,8 @@ class Tables(NamedTuple):
     positions: np.ndarray
     holders: np.ndarray
     ends: np.ndarray
+    limits: np.ndarray
+    limit_spans: np.ndarray
+    limit_lists: np.ndarray
     gains_ppm: int
     long_option_ppm: int

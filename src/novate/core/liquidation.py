@@ -24,8 +24,10 @@ from novate.core.facts import (
 from novate.core.kernels.arithmetic import value_at
 from novate.core.kernels.trades import judge_side
 from novate.core.ledger import move_carry, post
+from novate.core.levels import sound_from
+from novate.core.limits import check_fill
 from novate.core.margin import judge, position_requirement
-from novate.core.money import PPM, ceil_div, split_pro_rata
+from novate.core.money import PPM, ceil_div, charge, split_pro_rata
 from novate.core.novation import move_leg
 from novate.core.reasons import Reason
 from novate.core.rows import LEG
@@ -54,7 +56,7 @@ def next_step(book: Book, estate: int) -> list[Fact]:
     if liquidation.account >= 0:
         return order_slice(book, holder, held, enough=False) if held else []
     verdict = judge(book, estate)
-    if verdict.equity_fine >= (verdict.initial_fine if held else 0):
+    if verdict.equity_fine >= (sound_from(book, verdict) if held else 0):
         # What others paid for it is collected at the next settlement; until then it may do nothing.
         return [] if estate in book.registers.claims else [LiquidationEnded(estate)]
     if not held:  # what it lacks is collected at the next settlement
@@ -67,10 +69,15 @@ def next_step(book: Book, estate: int) -> list[Fact]:
 def order_slice(book: Book, bucket: int, held: list[Held], *, enough: bool) -> list[Fact]:
     """Order part of the live position with the largest maintenance requirement; nothing where none has a price.
 
-    ``enough`` asks for just the lots which, closed at the limit, bring equity back to the initial requirement; either
+    Nothing is ordered in a contract that the operator has halted. ``enough`` asks for just the lots which, closed at
+    the limit, bring equity back to the release level (by default the initial requirement); either
     way a slice is at most ``slice_ppm`` of the position, rounded up to a lot.
     """
-    live = [row for row in held if book.contracts[row.contract]["state"] == layout.LIVE]
+    live = [
+        row
+        for row in held
+        if book.contracts[row.contract]["state"] == layout.LIVE and not book.contracts[row.contract]["halted"]
+    ]
     if not live:
         return []
     largest = min(live, key=lambda row: (-weight_of(book, row), row.contract))
@@ -100,14 +107,14 @@ def limit_price(book: Book, contract: int, side: int) -> int:
 
 
 def enough_lots(book: Book, bucket: int, row: Held, limit_ticks: int) -> int:
-    """The fewest lots that, closed at the limit, leave equity >= initial; the whole position where none do."""
+    """The fewest lots that, closed at the limit, leave equity at the release level; all of them where none do."""
     contract = book.contracts[row.contract]
     value = int(value_at(limit_ticks, contract))
     side = -1 if row.lots > 0 else 1
 
     def cures(lots: int) -> bool:
         _, _, equity, initial = judge_fill(book, bucket, row.contract, side * lots, value)
-        return equity >= initial
+        return equity >= charge(initial, book.rulebook.release_ppm)
 
     low, high = 1, abs(row.lots)
     while low < high:
@@ -145,6 +152,12 @@ def decide_execution(book: Book, command: ExecuteLiquidation) -> list[Fact]:
         name = book.registers.accounts[command.counterparty].name
         message = f"{name} cannot take the other side ({figure} is what it lacks or the limit)"
         return [Rejected(Reason(reason), "$.counterparty", message), advanced]
+    sides = (order.bucket, command.counterparty) if side > 0 else (command.counterparty, order.bucket)
+    reason, limit = check_fill(book, order.contract, *sides, command.lots)
+    if reason is not Reason.ACCEPTED:
+        name = book.registers.accounts[command.counterparty].name
+        message = f"{name} would pass the limit {limit!r}: fill against another account, or fewer lots"
+        return [Rejected(reason, "$.counterparty", message), advanced]
     facts: list[Fact] = [LiquidationExecuted(command.order, command.counterparty, side * command.lots, value), advanced]
     if command.lots == abs(order.open_lots):
         facts.append(OrderClosed(command.order, "filled"))
@@ -225,6 +238,7 @@ def take_over(book: Book, estate: int) -> TakenOver:
 def fold_breached(book: Book, fact: Breached) -> None:
     """The bucket may do nothing itself until its liquidation ends."""
     book.registers.calls.pop(fact.bucket, None)
+    book.registers.restricted.pop(fact.bucket, None)
     book.registers.liquidations[fact.bucket] = Liquidation()
     book.buckets[fact.bucket]["access"] = layout.LIQUIDATING
 
@@ -236,8 +250,11 @@ def fold_member_defaulted(book: Book, fact: MemberDefaulted) -> None:
     book.registers.calls.pop(member.house_account, None)
     book.registers.liquidations[member.house_account] = Liquidation()
     clients = book.buckets[: book.account_count]
-    own = (clients["member"] == fact.member) & (clients["access"] == layout.OPEN)
+    may_trade = (clients["access"] == layout.OPEN) | (clients["access"] == layout.RESTRICTED)
+    own = (clients["member"] == fact.member) & may_trade
     clients["access"][own] = layout.REDUCE_ONLY
+    for bucket in np.flatnonzero(own).tolist():
+        book.registers.restricted.pop(bucket, None)
     book.buckets[member.house_account]["access"] = layout.HOUSE_ONLY
 
 

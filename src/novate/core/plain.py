@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from novate.core.book import Book
-from novate.core.layout import EXPIRED, HALTED, HOUSE_ONLY, LIQUIDATING, LIVE, REDUCE_ONLY
+from novate.core.layout import EXPIRED, HALTED, HOUSE_ONLY, LIQUIDATING, LIVE, REDUCE_ONLY, RESTRICTED
 from novate.core.margin import Judgement
 from novate.core.money import EXPOSURE_MAX, PPM
+from novate.core.plain_limits import check_limits, nearest_in_band
 from novate.core.reasons import Reason
 from novate.core.terms import FEES, ROUNDING, Contract, Kind, Tier
 
@@ -220,20 +221,17 @@ def fee_of(book: Book, contract: int, lots: int, price_ticks: int) -> int:
 
 
 def _judge_row(
-    book: Book,
-    buckets: dict[int, Bucket],
-    fees: list[int],
-    contract: int,
-    lots: int,
-    value: int,
-    fee: int,
-    buyer: int,
-    seller: int,
-) -> Refusal:
+    book: Book, buckets: dict[int, Bucket], fees: list[int], contract: int, lots: int, value: int, fee: int,
+    buyer: int, seller: int,
+) -> Refusal:  # fmt: skip
     """The buyer, then the seller; where both can bear it the leg is in their buckets and the fee in ``fees``."""
     asset = int(book.contracts[contract]["asset"])
     if fees[asset] + 2 * fee > EXPOSURE_MAX:
         return Reason.EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
+    now = {side: bucket.positions.get(contract, (0, 0))[0] for side, bucket in buckets.items()}
+    refusal = check_limits(book, contract, now, buyer, seller, lots)
+    if refusal != ACCEPTED:
+        return refusal
     after: dict[int, Bucket] = {}
     for side, signed in ((buyer, lots), (seller, -lots)):
         after[side] = with_leg(book, buckets[side], contract, signed, value, fee)
@@ -262,6 +260,7 @@ def _check_row(
     house = [side for side in (buyer, seller) if access[side] == HOUSE_ONLY]
     liquidating = [side for side in (buyer, seller) if access[side] == LIQUIDATING]
     limit = terms.position_limit_lots
+    bound = nearest_in_band(book, contract, price)
     tests: list[tuple[bool, Reason, int]] = [
         (tradable and not known, Reason.MARGIN_CLASS_UNKNOWN, contract),
         (buyer == seller, Reason.ACCOUNTS_MUST_DIFFER, buyer),
@@ -270,7 +269,9 @@ def _check_row(
         (lots <= 0, Reason.QUANTITY_MUST_BE_POSITIVE, lots),
         (not terms.price_min_ticks <= price <= terms.price_max_ticks, Reason.PRICE_OUT_OF_LIMITS, price),
         (state == EXPIRED, Reason.CONTRACT_EXPIRED, contract),
+        (contract in book.registers.halts, Reason.CONTRACT_HALTED, contract),
         (state != LIVE, Reason.PRICE_MISSING, contract),
+        (bound != price, Reason.PRICE_OUTSIDE_BAND, bound),
         (bool(liquidating), Reason.ACCOUNT_IN_LIQUIDATION, liquidating[0] if liquidating else 0),
         (lots > limit, Reason.POSITION_LIMIT_EXCEEDED, limit),
     ]
@@ -313,6 +314,8 @@ def judge_leg(book: Book, before: Bucket, after: Bucket, contract: int, fee_fine
     reduces = old != 0 and abs(new) < abs(old) and new * old >= 0
     if before.access == REDUCE_ONLY and not reduces:
         return Reason.MEMBER_IN_DEFAULT, 0
+    if before.access == RESTRICTED and not reduces:
+        return Reason.ACCOUNT_RESTRICTED, 0
     owed = premium_of(book, after, asset) - min(0, after.carry_fine[asset] + variation_of(book, after, asset))
     if terms.is_option and cost > 0 and owed > cash:
         return Reason.PREMIUM_NOT_COVERED, owed - cash

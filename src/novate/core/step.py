@@ -11,7 +11,7 @@ from novate.core.evolve import evolve
 from novate.core.facts import CycleClosed, Fact
 from novate.core.laws import check_running, check_whole
 
-DECISION_VERSION: Final = 1
+DECISION_VERSION: Final = 2
 """Raised whenever the same command on the same book would give other facts."""
 
 
@@ -22,7 +22,7 @@ def step(book: Book, command: AnyCommand, time_ns: int) -> list[Fact]:
     """
     book.registers.time_ns = time_ns
     facts: list[Fact] = []
-    for phase in phases(command):
+    for phase in phases(book, command):
         latest = phase(book)
         while latest:
             for fact in latest:

@@ -189,6 +189,18 @@ class ClearingHouse(Commands):
         """The liquidation orders that wait for fills."""
         return self._read(views.open_orders)
 
+    def limits(self) -> list[views.Limit]:
+        """The limits, whose accounts they count, and what those hold."""
+        return self._read(views.limits)
+
+    def rulebook(self) -> views.Rules | None:
+        """The rulebook in force, or None before the first."""
+        return self._read(views.rulebook)
+
+    def scheduled(self) -> list[views.Rules]:
+        """The rulebooks that are to come into force, the next one first."""
+        return self._read(views.scheduled)
+
     def compression(self) -> list[views.Compression]:
         """Lots traded against lots still open, contract by contract."""
         return self._read(views.compression)

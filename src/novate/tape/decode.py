@@ -16,12 +16,14 @@ from novate.core import commands as core
 from novate.core.commands import AnyCommand
 from novate.core.reasons import Reason
 from novate.core.rows import CASH, FUNDING, MARK, TRADE
+from novate.core.terms import Limit
 from novate.tape import decimals, wire
 from novate.tape.decimals import INT64_MAX
 from novate.tape.names import Names, Terms
 from novate.tape.read import convert
 from novate.tape.refusal import Refusal, Refused, refuse
-from novate.tape.terms import contract_of, guarded, rulebook_of
+from novate.tape.supervision import supervision_of
+from novate.tape.terms import contract_of, guarded, rulebook_of, size
 
 
 class Registers(Terms, Protocol):
@@ -33,6 +35,8 @@ class Registers(Terms, Protocol):
     def next_order(self) -> int: ...
     @property
     def time_ns(self) -> int: ...
+    @property
+    def limits(self) -> dict[int, Limit]: ...
 
 
 class Decoded(msgspec.Struct, frozen=True):
@@ -229,7 +233,9 @@ def _single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyCom
         case wire.AddAsset() | wire.ListContract():
             return _listing(command, names)
         case wire.AdoptRulebook():
-            return core.AdoptRulebook(rulebook_of(command, names))
+            later = command.effective
+            at_ns = None if later is None else guarded(decimals.time_ns, later, "$.effective")
+            return core.AdoptRulebook(rulebook_of(command, names), at_ns)
         case wire.AddMember():
             return core.AddMember(named(command.name, "$.name"))
         case wire.OpenAccount():
@@ -254,7 +260,8 @@ def _single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyCom
             return core.ExpireContract(contract, names.ticks(command.price, quoted, "$.price"))
         case wire.Clock():
             return core.Clock()
-    raise TypeError(f"no single command: {type(command).__name__}")
+        case _:
+            return supervision_of(command, names)
 
 
 def _listing(command: wire.AddAsset | wire.ListContract, names: Names) -> AnyCommand:
@@ -307,19 +314,6 @@ def _execute(command: wire.Execute, registers: Registers, names: Names) -> AnyCo
 PLACES_MAX: Final = 18
 NUMBER: Any = str | int
 NUMBER_OR_NULL: Any = str | int | None
-
-
-def size(lots: int | None, quantity: str | int | None, contract: int, names: Names, place: str) -> int:
-    """The size of a trade or fill in lots, from the one of the two fields that is given."""
-    if (lots is None) == (quantity is None):
-        message = "give the size once: lots (an integer) or quantity (a decimal)"
-        raise refuse(Reason.MALFORMED, f"{place}.lots", message)
-    if quantity is not None:
-        return names.lots(quantity, contract, f"{place}.quantity")
-    if lots is None or not -INT64_MAX <= lots <= INT64_MAX:
-        message = f"{decimals.shown(lots)} lots are beyond the range of the house (2^63 - 1)"
-        raise refuse(Reason.POSITION_LIMIT_EXCEEDED, f"{place}.lots", message)
-    return lots
 
 
 def number(value: int, path: str) -> int:

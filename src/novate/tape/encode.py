@@ -5,7 +5,6 @@ the command again, bit by bit.
 """
 
 import json
-from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -19,8 +18,8 @@ from novate.core.rows import CASH, FUNDING, MARK, TRADE
 from novate.core.terms import Asset, Contract, Rulebook
 from novate.tape import decimals
 from novate.tape.decode import Registers
+from novate.tape.supervision import at, supervision_fields
 
-T = TypeVar("T")
 V = TypeVar("V")
 
 
@@ -59,7 +58,9 @@ def _fields(command: AnyCommand, registers: Registers) -> dict[str, Any]:
         case core.ListContract():
             return {"command": "list_contract", **_contract(command.contract)}
         case core.AdoptRulebook():
-            return {"command": "adopt_rulebook", **_rulebook(command.rulebook, registers)}
+            later = command.effective_ns
+            effective = {} if later is None else {"effective": decimals.time_text(later)}
+            return {"command": "adopt_rulebook", **rulebook_fields(command.rulebook, registers), **effective}
     return _single(command, registers)
 
 
@@ -111,7 +112,7 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
             }
         case core.Clock():
             return {"command": "clock"}
-    raise TypeError(f"no tape command for {type(command).__name__}")
+    return supervision_fields(command, registers)
 
 
 def price_text(price_ticks: int, contract: Contract) -> str:
@@ -134,13 +135,6 @@ def quoted_in(contract: Contract, registers: Registers) -> Contract:
     if not contract.is_option:
         return contract
     return next(other for other in registers.contracts if other.symbol == contract.underlying)
-
-
-def at(register: Sequence[T], index: int, noun: str) -> T:
-    """The entry of a register. Raises ``LookupError`` where the command names none, which no tape can write."""
-    if not 0 <= index < len(register):
-        raise LookupError(f"there is no {noun} {index}: the command names it, so it cannot be written as a tape")
-    return register[index]
 
 
 def put_once(prices: dict[str, V], symbol: str, value: V) -> None:
@@ -245,7 +239,8 @@ def _contract(contract: Contract) -> dict[str, Any]:
     return fields
 
 
-def _rulebook(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
+def rulebook_fields(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
+    """The rules as a tape writes them."""
     numeraire = next((asset for asset in registers.assets if asset.symbol == rulebook.numeraire), None)
     if numeraire is None:
         raise LookupError(f"there is no asset {rulebook.numeraire}: a rulebook's amounts are written in its numeraire")
@@ -278,4 +273,11 @@ def _rulebook(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
         "slippage": decimals.rate_text(rulebook.slippage_ppm, PPM),
         "slice_expiry": decimals.duration_text(rulebook.slice_expiry_ns),
         "slices_max": rulebook.slices_max,
+        "price_bands": {name: decimals.rate_text(band, PPM) for name, band in rulebook.price_bands.items()},
+        "warning": decimals.rate_text(rulebook.warning_ppm, PPM),
+        "call_trigger": decimals.rate_text(rulebook.call_trigger_ppm, PPM),
+        "call_target": decimals.rate_text(rulebook.call_target_ppm, PPM),
+        "call_recovery": rulebook.call_recovery,
+        "reduce_only": decimals.rate_text(rulebook.reduce_only_ppm, PPM),
+        "release": decimals.rate_text(rulebook.release_ppm, PPM),
     }

@@ -20,7 +20,7 @@ from novate.tape.encode import price_text, quoted_in
 from novate.tape.refusal import Refusal
 
 _UNITS: Final = re.compile(r"(?<=[a-z])_(?:fine|ticks|lots|ns|ppm|minor|e12)\b")
-_NESTED: Final = re.compile(r"^\$\.(?:asset|contract|rulebook)\.(?=.)")
+_NESTED: Final = re.compile(r"^\$\.(?:asset|contract|rulebook|limit)\.(?=.)")
 _ASSET_ROW: Final = re.compile(r"^\$\.assets\[(\d+)\]$")
 
 
@@ -49,9 +49,12 @@ def _rejected(decoded: Decoded, fact: Rejected, registers: Registers) -> Refusal
     if fact.reason is Reason.TIME_RUNS_BACKWARDS and decoded.time_ns is not None:
         times = (decimals.time_text(time_ns) for time_ns in (decoded.time_ns, registers.time_ns))
         message = "{} is before the house's time, {}: put the tape in order of time".format(*times)
+    if fact.reason is Reason.EFFECTIVE_TIME_PAST and isinstance(decoded.command, core.AdoptRulebook):
+        times = (decimals.time_text(time_ns) for time_ns in (decoded.command.effective_ns or 0, registers.time_ns))
+        message = "{} is past, it is {}: give a time to come, or none for at once".format(*times)
     if isinstance(decoded.command, core.ExecuteLiquidation | core.ExpireContract):
         message = _price_message(fact.reason, decoded.command, registers) or message
-    if isinstance(decoded.command, core.AddAsset | core.ListContract | core.AdoptRulebook):
+    if isinstance(decoded.command, core.AddAsset | core.ListContract | core.AdoptRulebook | core.SetLimit):
         path = _NESTED.sub("$.", path)
     return Refusal(reason=fact.reason, path=path, message=message)
 
@@ -123,6 +126,19 @@ def _trade_sentence(reason: Reason, figure: int, row: Any, registers: Registers)
             return "buyer", f"the settled balance is {lacking} short of the premium due: deposit that much first"
         case Reason.MEMBER_IN_DEFAULT:
             return "", "the member behind one side is in default: its accounts may only reduce their positions"
+        case Reason.ACCOUNT_RESTRICTED:
+            return (
+                "",
+                "one side fell through the reduce-only level: it may only reduce until its equity is back",
+            )
+        case Reason.PRICE_OUTSIDE_BAND if contract is not None:
+            bound = "at most" if figure < row["price_ticks"] else "at least"
+            price = price_text(int(row["price_ticks"]), contract)
+            return "price", f"{price} is outside the price band of {symbol}: {bound} {price_text(figure, contract)}"
+        case Reason.OPEN_INTEREST_LIMIT_EXCEEDED | Reason.GROUP_LIMIT_EXCEEDED:
+            limit = registers.limits.get(figure)
+            name, most = (f"{limit.name!r}", f"{limit.lots} lots") if limit else (f"number {figure}", "since lifted")
+            return "lots", f"{row['lots']} lots of {symbol} would pass the limit {name}, {most}: trade fewer"
     return _FIELD.get(reason, ""), _contract_sentence(reason, symbol)
 
 
@@ -149,8 +165,11 @@ def _cash_sentence(reason: Reason, figure: int, row: Any, registers: Registers) 
         case Reason.MARGIN_INSUFFICIENT:
             lacking = _numeraire(figure, registers)
             return "amount", f"without it {account} would be {lacking} short of its initial requirement: withdraw less"
-        case Reason.MEMBER_IN_DEFAULT | Reason.ACCOUNT_IN_LIQUIDATION:
-            cause = "its member is in default" if reason is Reason.MEMBER_IN_DEFAULT else "it is in liquidation"
+        case Reason.MEMBER_IN_DEFAULT | Reason.ACCOUNT_IN_LIQUIDATION | Reason.ACCOUNT_RESTRICTED:
+            cause = {
+                Reason.MEMBER_IN_DEFAULT: "its member is in default",
+                Reason.ACCOUNT_IN_LIQUIDATION: "it is in liquidation",
+            }.get(reason, "it may only reduce until its equity is back at the release level")
             return "account", f"nothing leaves {account}: {cause}"
     return _FIELD.get(reason, ""), _contract_sentence(reason, symbol)
 
@@ -168,6 +187,7 @@ def _contract_sentence(reason: Reason, symbol: str) -> str:
     return {
         Reason.CONTRACT_NOT_TRADABLE: f"{symbol} is an index: it has marks and no trades",
         Reason.CONTRACT_EXPIRED: f"{symbol} has expired",
+        Reason.CONTRACT_HALTED: f"trading in {symbol} is halted: wait until it is resumed",
         Reason.PRICE_MISSING: f"{symbol} has no live price (or the contract it is written on): publish a mark first",
         Reason.MARGIN_CLASS_UNKNOWN: f"the rulebook has no margin class for {symbol}: adopt one that has",
         Reason.EXPOSURE_LIMIT_EXCEEDED: "the account's positions would pass what 64 bits can hold: trade fewer lots",
@@ -178,6 +198,7 @@ _FIELD: Final = {
     Reason.CONTRACT_UNKNOWN: "contract",
     Reason.CONTRACT_NOT_TRADABLE: "contract",
     Reason.CONTRACT_EXPIRED: "contract",
+    Reason.CONTRACT_HALTED: "contract",
     Reason.PRICE_MISSING: "contract",
     Reason.MARGIN_CLASS_UNKNOWN: "contract",
     Reason.EXPOSURE_LIMIT_EXCEEDED: "lots",

@@ -8,7 +8,7 @@ from novate.core import terms
 from novate.core.money import PPM
 from novate.core.reasons import Reason
 from novate.tape import decimals, wire
-from novate.tape.decimals import TooFine, Unfit, shown
+from novate.tape.decimals import INT64_MAX, TooFine, Unfit, shown
 from novate.tape.names import Names, lots, ticks
 from novate.tape.read import convert
 from novate.tape.refusal import refuse
@@ -91,6 +91,16 @@ def rulebook_of(command: wire.AdoptRulebook, names: Names) -> terms.Rulebook:
         slippage_ppm=ppm(command.slippage, "$.slippage"),
         slice_expiry_ns=guarded(decimals.duration_ns, command.slice_expiry, "$.slice_expiry"),
         slices_max=_small(command.slices_max, "$.slices_max"),
+        price_bands={
+            name: ppm(convert(band, NUMBER, f"$.price_bands.{name}"), f"$.price_bands.{name}")
+            for name, band in command.price_bands.items()
+        },
+        warning_ppm=ppm(command.warning, "$.warning"),
+        call_trigger_ppm=ppm(command.call_trigger, "$.call_trigger"),
+        call_target_ppm=ppm(command.call_target, "$.call_target"),
+        call_recovery=command.call_recovery,
+        reduce_only_ppm=ppm(command.reduce_only, "$.reduce_only"),
+        release_ppm=ppm(command.release, "$.release"),
     )
 
 
@@ -121,6 +131,19 @@ def _small(value: int, path: str) -> int:
     if not 0 <= value <= 1_000_000:
         raise refuse(Reason.RULEBOOK_INVALID, path, f"{shown(value)} is out of range: give 0 to 1000000")
     return value
+
+
+def size(lots: int | None, quantity: str | int | None, contract: int, names: Names, place: str) -> int:
+    """The size of a trade or fill in lots, from the one of the two fields that is given."""
+    if (lots is None) == (quantity is None):
+        message = "give the size once: lots (an integer) or quantity (a decimal)"
+        raise refuse(Reason.MALFORMED, f"{place}.lots", message)
+    if quantity is not None:
+        return names.lots(quantity, contract, f"{place}.quantity")
+    if lots is None or not -INT64_MAX <= lots <= INT64_MAX:
+        message = f"{decimals.shown(lots)} lots are beyond the range of the house (2^63 - 1)"
+        raise refuse(Reason.POSITION_LIMIT_EXCEEDED, f"{place}.lots", message)
+    return lots
 
 
 NUMBER: Any = str | int

@@ -84,6 +84,20 @@ class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
     slippage: Number = "0.02"
     slice_expiry: Number = "1m"
     slices_max: int = 3
+    price_bands: dict[str, Any] = {}
+    warning: Number = 0
+    call_trigger: Number = 1
+    call_target: Number = 1
+    call_recovery: Literal["must_pay", "at_due", "at_once"] = "at_due"
+    reduce_only: Number = 0
+    release: Number = 1
+    effective: Number | None = None
+
+
+class CancelRulebook(Wire, frozen=True, tag="cancel_rulebook"):
+    """Take back a rulebook that was to come into force."""
+
+    name: str
 
 
 class AddMember(Wire, frozen=True, tag="add_member"):
@@ -163,6 +177,37 @@ class Expire(Wire, frozen=True, tag="expire"):
     price: Number
 
 
+class SetLimit(Wire, frozen=True, tag="set_limit"):
+    """Limit what members' and single accounts hold together in a contract, or everyone; in ``lots`` or ``quantity``."""
+
+    name: str
+    contract: str
+    measure: Literal["net", "gross"]
+    lots: int | None = None
+    quantity: Number | None = None
+    members: list[str] = []
+    accounts: list[str] = []
+
+
+class RemoveLimit(Wire, frozen=True, tag="remove_limit"):
+    """Lift a limit."""
+
+    name: str
+
+
+class Halt(Wire, frozen=True, tag="halt"):
+    """Stop trading in a contract."""
+
+    contract: str
+    cause: str
+
+
+class Resume(Wire, frozen=True, tag="resume"):
+    """Let a halted contract trade again."""
+
+    contract: str
+
+
 class Clock(Wire, frozen=True, tag="clock"):
     """Let time act."""
 
@@ -182,6 +227,11 @@ AnyWire = (
     | Execute
     | Expire
     | Clock
+    | CancelRulebook
+    | SetLimit
+    | RemoveLimit
+    | Halt
+    | Resume
 )
 
 

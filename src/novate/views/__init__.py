@@ -1,6 +1,7 @@
 """The house as people read it: accounts, members, contracts, funds and facts with names and exact decimals."""
 
 from novate.views.facts import Named, detail, fact_name, fact_rows
+from novate.views.rules import Limit, Rules, limits, rulebook, scheduled
 from novate.views.state import (
     Account,
     Balance,
@@ -28,11 +29,13 @@ __all__ = [
     "Contract",
     "Fund",
     "House",
+    "Limit",
     "MarginCall",
     "Member",
     "Named",
     "Order",
     "Position",
+    "Rules",
     "Table",
     "account",
     "aligned",
@@ -45,8 +48,11 @@ __all__ = [
     "facts_table",
     "funds",
     "house",
+    "limits",
     "member",
     "open_orders",
+    "rulebook",
+    "scheduled",
     "tables",
     "to_json",
 ]

@@ -138,7 +138,41 @@ def rows_of(fact: Fact, named: Named) -> list[Row]:
             return [{"next_settlement": time_text(fact.settlement_due_ns)}]
         case core.MemberDefaulted():
             return [{"member": named.member(fact.member), "cause": fact.cause}]
-    return _money_rows(fact, named) or _trade_rows(fact, named) or _trouble_rows(fact, named)
+    supervised = supervision_rows(fact, named)
+    return supervised or _money_rows(fact, named) or _trade_rows(fact, named) or _trouble_rows(fact, named)
+
+
+def supervision_rows(fact: Fact, named: Named) -> list[Row]:
+    """Rules to come, limits, halts, and levels that equity fell through."""
+    match fact:
+        case core.RulebookScheduled():
+            return [{"rulebook": fact.rulebook.name, "effective": time_text(fact.effective_ns)}]
+        case core.RulebookCancelled():
+            return [{"rulebook": fact.name}]
+        case core.RulebookLapsed():
+            return [{"rulebook": fact.name, "reason": fact.reason.text, "path": fact.path, "message": fact.message}]
+        case core.LimitSet(limit=limit):
+            members = [named.member(member) for member in limit.members]
+            group = [*members, *(named.account(account) for account in limit.accounts)] or ["everyone"]
+            contract = named.contract(limit.contract).symbol
+            return [
+                {"limit": limit.name, "contract": contract, "measure": limit.measure, "lots": limit.lots, "of": group}
+            ]
+        case core.LimitRemoved():
+            return [{"limit": fact.name}]
+        case core.TradingHalted():
+            return [{"contract": named.contract(fact.contract).symbol, "cause": fact.cause}]
+        case core.TradingResumed():
+            return [{"contract": named.contract(fact.contract).symbol}]
+        case core.CallPaid():
+            paid, still = named.numeraire(fact.paid_fine), named.numeraire(fact.open_fine)
+            return [{"account": named.account(fact.bucket), "paid": paid, "open": still}]
+        case core.AccountRestricted():
+            equity, maintenance = named.numeraire(fact.equity_fine), named.numeraire(fact.maintenance_fine)
+            return [{"account": named.account(fact.bucket), "equity": equity, "maintenance": maintenance}]
+        case core.AccountReleased():
+            return [{"account": named.account(fact.bucket)}]
+    return []
 
 
 def _money_rows(fact: Fact, named: Named) -> list[Row]:

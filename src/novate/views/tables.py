@@ -15,7 +15,7 @@ import msgspec
 from novate.core.book import Book
 from novate.core.terms import Role
 from novate.tape.decimals import time_text
-from novate.views import state
+from novate.views import rules, state
 from novate.views.facts import detail
 
 
@@ -34,6 +34,8 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     calls: list[state.MarginCall]
     orders: list[state.Order]
     compression: list[state.Compression]
+    limits: list[rules.Limit] = []
+    scheduled: list[rules.Rules] = []
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -63,6 +65,8 @@ def house(book: Book, seq: int) -> House:
         calls=[call for at in sorted(registers.calls) if (call := state.call(book, at))],
         orders=state.open_orders(book),
         compression=state.compression(book),
+        limits=rules.limits(book),
+        scheduled=rules.scheduled(book),
     )
 
 
@@ -81,6 +85,8 @@ def tables(seen: House, account_limit: int = 40) -> list[Table]:
         _funds(seen),
         _calls(seen),
         _orders(seen),
+        _limits(seen),
+        _scheduled(seen),
     ]
     return [table for table in found if table.rows]
 
@@ -198,6 +204,27 @@ def _orders(seen: House) -> Table:
         for order, limit in zip(seen.orders, limits, strict=True)
     ]
     return Table("Liquidation orders", columns, cells, ("order", "lots", "open", "limit"))
+
+
+def _limits(seen: House) -> Table:
+    columns = ("limit", "contract", "of", "measure", "lots", "used")
+    cells = [
+        [
+            limit.name,
+            limit.contract,
+            ", ".join((*limit.members, *limit.accounts)) or "everyone",
+            limit.measure,
+            f"{limit.lots:,}",
+            f"{limit.used_lots:,}",
+        ]
+        for limit in seen.limits
+    ]
+    return Table("Limits", columns, cells, ("lots", "used"))
+
+
+def _scheduled(seen: House) -> Table:
+    cells = [[each.name, time_text(each.effective_ns or 0)] for each in seen.scheduled]
+    return Table("Rulebooks to come", ("rulebook", "effective"), cells)
 
 
 def aligned(numbers: Iterable[Decimal | None], places_min: int = 2) -> list[str]:

@@ -7,10 +7,12 @@ Four passes: *route* each row to its two overlay buckets, *load* every touched b
 import numpy as np
 from numba import njit
 
-from novate.core.kernels.arithmetic import charge, reference_at, value_at
-from novate.core.kernels.legs import apply_leg, find
+from novate.core.kernels.arithmetic import charge, credit, reference_at, value_at
+from novate.core.kernels.legs import apply_leg
+from novate.core.kernels.limits import count_trade, counted, limit_passed
 from novate.core.kernels.margin import option_worth, requirement, sum_positions, total
 from novate.core.kernels.prefetch import AHEAD, ROWS_MAX, ROWS_PER_LINE, prefetch
+from novate.core.kernels.search import find
 from novate.core.layout import (
     BALANCE,
     EXPIRED,
@@ -20,6 +22,7 @@ from novate.core.layout import (
     LIVE,
     POSITION,
     REDUCE_ONLY,
+    RESTRICTED,
     SUBTOTAL,
 )
 from novate.core.money import EXPOSURE_MAX
@@ -44,6 +47,19 @@ POSITION_LIMIT_EXCEEDED = int(Reason.POSITION_LIMIT_EXCEEDED)
 EXPOSURE_LIMIT_EXCEEDED = int(Reason.EXPOSURE_LIMIT_EXCEEDED)
 PREMIUM_NOT_COVERED = int(Reason.PREMIUM_NOT_COVERED)
 MARGIN_INSUFFICIENT = int(Reason.MARGIN_INSUFFICIENT)
+PRICE_OUTSIDE_BAND = int(Reason.PRICE_OUTSIDE_BAND)
+CONTRACT_HALTED = int(Reason.CONTRACT_HALTED)
+OPEN_INTEREST_LIMIT_EXCEEDED = int(Reason.OPEN_INTEREST_LIMIT_EXCEEDED)
+GROUP_LIMIT_EXCEEDED = int(Reason.GROUP_LIMIT_EXCEEDED)
+ACCOUNT_RESTRICTED = int(Reason.ACCOUNT_RESTRICTED)
+
+
+@njit(cache=True, inline="always")
+def nearest_in_band(price_ticks, contract):
+    """The price itself where it is inside the band around the mark, which is at least a tick wide; else its bound."""
+    mark = contract.price_ticks
+    reach = max(1, credit(abs(mark), contract.band_ppm))
+    return min(max(price_ticks, mark - reach), mark + reach)
 
 
 @njit(cache=True)
@@ -72,8 +88,16 @@ def check_row(row, mark, n_contracts, n_accounts, contracts, buckets):
         return QUANTITY_MUST_BE_POSITIVE, row.lots
     if row.price_ticks < contract.price_min_ticks or row.price_ticks > contract.price_max_ticks:
         return PRICE_OUT_OF_LIMITS, row.price_ticks
+    if contract.state == EXPIRED:
+        return CONTRACT_EXPIRED, np.int64(row.contract)
+    if contract.halted != 0:
+        return CONTRACT_HALTED, np.int64(row.contract)
     if contract.state != LIVE:
-        return CONTRACT_EXPIRED if contract.state == EXPIRED else PRICE_MISSING, np.int64(row.contract)
+        return PRICE_MISSING, np.int64(row.contract)
+    if contract.band_ppm != 0:
+        nearest = nearest_in_band(row.price_ticks, contract)
+        if nearest != row.price_ticks:
+            return PRICE_OUTSIDE_BAND, nearest
     if buyer_access == LIQUIDATING or seller_access == LIQUIDATING:
         return ACCOUNT_IN_LIQUIDATION, np.int64(row.buyer if buyer_access == LIQUIDATING else row.seller)
     if row.lots > contract.position_limit_lots:
@@ -126,6 +150,8 @@ def judge_leg(
         owed -= min(0, new_balances[side, asset].carry_fine + new_sums[side, asset].variation_fine)
         if access == REDUCE_ONLY and not reduces:
             reason = MEMBER_IN_DEFAULT
+        elif access == RESTRICTED and not reduces:
+            reason = ACCOUNT_RESTRICTED
         elif contract.option != 0 and cost > 0 and owed > cash:
             reason, figure = PREMIUM_NOT_COVERED, owed - cash
         elif not (reduces and initial - equity <= shortfall):
@@ -270,6 +296,25 @@ def hold(rows, reasons, n_contracts, tables, held):
 
 
 @njit(cache=True)
+def count_ahead(rows, reasons, tables):
+    """The limits to count this batch on; none where no row is in a contract that has one."""
+    for at in range(len(rows)):
+        if reasons[at] == ACCEPTED and tables.contracts[rows[at].contract].limited != 0:
+            return counted(tables.limits, tables.contracts)
+    return tables.limits[:0].copy()
+
+
+@njit(cache=True)
+def check_limits(row, held, positions, contract, counts, spans, lists):
+    """Whether a trade stays inside every limit that its sides share: its reason and the number of the limit."""
+    limit = limit_passed(row, held, positions, contract.open_limit, counts, spans, lists)
+    if limit < 0:
+        return ACCEPTED, np.int64(0)
+    open_interest = counts[limit].everyone != 0
+    return OPEN_INTEREST_LIMIT_EXCEEDED if open_interest else GROUP_LIMIT_EXCEEDED, np.int64(counts[limit].number)
+
+
+@njit(cache=True)
 def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reasons, figures, novated):
     """Judge the routed rows one after the other on the overlay; fills ``novated`` and returns how many.
 
@@ -284,6 +329,7 @@ def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reas
     held = np.empty((len(rows), 2), np.int32)
     positions = hold(rows, reasons, n_contracts, tables, held)
     fees = tables.balances[fees_account].copy()
+    counts, spans, lists = count_ahead(rows, reasons, tables), tables.limit_spans, tables.limit_lists
     new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
     verdicts = np.empty((2, 2), np.int64)
     n_novated = 0
@@ -296,6 +342,8 @@ def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reas
         fee = charge(row.lots * reference_at(row.price_ticks, contract), contract.fee_ppm)
         if fees[contract.asset].carry_fine > EXPOSURE_MAX - 2 * fee:
             reasons[at], figures[at] = EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
+        if contract.limited != 0 and reasons[at] == ACCEPTED:
+            reasons[at], figures[at] = check_limits(row, held[at], positions, contract, counts, spans, lists)
         for side in range(2):
             if reasons[at] != ACCEPTED:
                 break
@@ -309,6 +357,8 @@ def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reas
             )  # fmt: skip
         if reasons[at] != ACCEPTED:
             continue
+        if contract.limited != 0:
+            count_trade(row, held[at], positions, contract.open_limit, counts, spans, lists)
         for side in range(2):
             over = sides[at, side]
             lots = row.lots if side == 0 else -row.lots

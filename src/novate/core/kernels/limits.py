@@ -1,0 +1,129 @@
+"""Limits on what several accounts hold together: asked before a trade, counted after it.
+
+A bucket's limits are rows of ``limits`` named in its span of ``lists``. Only contracts that have a limit come here.
+"""
+
+import numpy as np
+from numba import njit
+
+from novate.core.kernels.search import find
+from novate.core.layout import NET, POSITION
+
+
+@njit(cache=True, inline="always")
+def gained(before, lots):
+    """``(long, short)`` lots that a position gains by a leg; negative where it loses them."""
+    after = before + lots
+    return max(0, after) - max(0, before), max(0, -after) - max(0, -before)
+
+
+@njit(cache=True)
+def holds(bucket, limit, spans, lists):
+    """1 where a limit is among a bucket's."""
+    for at in range(spans[bucket, 0], spans[bucket, 0] + spans[bucket, 1]):
+        if lists[at] == limit:
+            return 1
+    return 0
+
+
+@njit(cache=True)
+def passes(limit, net, long, short):
+    """Whether what its accounts would gain takes them past the limit; what brings them nearer to it never does."""
+    if limit.measure == NET:
+        after = abs(limit.net_lots + net)
+        return after > limit.limit_lots and after > abs(limit.net_lots)
+    over_long = long > 0 and limit.long_lots + long > limit.limit_lots
+    return over_long or (short > 0 and limit.short_lots + short > limit.limit_lots)
+
+
+@njit(cache=True)
+def limit_passed(trade, held, positions, open_limit, counts, spans, lists):
+    """The row of the limit that a trade would pass, or -1: open interest first, then in the order of their rows.
+
+    ``held`` names the rows of ``positions`` that its buyer and its seller hold before it.
+    """
+    buyer_long, buyer_short = gained(positions[held[0]].lots, trade.lots)
+    seller_long, seller_short = gained(positions[held[1]].lots, -trade.lots)
+    if open_limit != 0 and passes(counts[open_limit - 1], 0, buyer_long + seller_long, buyer_short + seller_short):
+        return np.int64(open_limit - 1)
+    found = np.int64(len(counts))
+    for side in range(2):
+        own = trade.buyer if side == 0 else trade.seller
+        for at in range(spans[own, 0], spans[own, 0] + spans[own, 1]):
+            limit = np.int64(lists[at])
+            if counts[limit].contract != trade.contract or limit >= found:
+                continue
+            buys, sells = holds(trade.buyer, limit, spans, lists), holds(trade.seller, limit, spans, lists)
+            long, short = buys * buyer_long + sells * seller_long, buys * buyer_short + sells * seller_short
+            if passes(counts[limit], (buys - sells) * trade.lots, long, short):
+                found = limit
+    return found if found < len(counts) else np.int64(-1)
+
+
+@njit(cache=True)
+def count_leg(bucket, contract, before, lots, counts, spans, lists):
+    """Add a leg to every limit of its bucket on the contract; ``before`` is what the position held."""
+    long, short = gained(before, lots)
+    for at in range(spans[bucket, 0], spans[bucket, 0] + spans[bucket, 1]):
+        limit = lists[at]
+        if counts[limit].contract == contract:
+            counts[limit].net_lots += lots
+            counts[limit].long_lots += long
+            counts[limit].short_lots += short
+
+
+@njit(cache=True)
+def counted(limits, contracts):
+    """A copy of the limits to count a batch on, open interest included."""
+    counts = limits.copy()
+    for at in range(len(counts)):
+        if counts[at].everyone != 0:
+            counts[at].long_lots = contracts[counts[at].contract].open_lots
+            counts[at].short_lots = contracts[counts[at].contract].open_lots
+    return counts
+
+
+@njit(cache=True)
+def count_trade(trade, held, positions, open_limit, counts, spans, lists):
+    """Add both legs of a trade to the limits of a batch."""
+    buyer_lots, seller_lots = positions[held[0]].lots, positions[held[1]].lots
+    count_leg(trade.buyer, trade.contract, buyer_lots, trade.lots, counts, spans, lists)
+    count_leg(trade.seller, trade.contract, seller_lots, -trade.lots, counts, spans, lists)
+    if open_limit != 0:
+        buyer_long, buyer_short = gained(buyer_lots, trade.lots)
+        seller_long, seller_short = gained(seller_lots, -trade.lots)
+        counts[open_limit - 1].long_lots += buyer_long + seller_long
+        counts[open_limit - 1].short_lots += buyer_short + seller_short
+
+
+@njit(cache=True)
+def fill_passes(trade, tables):
+    """The row of the limit that one fill (a row of ``TRADE``) would pass, or -1."""
+    of = tables.contracts[trade.contract]
+    if of.limited == 0:
+        return np.int64(-1)
+    held, positions = np.array([0, 1]), np.zeros(2, POSITION)
+    for side in range(2):
+        bucket = trade.buyer if side == 0 else trade.seller
+        where, found = find(bucket, trade.contract, tables.buckets, tables.positions)
+        if found:
+            positions[side].lots = tables.positions[where].lots
+    counts = counted(tables.limits, tables.contracts)
+    return limit_passed(trade, held, positions, of.open_limit, counts, tables.limit_spans, tables.limit_lists)
+
+
+@njit(cache=True)
+def recount_limits(count, tables, limits):
+    """Count into ``limits`` afresh what the holders of every limited contract hold."""
+    for at in range(len(limits)):
+        limits[at].net_lots = limits[at].long_lots = limits[at].short_lots = 0
+    for contract in range(count):
+        of = tables.contracts[contract]
+        if of.limited == 0:
+            continue
+        for at in range(of.holders_start, of.holders_start + of.holders_count):
+            bucket = tables.holders[at]
+            where, found = find(bucket, contract, tables.buckets, tables.positions)
+            if found:
+                lots = tables.positions[where].lots
+                count_leg(bucket, contract, np.int64(0), lots, limits, tables.limit_spans, tables.limit_lists)
