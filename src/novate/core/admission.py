@@ -96,7 +96,8 @@ def _set_eligibility(book: Book) -> None:
     for index, asset in enumerate(book.registers.assets):
         row = book.assets[index]
         row["eligible"] = int(asset.symbol in rulebook.collateral or asset.symbol == rulebook.numeraire)
-        if asset.symbol == rulebook.numeraire:
+        row["numeraire"] = int(asset.symbol == rulebook.numeraire)
+        if row["numeraire"]:
             row["credit_mantissa"] = row["debit_mantissa"] = 1
             row["credit_scale"] = row["debit_scale"] = 1
             row["live"] = 1

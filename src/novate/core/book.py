@@ -14,6 +14,7 @@ from novate.core import layout
 from novate.core.facts import Contributor
 from novate.core.kernels.limits import recount_limits
 from novate.core.kernels.margin import set_lots
+from novate.core.kernels.tables import Tables, refer
 from novate.core.terms import HOUSE_ACCOUNTS, Account, Asset, Contract, Layer, Limit, Member, Rulebook
 
 
@@ -123,6 +124,7 @@ class Book:
         "limits",
         "lot_terms",
         "positions",
+        "reference",
         "registers",
         "tiers",
     )
@@ -168,25 +170,32 @@ class Book:
             raise LookupError("no rulebook is in force; adopt one first")
         return self.registers.rulebook
 
-    def tables(self) -> layout.Tables:
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name != "reference":  # a table gave way to its successor, and with it what refers to them all
+            object.__setattr__(self, "reference", None)
+
+    def tables(self) -> Tables:
         """The columns as the kernels take them, with the rates of the rulebook in force (0 before the first)."""
-        rulebook = self.registers.rulebook
-        return layout.Tables(
-            self.assets[: self.asset_count],
-            self.contracts,
-            self.lot_terms,
-            self.tiers,
-            self.buckets,
-            self.balances,
-            self.positions,
-            self.holders,
-            self.ends,
-            self.limits,
-            self.limit_spans,
-            self.limit_lists,
-            rulebook.gains_ppm if rulebook else 0,
-            rulebook.long_option_ppm if rulebook else 0,
-        )
+        if self.reference is None:
+            rulebook = self.registers.rulebook
+            self.reference = refer(
+                self.assets[: self.asset_count],
+                self.contracts,
+                self.lot_terms,
+                self.tiers,
+                self.buckets,
+                self.balances,
+                self.positions,
+                self.holders,
+                self.ends,
+                self.limits,
+                self.limit_spans,
+                self.limit_lists,
+                rulebook.gains_ppm if rulebook else 0,
+                rulebook.long_option_ppm if rulebook else 0,
+            )
+        return self.reference
 
     def asset_index(self, symbol: str) -> int | None:
         """Index of an asset by symbol, or None."""

@@ -4,7 +4,7 @@ Each array is a table with one row per asset, contract, bucket, balance, positio
 twins read the same rows; no column is unsigned.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -22,6 +22,8 @@ ASSET: Final = np.dtype(
         ("carry_total_fine", "<i8"),
         ("eligible", "<i4"),
         ("live", "<i4"),
+        ("numeraire", "<i4"),
+        ("pad", "<i4"),
     ],
     align=True,
 )
@@ -117,14 +119,15 @@ LOT: Final = np.dtype(
         ("initial_rest_ppm", "<i4"),
         ("maintenance_rest_ppm", "<i4"),
         ("asset", "<i4"),
-        ("plain", "<i4"),
+        ("pad", "<i4"),
     ],
     align=True,
 )
 """What one lot of a contract is worth and asks for, as long as a position stays inside the first bracket.
 
 A cache of what contracts and tiers say, never state: requirement = lots x whole + ceil(lots x rest / 10^6), exactly the
-charge of the first bracket. ``plain`` is 0 where the long way must be taken: options, contracts without a live price.
+charge of the first bracket. ``bracket_lots`` is -1 where the long way must be taken whatever the size: options,
+contracts without a live price.
 """
 
 LIMIT: Final = np.dtype(
@@ -188,27 +191,3 @@ JUDGED: Final = np.dtype(
     align=True,
 )
 """A bucket judged in the numeraire. ``priced`` is 0 where something it holds has no live price."""
-
-
-class Tables(NamedTuple):
-    """All tables of a book and the two rates that every judgement needs, as the kernels take them.
-
-    ``ends`` is ``[end of positions, end of holders]``. ``limit_spans`` says per bucket where its limits stand in
-    ``limit_lists`` (start and count), which holds rows of ``limits``. The tables are the book's own: what a kernel
-    writes is written.
-    """
-
-    assets: np.ndarray
-    contracts: np.ndarray
-    lot_terms: np.ndarray
-    tiers: np.ndarray
-    buckets: np.ndarray
-    balances: np.ndarray
-    positions: np.ndarray
-    holders: np.ndarray
-    ends: np.ndarray
-    limits: np.ndarray
-    limit_spans: np.ndarray
-    limit_lists: np.ndarray
-    gains_ppm: int
-    long_option_ppm: int

@@ -3,7 +3,7 @@
 from numba import njit
 
 from novate.core.kernels.limits import count_leg
-from novate.core.kernels.prefetch import AHEAD, ROWS_MAX, ROWS_PER_LINE, prefetch
+from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
 from novate.core.kernels.search import find
 
 
@@ -87,20 +87,6 @@ def place_and_move(bucket, contract, lots, cost_fine, tables):
     return where >= 0
 
 
-@njit(cache=True, inline="always")
-def ask_for(rows, at, buckets, positions, balances):
-    """Ask for what the trade some places ahead will touch; its buckets were asked for as many places before that."""
-    if at + 2 * AHEAD < len(rows):
-        prefetch(buckets, rows[at + 2 * AHEAD].buyer)
-        prefetch(buckets, rows[at + 2 * AHEAD].seller)
-    if at + AHEAD < len(rows):
-        for bucket in (rows[at + AHEAD].buyer, rows[at + AHEAD].seller):
-            own = buckets[bucket]
-            prefetch(balances, bucket)
-            for row in range(own.start, own.start + min(ROWS_MAX, own.count), ROWS_PER_LINE):
-                prefetch(positions, row)
-
-
 @njit(cache=True)
 def novate_rows(rows, first, fees_account, tables):
     """Fold novated trades into the book from row ``first`` on; returns the row reached (tables full) or the count."""
@@ -108,7 +94,12 @@ def novate_rows(rows, first, fees_account, tables):
     balances, ends = tables.balances, tables.ends
     limits, spans, lists = tables.limits, tables.limit_spans, tables.limit_lists
     for at in range(first, len(rows)):
-        ask_for(rows, at, buckets, positions, balances)
+        if at + 2 * AHEAD < len(rows):
+            prefetch(buckets, rows[at + 2 * AHEAD].buyer)
+            prefetch(buckets, rows[at + 2 * AHEAD].seller)
+        if at + AHEAD < len(rows):
+            ask_for(rows[at + AHEAD].buyer, buckets, positions, balances)
+            ask_for(rows[at + AHEAD].seller, buckets, positions, balances)
         row = rows[at]
         buyer_at = place(row.buyer, row.contract, buckets, contracts, positions, holders, ends)
         if buyer_at < 0:

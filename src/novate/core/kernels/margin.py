@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit, prange
 
 from novate.core.kernels.arithmetic import charge, clamp, convert, credit, millionths
+from novate.core.kernels.prefetch import AHEAD, ask_for
 from novate.core.layout import LIVE, SUBTOTAL
 from novate.core.money import PPM
 
@@ -42,8 +43,8 @@ def set_lot(at, contracts, tiers, lot_terms):
     lot = lot_terms[at]
     lot.value_fine = contract.value_fine
     lot.asset = contract.asset
-    lot.plain = 1 if contract.option == 0 and contract.state == LIVE and contract.tier_count > 0 else 0
-    if lot.plain == 0:
+    lot.bracket_lots = -1
+    if contract.option != 0 or contract.state != LIVE or contract.tier_count == 0:
         return
     first = tiers[contract.tier_start]
     initial = (contract.reference_fine % PPM) * first.initial_ppm
@@ -75,6 +76,45 @@ def option_worth(lots, contract, long_option_ppm):
 
 
 @njit(cache=True, inline="always")
+def sum_run(first, end, asset, positions, lot_terms, own):
+    """Add a run of positions of one asset inside their first brackets to its sums; returns where the run ends.
+
+    Indices are unsigned: a signed one may count from the end, and every use of it pays for asking.
+    """
+    variation, initial, maintenance = 0, 0, 0
+    at = first
+    while at < end:
+        position = positions[at]
+        lot = lot_terms[np.uint32(position.contract)]
+        lots = position.lots
+        size = abs(lots)
+        if size > lot.bracket_lots or lot.asset != asset:
+            break
+        variation += lots * lot.value_fine - position.cost_fine
+        initial += size * lot.initial_whole_fine + millionths(size * lot.initial_rest_ppm)
+        maintenance += size * lot.maintenance_whole_fine + millionths(size * lot.maintenance_rest_ppm)
+        at += np.uint64(1)
+    own.variation_fine += variation
+    own.initial_fine += initial
+    own.maintenance_fine += maintenance
+    return at
+
+
+@njit(cache=True)
+def sum_one(position, contract, tiers, long_option_ppm, own):
+    """Add any position to the sums of its asset, the long way; returns 0 where its price is missing."""
+    lots = position.lots
+    if contract.option == 0:
+        own.variation_fine += lots * contract.value_fine - position.cost_fine
+    else:
+        own.option_fine += option_worth(lots, contract, long_option_ppm)
+    initial, maintenance = requirement(lots, contract, tiers)
+    own.initial_fine += initial
+    own.maintenance_fine += maintenance
+    return 0 if lots != 0 and contract.state != LIVE else 1
+
+
+@njit(cache=True, inline="always")
 def sum_positions(start, count, positions, lot_terms, contracts, tiers, long_option_ppm, sums, into):
     """Sum position rows into row ``into`` of ``sums`` (per asset); returns 0 where a price is missing."""
     for asset in range(sums.shape[1]):
@@ -83,42 +123,15 @@ def sum_positions(start, count, positions, lot_terms, contracts, tiers, long_opt
         sums[into, asset].initial_fine = 0
         sums[into, asset].maintenance_fine = 0
     priced = 1
-    # Contracts of one asset mostly stand together, so sums are kept at hand and put away when the asset changes.
-    asset = np.int32(0)
-    variation, worth, initial, maintenance = 0, 0, 0, 0
-    for at in range(start, start + count):
-        position = positions[at]
-        lots = position.lots
-        lot = lot_terms[position.contract]
-        if lot.asset != asset:
-            sums[into, asset].variation_fine += variation
-            sums[into, asset].option_fine += worth
-            sums[into, asset].initial_fine += initial
-            sums[into, asset].maintenance_fine += maintenance
-            variation, worth, initial, maintenance = 0, 0, 0, 0
-            asset = lot.asset
-        size = abs(lots)
-        if lot.plain != 0 and size <= lot.bracket_lots:
-            variation += lots * lot.value_fine - position.cost_fine
-            initial += size * lot.initial_whole_fine + millionths(size * lot.initial_rest_ppm)
-            maintenance += size * lot.maintenance_whole_fine + millionths(size * lot.maintenance_rest_ppm)
-        else:
-            contract = contracts[position.contract]
-            if contract.option == 0:
-                variation += lots * contract.value_fine - position.cost_fine
-            else:
-                worth += option_worth(lots, contract, long_option_ppm)
-            if lots != 0:
-                if contract.state != LIVE:
-                    priced = 0
-                own_initial, own_maintenance = requirement(lots, contract, tiers)
-                initial += own_initial
-                maintenance += own_maintenance
-    if count > 0:
-        sums[into, asset].variation_fine += variation
-        sums[into, asset].option_fine += worth
-        sums[into, asset].initial_fine += initial
-        sums[into, asset].maintenance_fine += maintenance
+    at, end = np.uint64(start), np.uint64(start + count)
+    while at < end:
+        asset = lot_terms[np.uint32(positions[at].contract)].asset
+        after = sum_run(at, end, asset, positions, lot_terms, sums[into, asset])
+        if after == at:
+            contract = contracts[np.uint32(positions[at].contract)]
+            priced &= sum_one(positions[at], contract, tiers, long_option_ppm, sums[into, asset])
+            after += np.uint64(1)
+        at = after
     return priced
 
 
@@ -193,7 +206,9 @@ def judge_range(first, last, chosen, tables, out):
     gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
     sums = np.empty((1, len(assets)), SUBTOTAL)
     for at in range(first, last):
-        bucket = chosen[at] if len(chosen) else at
+        bucket = np.uint64(chosen[at]) if len(chosen) else np.uint64(at)
+        if at + AHEAD < last:
+            ask_for(chosen[at + AHEAD] if len(chosen) else at + AHEAD, buckets, positions, balances)
         own = buckets[bucket]
         priced = sum_positions(own.start, own.count, positions, lot_terms, contracts, tiers, long_option_ppm, sums, 0)
         equity, settled, initial, maintenance, known = total(balances, bucket, sums, 0, assets, gains_ppm)

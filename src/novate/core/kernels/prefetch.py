@@ -1,7 +1,8 @@
 """Ask the processor for rows before they are needed: far rows arrive while near ones are being worked on."""
 
+import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.extending import intrinsic
 
 AHEAD = 16
@@ -30,3 +31,13 @@ def prefetch(typing_context, rows, at):
         return context.get_dummy_value()
 
     return types.void(rows, types.int64), generate
+
+
+@njit(cache=True, inline="always")
+def ask_for(bucket, buckets, positions, balances):
+    """Ask for a bucket's balances and positions; its own row should be near by now."""
+    own = buckets[np.uint64(bucket)]
+    prefetch(balances, np.int64(bucket))
+    end = own.start + min(ROWS_MAX, own.count)
+    for row in range(np.uint64(own.start), np.uint64(end), np.uint64(ROWS_PER_LINE)):
+        prefetch(positions, np.int64(row))

@@ -11,7 +11,7 @@ from novate.core.kernels.arithmetic import charge, credit, reference_at, value_a
 from novate.core.kernels.legs import apply_leg
 from novate.core.kernels.limits import count_trade, counted, limit_passed
 from novate.core.kernels.margin import option_worth, requirement, sum_positions, total
-from novate.core.kernels.prefetch import AHEAD, ROWS_MAX, ROWS_PER_LINE, prefetch
+from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
 from novate.core.kernels.search import find
 from novate.core.layout import (
     BALANCE,
@@ -239,8 +239,11 @@ def load(touched, tables, balances, sums, judged):
     lot_terms = tables.lot_terms
     assets, gains_ppm, long_option_ppm = tables.assets, tables.gains_ppm, tables.long_option_ppm
     for at in range(len(touched)):
-        ask_for(touched, at, buckets, positions, tables.balances)
-        bucket = touched[at]
+        if at + 2 * AHEAD < len(touched):
+            prefetch(buckets, touched[at + 2 * AHEAD])
+        if at + AHEAD < len(touched):
+            ask_for(touched[at + AHEAD], buckets, positions, tables.balances)
+        bucket = np.uint64(touched[at])
         own = buckets[bucket]
         for asset in range(balances.shape[1]):
             balances[at, asset] = tables.balances[bucket, asset]
@@ -249,18 +252,6 @@ def load(touched, tables, balances, sums, judged):
         judged[at].equity_fine = equity
         judged[at].initial_fine = initial
         judged[at].priced = priced * known
-
-
-@njit(cache=True, inline="always")
-def ask_for(touched, at, buckets, positions, balances):
-    """Ask for the rows of the bucket some places ahead; its own row was asked for as many places before that."""
-    if at + 2 * AHEAD < len(touched):
-        prefetch(buckets, touched[at + 2 * AHEAD])
-    if at + AHEAD < len(touched):
-        ahead = buckets[touched[at + AHEAD]]
-        prefetch(balances, touched[at + AHEAD])
-        for row in range(ahead.start, ahead.start + min(ROWS_MAX, ahead.count), ROWS_PER_LINE):
-            prefetch(positions, row)
 
 
 @njit(cache=True)
