@@ -10,12 +10,13 @@ from random import Random
 from typing import Any
 
 import hypothesis.strategies as st
+import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from novate.core import commands as c
-from novate.core import laws, layout, plain
+from novate.core import laws, layout, plain, plain_limits
 from novate.core.book import Book
 from novate.core.facts import (
     CycleClosed,
@@ -27,10 +28,12 @@ from novate.core.facts import (
     TakenOver,
     Withdrawn,
 )
+from novate.core.levels import JUDGED_ACCESS
 from novate.core.margin import judge
+from novate.core.money import charge
 from novate.core.novation import make_room
 from novate.core.step import fold
-from novate.core.terms import ROUNDING, Asset, Role
+from novate.core.terms import ROUNDING, Asset, Limit, Role
 from tests.core.test_kernels import compare_judgements, compare_trades
 from tests.core.worlds import (
     DAY,
@@ -55,6 +58,21 @@ PRICES = (1_000, 1_000, 1_000, 999, 1_001, 950, 1_050, 900, 1_100, 700, 1_400)
 """Per mille of a mark."""
 LIMITS = (0, 10**9)
 """Per mille that give the lowest and the highest price allowed."""
+levels = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries(
+        {
+            "price_bands": st.sampled_from([{}, {"major": 50_000}, {"alt": 1, "option": 10**6}]),
+            "warning_ppm": st.sampled_from([0, 1_200_000]),
+            "call_trigger_ppm": st.sampled_from([1, 750_000, 999_999, 10**6]),
+            "call_target_ppm": st.sampled_from([10**6, 1_000_001, 1_100_000]),
+            "call_recovery": st.sampled_from(["must_pay", "at_due", "at_once"]),
+            "reduce_only_ppm": st.sampled_from([0, 1_200_000, 10**8]),
+            "release_ppm": st.sampled_from([10**6, 1_100_000, 10**7]),
+        }
+    ),
+)
+"""Levels of equity and bands of a rulebook; most have none."""
 
 
 @functools.cache
@@ -246,18 +264,50 @@ class Clearing(RuleBasedStateMachine):
         gains=st.sampled_from([0, 500_000, 1_000_000]),
         other_form=st.booleans(),
         layers=st.integers(0, 4),
+        levels=levels,
+        later=st.sampled_from([None, None, None, -1, 0, 1, HOUR, DAY]),
     )
-    def adopt(self, haircut: int | None, steeper: bool, gains: int, other_form: bool, layers: int) -> None:
+    def adopt(
+        self,
+        haircut: int | None,
+        steeper: bool,
+        gains: int,
+        other_form: bool,
+        layers: int,
+        levels: dict[str, Any],
+        later: int | None,
+    ) -> None:
         now = self.book.rulebook
         form = {"venue": "clearing_house", "clearing_house": "venue"}[now.form] if other_form else now.form
         collateral = {"USD": 0, "EUR": 20_000} | ({} if haircut is None else {"BTC": haircut})
         classes = dict(rich_rulebook().margin_classes)
         if steeper:
             classes["major"] = MAJOR[1:] and (MAJOR[0], *MAJOR[2:])
-        terms = rich_rulebook(form, collateral=collateral, margin_classes=classes, gains_ppm=gains)
-        self.do(c.AdoptRulebook(rich_rulebook(
-            form, collateral=collateral, margin_classes=classes, gains_ppm=gains, waterfall=terms.waterfall[layers:]
-        )))  # fmt: skip
+        layers_kept = rich_rulebook().waterfall[layers:]
+        rules = {"collateral": collateral, "margin_classes": classes, "gains_ppm": gains, "waterfall": layers_kept}
+        named = {"name": "abc"[layers % 3]}
+        effective = None if later is None else max(0, self.house.time_ns + later)
+        self.do(c.AdoptRulebook(rich_rulebook(form, **rules, **levels, **named), effective))
+
+    @rule(choice=st.integers(0, 6), data=st.data())
+    def supervise(self, choice: int, data: st.DataObject) -> None:
+        """Limits, halts, and second thoughts about rules to come."""
+        contract, name = data.draw(st.integers(-1, 9)), data.draw(st.sampled_from(["a", "b", "c"]))
+        if choice < 3:
+            lots = data.draw(st.sampled_from([0, 1, 10, 100, 10**6, 2**61, -1]))
+            members = tuple(data.draw(st.lists(st.integers(0, 4), max_size=2)))
+            own = tuple(data.draw(st.lists(self.account(), max_size=2)))
+            measure: Any = data.draw(st.sampled_from(["net", "gross"]))
+            self.do(c.SetLimit(Limit(name, contract, measure, lots, members, own)))
+        elif choice == 3:
+            self.do(c.RemoveLimit(name))
+        elif choice == 4:
+            self.do(c.CancelRulebook(name))
+        elif choice == 5 and data.draw(st.booleans()):
+            self.do(c.HaltContract(contract, data.draw(st.sampled_from(["a fire", ""]))))
+        else:
+            halted = [*self.book.registers.halts, contract]
+            self.do(c.ResumeContract(data.draw(st.sampled_from(halted))))
 
     @rule(choice=st.integers(0, 9), data=st.data())
     def administer(self, choice: int, data: st.DataObject) -> None:
@@ -358,7 +408,18 @@ class Clearing(RuleBasedStateMachine):
             assert estate not in registers.calls
             assert state.order < 0 or state.order in registers.orders
         for bucket in registers.calls:
-            assert buckets[bucket]["access"] in (layout.OPEN, layout.REDUCE_ONLY)
+            assert buckets[bucket]["access"] in JUDGED_ACCESS
+            assert registers.calls[bucket].amount_fine > 0
+            assert registers.calls[bucket].since_ns <= registers.time_ns
+        restricted = np.flatnonzero(buckets["access"][: self.book.account_count] == layout.RESTRICTED)
+        assert sorted(registers.restricted) == restricted.tolist()
+        halted = np.flatnonzero(self.book.contracts["halted"]).tolist()
+        assert sorted(registers.halts) == halted
+        assert not any(order.contract in registers.halts for order in registers.orders.values())
+        assert all(each.effective_ns > registers.time_ns for each in registers.scheduled.values())
+        for row, limit in zip(self.book.limits, registers.limits.values(), strict=True):
+            if not limit.everyone:
+                assert tuple(row.tolist())[1:4] == plain_limits.held(self.book, limit, {})
         for bucket in self.traders():
             liquidating = bucket in registers.liquidations
             assert liquidating == (buckets[bucket]["access"] == layout.LIQUIDATING) or (
@@ -369,13 +430,14 @@ class Clearing(RuleBasedStateMachine):
     def check_nobody_is_short_unnoticed(self) -> None:
         venue = self.book.rulebook.form == "venue"
         for bucket in self.traders():
-            if self.book.buckets[bucket]["access"] not in (layout.OPEN, layout.REDUCE_ONLY):
+            if self.book.buckets[bucket]["access"] not in JUDGED_ACCESS:
                 continue
             verdict = judge(self.book, bucket)
+            trigger = charge(verdict.initial_fine, self.book.rulebook.call_trigger_ppm)
             if venue:
                 assert verdict.equity_fine >= verdict.maintenance_fine, bucket
             else:
-                assert verdict.equity_fine >= verdict.initial_fine or bucket in self.book.registers.calls, bucket
+                assert verdict.equity_fine >= trigger or bucket in self.book.registers.calls, bucket
 
     def check_settled(self) -> None:
         """After a cycle all live results are paid and every carry but the rounding account's is part of a unit."""

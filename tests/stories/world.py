@@ -235,7 +235,7 @@ def _rules(world: World, records: Records) -> None:
         name, value = record["rule"].replace(" ", "_"), record["value"]
         if name == "waterfall":
             value = [layer.strip().replace(" ", "_") for layer in value.split(",")]
-        elif name == "form":
+        elif name in ("form", "call_recovery"):
             value = value.replace(" ", "_")
         elif name in WHOLE:
             value = int(value)

@@ -52,12 +52,11 @@ def check_limits(
     own = {number: limit for number, limit in book.registers.limits.items() if limit.contract == contract}
     for number, limit in sorted(own.items(), key=lambda pair: (not pair[1].everyone, pair[0])):
         before, then = held(book, limit, now), held(book, limit, after)
-        over = (
-            abs(then[0]) > max(limit.lots, abs(before[0]))
-            if limit.measure == "net"
-            else any(then[side] > max(limit.lots, before[side]) for side in (1, 2))
-        )
-        if over:
+        if limit.measure == "net":  # a net long over the limit may not become a net short over it either
+            before, then = (before[0], -before[0]), (then[0], -then[0])
+        else:
+            before, then = before[1:], then[1:]
+        if any(new > max(limit.lots, old) for old, new in zip(before, then, strict=True)):
             passed = Reason.OPEN_INTEREST_LIMIT_EXCEEDED if limit.everyone else Reason.GROUP_LIMIT_EXCEEDED
             return passed, number
     return Reason.ACCEPTED, 0

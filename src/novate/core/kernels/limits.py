@@ -30,8 +30,8 @@ def holds(bucket, limit, spans, lists):
 def passes(limit, net, long, short):
     """Whether what its accounts would gain takes them past the limit; what brings them nearer to it never does."""
     if limit.measure == NET:
-        after = abs(limit.net_lots + net)
-        return after > limit.limit_lots and after > abs(limit.net_lots)
+        after = limit.net_lots + net
+        return (net > 0 and after > limit.limit_lots) or (net < 0 and after < -limit.limit_lots)
     over_long = long > 0 and limit.long_lots + long > limit.limit_lots
     return over_long or (short > 0 and limit.short_lots + short > limit.limit_lots)
 
