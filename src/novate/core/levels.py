@@ -14,7 +14,7 @@ from novate.core.book import Book, Call
 from novate.core.fact import Fact
 from novate.core.facts import Breached, CallMet, MarginCalled, MemberDefaulted
 from novate.core.margin import Judgement, judge, judge_house, judge_many, largest_contributors
-from novate.core.money import EXPOSURE_MAX, PPM, ceil_div, charge
+from novate.core.money import EXPOSURE_MAX, PPM, charge
 from novate.core.supervision import AccountReleased, AccountRestricted, CallPaid
 from novate.core.terms import Role, Rulebook
 
@@ -54,7 +54,7 @@ def charge_all(amounts: np.ndarray, rate_ppm: int) -> np.ndarray:
     """Each amount (int64, 0 to 2^62 - 1) x rate, rounded up, and kept below 2^62 where it would pass that."""
     if rate_ppm == PPM:
         return amounts
-    kept = np.minimum(amounts, EXPOSURE_MAX // max(1, ceil_div(rate_ppm, PPM)))
+    kept = np.minimum(amounts, EXPOSURE_MAX * PPM // max(rate_ppm, PPM))
     whole = kept // PPM
     return whole * rate_ppm + ((kept - whole * PPM) * rate_ppm + (PPM - 1)) // PPM
 
