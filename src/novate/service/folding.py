@@ -21,7 +21,7 @@ from novate.core.facts import (
 from novate.core.step import DECISION_VERSION, fold
 from novate.service.journal import JournalError, Record
 
-DECIDED_BY: Final = {1: "0.1"}
+DECIDED_BY: Final = {1: "0.1", 2: "0.2"}
 """Decision version -> the release that decides by it."""
 
 TIMELESS: Final = frozenset(
