@@ -435,6 +435,16 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     st.builds(core.ResumeContract, st.integers(0, 2)),
     st.builds(core.AddMember, NAME),
     st.builds(core.OpenAccount, st.just(0), NAME),
+    st.builds(core.RejoinPosition, ACCOUNT, st.integers(0, 2)),
+    st.builds(
+        core.IsolatePosition,
+        ACCOUNT,
+        st.integers(0, 2),
+        st.lists(st.builds(core.Money, st.integers(0, 1), INT64), max_size=2, unique_by=lambda money: money.asset).map(
+            tuple
+        ),
+    ),
+    st.builds(core.MoveCollateral, NAME, INT64, ACCOUNT, st.integers(0, 2), st.integers(0, 1), INT64),
     st.builds(
         core.Contribute,
         source=NAME,

@@ -33,7 +33,7 @@ from novate.core.margin import judge
 from novate.core.money import charge
 from novate.core.novation import make_room
 from novate.core.step import fold
-from novate.core.terms import ROUNDING, Asset, Limit, Role
+from novate.core.terms import ROUNDING, TRADING, Asset, Limit, Role
 from tests.core.test_kernels import compare_judgements, compare_trades
 from tests.core.worlds import (
     DAY,
@@ -309,6 +309,28 @@ class Clearing(RuleBasedStateMachine):
             halted = [*self.book.registers.halts, contract]
             self.do(c.ResumeContract(data.draw(st.sampled_from(halted))))
 
+    @rule(data=st.data(), share=st.sampled_from([0, 1, 100, 300, 900, 1_001]))
+    def isolate(self, data: st.DataObject, share: int) -> None:
+        """A contract of an account apart, with part of its money."""
+        account, contract = data.draw(self.account()), data.draw(st.integers(-1, 9))
+        asset = data.draw(st.integers(0, 2))
+        amount = self.house.balance(account, asset) * share // 1_000 if account < self.book.account_count else 1
+        self.do(c.IsolatePosition(account, contract, (c.Money(asset, amount),) if share else ()))
+
+    @rule(data=st.data(), share=st.sampled_from([-1_000, -300, 1, 300, 1_001]), rejoin=st.booleans())
+    def move_between_buckets(self, data: st.DataObject, share: int, rejoin: bool) -> None:
+        """Collateral to or from an isolated bucket, or all of it back."""
+        accounts = self.book.registers.accounts
+        chosen = data.draw(st.sampled_from([(0, 1), *((of.owner, of.contract) for of in accounts if of.owner >= 0)]))
+        account, contract = chosen
+        if rejoin:
+            self.do(c.RejoinPosition(account, contract))
+            return
+        asset = data.draw(st.integers(0, 2))
+        giver = account if share > 0 else self.book.bucket_of(account, contract)
+        amount = self.house.balance(giver, asset) * share // 1_000
+        self.do(c.MoveCollateral("bank", self.house.next(), account, contract, asset, amount))
+
     @rule(choice=st.integers(0, 9), data=st.data())
     def administer(self, choice: int, data: st.DataObject) -> None:
         """What happens rarely, and is often refused."""
@@ -343,6 +365,10 @@ class Clearing(RuleBasedStateMachine):
 
     def traders(self) -> list[int]:
         return [at for at, of in enumerate(self.book.registers.accounts) if of.role in (Role.HOUSE, Role.CLIENT)]
+
+    def buckets(self) -> list[int]:
+        """Traders and their isolated buckets."""
+        return [at for at, of in enumerate(self.book.registers.accounts) if of.role in TRADING]
 
     def account(self) -> st.SearchStrategy[int]:
         """Nearly always one of those that may trade."""
@@ -420,7 +446,7 @@ class Clearing(RuleBasedStateMachine):
         for row, limit in zip(self.book.limits, registers.limits.values(), strict=True):
             if not limit.everyone:
                 assert tuple(row.tolist())[1:4] == plain_limits.held(self.book, limit, {})
-        for bucket in self.traders():
+        for bucket in self.buckets():
             liquidating = bucket in registers.liquidations
             assert liquidating == (buckets[bucket]["access"] == layout.LIQUIDATING) or (
                 buckets[bucket]["access"] == layout.HOUSE_ONLY
@@ -429,7 +455,7 @@ class Clearing(RuleBasedStateMachine):
 
     def check_nobody_is_short_unnoticed(self) -> None:
         venue = self.book.rulebook.form == "venue"
-        for bucket in self.traders():
+        for bucket in self.buckets():
             if self.book.buckets[bucket]["access"] not in JUDGED_ACCESS:
                 continue
             verdict = judge(self.book, bucket)

@@ -104,6 +104,24 @@ def test_a_limit_that_moves_to_another_contract_frees_the_first() -> None:
     again(house)
 
 
+def test_an_isolated_position_is_still_the_accounts() -> None:
+    """Moving lots into a bucket of their own changes nothing about who holds them."""
+    house = small_house("venue", members=2)
+    m0, m1 = house.account("m0"), house.account("m1")
+    house.ok(c.SetLimit(Limit("member", 0, "net", 10, members=(0,))))
+    house.ok(c.SetLimit(Limit("account", 0, "gross", 8, accounts=(m0,))))
+    house.deposit(m0, USD, MILLION)
+    house.deposit(m1, USD, MILLION)
+    assert not reasons(house.trade(0, m0, m1, 6, 200))
+    house.ok(c.IsolatePosition(m0, 0, (c.Money(USD, 1_000_00),)))
+    assert house.book.limits["net_lots"].tolist() == [6, 6]
+    assert reasons(house.trade(0, m0, m1, 3, 200)) == [Reason.GROUP_LIMIT_EXCEEDED]
+    assert not reasons(house.trade(0, m0, m1, 2, 200))
+    house.ok(c.SetLimit(Limit("account", 0, "gross", 9, accounts=(m0,))))
+    assert house.book.limits["long_lots"].tolist() == [8, 8]
+    again(house)
+
+
 # ---- halts ----------------------------------------------------------------------------------------------------------
 
 

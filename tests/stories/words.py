@@ -164,6 +164,16 @@ class Words:
                     f"{self.account(row['account'])} {self.money(sign * int(row['amount_minor']), int(row['asset']))}"
                     for row in rows
                 )
+            case f.BucketOpened():
+                return self.account(fact.account), self.contract(fact.contract)
+            case f.PositionIsolated() | f.PositionRejoined():
+                cost = self.fine_money(fact.cost_fine, self.asset_of(fact.contract))
+                held = [f"{fact.lots} {self.contract(fact.contract)} at a cost of {cost}"] if fact.lots else []
+                return self.account(fact.account), listed(
+                    held + [self.money(each.amount_minor, each.asset) for each in fact.collateral]
+                )
+            case f.CollateralAssigned():
+                return self.account(fact.bucket), self.money(fact.amount_minor, fact.asset)
             case f.Contributed():
                 return self.account(fact.account), self.money(fact.amount_minor, fact.asset)
             case f.Settled():

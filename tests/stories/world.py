@@ -204,6 +204,18 @@ def _contributions(world: World, records: Records) -> None:
         world.send("contribute", {**fund, **record, "source": source, "number": world.number(source, record)})
 
 
+def _isolations(world: World, records: Records) -> None:
+    for record in records:
+        money = {record["asset"]: record["amount"]} if "amount" in record else {}
+        world.send("isolate", {"account": record["account"], "contract": record["contract"], "collateral": money})
+
+
+def _collateral_moves(world: World, records: Records) -> None:
+    for record in records:
+        source = record.pop("source", "story")
+        world.send("move_collateral", {**record, "source": source, "number": world.number(source, record)})
+
+
 def _prices(world: World, records: Records) -> None:
     prices = {record["of"]: None if record["price"] == "none" else record["price"] for record in records}
     world.send("marks", {"prices": prices})
@@ -279,6 +291,9 @@ SENTENCES: dict[str, Callable[[World, Records], None]] = {
     "the trades": _rows("trades"),
     "the prices": _prices,
     "the funding rates": _funding,
+    "the isolations": _isolations,
+    "the rejoins": _each("rejoin"),
+    "the collateral moves": _collateral_moves,
     "the fills": _fills,
     "the rules to come": _rules_to_come,
     "the price bands": _bands,

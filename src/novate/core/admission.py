@@ -21,12 +21,12 @@ from novate.core.kernels.margin import set_lot, set_lots
 from novate.core.levels import check_levels
 from novate.core.money import EXPOSURE_MAX, PPM, VALUE_MAX, ceil_div
 from novate.core.reasons import Reason
-from novate.core.terms import Account, Contract, Kind, Layer, Member, Role, Rulebook
+from novate.core.terms import TRADING, Account, Contract, Kind, Layer, Member, Role, Rulebook
 from novate.core.tiers import accumulate_tiers, check_tiers
 
 INVALID = Reason.TERMS_INVALID
 NAME_LENGTH_MAX = 128
-RESERVED = ("house:", "liquidation:")
+RESERVED = ("house:", "liquidation:", "isolated:")
 RATE_MAX = 10**9
 
 
@@ -269,8 +269,8 @@ def open_account(book: Book, name: str, role: Role, member: int) -> int:
     book.buckets = grown(book.buckets, index + 1)
     book.balances = grown(book.balances, len(book.buckets))
     book.limit_spans = grown(book.limit_spans, len(book.buckets))
-    access = layout.OPEN if role in (Role.HOUSE, Role.CLIENT) else layout.HOUSE_ONLY
-    book.buckets[index] = (0, 0, 0, member, access)
+    access = layout.OPEN if role in TRADING else layout.HOUSE_ONLY
+    book.buckets[index] = (0, 0, 0, member, access, -1, layout.CROSS)
     known = 0 <= member < len(registers.members)  # a client shares the limits of its member
     book.limit_spans[index] = book.limit_spans[registers.members[member].fund_account] if known else 0
     return index
@@ -341,6 +341,8 @@ def check_open(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
     """What keeps a rulebook from taking force now: what is open, which may be over at another time."""
     wrong = []
     current = book.registers.rulebook
+    if rulebook.form == "clearing_house" and (account := isolated_house_account(book)) is not None:
+        wrong.append(("form", f"a clearing house has no isolated buckets of members themselves, and {account} has one"))
     if current is not None and current.form != rulebook.form and (book.registers.calls or book.registers.liquidations):
         wrong.append(("form", f"the form is {current.form} and cannot change while a call or a liquidation is open"))
     for index, terms in enumerate(book.registers.contracts):
@@ -351,6 +353,16 @@ def check_open(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
                 (f"collateral.{terms.settlement}", f"is missing, and {terms.symbol} is open and settled in it")
             )
     return wrong
+
+
+def isolated_house_account(book: Book) -> str | None:
+    """The name of a member's own account that has a contract isolated, or None."""
+    for bucket, account in enumerate(book.registers.accounts):
+        if account.role is Role.ISOLATED and book.buckets[bucket]["contract"] != layout.REJOINED:
+            owner = book.registers.accounts[account.owner]
+            if owner.role is Role.HOUSE:
+                return owner.name
+    return None
 
 
 def fold_rulebook_adopted(book: Book, fact: RulebookAdopted) -> None:

@@ -145,12 +145,12 @@ class Book:
         self.limit_lists = np.zeros(0, np.int32)
         for name, role in HOUSE_ACCOUNTS:
             self.registers.names[name] = len(self.registers.accounts)
-            self.buckets[len(self.registers.accounts)] = (0, 0, 0, -1, layout.HOUSE_ONLY)
+            self.buckets[len(self.registers.accounts)] = (0, 0, 0, -1, layout.HOUSE_ONLY, -1, layout.CROSS)
             self.registers.accounts.append(Account(name, role, -1))
 
     @property
     def account_count(self) -> int:
-        """How many accounts there are; an account's cross bucket has the same index."""
+        """How many margin buckets there are; an account's cross bucket has the account's index."""
         return len(self.registers.accounts)
 
     @property
@@ -204,6 +204,27 @@ class Book:
     def contract_index(self, symbol: str) -> int | None:
         """Index of a contract by symbol, or None."""
         return self.registers.symbols.get(symbol)
+
+    def bucket_of(self, account: int, contract: int) -> int:
+        """The bucket that an account's trades in a contract go to: its isolated one where there is one."""
+        for bucket in self.isolated_of(account):
+            if int(self.buckets[bucket]["contract"]) == contract:
+                return bucket
+        return account
+
+    def isolated_of(self, account: int) -> list[int]:
+        """The isolated buckets that an account ever had, in the order in which they were opened."""
+        found = []
+        at = int(self.buckets[account]["next"])
+        while at >= 0:
+            found.append(at)
+            at = int(self.buckets[at]["next"])
+        return found
+
+    def owner_of(self, bucket: int) -> int:
+        """The account that a bucket belongs to: itself for a cross bucket."""
+        owner = self.registers.accounts[bucket].owner
+        return bucket if owner < 0 else owner
 
     def segment(self, bucket: int) -> np.ndarray:
         """The position rows of a bucket, sorted by contract (a view)."""
@@ -310,7 +331,7 @@ class Book:
         self.limit_spans[: self.account_count] = spans[self.buckets["member"][: self.account_count]]
         for account, own in of_account.items():
             rows = sorted({*own, *of_member.get(registers.accounts[account].member, [])})
-            self.limit_spans[account] = (len(lists), len(rows))
+            self.limit_spans[[account, *self.isolated_of(account)]] = (len(lists), len(rows))
             lists += rows
         self.limit_lists = np.array(lists, np.int32)
         recount_limits(self.contract_count, self.tables(), self.limits)

@@ -54,6 +54,39 @@ class OpenAccount(Command, frozen=True):
     name: str
 
 
+class Money(msgspec.Struct, frozen=True, array_like=True):
+    """An amount of an asset in its minor units."""
+
+    asset: int
+    amount_minor: int
+
+
+class IsolatePosition(Command, frozen=True):
+    """Give one contract of an account a bucket of its own, with what is held of it and free collateral."""
+
+    account: int
+    contract: int
+    collateral: tuple[Money, ...] = ()
+
+
+class RejoinPosition(Command, frozen=True):
+    """Move an isolated contract and all money beside it back to the account's cross bucket."""
+
+    account: int
+    contract: int
+
+
+class MoveCollateral(Command, frozen=True):
+    """Move free collateral into an isolated bucket (a positive amount) or back to the cross bucket (a negative one)."""
+
+    source: str
+    number: int
+    account: int
+    contract: int
+    asset: int
+    amount_minor: int
+
+
 class Contribute(Command, frozen=True):
     """Pay money into a named account of the house: its own capital at risk or a member's fund contribution."""
 
@@ -162,6 +195,9 @@ AnyCommand = (
     | AdoptRulebook
     | AddMember
     | OpenAccount
+    | IsolatePosition
+    | RejoinPosition
+    | MoveCollateral
     | Contribute
     | Deposit
     | Withdraw

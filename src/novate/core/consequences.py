@@ -12,6 +12,7 @@ from novate.core.facts import (
     Breached,
     CallMet,
     CallPaid,
+    CollateralAssigned,
     ContractExpired,
     CycleClosed,
     Deposited,
@@ -24,6 +25,8 @@ from novate.core.facts import (
     MarksPublished,
     MemberDefaulted,
     OrderClosed,
+    PositionIsolated,
+    PositionRejoined,
     Rejected,
     RowsRefused,
     RulebookAdopted,
@@ -34,7 +37,7 @@ from novate.core.facts import (
     Transferred,
     Withdrawn,
 )
-from novate.core.levels import check, paid
+from novate.core.levels import check, eased, paid
 from novate.core.liquidation import next_step, take_over
 from novate.core.margin import judge
 from novate.core.novation import holders_of
@@ -84,6 +87,13 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
                 steps |= dict.fromkeys(going_on)
             case Transferred() if fact.payer in book.registers.liquidations:
                 steps[fact.payer] = None
+            case PositionIsolated() | PositionRejoined():
+                follow += eased(book, (fact.account, fact.bucket))
+            case CollateralAssigned():
+                giver, taker = fact.account, fact.bucket
+                if fact.amount_minor < 0:
+                    giver, taker = taker, giver
+                follow += paid(book, [(abs(fact.amount_minor), taker, fact.asset)]) + eased(book, (giver,))
             case Deposited():
                 follow += paid(book, np.frombuffer(fact.rows, POSTED).tolist())
             case _:

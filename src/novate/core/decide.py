@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from novate.core import admission, governance, ledger, limits, liquidation, novation, variation
+from novate.core import admission, governance, isolation, ledger, limits, liquidation, novation, variation
 from novate.core.book import Book
 from novate.core.commands import (
     AddAsset,
@@ -16,10 +16,13 @@ from novate.core.commands import (
     ExecuteLiquidation,
     ExpireContract,
     HaltContract,
+    IsolatePosition,
     ListContract,
+    MoveCollateral,
     OpenAccount,
     PublishFunding,
     PublishMarks,
+    RejoinPosition,
     RemoveLimit,
     ResumeContract,
     SetLimit,
@@ -41,7 +44,18 @@ ROWS = {
     PublishFunding: FUNDING,
 }
 NUMBER_MAX = 2**63 - 1
-NEEDS_RULEBOOK = (PublishMarks, PublishFunding, Deposit, Withdraw, SubmitTrades, ExecuteLiquidation, ExpireContract)
+NEEDS_RULEBOOK = (
+    PublishMarks,
+    PublishFunding,
+    Deposit,
+    Withdraw,
+    SubmitTrades,
+    ExecuteLiquidation,
+    ExpireContract,
+    IsolatePosition,
+    RejoinPosition,
+    MoveCollateral,
+)
 
 
 def decide(book: Book, command: AnyCommand) -> list[Fact]:
@@ -67,6 +81,12 @@ def decide(book: Book, command: AnyCommand) -> list[Fact]:
             return variation.decide_expire(book, command)
         case Contribute():
             return ledger.decide_contribute(book, command)
+        case IsolatePosition():
+            return isolation.decide_isolate(book, command)
+        case RejoinPosition():
+            return isolation.decide_rejoin(book, command)
+        case MoveCollateral():
+            return isolation.decide_move_collateral(book, command)
         case _:
             return _decide_admission(book, command)
 
@@ -77,7 +97,10 @@ def _malformed(command: AnyCommand) -> Rejected | None:
     if row is not None and size % row.itemsize:
         message = f"rows are records of {row.itemsize} bytes, got {size} bytes"
         return Rejected(Reason.MALFORMED, "$.rows", message)
-    if isinstance(command, Contribute | ExecuteLiquidation) and not -NUMBER_MAX <= command.number <= NUMBER_MAX:
+    if (
+        isinstance(command, Contribute | ExecuteLiquidation | MoveCollateral)
+        and not -NUMBER_MAX <= command.number <= NUMBER_MAX
+    ):
         return Rejected(Reason.MALFORMED, "$.number", f"expected a 64-bit integer, got {command.number}")
     return None
 

@@ -9,6 +9,13 @@ from typing import Literal
 import msgspec
 
 from novate.core.fact import Fact
+from novate.core.isolated import (
+    BucketOpened,
+    CollateralAssigned,
+    CollateralMoved,
+    PositionIsolated,
+    PositionRejoined,
+)
 from novate.core.reasons import Reason
 from novate.core.supervision import (
     AccountReleased,
@@ -240,14 +247,6 @@ class LiquidationEnded(Fact, frozen=True):
     bucket: int
 
 
-class CollateralMoved(msgspec.Struct, frozen=True, array_like=True):
-    """A balance and carry that move with a take-over."""
-
-    asset: int
-    amount_minor: int
-    carry_fine: int
-
-
 class TakenOver(Fact, frozen=True):
     """The house takes a bucket over as one package at its bankruptcy price.
 
@@ -368,6 +367,10 @@ AnyFact = (
     | LiquidationExecuted
     | OrderClosed
     | LiquidationEnded
+    | BucketOpened
+    | PositionIsolated
+    | PositionRejoined
+    | CollateralAssigned
     | TakenOver
     | ContractExpired
     | CollateralConverted

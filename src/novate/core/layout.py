@@ -87,10 +87,18 @@ BUCKET: Final = np.dtype(
         ("capacity", "<i4"),
         ("member", "<i4"),
         ("access", "<i4"),
+        ("next", "<i4"),
+        ("contract", "<i4"),
     ],
     align=True,
 )
-"""Where a bucket's positions stand (sorted by contract) and what it may do."""
+"""Where a bucket's positions stand (sorted by contract), what it may do, and the account's isolated buckets.
+
+They form a chain that begins at the account's own row: ``next`` is -1 at its end. ``contract`` is the contract whose
+trades go to this bucket: ``CROSS`` (all that are not isolated) or ``REJOINED`` (none, for now) where it is negative.
+"""
+
+CROSS, REJOINED = -1, -2
 
 OPEN, REDUCE_ONLY, LIQUIDATING, HOUSE_ONLY, RESTRICTED = range(5)
 """What a bucket may do: trade; only reduce (its member is in default); nothing; only what the house does itself; only

@@ -195,6 +195,17 @@ def paid(book: Book, deposits: Iterable[tuple[int, int, int]]) -> list[Fact]:
     return facts + released(book, sorted(of_account))
 
 
+def eased(book: Book, buckets: Iterable[int]) -> list[Fact]:
+    """Calls and restrictions of these buckets that end because of what moved between them."""
+    facts: list[Fact] = []
+    for bucket in sorted(dict.fromkeys(buckets)):
+        if bucket in book.registers.calls and book.rulebook.call_recovery != "must_pay":
+            verdict = judge(book, bucket)
+            if verdict.equity_fine >= asked_for(book, verdict):
+                facts.append(CallMet(bucket, "payment"))
+    return facts + released(book, sorted(dict.fromkeys(buckets)))
+
+
 # ---- folding --------------------------------------------------------------------------------------------------------
 
 

@@ -147,18 +147,19 @@ def decide_execution(book: Book, command: ExecuteLiquidation) -> list[Fact]:
     order = book.registers.orders[command.order]
     side = 1 if order.lots > 0 else -1
     value = int(value_at(command.price_ticks, book.contracts[order.contract]))
-    reason, figure, _, _ = judge_fill(book, command.counterparty, order.contract, -side * command.lots, value)
+    counterparty = book.bucket_of(command.counterparty, order.contract)
+    reason, figure, _, _ = judge_fill(book, counterparty, order.contract, -side * command.lots, value)
     if reason != Reason.ACCEPTED:
         name = book.registers.accounts[command.counterparty].name
         message = f"{name} cannot take the other side ({figure} is what it lacks or the limit)"
         return [Rejected(Reason(reason), "$.counterparty", message), advanced]
-    sides = (order.bucket, command.counterparty) if side > 0 else (command.counterparty, order.bucket)
+    sides = (order.bucket, counterparty) if side > 0 else (counterparty, order.bucket)
     reason, limit = check_fill(book, order.contract, *sides, command.lots)
     if reason is not Reason.ACCEPTED:
         name = book.registers.accounts[command.counterparty].name
         message = f"{name} would pass the limit {limit!r}: fill against another account, or fewer lots"
         return [Rejected(reason, "$.counterparty", message), advanced]
-    facts: list[Fact] = [LiquidationExecuted(command.order, command.counterparty, side * command.lots, value), advanced]
+    facts: list[Fact] = [LiquidationExecuted(command.order, counterparty, side * command.lots, value), advanced]
     if command.lots == abs(order.open_lots):
         facts.append(OrderClosed(command.order, "filled"))
     return facts
@@ -174,11 +175,12 @@ def _check_execution(book: Book, command: ExecuteLiquidation) -> Rejected | None
     if not 0 <= command.counterparty < book.account_count:
         return Rejected(Reason.ACCOUNT_UNKNOWN, "$.counterparty", f"there is no account {command.counterparty}")
     order = orders[command.order]
-    if command.counterparty in (order.bucket, estate_of(book, order.bucket)):
+    if command.counterparty == book.owner_of(estate_of(book, order.bucket)):
         message = "an account cannot fill its own liquidation"
         return Rejected(Reason.ACCOUNTS_MUST_DIFFER, "$.counterparty", message)
-    access = book.buckets[command.counterparty]["access"]
-    if access == layout.HOUSE_ONLY:
+    named = book.buckets[command.counterparty]
+    access = book.buckets[book.bucket_of(command.counterparty, order.contract)]["access"]
+    if named["access"] == layout.HOUSE_ONLY or named["contract"] != layout.CROSS:
         return Rejected(Reason.ACCOUNT_NOT_TRADABLE, "$.counterparty", "one of the house's own accounts cannot trade")
     if access == layout.LIQUIDATING:
         return Rejected(Reason.ACCOUNT_IN_LIQUIDATION, "$.counterparty", "the counterparty is in liquidation itself")

@@ -8,7 +8,7 @@ from novate.core import layout
 from novate.core.book import Book
 from novate.core.facts import Contributor
 from novate.core.kernels import margin as kernel
-from novate.core.terms import Role
+from novate.core.terms import TRADING
 
 CONTRIBUTORS_MAX = 3
 ALL_CORES_LEAST = 20_000  # below this many buckets one core is done before two have been woken
@@ -51,6 +51,13 @@ def judge(book: Book, bucket: int, withdrawn_minor: dict[int, int] | None = None
     return Judgement(equity, settled, initial, maintenance, bool(priced), payable)
 
 
+def judge_apart(book: Book, rows: np.ndarray, balances: np.ndarray) -> Judgement:
+    """Judge position rows with one row of balances, as if they were a bucket; the book is not read for either."""
+    figures = kernel.judge_rows(0, len(rows), rows, balances, 0, book.tables())
+    equity, settled, initial, maintenance, priced, payable = figures
+    return Judgement(equity, settled, initial, maintenance, bool(priced), payable)
+
+
 def judge_many(book: Book, buckets: np.ndarray) -> np.ndarray:
     """Judge the given buckets (int64); rows of ``layout.JUDGED`` in the same order."""
     out = np.zeros(len(buckets), layout.JUDGED)
@@ -87,4 +94,4 @@ def largest_contributors(book: Book, bucket: int) -> tuple[Contributor, ...]:
 
 def is_client_of_house(book: Book, bucket: int) -> bool:
     """Whether the bucket is a member's or a client's (and not one of the house's own)."""
-    return book.registers.accounts[bucket].role in (Role.HOUSE, Role.CLIENT)
+    return book.registers.accounts[bucket].role in TRADING

@@ -20,6 +20,12 @@ MONEY_MAX: Final = 2**61
 VALUE_MAX: Final = 2**61
 
 
+def written(amount: int, places: int) -> str:
+    """An amount in units of 10^-places as people write it: ``written(-150, 2)`` is ``-1.50``."""
+    whole, rest = divmod(abs(amount), 10**places)
+    return f"{'-' if amount < 0 else ''}{whole}{f'.{rest:0{places}d}' if places else ''}"
+
+
 def ceil_div(numerator: int, denominator: int) -> int:
     """Quotient rounded up (towards +infinity); the denominator is positive."""
     return -(-numerator // denominator)

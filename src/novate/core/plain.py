@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from novate.core.book import Book
-from novate.core.layout import EXPIRED, HALTED, HOUSE_ONLY, LIQUIDATING, LIVE, REDUCE_ONLY, RESTRICTED
+from novate.core.layout import EXPIRED, HALTED, LIQUIDATING, LIVE, REDUCE_ONLY, RESTRICTED
 from novate.core.margin import Judgement
 from novate.core.money import EXPOSURE_MAX, PPM
-from novate.core.plain_limits import check_limits, nearest_in_band
+from novate.core.plain_limits import check_limits, may_be_named, nearest_in_band
 from novate.core.reasons import Reason
 from novate.core.terms import FEES, ROUNDING, Contract, Kind, Tier
 
@@ -202,6 +202,7 @@ def decide_trades(
         reason, figure = _check_row(book, mark, number, lots, price, contract, buyer, seller)
         mark = max(mark, number)
         if reason is Reason.ACCEPTED:
+            buyer, seller = book.bucket_of(buyer, contract), book.bucket_of(seller, contract)
             for side in (buyer, seller):
                 buckets.setdefault(side, read(book, side))
             value = value_per_lot(book, contract, price)
@@ -256,8 +257,8 @@ def _check_row(
             return Reason.ACCOUNT_UNKNOWN, side
     terms, state = book.registers.contracts[contract], int(book.contracts[contract]["state"])
     tradable, known = terms.kind is not Kind.INDEX, terms.margin_class in book.rulebook.margin_classes
-    access = {side: int(book.buckets[side]["access"]) for side in (buyer, seller)}
-    house = [side for side in (buyer, seller) if access[side] == HOUSE_ONLY]
+    access = {side: int(book.buckets[book.bucket_of(side, contract)]["access"]) for side in (buyer, seller)}
+    house = [side for side in (buyer, seller) if not may_be_named(book, side)]
     liquidating = [side for side in (buyer, seller) if access[side] == LIQUIDATING]
     limit = terms.position_limit_lots
     bound = nearest_in_band(book, contract, price)

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from novate.core.book import Book
+from novate.core.layout import HOUSE_ONLY
 from novate.core.money import PPM
 from novate.core.reasons import Reason
-from novate.core.terms import Limit
+from novate.core.terms import Limit, Role
 
 
 def nearest_in_band(book: Book, contract: int, price_ticks: int) -> int:
@@ -25,9 +26,15 @@ def nearest_in_band(book: Book, contract: int, price_ticks: int) -> int:
     return min(max(price_ticks, mark - reach), mark + reach)
 
 
+def may_be_named(book: Book, account: int) -> bool:
+    """Whether a trade may name an account: not the house's own, and not an isolated bucket."""
+    isolated = book.registers.accounts[account].role is Role.ISOLATED
+    return int(book.buckets[account]["access"]) != HOUSE_ONLY and not isolated
+
+
 def is_in(book: Book, limit: Limit, account: int) -> bool:
-    """Whether an account belongs to a limit's group: it is named, its member is, or everyone does."""
-    member = book.registers.accounts[account].member
+    """Whether a bucket belongs to a limit's group: its account is named, its member is, or everyone does."""
+    member, account = book.registers.accounts[account].member, book.owner_of(account)
     return limit.everyone or account in limit.accounts or (member >= 0 and member in limit.members)
 
 

@@ -52,7 +52,7 @@ NOVATED: Final = np.dtype(
     ],
     align=True,
 )
-"""One novated trade: the buyer's cost rises by ``lots x value_fine``, the seller's falls by it."""
+"""One novated trade between two buckets: the buyer's cost rises by ``lots x value_fine``, the seller's falls by it."""
 
 REFUSED: Final = np.dtype([("figure", "<i8"), ("row", "<i4"), ("reason", "<i4")], align=True)
 """One refused row: its ``Reason`` and the figure that goes with it (a shortfall in numeraire fine units, a limit)."""

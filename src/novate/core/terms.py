@@ -187,6 +187,11 @@ class Role(enum.IntEnum):
     TREASURY = 6  # converts collateral
     SKIN = 7  # the house's own money in the waterfall
     INSURANCE = 8
+    ISOLATED = 9  # one contract of an account with collateral of its own
+
+
+TRADING: Final = (Role.HOUSE, Role.CLIENT, Role.ISOLATED)
+"""Buckets of members and clients: those that trade, are called and are liquidated."""
 
 
 class Member(msgspec.Struct):
@@ -199,11 +204,17 @@ class Member(msgspec.Struct):
 
 
 class Account(msgspec.Struct):
-    """A named account; its index is the index of its cross bucket. ``member`` is -1 for the house's own accounts."""
+    """A named margin bucket: an account's cross bucket, whose index is the account's own, or an isolated one.
+
+    ``member`` is -1 for the house's own accounts. An isolated bucket names the account (``owner``) and the contract
+    that it was opened for; both are -1 elsewhere.
+    """
 
     name: str
     role: Role
     member: int
+    owner: int = -1
+    contract: int = -1
 
 
 HOUSE_ACCOUNTS: Final = (

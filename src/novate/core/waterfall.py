@@ -89,7 +89,7 @@ def estate_of(book: Book, bucket: int) -> int:
 
 def is_client_with_standing_member(book: Book, bucket: int, failing: dict[int, str]) -> bool:
     """Whether a member in good standing must make this bucket's lack good (the clearing-house form)."""
-    account = book.registers.accounts[estate_of(book, bucket)]
+    account = book.registers.accounts[book.owner_of(estate_of(book, bucket))]
     if account.role is not Role.CLIENT or book.rulebook.form != "clearing_house":
         return False
     return not book.registers.members[account.member].defaulted and account.member not in failing

@@ -160,6 +160,36 @@ class Commands(ABC):
         """Open a client account behind a member."""
         return self._ask("open_account", locals())
 
+    # --- buckets ------------------------------------------------------------------------------------------------
+
+    def isolate(
+        self, account: str, contract: str, *, collateral: Mapping[str, Number] | None = None, time: Time | None = None
+    ) -> Outcome:
+        """Give one contract of an account a bucket of its own, with what is held of it and this ``collateral``.
+
+        The bucket is called, liquidated and bankrupt alone. Both it and the cross bucket must stay margined.
+        """
+        fields = {"account": account, "contract": contract, "collateral": collateral or {}, "time": time}
+        return self._ask("isolate", fields)
+
+    def rejoin(self, account: str, contract: str, *, time: Time | None = None) -> Outcome:
+        """Move an isolated contract and all its money back to the account's cross bucket."""
+        return self._ask("rejoin", locals())
+
+    def move_collateral(
+        self,
+        account: str,
+        contract: str,
+        asset: str,
+        amount: Number,
+        *,
+        source: str = SOURCE,
+        number: int | None = None,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Move free collateral into an isolated bucket, or back out of it where the amount is negative."""
+        return self._ask("move_collateral", {**locals(), "number": self._number(source, number)})
+
     # --- money --------------------------------------------------------------------------------------------------
 
     def contribute(

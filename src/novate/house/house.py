@@ -12,7 +12,7 @@ from novate import views
 from novate.core.book import Book
 from novate.core.commands import AnyCommand, Deposit, PublishFunding, PublishMarks, SubmitTrades, Withdraw
 from novate.core.rows import CASH, FUNDING, MARK, TRADE
-from novate.core.terms import Role
+from novate.core.terms import TRADING
 from novate.house.commands import Commands
 from novate.house.outcome import Outcome, Recorded
 from novate.house.plain import plain
@@ -152,13 +152,12 @@ class ClearingHouse(Commands):
         return self._read(lambda book: views.account(book, index))
 
     def accounts(self) -> list[views.Account]:
-        """All accounts of members and clients."""
-        roles = (Role.HOUSE, Role.CLIENT)
+        """All accounts of members and clients, their isolated buckets too."""
         return self._read(
             lambda book: [
                 views.account(book, index)
                 for index, account in enumerate(book.registers.accounts)
-                if account.role in roles
+                if account.role in TRADING
             ]
         )
 

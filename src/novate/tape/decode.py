@@ -240,6 +240,8 @@ def _single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyCom
             return core.AddMember(named(command.name, "$.name"))
         case wire.OpenAccount():
             return core.OpenAccount(names.member(command.member, "$.member"), named(command.name, "$.name"))
+        case wire.Isolate() | wire.Rejoin() | wire.MoveCollateral():
+            return _isolation(command, names)
         case wire.Contribute():
             asset = names.asset(command.asset, "$.asset")
             return core.Contribute(
@@ -262,6 +264,29 @@ def _single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyCom
             return core.Clock()
         case _:
             return supervision_of(command, names)
+
+
+def _isolation(command: wire.Isolate | wire.Rejoin | wire.MoveCollateral, names: Names) -> AnyCommand:
+    account = names.account(command.account, "$.account")
+    contract = names.contract(command.contract, "$.contract")
+    if isinstance(command, wire.Rejoin):
+        return core.RejoinPosition(account, contract)
+    if isinstance(command, wire.MoveCollateral):
+        asset = names.asset(command.asset, "$.asset")
+        return core.MoveCollateral(
+            source=named(command.source, "$.source"),
+            number=number(command.number, "$.number"),
+            account=account,
+            contract=contract,
+            asset=asset,
+            amount_minor=names.amount(command.amount, asset, "$.amount"),
+        )
+    collateral = []
+    for symbol, amount in command.collateral.items():
+        path = f"$.collateral.{symbol}"
+        asset = names.asset(symbol, path)
+        collateral.append(core.Money(asset, names.amount(convert(amount, NUMBER, path), asset, path)))
+    return core.IsolatePosition(account, contract, tuple(collateral))
 
 
 def _listing(command: wire.AddAsset | wire.ListContract, names: Names) -> AnyCommand:

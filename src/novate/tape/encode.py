@@ -74,6 +74,8 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
                 "member": at(registers.members, command.member, "member").name,
                 "name": command.name,
             }
+        case core.IsolatePosition() | core.RejoinPosition() | core.MoveCollateral():
+            return _isolation(command, registers)
         case core.Contribute():
             asset = at(registers.assets, command.asset, "asset")
             fields = {
@@ -113,6 +115,26 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
         case core.Clock():
             return {"command": "clock"}
     return supervision_fields(command, registers)
+
+
+def _isolation(
+    command: core.IsolatePosition | core.RejoinPosition | core.MoveCollateral, registers: Registers
+) -> dict[str, Any]:
+    where = {
+        "account": at(registers.accounts, command.account, "account").name,
+        "contract": at(registers.contracts, command.contract, "contract").symbol,
+    }
+    if isinstance(command, core.RejoinPosition):
+        return {"command": "rejoin", **where}
+    if isinstance(command, core.MoveCollateral):
+        asset = at(registers.assets, command.asset, "asset")
+        amount = {"asset": asset.symbol, "amount": decimals.text(command.amount_minor, asset.decimals)}
+        return {"command": "move_collateral", "source": command.source, "number": command.number, **where, **amount}
+    collateral: dict[str, str] = {}
+    for money in command.collateral:
+        asset = at(registers.assets, money.asset, "asset")
+        put_once(collateral, asset.symbol, decimals.text(money.amount_minor, asset.decimals))
+    return {"command": "isolate", **where, "collateral": collateral}
 
 
 def price_text(price_ticks: int, contract: Contract) -> str:

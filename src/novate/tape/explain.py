@@ -21,6 +21,7 @@ from novate.tape.refusal import Refusal
 
 _UNITS: Final = re.compile(r"(?<=[a-z])_(?:fine|ticks|lots|ns|ppm|minor|e12)\b")
 _NESTED: Final = re.compile(r"^\$\.(?:asset|contract|rulebook|limit)\.(?=.)")
+_COLLATERAL: Final = re.compile(r"^\$\.collateral\[(\d+)\]")
 _ASSET_ROW: Final = re.compile(r"^\$\.assets\[(\d+)\]$")
 
 
@@ -54,6 +55,9 @@ def _rejected(decoded: Decoded, fact: Rejected, registers: Registers) -> Refusal
         message = "{} is past, it is {}: give a time to come, or none for at once".format(*times)
     if isinstance(decoded.command, core.ExecuteLiquidation | core.ExpireContract):
         message = _price_message(fact.reason, decoded.command, registers) or message
+    if isinstance(decoded.command, core.IsolatePosition) and (match := _COLLATERAL.match(path)):
+        asset = decoded.command.collateral[int(match[1])].asset
+        path = f"$.collateral.{registers.assets[asset].symbol}"
     if isinstance(decoded.command, core.AddAsset | core.ListContract | core.AdoptRulebook | core.SetLimit):
         path = _NESTED.sub("$.", path)
     return Refusal(reason=fact.reason, path=path, message=message)

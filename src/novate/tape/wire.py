@@ -113,6 +113,32 @@ class OpenAccount(Wire, frozen=True, tag="open_account"):
     name: str
 
 
+class Isolate(Wire, frozen=True, tag="isolate"):
+    """Give one contract of an account a bucket of its own; ``collateral`` maps assets to amounts that go with it."""
+
+    account: str
+    contract: str
+    collateral: dict[str, Any] = {}
+
+
+class Rejoin(Wire, frozen=True, tag="rejoin"):
+    """Move an isolated contract and all its money back to the account's cross bucket."""
+
+    account: str
+    contract: str
+
+
+class MoveCollateral(Wire, frozen=True, tag="move_collateral"):
+    """Move free collateral into an isolated bucket, or back out of it where the amount is negative."""
+
+    source: str
+    number: int
+    account: str
+    contract: str
+    asset: str
+    amount: Number
+
+
 class Contribute(Wire, frozen=True, tag="contribute"):
     """Pay money into one of the house's funds."""
 
@@ -218,6 +244,9 @@ AnyWire = (
     | AdoptRulebook
     | AddMember
     | OpenAccount
+    | Isolate
+    | Rejoin
+    | MoveCollateral
     | Contribute
     | Deposit
     | Withdraw

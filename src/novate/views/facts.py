@@ -139,7 +139,8 @@ def rows_of(fact: Fact, named: Named) -> list[Row]:
         case core.MemberDefaulted():
             return [{"member": named.member(fact.member), "cause": fact.cause}]
     supervised = supervision_rows(fact, named)
-    return supervised or _money_rows(fact, named) or _trade_rows(fact, named) or _trouble_rows(fact, named)
+    moved = supervised or _money_rows(fact, named) or _bucket_rows(fact, named)
+    return moved or _trade_rows(fact, named) or _trouble_rows(fact, named)
 
 
 def supervision_rows(fact: Fact, named: Named) -> list[Row]:
@@ -219,6 +220,33 @@ def _money_rows(fact: Fact, named: Named) -> list[Row]:
             amount = named.minor(fact.amount_minor, fact.asset)
             payer, payee = named.account(fact.payer), named.account(fact.payee)
             return [{"cause": fact.cause, "payer": payer, "payee": payee, **amount}]
+    return []
+
+
+def _bucket_rows(fact: Fact, named: Named) -> list[Row]:
+    match fact:
+        case core.PositionIsolated() | core.PositionRejoined():
+            terms, asset = named.contract(fact.contract), named.settled_in(fact.contract)
+            return [
+                {
+                    "account": named.account(fact.account),
+                    "contract": terms.symbol,
+                    "lots": fact.lots,
+                    "cost": named.fine(fact.cost_fine, fact.contract),
+                    "cost_asset": asset.symbol,
+                    "collateral": [
+                        f"{decimal(moved.amount_minor, named.asset(moved.asset).decimals):f}"
+                        f" {named.asset(moved.asset).symbol}"
+                        for moved in fact.collateral
+                        if moved.amount_minor
+                    ],
+                }
+            ]
+        case core.BucketOpened():
+            return [{"account": named.account(fact.account), "contract": named.contract(fact.contract).symbol}]
+        case core.CollateralAssigned():
+            amount = named.minor(fact.amount_minor, fact.asset)
+            return [{"account": named.account(fact.account), "bucket": named.account(fact.bucket), **amount}]
     return []
 
 

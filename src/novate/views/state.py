@@ -13,7 +13,7 @@ from novate.core.book import Book
 from novate.core.layout import EXPIRED, HALTED, LIQUIDATING, LIVE, OPEN, REDUCE_ONLY, RESTRICTED, UNMARKED
 from novate.core.margin import Judgement, judge
 from novate.core.money import charge
-from novate.core.terms import Asset, Role
+from novate.core.terms import TRADING, Asset, Role
 from novate.tape.decimals import decimal
 from novate.tape.encode import price_decimal, quantity_decimal
 
@@ -71,12 +71,14 @@ class Account(msgspec.Struct, frozen=True):
     ``equity``, ``initial``, ``maintenance`` and ``free`` are None before a rulebook is in force. ``priced`` is False
     where the account holds something without a live price. ``status`` is ``open``, ``reduce_only``
     (its member is in default), ``restricted`` (only reduce: equity fell through the rulebook's level),
-    ``in_liquidation`` or ``house``. ``warned`` is True where equity is below the rulebook's warning level.
+    ``in_liquidation`` or ``house``. ``warned`` is True where equity is below the rulebook's warning level. An isolated
+    bucket stands as an account of its own that names its ``owner``.
     """
 
     name: str
     role: str
     member: str | None
+    owner: str | None
     status: str
     balances: tuple[Balance, ...]
     positions: tuple[Position, ...]
@@ -180,6 +182,7 @@ def account(book: Book, index: int) -> Account:
         name=terms.name,
         role=terms.role.name.lower(),
         member=registers.members[terms.member].name if terms.member >= 0 else None,
+        owner=registers.accounts[terms.owner].name if terms.owner >= 0 else None,
         status=ACCESS.get(int(book.buckets[index]["access"]), "house"),
         balances=balances(book, index),
         positions=positions(book, index),
@@ -295,11 +298,10 @@ def member(book: Book, index: int) -> Member:
 
 def funds(book: Book) -> list[Fund]:
     """The house's own accounts and the members' contributions, those with money in them."""
-    roles = (Role.HOUSE, Role.CLIENT)
     return [
         fund
         for index, account in enumerate(book.registers.accounts)
-        if account.role not in roles
+        if account.role not in TRADING
         for fund in _money(book, index)
     ]
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from novate.core.book import Book
-from novate.core.terms import Role
+from novate.core.terms import TRADING
 from novate.tape.decimals import time_text
 from novate.views import rules, state
 from novate.views.facts import detail
@@ -51,7 +51,7 @@ def house(book: Book, seq: int) -> House:
     """Everything about a book; ``seq`` is the record it stands after."""
     registers = book.registers
     numeraire = state.numeraire(book)
-    traders = [at for at, account in enumerate(registers.accounts) if account.role in (Role.HOUSE, Role.CLIENT)]
+    traders = [at for at, account in enumerate(registers.accounts) if account.role in TRADING]
     return House(
         seq=seq,
         time=time_text(registers.time_ns),

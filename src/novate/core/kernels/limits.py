@@ -1,4 +1,4 @@
-"""Limits on what several accounts hold together: asked before a trade, counted after it.
+"""Limits on prices, and on what several accounts hold together: asked before a trade, counted after it.
 
 A bucket's limits are rows of ``limits`` named in its span of ``lists``. Only contracts that have a limit come here.
 """
@@ -6,8 +6,17 @@ A bucket's limits are rows of ``limits`` named in its span of ``lists``. Only co
 import numpy as np
 from numba import njit
 
+from novate.core.kernels.arithmetic import credit
 from novate.core.kernels.search import find
 from novate.core.layout import NET, POSITION
+
+
+@njit(cache=True, inline="always")
+def nearest_in_band(price_ticks, contract):
+    """The price itself where it is inside the band around the mark, which is at least a tick wide; else its bound."""
+    mark = contract.price_ticks
+    reach = max(1, credit(abs(mark), contract.band_ppm))
+    return min(max(price_ticks, mark - reach), mark + reach)
 
 
 @njit(cache=True, inline="always")

@@ -174,27 +174,23 @@ def payable(balances, bucket, sums, into, assets):
 
 
 @njit(cache=True)
-def judge_one(bucket, balances, at, tables):
-    """Judge one bucket with row ``at`` of the given balances.
+def judge_rows(start, count, positions, balances, at, tables):
+    """Judge position rows with row ``at`` of the given balances, as if they were a bucket.
 
     Returns ``(equity, settled, initial, maintenance, priced, payable)``.
     """
-    sums = np.empty((1, len(tables.assets)), SUBTOTAL)
+    lot_terms, contracts, tiers, assets = tables.lot_terms, tables.contracts, tables.tiers, tables.assets
+    sums = np.empty((1, len(assets)), SUBTOTAL)
+    priced = sum_positions(start, count, positions, lot_terms, contracts, tiers, tables.long_option_ppm, sums, 0)
+    equity, settled, initial, maintenance, known = total(balances, at, sums, 0, assets, tables.gains_ppm)
+    return equity, settled, initial, maintenance, priced * known, payable(balances, at, sums, 0, assets)
+
+
+@njit(cache=True)
+def judge_one(bucket, balances, at, tables):
+    """Judge one bucket with row ``at`` of the given balances; answers as ``judge_rows``."""
     own = tables.buckets[bucket]
-    priced = sum_positions(
-        own.start,
-        own.count,
-        tables.positions,
-        tables.lot_terms,
-        tables.contracts,
-        tables.tiers,
-        tables.long_option_ppm,
-        sums,
-        0,
-    )
-    equity, settled, initial, maintenance, known = total(balances, at, sums, 0, tables.assets, tables.gains_ppm)
-    covered = payable(balances, at, sums, 0, tables.assets)
-    return equity, settled, initial, maintenance, priced * known, covered
+    return judge_rows(own.start, own.count, tables.positions, balances, at, tables)
 
 
 @njit(cache=True)

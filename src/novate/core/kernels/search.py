@@ -1,7 +1,18 @@
-"""Where a contract stands among the sorted rows of a bucket."""
+"""Which bucket of an account a contract is in, and where it stands among the sorted rows of a bucket."""
 
 import numpy as np
 from numba import njit
+
+
+@njit(cache=True, inline="always")
+def bucket_of(account, contract, buckets):
+    """The bucket that an account's trades in a contract go to: its isolated one where there is one."""
+    at = np.int64(account)
+    while buckets[at].next >= 0:
+        at = np.int64(buckets[at].next)
+        if buckets[at].contract == contract:
+            return at
+    return np.int64(account)
 
 
 @njit(cache=True)

@@ -7,14 +7,15 @@ Four passes: *route* each row to its two overlay buckets, *load* every touched b
 import numpy as np
 from numba import njit
 
-from novate.core.kernels.arithmetic import charge, credit, reference_at, value_at
+from novate.core.kernels.arithmetic import charge, reference_at, value_at
 from novate.core.kernels.legs import apply_leg
-from novate.core.kernels.limits import count_trade, counted, limit_passed
+from novate.core.kernels.limits import count_trade, counted, limit_passed, nearest_in_band
 from novate.core.kernels.margin import option_worth, requirement, sum_positions, total
 from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
-from novate.core.kernels.search import find
+from novate.core.kernels.search import bucket_of, find
 from novate.core.layout import (
     BALANCE,
+    CROSS,
     EXPIRED,
     HOUSE_ONLY,
     JUDGED,
@@ -55,11 +56,10 @@ ACCOUNT_RESTRICTED = int(Reason.ACCOUNT_RESTRICTED)
 
 
 @njit(cache=True, inline="always")
-def nearest_in_band(price_ticks, contract):
-    """The price itself where it is inside the band around the mark, which is at least a tick wide; else its bound."""
-    mark = contract.price_ticks
-    reach = max(1, credit(abs(mark), contract.band_ppm))
-    return min(max(price_ticks, mark - reach), mark + reach)
+def may_name(account, buckets):
+    """Whether a trade may name an account: one of a member or client, and not an isolated bucket of it."""
+    own = buckets[account]
+    return own.access != HOUSE_ONLY and own.contract == CROSS
 
 
 @njit(cache=True)
@@ -78,10 +78,10 @@ def check_row(row, mark, n_contracts, n_accounts, contracts, buckets):
         return MARGIN_CLASS_UNKNOWN, np.int64(row.contract)
     if row.buyer == row.seller:
         return ACCOUNTS_MUST_DIFFER, np.int64(row.buyer)
-    buyer_access = buckets[row.buyer].access
-    seller_access = buckets[row.seller].access
-    if buyer_access == HOUSE_ONLY or seller_access == HOUSE_ONLY:
-        return ACCOUNT_NOT_TRADABLE, np.int64(row.buyer if buyer_access == HOUSE_ONLY else row.seller)
+    if not may_name(row.buyer, buckets):
+        return ACCOUNT_NOT_TRADABLE, np.int64(row.buyer)
+    if not may_name(row.seller, buckets):
+        return ACCOUNT_NOT_TRADABLE, np.int64(row.seller)
     if contract.tradable == 0:
         return CONTRACT_NOT_TRADABLE, np.int64(row.contract)
     if row.lots <= 0:
@@ -98,8 +98,10 @@ def check_row(row, mark, n_contracts, n_accounts, contracts, buckets):
         nearest = nearest_in_band(row.price_ticks, contract)
         if nearest != row.price_ticks:
             return PRICE_OUTSIDE_BAND, nearest
-    if buyer_access == LIQUIDATING or seller_access == LIQUIDATING:
-        return ACCOUNT_IN_LIQUIDATION, np.int64(row.buyer if buyer_access == LIQUIDATING else row.seller)
+    if buckets[bucket_of(row.buyer, row.contract, buckets)].access == LIQUIDATING:
+        return ACCOUNT_IN_LIQUIDATION, np.int64(row.buyer)
+    if buckets[bucket_of(row.seller, row.contract, buckets)].access == LIQUIDATING:
+        return ACCOUNT_IN_LIQUIDATION, np.int64(row.seller)
     if row.lots > contract.position_limit_lots:
         return POSITION_LIMIT_EXCEEDED, contract.position_limit_lots
     return ACCEPTED, np.int64(0)
@@ -221,7 +223,7 @@ def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, sides):
         if reasons[at] != ACCEPTED:
             continue
         for side in range(2):
-            bucket = np.int64(rows[at].buyer if side == 0 else rows[at].seller)
+            bucket = bucket_of(rows[at].buyer if side == 0 else rows[at].seller, rows[at].contract, buckets)
             slot = slot_of(bucket, keys)
             if keys[slot] == -1:
                 keys[slot] = bucket
@@ -255,7 +257,7 @@ def load(touched, tables, balances, sums, judged):
 
 
 @njit(cache=True)
-def hold(rows, reasons, n_contracts, tables, held):
+def hold(rows, reasons, n_contracts, tables, touched, sides, held):
     """Copy every position that a row touches, once; ``held`` gets the overlay row of each side. Returns the rows.
 
     A pass of its own, because look-ups that do not wait for one another overlap.
@@ -269,7 +271,7 @@ def hold(rows, reasons, n_contracts, tables, held):
         if reasons[at] != ACCEPTED:
             continue
         for side in range(2):
-            bucket = rows[at].buyer if side == 0 else rows[at].seller
+            bucket = touched[sides[at, side]]
             key = np.int64(bucket) * n_contracts + rows[at].contract
             slot = slot_of(key, keys)
             if keys[slot] == -1:
@@ -305,6 +307,15 @@ def check_limits(row, held, positions, contract, counts, spans, lists):
     return OPEN_INTEREST_LIMIT_EXCEEDED if open_interest else GROUP_LIMIT_EXCEEDED, np.int64(counts[limit].number)
 
 
+@njit(cache=True, inline="always")
+def put_on_record(novated, row, at, value, fee, buyer, seller):
+    """Fill in a novated trade between two buckets; ``at`` is its row in the batch."""
+    novated.lots, novated.value_fine = row.lots, value
+    novated.buyer_fee_fine = novated.seller_fee_fine = fee
+    novated.contract, novated.row = row.contract, at
+    novated.buyer, novated.seller = buyer, seller
+
+
 @njit(cache=True)
 def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reasons, figures, novated):
     """Judge the routed rows one after the other on the overlay; fills ``novated`` and returns how many.
@@ -318,7 +329,7 @@ def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reas
     judged = np.empty(len(touched), JUDGED)
     load(touched, tables, balances, sums, judged)
     held = np.empty((len(rows), 2), np.int32)
-    positions = hold(rows, reasons, n_contracts, tables, held)
+    positions = hold(rows, reasons, n_contracts, tables, touched, sides, held)
     fees = tables.balances[fees_account].copy()
     counts, spans, lists = count_ahead(rows, reasons, tables), tables.limit_spans, tables.limit_lists
     new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
@@ -338,8 +349,9 @@ def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reas
         for side in range(2):
             if reasons[at] != ACCEPTED:
                 break
-            bucket, lots = (row.buyer, row.lots) if side == 0 else (row.seller, -row.lots)
-            over, access = sides[at, side], buckets[bucket].access
+            lots = row.lots if side == 0 else -row.lots
+            over = sides[at, side]
+            access = buckets[touched[over]].access
             own = held[at, side]
             old_lots, old_cost = positions[own].lots, positions[own].cost_fine
             reasons[at], figures[at], verdicts[side, 0], verdicts[side, 1] = judge_leg(
@@ -359,10 +371,7 @@ def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reas
                 sums[over, asset] = new_sums[side, asset]
             judged[over].equity_fine, judged[over].initial_fine = verdicts[side, 0], verdicts[side, 1]
         fees[contract.asset].carry_fine += 2 * fee
-        done = novated[n_novated]
-        done.lots, done.value_fine = row.lots, value
-        done.buyer_fee_fine = done.seller_fee_fine = fee
-        done.contract, done.buyer, done.seller, done.row = row.contract, row.buyer, row.seller, at
+        put_on_record(novated[n_novated], row, at, value, fee, touched[sides[at, 0]], touched[sides[at, 1]])
         n_novated += 1
     return n_novated
 
