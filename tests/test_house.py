@@ -334,6 +334,64 @@ def test_a_call_a_default_and_its_orders_can_be_read() -> None:
         assert ("Beta:fund", Decimal("250.00")) in [(fund.account, fund.settled) for fund in house.funds()]
 
 
+def test_money_on_its_way_can_be_read_and_the_gate_that_it_waits_for(tmp_path: Path) -> None:
+    """bob's deposit is taken back when its money has left: the rest is owed, and alice's withdrawal waits."""
+    path = tmp_path / "journal"
+    rules = {**RULES, "form": "venue", "deposit_final_after": "1d", "withdrawal_gates": {"USD": 5}}
+    rules["collateral_caps"] = {"USD": {"house": 10_000}}
+    with opened(path) as house:
+        house.adopt_rulebook("gated", **rules).expect()
+        house.announce_deposit("alice", "USD", 300, source="chain").expect()
+        house.deposit("bob", "USD", 200, source="chain").expect()
+        house.withdraw("bob", "USD", 1100).expect()
+        house.reverse_deposit(2, source="chain").expect()
+        assert [(each.state, each.account, each.amount) for each in house.deposits()] == [
+            ("pending", "alice", Decimal("300.00")),
+            ("owed", "bob", Decimal("100.00")),
+        ]
+        refused = house.withdraw("alice", "USD", 10)
+        assert refused.refusals[0].reason is Reason.GATE_CLOSED
+        house.request_withdrawal("alice", "USD", "400.50").expect()
+        house.release_withdrawal(0).expect()
+        house.clock("2024-03-04T08:30:00Z").expect()
+        (gate,) = house.gates()
+        assert (gate.asset, gate.cause, gate.age_ns) == ("USD", "reversals", 30 * 60 * 10**9)
+        assert (gate.deficit, gate.available, gate.dust, gate.waiting) == (100, 0, 5, Decimal("400.50"))
+        shown = {table.title: table.rows for table in house.read(lambda book: views.tables(views.house(book, 0)))}
+        assert shown["Withdrawals on their way"] == [["0", "alice", "waiting", "400.50", "USD"]]
+        assert shown["Closed gates"][0][:4] == ["USD", "reversals", "2024-03-04T08:00:00Z", "30m"]
+        assert shown["Deposits that are not final"][1][:4] == ["chain", "2", "owed", "bob"]
+        digest = house.digest()
+    with ClearingHouse(path) as house:
+        assert house.digest() == digest
+        house.contribute("insurance_fund", "USD", 95).expect()
+        assert house.gates() == []
+        house.confirm_withdrawal(0).expect()
+        again = house.confirm_withdrawal(0)
+        assert again.refusals[0].reason is Reason.WITHDRAWAL_CLOSED
+        house.finalise_deposit(1, source="chain").expect()
+        house.cancel_deposit(1, source="chain")
+        house.transfer("Alpha", "alice", "USD", 1)
+        house.request_withdrawal("alice", "USD", 1).expect()
+        house.return_withdrawal(1).expect()
+        assert house.account("alice").balance("USD") == Decimal("899.50")
+        assert house.withdrawals() == []
+        told = [row for row in house.facts() if row["fact"].startswith(("withdrawal", "gate", "deposit_"))]
+        assert [row["fact"] for row in told] == [
+            "deposit_reversed",
+            "gate_closed",
+            "withdrawals_requested",
+            "withdrawal_waits",
+            "gate_opened",
+            "withdrawal_released",
+            "withdrawal_confirmed",
+            "deposit_closed",
+            "withdrawals_requested",
+            "withdrawal_returned",
+        ]
+        assert told[0]["owed"] == Decimal("100.00")
+
+
 def test_a_whole_tape_runs_with_its_line_numbers_and_times() -> None:
     tape = (ROOT / "examples" / "first_day.jsonl").read_bytes()
     broken = tape.replace(b'{"command": "funding"', b'{"command": "fundings"')

@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "service": ("core", "tape", "market", "risk"),
     "sim": ("core", "market", "risk", "service.engine", "report.series"),
     "sim.demo": ("sim", "core", "market", "risk", "service", "report"),
-    "sim.auditor": ("core.terms", "core.commands", "core.facts", "core.reasons", "core.rows"),
+    "sim.auditor": ("core.terms", "core.commands", "core.facts", "core.money_facts", "core.reasons", "core.rows"),
     "views": ("core", "tape"),
     "house": ("core", "tape", "views", "market", "risk", "service.engine", "service.journal"),
     "report": ("core", "tape", "views", "risk", "service"),

@@ -1,4 +1,4 @@
-"""The command line: ``novate run``, ``replay``, ``audit`` and ``demo``.
+"""The command line: ``novate run``, ``replay``, ``audit``, ``rebuild-head`` and ``demo``.
 
 Exit codes: 0 done (a refused row is a result, not an error), 1 it could not be done, or an audit found a difference,
 2 lines of a tape, or the command line itself, could not be read. Nothing heavy is imported before a command needs it.
@@ -181,6 +181,35 @@ def audit(journal: Path, /) -> int:
 
 
 @app.command
+def rebuild_head(journal: Path, /, *, last: int | None = None) -> None:
+    """Write a journal's head anew where it is gone or spoilt: the records there are accepted as all there were.
+
+    Every hash is verified first; a sound head is left alone. Only where you know from elsewhere (a copy, the members'
+    own records) that nothing acknowledged is missing: docs/operating/journal.md has more.
+
+    Parameters
+    ----------
+    journal
+        The folder of the journal. No engine may run.
+    last
+        The last record that is left. Must be given where the head or a snapshot says that later ones are missing: they
+        are then given up.
+    """
+    from novate.service.repair import rebuild_head as accept
+    from novate.tape.decimals import time_text
+
+    with _told(), _busy("verifying"):
+        accepted = accept(journal, last)
+    if not accepted.changed:
+        print(f"the head is sound and was not changed; the journal ends at record {accepted.head.seq}")
+        return
+    seq, when, digest = accepted.head.seq, time_text(accepted.time_ns), accepted.head.hash.hex()
+    print(f"the journal ends at record {seq} ({when}, hash {digest}); the head names it now")
+    for path in accepted.aside:
+        print(f"set aside: {path}")
+
+
+@app.command
 def demo(
     *,
     history: Path | None = None,
@@ -313,18 +342,17 @@ def _print_json(value: object) -> None:
 
 
 def _last_seq(journal: Path) -> int:
-    from novate.service.journal import JournalReader
+    from novate.service.replay import open_whole
 
-    with JournalReader(journal) as reader:
-        reader.require_head()
+    with open_whole(journal) as reader:
         return reader.last_seq
 
 
 def _write_tape(journal: Path, until: int, tape: Path, registers: Any) -> None:
     import msgspec
 
-    from novate.core.book import Order
     from novate.core.facts import LiquidationOrdered
+    from novate.core.registers import Order
     from novate.house.records import recorded
     from novate.service.journal import JournalReader
     from novate.tape import encode_command, to_line

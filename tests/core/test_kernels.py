@@ -3,25 +3,47 @@
 import functools
 
 import hypothesis.strategies as st
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from novate.core import laws, layout, plain
+from novate.core import laws, layout
 from novate.core.book import Book
-from novate.core.commands import AdoptRulebook, HaltContract, PublishMarks, SetLimit, SubmitTrades
+from novate.core.commands import AdoptRulebook, ChangeOrders, HaltContract, PublishMarks, SetLimit, SubmitTrades
 from novate.core.evolve import evolve
-from novate.core.facts import ContractHalted, MarksPublished, SourceAdvanced, TradesNovated
+from novate.core.facts import ContractHalted, MarksPublished, OrdersChanged, OrdersFilled, SourceAdvanced, TradesNovated
 from novate.core.kernels.arithmetic import convert, reference_at, value_at
 from novate.core.kernels.margin import set_lots
 from novate.core.margin import judge, judge_house, judge_many
 from novate.core.novation import decide_trades, move_leg
+from novate.core.orders import decide_orders, fold_orders
+from novate.core.plain import marks as plain_marks
+from novate.core.plain import orders as plain_orders
+from novate.core.plain import trades as plain_trades
+from novate.core.plain.margin import convert as convert_plainly
+from novate.core.plain.margin import judge as judge_plainly
+from novate.core.plain.settlement import flows
+from novate.core.plain.values import read, reference_per_lot, value_per_lot
 from novate.core.reasons import Reason
-from novate.core.rows import MARK, MARKED, NOVATED
+from novate.core.rows import MARK, MARKED, NOVATED, RESERVED
 from novate.core.settlement import flows_of
 from novate.core.terms import Limit
 from novate.core.variation import decide_marks
-from tests.core.worlds import BTC, EUR, FEED, INDEX, USD, House, marks, refusals, rich_house, rich_rulebook, trades
+from tests.core.worlds import (
+    BTC,
+    EUR,
+    FEED,
+    INDEX,
+    USD,
+    House,
+    marks,
+    orders,
+    refusals,
+    rich_house,
+    rich_rulebook,
+    trades,
+)
 
 Draw = st.DrawFn
 ACCOUNTS = range(17)
@@ -80,6 +102,12 @@ def planted(draw: Draw) -> Book:
         st.lists(st.tuples(accounts, st.sampled_from(CONTRACTS[1:]), lots, costs), max_size=16)
     ):
         move_leg(book, account, contract, size, cost)
+    resting = st.tuples(st.integers(0, 3_000), st.integers(0, 3_000), st.sampled_from(CONTRACTS[1:]), accounts)
+    plant = draw(st.lists(resting, max_size=6))
+    fold_orders(book, OrdersChanged(np.array(plant, RESERVED).tobytes()))
+    book.registers.rulebook = msgspec.structs.replace(
+        book.rulebook, reserved_trades=draw(st.sampled_from(["checked", "guaranteed"]))
+    )
     for contract, index in draw(st.dictionaries(st.sampled_from([2, 3, 9]), st.integers(-(10**7), 10**7))).items():
         table[contract]["value_fine"] += int(table[contract]["index_fine"]) - index
         table[contract]["index_fine"] = index
@@ -95,12 +123,12 @@ def planted(draw: Draw) -> Book:
 
 
 wide = st.sampled_from([-1, -(2**31), 2**31 - 1, 99])
-Row = tuple[int, int, int, int, int, int]
+Row = tuple[int, int, int, int, int, int, int]
 
 
 @st.composite
 def batches(draw: Draw) -> list[Row]:
-    """Rows ``(number, lots, price, contract, buyer, seller)``; most could be accepted, some have one odd field.
+    """Rows ``(number, lots, price, contract, buyer, seller, filled)``; most could be accepted, some have an odd field.
 
     A price of 800 to 1 200 is per mille of the mark.
     """
@@ -109,13 +137,15 @@ def batches(draw: Draw) -> list[Row]:
         size = draw(st.one_of(st.integers(1, 20), st.integers(1, 2_000), st.integers(1, 3_000_000)))
         price = draw(st.one_of(st.just(1_000), st.integers(990, 1_010), st.integers(800, 1_200)))
         buyer, seller = draw(st.lists(accounts, min_size=2, max_size=2, unique=True))
-        row = [at + 1, size, price, draw(st.sampled_from(CONTRACTS[1:])), buyer, seller]
+        filled = draw(st.sampled_from([0, 0, 0, 0, 1, 2, 3]))
+        row = [at + 1, size, price, draw(st.sampled_from(CONTRACTS[1:])), buyer, seller, filled]
         field = draw(st.integers(0, 40))
-        if field < 6:
+        if field < 7:
             number, side = st.integers(-2, at), st.one_of(wide, st.sampled_from(ACCOUNTS))
             odd_lots = st.sampled_from([0, -1, 2**63 - 1, -(2**63), 200_001])
             odd_price = st.sampled_from([1, 2_000, 20_000, 2**63 - 1, 0, -5])
-            row[field] = draw((number, odd_lots, odd_price, st.one_of(wide, st.just(INDEX)), side, side)[field])
+            odd = (number, odd_lots, odd_price, st.one_of(wide, st.just(INDEX)), side, side, st.integers(-1, 4))
+            row[field] = draw(odd[field])
         rows.append(tuple(row))
     return rows
 
@@ -123,10 +153,10 @@ def batches(draw: Draw) -> list[Row]:
 def priced(book: Book, rows: list[Row]) -> list[Row]:
     """The rows with prices of 800 to 1 200 taken as per mille of the mark."""
     out = []
-    for number, size, price, contract, buyer, seller in rows:
+    for number, size, price, contract, *rest in rows:
         if 800 <= price <= 1_200 and 0 <= contract < book.contract_count:
             price = int(book.contracts[contract]["price_ticks"]) * price // 1000
-        out.append((number, size, price, contract, buyer, seller))
+        out.append((number, size, price, contract, *rest))
     return out
 
 
@@ -140,7 +170,7 @@ def compare_judgements(book: Book) -> None:
     every = judge_house(book)
     some = judge_many(book, np.arange(book.account_count))
     for bucket in range(book.account_count):
-        expected = plain.judge(book, plain.read(book, bucket))
+        expected = judge_plainly(book, read(book, bucket))
         assert judge(book, bucket) == expected, book.registers.accounts[bucket].name
         for rows in (every, some):
             assert tuple(rows[bucket].tolist()) == (*expected[:4], int(expected.priced))
@@ -150,12 +180,29 @@ def compare_trades(book: Book, rows: list[Row]) -> list[Reason]:
     """A batch decided by the kernel is what the twin decides; returns the reasons of refused rows."""
     facts = decide_trades(book, SubmitTrades("venue", trades(rows)))
     mark = book.registers.sources.get("venue", -1)
-    novated, refused, new_mark = plain.decide_trades(book, mark, rows)
+    novated, fills, refused, new_mark = plain_trades.decide_trades(book, mark, [(*row, 0)[:7] for row in rows])
     kernel = [row.tolist() for fact in facts if isinstance(fact, TradesNovated) for row in _rows(fact)]
     assert kernel == novated
+    assert [row for fact in facts if isinstance(fact, OrdersFilled) for row in unpacked(fact.rows, RESERVED)] == fills
     assert refusals(facts) == [(row, reason, figure) for figure, row, reason in refused]
     assert next((fact.number for fact in facts if isinstance(fact, SourceAdvanced)), mark) == new_mark
     return [reason for _, _, reason in refused]
+
+
+def compare_orders(book: Book, rows: list[tuple[int, int, int, int, int]]) -> None:
+    """Changes of orders decided by the kernel are what the twin decides."""
+    facts = decide_orders(book, ChangeOrders("venue", orders(rows)))
+    mark = book.registers.sources.get("venue", -1)
+    reserved, refused, new_mark = plain_orders.decide_orders(book, mark, rows)
+    kernel = [row for fact in facts if isinstance(fact, OrdersChanged) for row in unpacked(fact.rows, RESERVED)]
+    assert kernel == reserved
+    assert refusals(facts) == [(row, reason, figure) for figure, row, reason in refused]
+    assert next((fact.number for fact in facts if isinstance(fact, SourceAdvanced)), mark) == new_mark
+
+
+def unpacked(rows: bytes, layout: np.dtype) -> list[tuple]:
+    """Rows of a fact as tuples."""
+    return np.frombuffer(rows, layout).tolist()
 
 
 def _rows(fact: TradesNovated) -> np.ndarray:
@@ -179,6 +226,28 @@ def test_trades_are_decided_as_the_twin_decides_them(count: int) -> None:
     def run(book: Book, rows: list[Row]) -> None:
         before = book.digest()
         compare_trades(book, priced(book, rows))
+        assert book.digest() == before, "decide wrote to the book"
+
+    run()
+
+
+@st.composite
+def changes(draw: Draw) -> list[tuple[int, int, int, int, int]]:
+    """Changes of orders ``(number, lots, contract, account, side)``; most could be accepted."""
+    lots = st.one_of(st.integers(-20, 20), st.integers(-3_000, 3_000), st.sampled_from([200_001, -(2**63), 2**63 - 1]))
+    contract = st.one_of(st.sampled_from(CONTRACTS[1:]), st.sampled_from([INDEX, -1, 99]))
+    account = st.one_of(accounts, st.sampled_from([0, -1, 99]))
+    rows = draw(st.lists(st.tuples(lots, contract, account, st.sampled_from([0, 1, 0, 1, 2])), max_size=12))
+    return [(at + 1, *row) for at, row in enumerate(rows)]
+
+
+@pytest.mark.parametrize("count", examples(120, 1_500))
+def test_orders_are_decided_as_the_twin_decides_them(count: int) -> None:
+    @settings(max_examples=count)
+    @given(planted(), changes())
+    def run(book: Book, rows: list[tuple[int, int, int, int, int]]) -> None:
+        before = book.digest()
+        compare_orders(book, rows)
         assert book.digest() == before, "decide wrote to the book"
 
     run()
@@ -214,7 +283,7 @@ def test_marks_are_valued_as_the_twin_values_them(count: int) -> None:
         facts = decide_marks(book, PublishMarks(packed))
         plain_rows = [(row["price_ticks"].item(), row["contract"].item(), row["missing"].item()) for row in
                       np.frombuffer(packed, MARK)]  # fmt: skip
-        marked, halted, refused = plain.decide_marks(book, plain_rows)
+        marked, halted, refused = plain_marks.decide_marks(book, plain_rows)
         kernel = {
             int(row["contract"]): tuple(
                 int(row[field]) for field in ("price_ticks", "value_fine", "reference_fine", "otm_fine", "fresh")
@@ -247,7 +316,7 @@ def test_settlement_flows_are_those_of_the_twin(count: int) -> None:
         for asset in range(book.asset_count):
             flow, carry = flows_of(book, asset)
             kernel = {at: (int(flow[at]), int(carry[at])) for at in range(book.account_count)}
-            assert kernel == plain.flows(book, asset)
+            assert kernel == flows(book, asset)
 
     run()
 
@@ -257,8 +326,8 @@ def test_settlement_flows_are_those_of_the_twin(count: int) -> None:
 def test_values_per_lot_follow_from_the_terms(price: int, contract: int) -> None:
     book = House(Book.loads(snapshot())).book
     row = book.contracts[contract]
-    assert value_at(price, row) == plain.value_per_lot(book, contract, price)
-    assert reference_at(price, row) == plain.reference_per_lot(book, contract, price)
+    assert value_at(price, row) == value_per_lot(book, contract, price)
+    assert reference_at(price, row) == reference_per_lot(book, contract, price)
 
 
 @settings(max_examples=300)
@@ -274,7 +343,7 @@ def test_amounts_are_converted_exactly_up_to_the_bound(
     row = book.assets[BTC]
     row["credit_mantissa"], row["credit_scale"] = credit[0], 10 ** credit[1]
     row["debit_mantissa"], row["debit_scale"] = debit[0], 10 ** debit[1]
-    assert convert(amount, row) == plain.convert(book, BTC, amount)
+    assert convert(amount, row) == convert_plainly(book, BTC, amount)
 
 
 def test_every_reason_of_a_trade_row_is_reached() -> None:

@@ -16,7 +16,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from novate.core import commands as c
-from novate.core import laws, layout, plain, plain_limits
+from novate.core import laws, layout
 from novate.core.book import Book
 from novate.core.facts import (
     CycleClosed,
@@ -28,13 +28,20 @@ from novate.core.facts import (
     TakenOver,
     Withdrawn,
 )
+from novate.core.gate import deficit_of
 from novate.core.levels import JUDGED_ACCESS
 from novate.core.margin import judge
 from novate.core.money import charge
+from novate.core.money_facts import DepositReversed
 from novate.core.novation import make_room
-from novate.core.step import fold
-from novate.core.terms import ROUNDING, TRADING, Asset, Limit, Role
-from tests.core.test_kernels import compare_judgements, compare_trades
+from novate.core.plain.limits import held as held_plainly
+from novate.core.plain.margin import premium_of
+from novate.core.plain.trades import exposure
+from novate.core.plain.values import read
+from novate.core.rows import TRANSFER
+from novate.core.terms import INSURANCE, ROUNDING, TRADING, Asset, Cap, Limit, Role
+from tests.core.seniority import fold_watching
+from tests.core.test_kernels import compare_judgements, compare_orders, compare_trades
 from tests.core.worlds import (
     DAY,
     HOUR,
@@ -47,6 +54,7 @@ from tests.core.worlds import (
     funding,
     future,
     marks,
+    orders,
     rich_house,
     rich_rulebook,
     trades,
@@ -77,7 +85,8 @@ levels = st.one_of(
 
 @functools.cache
 def snapshot(kind: str, form: str, slice_ppm: int) -> bytes:
-    return (rich_house if kind == "rich" else extreme_house)(form, slice_ppm=slice_ppm).book.dumps()
+    rules: dict[str, Any] = {"deposit_final_after_ns": DAY, "withdrawal_gates": {"USD": 1_000, "BTC": 0}}
+    return (rich_house if kind == "rich" else extreme_house)(form, slice_ppm=slice_ppm, **rules).book.dumps()
 
 
 class Clearing(RuleBasedStateMachine):
@@ -131,7 +140,8 @@ class Clearing(RuleBasedStateMachine):
                 size = max(1, limit // size)
             price = self.price_of(contract, data.draw(self.moves()))
             buyer, seller = data.draw(self.account()), data.draw(self.account())
-            rows.append((self.house.next(), size, price, contract, buyer, seller))
+            filled = data.draw(st.sampled_from([0, 0, 0, 0, 1, 2, 3]))
+            rows.append((self.house.next(), size, price, contract, buyer, seller, filled))
         compare_trades(self.book, rows)
         self.do(c.SubmitTrades("venue", trades(rows)))
 
@@ -172,6 +182,56 @@ class Clearing(RuleBasedStateMachine):
             after = judge(self.book, account)
             assert after.priced
             assert min(after.payable_fine, after.settled_fine, after.equity_fine) >= after.initial_fine
+
+    @rule(data=st.data(), scale=st.sampled_from([1, 10_000, 10**6, 2**40]))
+    def announce(self, data: st.DataObject, scale: int) -> None:
+        row = (self.house.next(), scale, data.draw(self.account()), data.draw(st.integers(0, 2)))
+        self.do(c.AnnounceDeposit("bank", cash([row])))
+
+    @rule(data=st.data(), kind=st.sampled_from([c.FinaliseDeposit, c.FinaliseDeposit, c.CancelDeposit]))
+    def settle_deposit(self, data: st.DataObject, kind: Any) -> None:
+        pending = self.book.registers.deposits_pending.get("bank", {})
+        self.do(kind("bank", self.house.next(), data.draw(st.sampled_from([*pending, *pending, 1]))))
+
+    @precondition(lambda self: self.book.registers.deposits_reversible or self.book.registers.deposits_pending)
+    @rule(data=st.data())
+    def reverse(self, data: st.DataObject) -> None:
+        registers = self.book.registers
+        known = [*registers.deposits_reversible.get("bank", {}), *registers.deposits_pending.get("bank", {})]
+        facts = self.do(c.ReverseDeposit("bank", self.house.next(), data.draw(st.sampled_from([*known, 1]))))
+        for fact in facts:
+            if isinstance(fact, DepositReversed):
+                paid, owed = fact.amount_minor, fact.owed_minor
+                left = registers.reversals_owed.get("bank", {}).get(fact.deposit)
+                assert paid >= 0
+                assert (left.amount_minor if left else 0) == owed
+
+    @rule(data=st.data(), share=st.sampled_from([1, 10, 300, 500, 900, 1_000]))
+    def request(self, data: st.DataObject, share: int) -> None:
+        account, asset = data.draw(self.account()), data.draw(st.integers(0, 2))
+        held = self.house.balance(account, asset) if account < self.book.account_count else 1
+        self.do(c.RequestWithdrawal("bank", cash([(self.house.next(), held * share // 1_000, account, asset)])))
+
+    @precondition(lambda self: self.book.registers.withdrawals)
+    @rule()
+    def release_all(self) -> None:
+        for number in list(self.book.registers.withdrawals):
+            self.do(c.ReleaseWithdrawal("bank", self.house.next(), number))
+
+    @rule(data=st.data(), kind=st.sampled_from([c.ReleaseWithdrawal, c.ConfirmWithdrawal, c.ReturnWithdrawal]))
+    def step_withdrawal(self, data: st.DataObject, kind: Any) -> None:
+        held = self.book.registers.withdrawals
+        number = data.draw(st.sampled_from([*held, *held, self.book.registers.next_withdrawal, -1]))
+        self.do(kind("bank", self.house.next(), number))
+
+    @rule(data=st.data(), share=st.sampled_from([1, 100, 500, 1_001]))
+    def transfer(self, data: st.DataObject, share: int) -> None:
+        payer, asset = data.draw(self.account()), data.draw(st.integers(0, 2))
+        kin = [at for at, of in enumerate(self.book.registers.accounts) if of.member >= 0] + [4]
+        payee = data.draw(st.sampled_from(kin))
+        held = self.house.balance(payer, asset) if payer < self.book.account_count else 1
+        row = (self.house.next(), held * share // 1_000, payer, payee, asset, 0)
+        self.do(c.TransferCollateral("bank", np.array([row], TRANSFER).tobytes()))
 
     def mark(self, data: st.DataObject) -> None:
         """One market move of everything, or of a few; now and then a price is missing or out of limits."""
@@ -266,6 +326,7 @@ class Clearing(RuleBasedStateMachine):
         layers=st.integers(0, 4),
         levels=levels,
         later=st.sampled_from([None, None, None, -1, 0, 1, HOUR, DAY]),
+        reserved=st.sampled_from(["checked", "guaranteed"]),
     )
     def adopt(
         self,
@@ -274,6 +335,7 @@ class Clearing(RuleBasedStateMachine):
         gains: int,
         other_form: bool,
         layers: int,
+        reserved: Any,
         levels: dict[str, Any],
         later: int | None,
     ) -> None:
@@ -284,7 +346,18 @@ class Clearing(RuleBasedStateMachine):
         if steeper:
             classes["major"] = MAJOR[1:] and (MAJOR[0], *MAJOR[2:])
         layers_kept = rich_rulebook().waterfall[layers:]
-        rules = {"collateral": collateral, "margin_classes": classes, "gains_ppm": gains, "waterfall": layers_kept}
+        cap = Cap(member_minor=10**9) if self.kind == "rich" and layers == 1 else Cap()
+        rules: dict[str, Any] = {
+            "collateral": collateral,
+            "margin_classes": classes,
+            "gains_ppm": gains,
+            "waterfall": layers_kept,
+            "reserved_trades": reserved,
+            "deposit_final_after_ns": layers * 8 * HOUR,
+            "client_transfers": steeper,
+            "collateral_caps": {"USD": cap},
+            "withdrawal_gates": {"USD": 0, "EUR": 10**6} if layers < 4 else {},
+        }
         named = {"name": "abc"[layers % 3]}
         effective = None if later is None else max(0, self.house.time_ns + later)
         self.do(c.AdoptRulebook(rich_rulebook(form, **rules, **levels, **named), effective))
@@ -308,6 +381,20 @@ class Clearing(RuleBasedStateMachine):
         else:
             halted = [*self.book.registers.halts, contract]
             self.do(c.ResumeContract(data.draw(st.sampled_from(halted))))
+
+    @rule(data=st.data())
+    def change_orders(self, data: st.DataObject) -> None:
+        """Orders that rest, and some that are cancelled again."""
+        rows = []
+        for _ in range(data.draw(st.integers(1, 4))):
+            contract = data.draw(st.integers(1, 9))
+            limit = int(self.book.contracts[contract]["position_limit_lots"])
+            lots = data.draw(st.sampled_from([1, 2, 5, 20, -1, -2, -5]))
+            lots = lots if self.kind == "rich" else limit // (4 * lots)
+            account, side = data.draw(self.account()), data.draw(st.integers(0, 1))
+            rows.append((self.house.next(), lots, contract, account, side))
+        compare_orders(self.book, rows)
+        self.do(c.ChangeOrders("venue", orders(rows)))
 
     @rule(data=st.data(), share=st.sampled_from([0, 1, 100, 300, 900, 1_001]))
     def isolate(self, data: st.DataObject, share: int) -> None:
@@ -389,7 +476,7 @@ class Clearing(RuleBasedStateMachine):
     def do(self, command: c.AnyCommand, wait_ns: int = 0) -> list[Fact]:
         before = self.book.dumps()
         facts = self.house.do(command, self.house.time_ns + wait_ns)
-        fold(self.shadow, decoded(facts), self.house.time_ns)
+        fold_watching(self.shadow, decoded(facts), self.house.time_ns)
         self.check()
         if all(isinstance(fact, REFUSALS) for fact in facts):
             untouched = Book.loads(before)
@@ -407,6 +494,21 @@ class Clearing(RuleBasedStateMachine):
         self.check_money()
         self.check_registers()
         self.check_nobody_is_short_unnoticed()
+        self.check_transit()
+
+    def check_transit(self) -> None:
+        """Gates are closed exactly while deficits exceed fund and dust; what is owed or held is more than nothing."""
+        registers, dust = self.book.registers, self.book.rulebook.withdrawal_gates
+        for asset, terms in enumerate(registers.assets):
+            deficit = sum(deficit_of(self.book, asset))
+            over = terms.symbol in dust and deficit > self.house.balance(INSURANCE, asset) + dust[terms.symbol]
+            assert over == (asset in registers.gates), (terms.symbol, deficit)
+        for withdrawal in registers.withdrawals.values():
+            assert withdrawal.amount_minor > 0
+            assert withdrawal.state != "waiting" or withdrawal.asset in registers.gates
+        for register in (registers.deposits_pending, registers.deposits_reversible, registers.reversals_owed):
+            assert all(receipts for receipts in register.values())
+            assert all(each.amount_minor > 0 for receipts in register.values() for each in receipts.values())
 
     def check_money(self) -> None:
         """In Python integers: nothing wrapped, and all worth sums to what came in."""
@@ -415,11 +517,11 @@ class Clearing(RuleBasedStateMachine):
             assert all(abs(amount) < INT64 for amount in worth)
             assert sum(worth) == self.book.registers.external_minor[asset] * terms.unit_fine
         for account in range(self.book.account_count):
-            bucket = plain.read(self.book, account)
+            bucket = read(self.book, account)
             for asset in range(self.book.asset_count):
                 row = self.book.balances[account, asset]
-                assert int(row["exposure_fine"]) == plain.exposure(self.book, bucket, asset) < INT64
-                assert int(row["premium_fine"]) == plain.premium_of(self.book, bucket, asset)
+                assert int(row["exposure_fine"]) == exposure(self.book, bucket, asset) < INT64
+                assert int(row["premium_fine"]) == premium_of(self.book, bucket, asset)
 
     def check_registers(self) -> None:
         registers, buckets = self.book.registers, self.book.buckets
@@ -445,7 +547,7 @@ class Clearing(RuleBasedStateMachine):
         assert all(each.effective_ns > registers.time_ns for each in registers.scheduled.values())
         for row, limit in zip(self.book.limits, registers.limits.values(), strict=True):
             if not limit.everyone:
-                assert tuple(row.tolist())[1:4] == plain_limits.held(self.book, limit, {})
+                assert tuple(row.tolist())[1:4] == held_plainly(self.book, limit, {})
         for bucket in self.buckets():
             liquidating = bucket in registers.liquidations
             assert liquidating == (buckets[bucket]["access"] == layout.LIQUIDATING) or (
@@ -460,6 +562,10 @@ class Clearing(RuleBasedStateMachine):
                 continue
             verdict = judge(self.book, bucket)
             trigger = charge(verdict.initial_fine, self.book.rulebook.call_trigger_ppm)
+            bar = verdict.maintenance_fine if venue else trigger
+            if self.kind == "rich" and verdict.equity_fine < bar:
+                held = [each for each in self.book.registers.withdrawals.values() if each.state != "released"]
+                assert bucket not in [each.account for each in held], "its own money answers first"
             if venue:
                 assert verdict.equity_fine >= verdict.maintenance_fine, bucket
             else:

@@ -93,9 +93,14 @@ def cash(rows: Iterable[tuple[int, int, int, int]]) -> bytes:
     return np.array(list(rows), rows_of.CASH).tobytes()
 
 
-def trades(rows: Iterable[tuple[int, int, int, int, int, int]]) -> bytes:
-    """Rows ``(number, lots, price_ticks, contract, buyer, seller)``."""
-    return np.array([(*row, 0) for row in rows], rows_of.TRADE).tobytes()
+def trades(rows: Iterable[tuple[int, ...]]) -> bytes:
+    """Rows ``(number, lots, price_ticks, contract, buyer, seller)``, and ``filled`` where orders are filled."""
+    return np.array([(*row, 0)[:7] for row in rows], rows_of.TRADE).tobytes()
+
+
+def orders(rows: Iterable[tuple[int, int, int, int, int]]) -> bytes:
+    """Changes of resting orders ``(number, lots, contract, account, side)``."""
+    return np.array([(*row, 0) for row in rows], rows_of.ORDER).tobytes()
 
 
 def marks(rows: Iterable[tuple[int, int | None]]) -> bytes:

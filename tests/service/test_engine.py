@@ -15,15 +15,17 @@ import pytest
 
 from novate.core import laws
 from novate.core.commands import AddMember, AnyCommand, Contribute, Deposit, OpenAccount
-from novate.core.facts import AccountOpened, MemberAdded, Rejected, TradesNovated
+from novate.core.evolve import FOLDS
+from novate.core.facts import AccountOpened, Deposited, MemberAdded, Rejected, TradesNovated
 from novate.core.reasons import Reason
-from novate.core.rows import CASH
+from novate.core.rows import CASH, POSTED
+from novate.core.step import step
 from novate.service import engine as engine_module
 from novate.service import inbox
 from novate.service.engine import Engine, EngineBusy, EngineClosed, EngineStopped, Ticket
 from novate.service.journal import Journal, JournalLocked, JournalReader, Record
-from novate.service.replay import decode_command
-from tests.service.house import ALICE, BOB, SECOND, mark, opening, trade
+from novate.service.replay import audit, decode_command, replay
+from tests.service.house import ALICE, BOB, SECOND, deposit, mark, opening, trade
 
 
 class Ticks:
@@ -376,6 +378,72 @@ def test_a_broken_law_stops_the_house_and_keeps_the_command_aside(
         assert digest(engine) != before
     engine.close()
     assert len((folder / "quarantine.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_command_that_breaks_a_real_law_is_put_aside_and_not_tried_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault is planted in the core: a deposit of exactly 666 makes a cent out of nothing. Money is conserved, so:"""
+    fold = FOLDS[Deposited]
+    decided: list[Any] = []
+
+    def faulty(book: Any, fact: Any) -> None:
+        fold(book, fact)
+        if 666 in np.frombuffer(fact.rows, POSTED)["amount_minor"]:
+            book.assets["balance_total_minor"][0] += 1
+            decided.append(fact)
+
+    monkeypatch.setitem(FOLDS, Deposited, faulty)
+    with Engine(folder, clock=Ticks()) as engine:
+        carry_out(engine, [*opening(), trade("market", 1)])
+        before = digest(engine)
+        with pytest.raises(
+            EngineStopped, match="Deposit as record 12 stopped the engine: LawBroken: USD: balances sum"
+        ):
+            engine.submit(deposit("cash", 3, ALICE, 666)).result(60)
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (line,) = map(msgspec.json.decode, files["quarantine.jsonl"].splitlines())
+    assert (line["error"], line["seq"], line["kind"]) == ("LawBroken", 12, "Deposit")
+    assert line["message"].startswith("USD: balances sum to ")
+
+    for _ in range(2):  # the fault is still there, and the command is not tried again
+        with Engine(folder) as engine:
+            assert (engine.recovered.seq, engine.recovered.folded) == (11, 11)
+            assert digest(engine) == before
+    assert len(decided) == 1
+    assert (folder / "quarantine.jsonl").read_bytes() == files["quarantine.jsonl"]
+    assert (folder / "journal.sqlite").read_bytes() == files["journal.sqlite"]
+
+    # What an operator does: decide it again on the book before it, here with the fault and then without.
+    command = decode_command(base64.b64decode(line["command"]))
+    book = replay(folder, until=line["seq"] - 1)
+    assert book.digest() == before
+    with pytest.raises(laws.LawBroken):
+        step(book, command, line["time_ns"])
+    assert book.digest().hex() == line["book_digest"], "the book with the fault in it"
+    monkeypatch.undo()
+    with Engine(folder) as engine:
+        answer = engine.submit(command).result(60)
+        assert answer.seq == 12
+        assert isinstance(answer.facts[0], Deposited), "its number was not used up"
+    assert audit(folder).clean
+
+
+def test_everything_behind_a_command_that_breaks_a_law_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    break_law(monkeypatch, "money_is_conserved", "Mallory")
+    engine = Engine(folder)
+    with held(engine):
+        tickets = [engine.submit(AddMember(name)) for name in ("Alice", "Mallory", "Bob", "Mallory", "Carol")]
+    assert tickets[0].result(60).seq == 1
+    for ticket in tickets[1:]:
+        with pytest.raises(EngineStopped):
+            ticket.result(60)
+    engine.close()
+    assert len((folder / "quarantine.jsonl").read_bytes().splitlines()) == 1, "the second was never decided"
+    with Engine(folder) as engine, pytest.raises(EngineStopped):
+        engine.submit(AddMember("Mallory")).result(60)
+    assert len((folder / "quarantine.jsonl").read_bytes().splitlines()) == 2, "sent again, it stops the house again"
+    assert [record.kind for record in records(folder)] == ["AddMember"]
 
 
 def test_a_failed_assertion_in_memory_stops_too(monkeypatch: pytest.MonkeyPatch) -> None:

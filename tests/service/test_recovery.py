@@ -1,5 +1,6 @@
 """The same house again: from the journal, from a snapshot, after a kill."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -8,17 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from novate.core.book import Book
-from novate.core.commands import AddMember, AnyCommand, Clock, OpenAccount
+from novate.core.commands import AddMember, AnyCommand, Clock, OpenAccount, SubmitTrades
 from novate.core.facts import MemberAdded, TradesNovated
+from novate.core.rows import NOVATED, TRADE
 from novate.service import folding
 from novate.service.engine import Engine
-from novate.service.journal import Entry, Journal, JournalDamaged, JournalError, JournalReader
-from novate.service.replay import audit, decode_facts, encode_facts, replay
+from novate.service.journal import Entry, Journal, JournalDamaged, JournalError, JournalReader, Record
+from novate.service.replay import audit, decode_command, decode_facts, encode_facts, replay
 from novate.service.snapshot import KEPT, read_snapshot, snapshots
 from tests.service.house import ALICE, HOUR, SECOND, deposit, mark, opening, trade
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def day() -> list[tuple[int, AnyCommand]]:
@@ -173,36 +178,92 @@ def test_an_engine_refuses_a_journal_that_lost_records(folder: Path, digest: byt
 # --- a kill -------------------------------------------------------------------------------------------------------
 
 WRITER = """
-import sys
-from novate.core.commands import AddMember, OpenAccount
+import sys, threading
+from novate.core.commands import OpenAccount
+from novate.service import journal
 from novate.service.engine import Engine
-with Engine(sys.argv[1], snapshot_every=300) as engine:
-    if not engine.recovered.seq:
-        engine.submit(AddMember("Alice")).result()
-    first = engine.recovered.seq
-    for start in range(first, first + 100_000, 7):
-        tickets = [engine.submit(OpenAccount(0, f"client {n}")) for n in range(start, start + 7)]
-        for ticket in tickets:
-            sys.stdout.write(f"{ticket.result().seq}\\n")
+from novate.core.rows import NOVATED, TRADE
+from tests.service.house import opening, trade
+journal.CHECKPOINT_PAGES = 16
+lock = threading.Lock()
+
+def told(line):
+    with lock:
+        sys.stdout.write(line + "\\n")
         sys.stdout.flush()
+
+def accounts(engine, writer, first):
+    for start in range(first, first + 1_000_000, 7):
+        names = [f"writer {writer} account {n}" for n in range(start, start + 7)]
+        tickets = [(name, engine.submit(OpenAccount(0, name))) for name in names]
+        for name, ticket in tickets:
+            told(f"account {ticket.result().seq} {name}")
+
+def batches(engine, first):
+    for number in range(first * 1000, (first + 1_000_000) * 1000, 1000):
+        answer = engine.submit(trade("batches", number, rows=200)).result()
+        told(f"batch {answer.seq} {number}")
+
+with Engine(sys.argv[1], snapshot_every=97) as engine:
+    if not engine.recovered.seq:
+        for command in opening():
+            engine.submit(command).result()
+    first = engine.recovered.seq
+    threads = [threading.Thread(target=accounts, args=(engine, n, first)) for n in range(2)]
+    threads.append(threading.Thread(target=batches, args=(engine, first)))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 """
+"""Two threads open accounts in groups and one submits trades in batches; each tells what was acknowledged."""
+
+
+def killed(folder: Path, lines: int) -> list[tuple[str, int, str]]:
+    """Let the writer acknowledge some commands and kill it: (what, record, which) of every whole line it told."""
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(folder)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert writer.stdout is not None
+    read = [writer.stdout.readline() for _ in range(lines)]
+    writer.send_signal(signal.SIGKILL)
+    read += writer.stdout.readlines()
+    writer.stdout.close()
+    writer.wait(60)
+    told = [line.rstrip("\n").split(" ", 2) for line in read if line.endswith("\n")]
+    assert len(told) >= lines, "the writer ended by itself"
+    return [(what, int(seq), which) for what, seq, which in told]
+
+
+def check_acknowledged(told: list[tuple[str, int, str]], records: list[Record]) -> None:
+    """Each acknowledged command is the record that it was said to be, whole, and is there once."""
+    assert len({seq for _, seq, _ in told}) == len(told)
+    for what, seq, which in told:
+        record = records[seq - 1]
+        command, facts = decode_command(record.command), decode_facts(record.facts)
+        if what == "account":
+            assert isinstance(command, OpenAccount)
+            assert command.name == which
+        else:
+            (trades,) = (fact for fact in facts if isinstance(fact, TradesNovated))
+            assert isinstance(command, SubmitTrades)
+            assert np.frombuffer(command.rows, TRADE)["number"][0] == int(which)
+            assert len(trades.rows) // NOVATED.itemsize == 200
+    names = [record.command for record in records if record.kind == "OpenAccount"]
+    assert len(set(names)) == len(names)
 
 
 def test_what_was_acknowledged_survives_a_kill(folder: Path) -> None:
-    acknowledged = 0
-    for round_number in range(4):
-        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(folder)], stdout=subprocess.PIPE, text=True)
-        assert writer.stdout is not None
-        for _ in range(200 + 150 * round_number):
-            acknowledged = int(writer.stdout.readline())
-        writer.send_signal(signal.SIGKILL)
-        acknowledged = max([acknowledged, *map(int, writer.stdout.read().split()[:-1])])
-        writer.stdout.close()
-        writer.wait(60)
+    """Kills at moments that differ: while commits, checkpoints and snapshots go on, and soon after a recovery."""
+    told: list[tuple[str, int, str]] = []
+    for lines in (150, 1, 40, 333, 7, 200):
+        told += killed(folder, lines)
         with Engine(folder) as engine:
-            assert engine.recovered.seq >= acknowledged
+            assert engine.recovered.seq >= max(seq for _, seq, _ in told)
             recovered = engine.read(lambda book: book.digest()).result(60)
         assert replay(folder).digest() == recovered
+    with JournalReader(folder) as reader:
+        check_acknowledged(told, list(reader.records()))
+    assert {what for what, _, _ in told} == {"account", "batch"}
+    assert len(told) > 700
     assert audit(folder).clean
 
 
@@ -348,3 +409,19 @@ def test_a_damaged_chain_is_neither_replayed_nor_audited(folder: Path, digest: b
         with pytest.raises(JournalDamaged, match=f"record {len(day())} is missing"):
             read(folder)
     assert replay(folder, until=12).digest() != digest
+
+
+def test_time_that_runs_backwards_is_named_by_replay_and_audit(folder: Path, digest: bytes) -> None:
+    """A forger's journal: the last record is moved before the one before it, with every hash made to fit."""
+
+    def earlier(entries: list[Entry]) -> list[Entry]:
+        return [*entries[:-1], msgspec.structs.replace(entries[-1], time_ns=5)]
+
+    rewrite(folder, earlier)
+    message = f"record {len(day())} \\(PublishMarks\\): its time 5 is before {2 * HOUR}, that of the record before it"
+    for read in (replay, Engine):
+        with pytest.raises(JournalError, match=message):
+            read(folder)
+    found = audit(folder)
+    assert found.difference is not None
+    assert re.search(message, found.difference.message)

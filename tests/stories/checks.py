@@ -233,6 +233,55 @@ def statuses(world: World, step: Step) -> None:
     compare(step, step.records(), found)
 
 
+def deposits(world: World, step: Step) -> None:
+    """All deposits of the house that are pending, may be reversed, or were reversed and are still owed."""
+    words, registers = Words(world.book), world.book.registers
+    kept = (
+        ("pending", registers.deposits_pending),
+        ("reversible", registers.deposits_reversible),
+        ("owed", registers.reversals_owed),
+    )
+    found = [
+        {
+            "source": source,
+            "number": str(number),
+            "state": state,
+            "account": words.account(receipt.account),
+            "amount": words.money(receipt.amount_minor, receipt.asset),
+            "final at": moment(receipt.final_at_ns) if receipt.final_at_ns else "",
+        }
+        for state, register in kept
+        for source, numbered in register.items()
+        for number, receipt in numbered.items()
+    ]
+    compare(step, step.records() if step.table else [], found)
+
+
+def withdrawals(world: World, step: Step) -> None:
+    """All withdrawals of the house that have neither left nor come back."""
+    words = Words(world.book)
+    found = [
+        {
+            "withdrawal": str(number),
+            "account": words.account(held.account),
+            "amount": words.money(held.amount_minor, held.asset),
+            "state": held.state,
+        }
+        for number, held in world.book.registers.withdrawals.items()
+    ]
+    compare(step, step.records() if step.table else [], found)
+
+
+def gates(world: World, step: Step) -> None:
+    """All gates of the house that are closed."""
+    words = Words(world.book)
+    found = [
+        {"of": words.registers.assets[asset].symbol, "cause": gate.cause, "since": moment(gate.since_ns)}
+        for asset, gate in world.book.registers.gates.items()
+    ]
+    compare(step, step.records() if step.table else [], found)
+
+
 def facts(world: World, step: Step) -> None:
     """All that happened since the last When began, in order; sources' marks and refusals are left out."""
     words = Words(world.book, world.orders)
@@ -273,6 +322,12 @@ CHECKS: dict[str, Callable[[World, Step], None]] = {
     "the statuses are": statuses,
     "the orders are": orders,
     "no orders are open": orders,
+    "the deposits are": deposits,
+    "no deposits are open": deposits,
+    "the withdrawals are": withdrawals,
+    "no withdrawals are open": withdrawals,
+    "the closed gates are": gates,
+    "no gates are closed": gates,
     "the facts are": facts,
     "nothing happened": facts,
     "the refusals are": refusals,

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from novate.core import facts as f
+from novate.core import money_facts as m
 from novate.core.book import Book
 from novate.core.facts import Fact
-from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, POSTED, SETTLED
+from novate.core.rows import CASH, FUNDED, LEG, MARKED, MOVED, NOVATED, POSTED, RESERVED, SETTLED
 from novate.tape.decimals import SECOND_NS, text, time_ns
 from tests.stories.world import DAY_NS, DAY_ONE
 
@@ -84,8 +85,15 @@ class Words:
 
     def line(self, fact: Fact) -> Line:
         """The row of a fact. Raises ``LookupError`` for a kind that no words are written for."""
-        ways = (self.of_supervision, self.of_terms, self.of_trading, self.of_calls, self.of_defaults)
-        for told in (way(fact) for way in ways):
+        told_by = (
+            self.of_supervision,
+            self.of_terms,
+            self.of_trading,
+            self.of_transit,
+            self.of_calls,
+            self.of_defaults,
+        )
+        for told in (tell(fact) for tell in told_by):
             if told is not None:
                 kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(fact).__name__).lower()
                 return kind, *told
@@ -148,6 +156,11 @@ class Words:
                     f"{self.account(row['seller'])}"
                     for row in rows
                 )
+            case f.OrdersChanged() | f.OrdersFilled():
+                return "", listed(
+                    f"{self.account(bucket)} {self.contract(contract)} bids {bids} asks {asks}"
+                    for bids, asks, contract, bucket in np.frombuffer(fact.rows, RESERVED).tolist()
+                )
             case f.MarksPublished():
                 names = [self.contract(row["contract"]) for row in np.frombuffer(fact.rows, MARKED) if row["fresh"]]
                 return "", listed([*names, *(self.registers.assets[rate.asset].symbol for rate in fact.assets)])
@@ -181,6 +194,50 @@ class Words:
                 flows = ((int(row["bucket"]), int(row["flow_minor"])) for row in rows)
                 moved = listed(f"{self.account(bucket)} {self.money(flow, fact.asset)}" for bucket, flow in flows)
                 return "", moved or "nobody"
+        return None
+
+    def of_transit(self, fact: Fact) -> tuple[str, str] | None:
+        """Money on its way in, on its way out and between accounts."""
+        match fact:
+            case m.DepositsAnnounced() | m.DepositsReversible():
+                until = f" until {moment(fact.final_at_ns)}" if isinstance(fact, m.DepositsReversible) else ""
+                rows = np.frombuffer(fact.rows, CASH).tolist()
+                told = (f"{at}: {self.account(of)} {self.money(amount, asset)}" for at, amount, of, asset in rows)
+                return fact.source, f"{listed(told)}{until}"
+            case m.DepositClosed():
+                return fact.source, f"{fact.deposit} {fact.cause}"
+            case m.DepositsFinal():
+                return fact.source, listed(map(str, fact.deposits))
+            case m.DepositReversed():
+                owed = f", {self.money(fact.owed_minor, fact.asset)} owed" if fact.owed_minor else ""
+                return self.account(fact.account), f"{self.money(fact.amount_minor, fact.asset)}{owed}"
+            case m.WithdrawalsRequested():
+                rows = enumerate(np.frombuffer(fact.rows, POSTED).tolist(), fact.first)
+                told = (f"{at}: {self.account(of)} {self.money(amount, asset)}" for at, (amount, of, asset) in rows)
+                return "", listed(told)
+            case m.WithdrawalWaits() | m.WithdrawalReleased():
+                return "", str(fact.withdrawal)
+            case m.WithdrawalConfirmed():
+                money = self.money(fact.amount_minor, fact.asset)
+                return self.account(fact.account), f"{fact.withdrawal}: {money}"
+            case m.WithdrawalReturned():
+                money = self.money(fact.amount_minor, fact.asset)
+                why = spaced(fact.reason.text) if fact.reason else spaced(fact.cause)
+                return self.account(fact.account), f"{fact.withdrawal}: {money}, {why}"
+            case m.CollateralTransferred():
+                rows = np.frombuffer(fact.rows, MOVED).tolist()
+                moved = (
+                    f"{self.money(amount, asset)} from {self.account(payer)} to {self.account(payee)}"
+                    for amount, payer, payee, asset, _ in rows
+                )
+                return "", listed(moved)
+            case m.GateClosed():
+                deficit, there = (
+                    self.money(amount, fact.asset) for amount in (fact.deficit_minor, fact.available_minor)
+                )
+                return self.registers.assets[fact.asset].symbol, f"{fact.cause}: {deficit} against {there}"
+            case m.GateOpened():
+                return self.registers.assets[fact.asset].symbol, ""
         return None
 
     def of_calls(self, fact: Fact) -> tuple[str, str] | None:

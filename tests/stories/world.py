@@ -20,7 +20,7 @@ from tests.stories.parse import Step, StoryError, parse_file
 FOLDER = Path(__file__).resolve().parents[2] / "stories"
 DAY_ONE = "2025-01-06"
 DAY_NS = duration_ns("1d")
-WHOLE = {"lots", "number", "order", "decimals", "fine_decimals", "slices_max"}
+WHOLE = {"lots", "number", "order", "decimals", "fine_decimals", "slices_max", "deposit", "withdrawal"}
 FLAGS = {"inverse"}
 FUNDS = {"house:skin": "skin_in_the_game", "house:insurance": "insurance_fund", "house:treasury": "treasury"}
 
@@ -251,6 +251,8 @@ def _rules(world: World, records: Records) -> None:
             value = value.replace(" ", "_")
         elif name in WHOLE:
             value = int(value)
+        elif name == "client_transfers":
+            value = value == "yes"
         world.rules[name] = value
     world.send("adopt_rulebook", world.rules)
 
@@ -277,6 +279,25 @@ def _limits(world: World, records: Records) -> None:
         world.send("set_limit", record)
 
 
+def _steps(command: str) -> Callable[[World, Records], None]:
+    def send(world: World, records: Records) -> None:
+        for record in records:
+            source = record.pop("source", "story")
+            world.send(command, {**record, "source": source, "number": world.number(source, record)})
+
+    return send
+
+
+def _caps(world: World, records: Records) -> None:
+    world.rules["collateral_caps"] = {record.pop("of"): record for record in records}
+    world.send("adopt_rulebook", world.rules)
+
+
+def _gates(world: World, records: Records) -> None:
+    world.rules["withdrawal_gates"] = {record["of"]: record["dust"] for record in records}
+    world.send("adopt_rulebook", world.rules)
+
+
 SENTENCES: dict[str, Callable[[World, Records], None]] = {
     "the assets": _each("add_asset"),
     "the margin classes": _margin_classes,
@@ -288,7 +309,19 @@ SENTENCES: dict[str, Callable[[World, Records], None]] = {
     "the contributions": _contributions,
     "the deposits": _rows("deposit"),
     "the withdrawals": _rows("withdraw"),
+    "the announced deposits": _rows("announce_deposit"),
+    "the finalised deposits": _steps("finalise_deposit"),
+    "the cancelled deposits": _steps("cancel_deposit"),
+    "the reversed deposits": _steps("reverse_deposit"),
+    "the withdrawal requests": _rows("request_withdrawal"),
+    "the released withdrawals": _steps("release_withdrawal"),
+    "the confirmed withdrawals": _steps("confirm_withdrawal"),
+    "the returned withdrawals": _steps("return_withdrawal"),
+    "the transfers": _rows("transfer"),
+    "the caps": _caps,
+    "the gates": _gates,
     "the trades": _rows("trades"),
+    "the orders": _rows("orders"),
     "the prices": _prices,
     "the funding rates": _funding,
     "the isolations": _isolations,

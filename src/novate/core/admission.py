@@ -17,6 +17,7 @@ from novate.core.facts import (
     Rejected,
     RulebookAdopted,
 )
+from novate.core.gate import check_gates
 from novate.core.kernels.margin import set_lot, set_lots
 from novate.core.levels import check_levels
 from novate.core.money import EXPOSURE_MAX, PPM, VALUE_MAX, ceil_div
@@ -326,9 +327,11 @@ def check_terms(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
             ("slippage_ppm", 0, PPM - 1),
             ("slice_expiry_ns", 1, EXPOSURE_MAX),
             ("slices_max", 0, 10**6),
+            ("deposit_final_after_ns", 0, EXPOSURE_MAX),
         )
         if not low <= getattr(rulebook, name) <= high
     ]
+    wrong += check_gates(rulebook, symbols)
     layers = rulebook.waterfall
     if not layers or layers[-1] is not Layer.GAINS_HAIRCUT or len(dict.fromkeys(layers)) != len(layers):
         wrong.append(("waterfall", "each layer once, the last of them gains_haircut: a cycle must always add up"))

@@ -11,93 +11,11 @@ import msgspec
 import numpy as np
 
 from novate.core import layout
-from novate.core.facts import Contributor
 from novate.core.kernels.limits import recount_limits
 from novate.core.kernels.margin import set_lots
 from novate.core.kernels.tables import Tables, refer
-from novate.core.terms import HOUSE_ACCOUNTS, Account, Asset, Contract, Layer, Limit, Member, Rulebook
-
-
-class Call(msgspec.Struct):
-    """An open margin call: what of the numeraire is still to be paid, when it is due and the largest contributors.
-
-    ``since_ns`` is when it was first made; a later call takes its place and ages from there.
-    """
-
-    amount_fine: int
-    due_ns: int
-    largest: tuple[Contributor, ...] = ()
-    since_ns: int = 0
-
-
-class Halt(msgspec.Struct, frozen=True):
-    """Why and since when the operator has stopped trading in a contract."""
-
-    cause: str
-    since_ns: int
-
-
-class Scheduled(msgspec.Struct, frozen=True):
-    """A rulebook that is to come into force."""
-
-    rulebook: Rulebook
-    effective_ns: int
-
-
-class Order(msgspec.Struct):
-    """A liquidation order; ``open_lots`` is signed like ``lots`` and is 0 once it is closed."""
-
-    bucket: int
-    contract: int
-    lots: int
-    open_lots: int
-    limit_price_ticks: int
-    expiry_ns: int
-
-
-class Claim(msgspec.Struct):
-    """What somebody paid or went without for an estate: a layer of the waterfall or (None) the client's own member."""
-
-    layer: Layer | None
-    payee: int
-    asset: int
-    amount_minor: int
-
-
-class Liquidation(msgspec.Struct):
-    """A bucket on its way from breach to flat. After a take-over ``account`` is the house's liquidation account."""
-
-    slices: int = 0
-    order: int = -1
-    account: int = -1
-
-
-class Registers(msgspec.Struct):
-    """Names, terms and open matters. Registers are indexed by position; indices never change."""
-
-    assets: list[Asset] = []
-    contracts: list[Contract] = []
-    members: list[Member] = []
-    accounts: list[Account] = []
-    names: dict[str, int] = {}
-    symbols: dict[str, int] = {}
-    rulebook: Rulebook | None = None
-    sources: dict[str, int] = {}
-    calls: dict[int, Call] = {}
-    orders: dict[int, Order] = {}
-    next_order: int = 0
-    liquidations: dict[int, Liquidation] = {}
-    origins: dict[int, int] = {}
-    claims: dict[int, list[Claim]] = {}
-    receivables: dict[int, dict[int, int]] = {}
-    external_minor: list[int] = []
-    time_ns: int = 0
-    settlement_due_ns: int | None = None
-    scheduled: dict[str, Scheduled] = {}
-    limits: dict[int, Limit] = {}
-    next_limit: int = 0
-    halts: dict[int, Halt] = {}
-    restricted: dict[int, int] = {}
+from novate.core.registers import Registers
+from novate.core.terms import HOUSE_ACCOUNTS, Account, Rulebook
 
 
 def grown(rows: np.ndarray, needed: int) -> np.ndarray:
@@ -123,6 +41,7 @@ class Book:
         "limit_spans",
         "limits",
         "lot_terms",
+        "orders",
         "positions",
         "reference",
         "registers",
@@ -137,7 +56,8 @@ class Book:
         self.buckets = np.zeros(64, layout.BUCKET)
         self.balances = np.zeros((64, 1), layout.BALANCE)
         self.positions = np.zeros(256, layout.POSITION)
-        self.ends = np.zeros(2, np.int64)
+        self.orders = np.zeros(16, layout.OPEN_ORDERS)
+        self.ends = np.array([0, 0, 1])
         self.holders = np.zeros(256, np.int32)
         self.tiers = np.zeros(0, layout.TIER)
         self.limits = np.zeros(0, layout.LIMIT)
@@ -187,6 +107,7 @@ class Book:
                 self.buckets,
                 self.balances,
                 self.positions,
+                self.orders,
                 self.holders,
                 self.ends,
                 self.limits,
@@ -254,7 +175,8 @@ class Book:
     @classmethod
     def loads(cls, data: bytes) -> "Book":
         """The book of a snapshot. Raises ``ValueError`` where the digest does not match."""
-        digest, registers, assets, contracts, buckets, balances, counts, positions, tiers = msgspec.msgpack.decode(data)
+        digest, registers, *tables = msgspec.msgpack.decode(data)
+        assets, contracts, buckets, balances, counts, positions, orders, tiers = tables
         book = cls()
         book.registers = msgspec.msgpack.decode(registers, type=Registers)
         book.assets = np.frombuffer(assets, layout.ASSET).copy()
@@ -264,7 +186,10 @@ class Book:
         book.balances = np.frombuffer(balances, layout.BALANCE).reshape(-1, width).copy()
         book.tiers = np.frombuffer(tiers, layout.TIER).copy()
         book.lot_terms = np.zeros(len(book.contracts), layout.LOT)
-        book.lay_out(np.frombuffer(counts, np.int32), np.frombuffer(positions, layout.POSITION))
+        rows = np.frombuffer(positions, layout.POSITION).copy()
+        book.orders = np.concatenate([np.zeros(1, layout.OPEN_ORDERS), np.frombuffer(orders, layout.OPEN_ORDERS)])
+        rows["orders"] = np.cumsum(rows["orders"]) * rows["orders"]
+        book.lay_out(np.frombuffer(counts, np.int32), rows)
         set_lots(book.contract_count, book.tables())
         book.index_limits()
         if book.digest() != digest:
@@ -280,6 +205,7 @@ class Book:
         self.buckets["capacity"][: len(counts)] = capacity
         self.ends[0] = int(capacity.sum())
         self.positions = np.zeros(max(256, int(self.ends[0]) * 9 // 8), layout.POSITION)
+        positions = self._pack_orders(positions)
         if len(positions):
             owner = np.repeat(np.arange(len(counts)), counts)
             rank = np.arange(len(positions)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -287,6 +213,17 @@ class Book:
             self._index_holders(owner, positions["contract"])
         else:
             self._index_holders(np.zeros(0, np.int64), np.zeros(0, np.int32))
+
+    def _pack_orders(self, positions: np.ndarray) -> np.ndarray:
+        """The position rows with their open orders numbered one after the other, and the table of orders so packed."""
+        positions = positions.copy()
+        has = positions["orders"] > 0
+        packed = self.orders[positions["orders"][has]]
+        self.orders = np.zeros(max(16, 2 * len(packed)), layout.OPEN_ORDERS)
+        self.orders[1 : 1 + len(packed)] = packed
+        positions["orders"][has] = 1 + np.arange(len(packed))
+        self.ends[2] = 1 + len(packed)
+        return positions
 
     def _index_holders(self, owner: np.ndarray, contract: np.ndarray) -> None:
         """For each contract the buckets with a row in it, ascending, with slack."""
@@ -343,7 +280,9 @@ class Book:
         owner = np.repeat(np.arange(len(counts)), counts)
         rank = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
         rows = self.positions[buckets["start"][owner] + rank]
-        kept = (rows["lots"] != 0) | (rows["cost_fine"] != 0)
+        resting = self.orders[rows["orders"]]
+        rows["orders"][(resting["bids"] == 0) & (resting["asks"] == 0)] = 0
+        kept = (rows["lots"] != 0) | (rows["cost_fine"] != 0) | (rows["orders"] != 0)
         rows, owner = rows[kept], owner[kept]
         return np.bincount(owner, minlength=len(counts)).astype(np.int32), rows
 
@@ -358,6 +297,8 @@ class Book:
             for field in fields:
                 table[field] = 0
         counts, rows = self.packed_positions()
+        orders = self.orders[rows["orders"][rows["orders"] > 0]]
+        rows["orders"] = rows["orders"] > 0
         return [
             msgspec.msgpack.encode(self.registers),
             self.assets[:assets].tobytes(),
@@ -366,6 +307,7 @@ class Book:
             np.ascontiguousarray(self.balances[:accounts, :assets]).tobytes(),
             counts.tobytes(),
             rows.tobytes(),
+            orders.tobytes(),
             self.tiers.tobytes(),
         ]
 

@@ -112,6 +112,85 @@ class Withdraw(Command, frozen=True):
     rows: bytes
 
 
+class ChangeOrders(Command, frozen=True):
+    """Register, amend and cancel resting orders: rows of ``ORDER``, each a change of lots that rest on one side."""
+
+    source: str
+    rows: bytes
+
+
+class AnnounceDeposit(Command, frozen=True):
+    """Money is on its way in: rows of ``CASH``. It counts for nothing until it is final.
+
+    Whoever announces a deposit finalises, cancels or reverses it, by the number under which it was announced.
+    """
+
+    source: str
+    rows: bytes
+
+
+class FinaliseDeposit(Command, frozen=True):
+    """An announced deposit has arrived."""
+
+    source: str
+    number: int
+    deposit: int
+
+
+class CancelDeposit(Command, frozen=True):
+    """An announced deposit will not arrive."""
+
+    source: str
+    number: int
+    deposit: int
+
+
+class ReverseDeposit(Command, frozen=True):
+    """A final deposit was taken back outside: a chargeback, a reorganised chain. Its money leaves the house."""
+
+    source: str
+    number: int
+    deposit: int
+
+
+class RequestWithdrawal(Command, frozen=True):
+    """Ask for free collateral: rows of ``CASH``. It is held until it is released and has left."""
+
+    source: str
+    rows: bytes
+
+
+class ReleaseWithdrawal(Command, frozen=True):
+    """Check a requested withdrawal again and let it go; it waits where its gate is closed."""
+
+    source: str
+    number: int
+    withdrawal: int
+
+
+class ConfirmWithdrawal(Command, frozen=True):
+    """The money of a released withdrawal has left."""
+
+    source: str
+    number: int
+    withdrawal: int
+
+
+class ReturnWithdrawal(Command, frozen=True):
+    """A withdrawal comes back to its account: it was cancelled, or its transfer failed."""
+
+    source: str
+    number: int
+    withdrawal: int
+
+
+class TransferCollateral(Command, frozen=True):
+    """Move free collateral between two accounts of one member: rows of ``TRANSFER``."""
+
+    source: str
+    rows: bytes
+
+
 class SubmitTrades(Command, frozen=True):
     """Submit matched trades for novation: rows of ``TRADE``. Each row is accepted or rejected on its own."""
 
@@ -201,6 +280,16 @@ AnyCommand = (
     | Contribute
     | Deposit
     | Withdraw
+    | ChangeOrders
+    | AnnounceDeposit
+    | FinaliseDeposit
+    | CancelDeposit
+    | ReverseDeposit
+    | RequestWithdrawal
+    | ReleaseWithdrawal
+    | ConfirmWithdrawal
+    | ReturnWithdrawal
+    | TransferCollateral
     | SubmitTrades
     | PublishMarks
     | PublishFunding

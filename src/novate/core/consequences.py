@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 
-from novate.core import margin
+from novate.core import layout, margin
 from novate.core.book import Book
 from novate.core.estate import after_cycle
 from novate.core.facts import (
@@ -13,18 +13,23 @@ from novate.core.facts import (
     CallMet,
     CallPaid,
     CollateralAssigned,
+    CollateralConverted,
     ContractExpired,
+    Contributed,
     CycleClosed,
     Deposited,
     Fact,
     FundingPublished,
     GainsCut,
+    LiquidationClosed,
     LiquidationOrdered,
     LossAbsorbed,
     MarginCalled,
     MarksPublished,
     MemberDefaulted,
     OrderClosed,
+    OrdersChanged,
+    OrdersFilled,
     PositionIsolated,
     PositionRejoined,
     Rejected,
@@ -37,11 +42,27 @@ from novate.core.facts import (
     Transferred,
     Withdrawn,
 )
-from novate.core.levels import check, eased, paid
+from novate.core.gate import gate_facts
+from novate.core.levels import below_level, eased, fallen, paid, recovered
 from novate.core.liquidation import next_step, take_over
 from novate.core.margin import judge
+from novate.core.money_facts import (
+    CollateralTransferred,
+    DepositClosed,
+    DepositReversed,
+    DepositsAnnounced,
+    DepositsFinal,
+    DepositsReversible,
+    GateOpened,
+    WithdrawalConfirmed,
+    WithdrawalReleased,
+    WithdrawalReturned,
+    WithdrawalsRequested,
+    WithdrawalWaits,
+)
 from novate.core.novation import holders_of
-from novate.core.rows import FUNDED, MARKED, POSTED
+from novate.core.rows import FUNDED, MARKED, MOVED, POSTED, RESERVED
+from novate.core.withdrawals import holders, let_go, recall
 
 WHOLE_HOUSE_SHARE = 8  # beyond 1/8 of all buckets, judging every bucket on all cores is cheaper than choosing
 
@@ -49,10 +70,19 @@ WHOLE_HOUSE_SHARE = 8  # beyond 1/8 of all buckets, judging every bucket on all 
 WITHOUT = frozenset(
     (
         TradesNovated,
+        OrdersChanged,
         RowsRefused,
         Rejected,
         SourceAdvanced,
         Withdrawn,
+        WithdrawalsRequested,
+        WithdrawalWaits,
+        WithdrawalReleased,
+        WithdrawalConfirmed,
+        DepositsAnnounced,
+        DepositClosed,
+        DepositsReversible,
+        DepositsFinal,
         CallMet,
         CallPaid,
         MarginCalled,
@@ -61,6 +91,20 @@ WITHOUT = frozenset(
     )
 )
 """Facts of every day from which nothing follows: what they do was judged before they were."""
+
+MOVES_GATES = frozenset(
+    (
+        LossAbsorbed,
+        GainsCut,
+        Transferred,
+        CollateralConverted,
+        LiquidationClosed,
+        Contributed,
+        DepositReversed,
+        RulebookAdopted,
+    )
+)
+"""Facts that change an asset's unresolved deficits, the fund that stands for them or the rules of its gate."""
 
 
 def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
@@ -71,12 +115,8 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
     steps: dict[int, None] = {}
     for fact in facts:
         match fact:
-            case Breached():
+            case Breached() | TakenOver():
                 steps[fact.bucket] = None
-            case TakenOver():
-                steps[fact.bucket] = None
-            case MemberDefaulted():
-                follow.append(take_over(book, book.registers.members[fact.member].house_account))
             case OrderClosed():
                 steps |= dict.fromkeys(_without_order(book))
             case MarksPublished() | ContractExpired() | TradingResumed():
@@ -87,26 +127,98 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
                 steps |= dict.fromkeys(going_on)
             case Transferred() if fact.payer in book.registers.liquidations:
                 steps[fact.payer] = None
-            case PositionIsolated() | PositionRejoined():
-                follow += eased(book, (fact.account, fact.bucket))
+            case OrdersFilled() if book.rulebook.reserved_trades == "guaranteed":
+                follow += check(book, np.unique(np.frombuffer(fact.rows, RESERVED)["bucket"]).astype(np.int64))
+            case WithdrawalReturned():
+                steps[fact.account] = None
+            case GateOpened():
+                follow += let_go(book, fact.asset)
+            case _:
+                pass
+    follow += _taken_over(book, facts)
+    settled = _money_moved(book, facts)
+    follow += settled
+    missed = _missed_settlement(book, facts)
+    follow += missed
+    moved = _moved(book, facts)
+    if moved is not None:
+        follow += [fact for fact in check(book, moved) if not _is_said(fact, missed, settled)]
+    started = dict.fromkeys(fact.bucket for fact in follow if isinstance(fact, TakenOver | Breached))
+    for estate in steps:
+        if estate in book.registers.liquidations and estate not in started:
+            # Its own money comes first, even what it asked to have back.
+            follow += recall(book, estate) or next_step(book, estate)
+    if any(type(fact) in MOVES_GATES for fact in facts):
+        follow += gate_facts(book)
+    return _numbered(book, _once(follow))
+
+
+def _taken_over(book: Book, facts: list[Fact]) -> list[Fact]:
+    """Accounts of members that default are taken over as soon as the money that they hold for withdrawal is back."""
+    houses = dict.fromkeys(_leaving(book, facts))
+    for fact in facts:
+        if isinstance(fact, WithdrawalReturned) and _is_to_be_taken_over(book, fact.account):
+            houses[fact.account] = None
+    return [follows for house in houses for follows in recall(book, house) or [take_over(book, house)]]
+
+
+def _is_to_be_taken_over(book: Book, account: int) -> bool:
+    """Whether the account is that of a member in default, and not taken over yet."""
+    liquidation = book.registers.liquidations.get(account)
+    access = book.buckets[account]["access"]
+    return liquidation is not None and liquidation.account < 0 and access == layout.HOUSE_ONLY
+
+
+def _money_moved(book: Book, facts: list[Fact]) -> list[Fact]:
+    """What money that came in, or moved between buckets of an account, does to their calls and restrictions."""
+    brought: list[tuple[int, int, int]] = []
+    eased_too: list[int] = []
+    for fact in facts:
+        match fact:
+            case Deposited():
+                brought += np.frombuffer(fact.rows, POSTED).tolist()
+            case CollateralTransferred():
+                brought += [
+                    (amount, payee, asset) for amount, _, payee, asset, _ in np.frombuffer(fact.rows, MOVED).tolist()
+                ]
+            case WithdrawalReturned():
+                brought.append((fact.amount_minor, fact.account, fact.asset))
             case CollateralAssigned():
                 giver, taker = fact.account, fact.bucket
                 if fact.amount_minor < 0:
                     giver, taker = taker, giver
-                follow += paid(book, [(abs(fact.amount_minor), taker, fact.asset)]) + eased(book, (giver,))
-            case Deposited():
-                follow += paid(book, np.frombuffer(fact.rows, POSTED).tolist())
+                brought.append((abs(fact.amount_minor), taker, fact.asset))
+                eased_too.append(giver)
+            case PositionIsolated() | PositionRejoined():
+                eased_too += (fact.account, fact.bucket)
             case _:
                 pass
-    follow += _missed_settlement(book, facts)
-    moved = _moved(book, facts)
-    if moved is not None:
-        follow += check(book, moved)
-    started = dict.fromkeys(fact.bucket for fact in follow if isinstance(fact, TakenOver | Breached))
-    for estate in steps:
-        if estate in book.registers.liquidations and estate not in started:
-            follow += next_step(book, estate)
-    return _numbered(book, follow)
+    return paid(book, brought) + eased(book, eased_too)
+
+
+def _is_said(fact: Fact, missed: list[Breached], settled: list[Fact]) -> bool:
+    """Whether a fact about a bucket's level is said already: what is in breach has none, and money that came in tells
+    of the call and the restriction that it moved."""
+    bucket = getattr(fact, "bucket", None)
+    if bucket is None:
+        return False
+    told = isinstance(fact, CallMet | MarginCalled | AccountReleased)
+    return any(each.bucket == bucket for each in missed) or (
+        told and any(getattr(each, "bucket", None) == bucket for each in settled)
+    )
+
+
+def _once(facts: list[Fact]) -> list[Fact]:
+    """The same facts, of each withdrawal only the first that is said."""
+    said: dict[int, None] = {}
+    kept: list[Fact] = []
+    for fact in facts:
+        if isinstance(fact, WithdrawalReturned | WithdrawalReleased | WithdrawalWaits):
+            if fact.withdrawal in said:
+                continue
+            said[fact.withdrawal] = None
+        kept.append(fact)
+    return kept
 
 
 def _numbered(book: Book, facts: list[Fact]) -> list[Fact]:
@@ -131,7 +243,7 @@ def _without_order(book: Book) -> list[int]:
     return [estate for estate, state in book.registers.liquidations.items() if state.order < 0]
 
 
-def _missed_settlement(book: Book, facts: list[Fact]) -> list[Fact]:
+def _missed_settlement(book: Book, facts: list[Fact]) -> list[Breached]:
     """A member's or client's own bucket that others had to pay for is in breach, whatever else it holds."""
     missed: dict[int, None] = {}
     for fact in facts:
@@ -139,7 +251,7 @@ def _missed_settlement(book: Book, facts: list[Fact]) -> list[Fact]:
             missed[fact.bucket] = None
         elif isinstance(fact, GainsCut):
             missed |= dict.fromkeys(bucket for bucket, _ in fact.unpaid)
-    breaches: list[Fact] = []
+    breaches: list[Breached] = []
     for bucket in missed:
         if not margin.is_client_of_house(book, bucket) or bucket in book.registers.liquidations:
             continue
@@ -151,6 +263,7 @@ def _missed_settlement(book: Book, facts: list[Fact]) -> list[Fact]:
 def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
     """Buckets whose worth or requirement moved (int64, ascending); empty for the whole house, None for none."""
     contracts: dict[int, None] = {}
+    touched: dict[int, None] = {}
     for fact in facts:
         if isinstance(fact, CycleClosed | RulebookAdopted | Transferred):
             return np.zeros(0, np.int64)
@@ -163,14 +276,31 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
         elif isinstance(fact, ContractExpired):
             # The holders' rows are gone with the contract; a final price can move any of them.
             return np.zeros(0, np.int64)
+        elif isinstance(fact, WithdrawalReturned | DepositReversed):
+            touched[fact.account] = None
     if not contracts:
-        return None
+        return np.array(sorted(touched), np.int64) if touched else None
     held = int(book.contracts["holders_count"][list(contracts)].sum())
     if held * WHOLE_HOUSE_SHARE > book.account_count:
         return np.zeros(0, np.int64)
-    if held == 0:
+    if held == 0 and not touched:
         return None
-    return np.unique(np.concatenate([holders_of(book, contract) for contract in contracts]))
+    holders = [holders_of(book, contract).astype(np.int64) for contract in contracts]
+    return np.unique(np.concatenate([*holders, np.array([*touched], np.int64)]))
+
+
+def check(book: Book, buckets: np.ndarray) -> list[Fact]:
+    """Judge buckets (int64; all where empty): what came back above a level, then what fell below one.
+
+    Money that an account asked to have back answers first: it comes back, and only then is the account judged again.
+    """
+    facts = recovered(book)
+    short = below_level(book, buckets)
+    holding = holders(book) if short else {}
+    for bucket in short:
+        back = recall(book, bucket) if bucket in holding else []
+        facts += back or fallen(book, bucket)
+    return facts
 
 
 def expired_orders(book: Book) -> list[Fact]:

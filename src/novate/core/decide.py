@@ -2,19 +2,38 @@
 
 from collections.abc import Callable, Iterator
 
-from novate.core import admission, governance, isolation, ledger, limits, liquidation, novation, variation
+from novate.core import (
+    admission,
+    deposits,
+    governance,
+    isolation,
+    ledger,
+    limits,
+    liquidation,
+    novation,
+    orders,
+    reversals,
+    transfers,
+    variation,
+    withdrawals,
+)
 from novate.core.book import Book
 from novate.core.commands import (
     AddAsset,
     AddMember,
     AdoptRulebook,
+    AnnounceDeposit,
     AnyCommand,
+    CancelDeposit,
     CancelRulebook,
+    ChangeOrders,
     Clock,
+    ConfirmWithdrawal,
     Contribute,
     Deposit,
     ExecuteLiquidation,
     ExpireContract,
+    FinaliseDeposit,
     HaltContract,
     IsolatePosition,
     ListContract,
@@ -23,38 +42,60 @@ from novate.core.commands import (
     PublishFunding,
     PublishMarks,
     RejoinPosition,
+    ReleaseWithdrawal,
     RemoveLimit,
+    RequestWithdrawal,
     ResumeContract,
+    ReturnWithdrawal,
+    ReverseDeposit,
     SetLimit,
     SubmitTrades,
+    TransferCollateral,
     Withdraw,
 )
 from novate.core.consequences import expired_orders
 from novate.core.facts import Fact, Rejected
 from novate.core.levels import missed_calls
 from novate.core.reasons import Reason
-from novate.core.rows import CASH, FUNDING, MARK, TRADE
+from novate.core.rows import CASH, FUNDING, MARK, ORDER, TRADE, TRANSFER
 from novate.core.settlement import decide_settlement
 
 ROWS = {
     Deposit: CASH,
     Withdraw: CASH,
+    ChangeOrders: ORDER,
+    AnnounceDeposit: CASH,
+    RequestWithdrawal: CASH,
+    TransferCollateral: TRANSFER,
     SubmitTrades: TRADE,
     PublishMarks: MARK,
     PublishFunding: FUNDING,
 }
 NUMBER_MAX = 2**63 - 1
+MOVES_MONEY = (
+    AnnounceDeposit,
+    FinaliseDeposit,
+    CancelDeposit,
+    ReverseDeposit,
+    RequestWithdrawal,
+    ReleaseWithdrawal,
+    ConfirmWithdrawal,
+    ReturnWithdrawal,
+    TransferCollateral,
+)
 NEEDS_RULEBOOK = (
     PublishMarks,
     PublishFunding,
     Deposit,
     Withdraw,
+    ChangeOrders,
     SubmitTrades,
     ExecuteLiquidation,
     ExpireContract,
     IsolatePosition,
     RejoinPosition,
     MoveCollateral,
+    *MOVES_MONEY,
 )
 
 
@@ -67,6 +108,8 @@ def decide(book: Book, command: AnyCommand) -> list[Fact]:
     match command:
         case SubmitTrades():
             return novation.decide_trades(book, command)
+        case ChangeOrders():
+            return orders.decide_orders(book, command)
         case PublishMarks():
             return variation.decide_marks(book, command)
         case Deposit():
@@ -87,6 +130,8 @@ def decide(book: Book, command: AnyCommand) -> list[Fact]:
             return isolation.decide_rejoin(book, command)
         case MoveCollateral():
             return isolation.decide_move_collateral(book, command)
+        case _ if isinstance(command, MOVES_MONEY):
+            return _decide_money(book, command)
         case _:
             return _decide_admission(book, command)
 
@@ -97,12 +142,35 @@ def _malformed(command: AnyCommand) -> Rejected | None:
     if row is not None and size % row.itemsize:
         message = f"rows are records of {row.itemsize} bytes, got {size} bytes"
         return Rejected(Reason.MALFORMED, "$.rows", message)
-    if (
-        isinstance(command, Contribute | ExecuteLiquidation | MoveCollateral)
-        and not -NUMBER_MAX <= command.number <= NUMBER_MAX
-    ):
-        return Rejected(Reason.MALFORMED, "$.number", f"expected a 64-bit integer, got {command.number}")
+    for field in ("number", "deposit", "withdrawal"):
+        value = getattr(command, field, 0)
+        if not -NUMBER_MAX <= value <= NUMBER_MAX:
+            return Rejected(Reason.MALFORMED, f"$.{field}", f"expected a 64-bit integer, got {value}")
     return None
+
+
+def _decide_money(book: Book, command: AnyCommand) -> list[Fact]:
+    match command:
+        case AnnounceDeposit():
+            return deposits.decide_announce(book, command)
+        case FinaliseDeposit():
+            return deposits.decide_finalise(book, command)
+        case CancelDeposit():
+            return deposits.decide_cancel(book, command)
+        case ReverseDeposit():
+            return reversals.decide_reverse(book, command)
+        case RequestWithdrawal():
+            return withdrawals.decide_request(book, command)
+        case ReleaseWithdrawal():
+            return withdrawals.decide_release(book, command)
+        case ConfirmWithdrawal():
+            return withdrawals.decide_confirm(book, command)
+        case ReturnWithdrawal():
+            return withdrawals.decide_return(book, command)
+        case TransferCollateral():
+            return transfers.decide_transfer(book, command)
+        case _:
+            raise AssertionError(f"no rule decides {type(command).__name__}")
 
 
 def _decide_admission(book: Book, command: AnyCommand) -> list[Fact]:
@@ -150,7 +218,10 @@ def phases(book: Book, command: AnyCommand) -> Iterator[Callable[[Book], list[Fa
         return
     yield variation.stale_facts
     yield expired_orders
+    yield deposits.matured
+    yield withdrawals.recall_for_settlement
     yield settlement_if_due
+    yield reversals.collect_owed
     yield missed_calls
 
 

@@ -1,4 +1,4 @@
-"""The base of all facts, which are told in ``facts`` and ``supervision``."""
+"""The base of everything that can have happened."""
 
 import msgspec
 

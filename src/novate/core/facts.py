@@ -12,9 +12,38 @@ from novate.core.fact import Fact
 from novate.core.isolated import (
     BucketOpened,
     CollateralAssigned,
-    CollateralMoved,
     PositionIsolated,
     PositionRejoined,
+)
+from novate.core.liquidation_facts import (
+    Breached,
+    CollateralConverted,
+    GainsCut,
+    LiquidationClosed,
+    LiquidationEnded,
+    LiquidationExecuted,
+    LiquidationOrdered,
+    LossAbsorbed,
+    MemberDefaulted,
+    OrderClosed,
+    ShortfallAssigned,
+    TakenOver,
+    Transferred,
+)
+from novate.core.money_facts import (
+    CollateralTransferred,
+    DepositClosed,
+    DepositReversed,
+    DepositsAnnounced,
+    DepositsFinal,
+    DepositsReversible,
+    GateClosed,
+    GateOpened,
+    WithdrawalConfirmed,
+    WithdrawalReleased,
+    WithdrawalReturned,
+    WithdrawalsRequested,
+    WithdrawalWaits,
 )
 from novate.core.reasons import Reason
 from novate.core.supervision import (
@@ -29,7 +58,7 @@ from novate.core.supervision import (
     TradingHalted,
     TradingResumed,
 )
-from novate.core.terms import Asset, Contract, Layer, Rulebook
+from novate.core.terms import Asset, Contract, Rulebook
 
 
 class Rejected(Fact, frozen=True):
@@ -134,6 +163,18 @@ class Withdrawn(Fact, frozen=True):
     rows: bytes
 
 
+class OrdersChanged(Fact, frozen=True):
+    """Resting orders were registered, amended or cancelled: rows of ``RESERVED``."""
+
+    rows: bytes
+
+
+class OrdersFilled(Fact, frozen=True):
+    """The trades that follow took these lots off resting orders: rows of ``RESERVED``, negative."""
+
+    rows: bytes
+
+
 class TradesNovated(Fact, frozen=True):
     """Trades became two legs each, facing the house: rows of ``NOVATED``."""
 
@@ -198,115 +239,12 @@ class CallMet(Fact, frozen=True):
     by: Literal["payment", "price"]
 
 
-class Breached(Fact, frozen=True):
-    """Liquidation of a bucket begins: a call was missed, or equity fell below maintenance."""
-
-    bucket: int
-    cause: Literal["call_missed", "below_maintenance", "settlement_missed"]
-    equity_fine: int
-    maintenance_fine: int
-
-
-class MemberDefaulted(Fact, frozen=True):
-    """A member failed: its house account missed a call or a settlement flow."""
-
-    member: int
-    cause: Literal["call_missed", "settlement_missed"]
-
-
-class LiquidationOrdered(Fact, frozen=True):
-    """A slice to be worked in the market: ``lots`` is signed from the bucket's side (positive buys)."""
-
-    order: int
-    bucket: int
-    contract: int
-    lots: int
-    limit_price_ticks: int
-    expiry_ns: int
-
-
-class LiquidationExecuted(Fact, frozen=True):
-    """Part of an order was filled against a counterparty; ``lots`` is signed from the liquidated bucket's side."""
-
-    order: int
-    counterparty: int
-    lots: int
-    value_fine: int
-
-
-class OrderClosed(Fact, frozen=True):
-    """An order is no longer open: it is filled, it expired, or trading in its contract was halted."""
-
-    order: int
-    cause: Literal["filled", "expired", "halted"]
-
-
-class LiquidationEnded(Fact, frozen=True):
-    """A bucket is sound again (or flat) and may trade."""
-
-    bucket: int
-
-
-class TakenOver(Fact, frozen=True):
-    """The house takes a bucket over as one package at its bankruptcy price.
-
-    A liquidation account with the next account index receives the lots at ``cost_fine`` (rows of ``LEG``): the cost
-    that leaves the bucket exactly nothing in that asset. Assets without positions move as balances.
-    """
-
-    bucket: int
-    rows: bytes
-    collateral: tuple[CollateralMoved, ...]
-
-
 class ContractExpired(Fact, frozen=True):
     """Every position in the contract became money at ``value_fine`` per lot."""
 
     contract: int
     price_ticks: int
     value_fine: int
-
-
-class CollateralConverted(Fact, frozen=True):
-    """A bucket's collateral went to the treasury against money of the asset it owed."""
-
-    bucket: int
-    paid_asset: int
-    paid_minor: int
-    received_asset: int
-    received_minor: int
-
-
-class ShortfallAssigned(Fact, frozen=True):
-    """A member's house account makes good what its client lacks in this settlement."""
-
-    bucket: int
-    house_bucket: int
-    asset: int
-    amount_minor: int
-
-
-class LossAbsorbed(Fact, frozen=True):
-    """A layer of the waterfall paid for a bucket that could not."""
-
-    layer: Layer
-    payer: int
-    bucket: int
-    asset: int
-    amount_minor: int
-
-
-class GainsCut(Fact, frozen=True):
-    """The last resort: gains of this settlement were cut pro rata for losses that no layer could pay.
-
-    ``unpaid`` names each bucket that could not pay and the minor units left over; ``rows`` (``POSTED``, negative) the
-    winners and their cuts; ``claims`` (``CLAIMED``) who went without how much for whom. All sum to the same amount.
-    """
-
-    asset: int
-    unpaid: tuple[tuple[int, int], ...]
-    rows: bytes
-    claims: bytes
 
 
 class Settled(Fact, frozen=True):
@@ -325,23 +263,6 @@ class CycleClosed(Fact, frozen=True):
     settlement_due_ns: int
 
 
-class Transferred(Fact, frozen=True):
-    """Money moved between two accounts of the house's ledger."""
-
-    cause: Literal["reimbursement", "estate_returned", "surplus_to_insurance", "liquidation_rounding"]
-    payer: int
-    payee: int
-    asset: int
-    amount_minor: int
-    carry_fine: int = 0
-
-
-class LiquidationClosed(Fact, frozen=True):
-    """A liquidation account is flat and empty."""
-
-    account: int
-
-
 AnyFact = (
     Rejected
     | RowsRefused
@@ -354,6 +275,21 @@ AnyFact = (
     | Contributed
     | Deposited
     | Withdrawn
+    | OrdersChanged
+    | OrdersFilled
+    | DepositsAnnounced
+    | DepositClosed
+    | DepositsReversible
+    | DepositsFinal
+    | DepositReversed
+    | WithdrawalsRequested
+    | WithdrawalWaits
+    | WithdrawalReleased
+    | WithdrawalConfirmed
+    | WithdrawalReturned
+    | CollateralTransferred
+    | GateClosed
+    | GateOpened
     | TradesNovated
     | MarksPublished
     | ContractHalted

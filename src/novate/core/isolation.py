@@ -16,17 +16,18 @@ from novate.core.facts import (
     BucketOpened,
     CallMet,
     CollateralAssigned,
-    CollateralMoved,
     Fact,
     PositionIsolated,
     PositionRejoined,
     Rejected,
     SourceAdvanced,
 )
+from novate.core.isolated import CollateralMoved
 from novate.core.ledger import move_carry, post
 from novate.core.margin import Judgement, judge_apart
 from novate.core.money import EXPOSURE_MAX, written
 from novate.core.novation import move_leg
+from novate.core.orders import open_orders_of
 from novate.core.reasons import Reason
 from novate.core.terms import Kind, Role
 
@@ -48,7 +49,8 @@ class Side(NamedTuple):
 def decide_isolate(book: Book, command: IsolatePosition) -> list[Fact]:
     """Move a contract's position, and free collateral with it, to a bucket of its own; both must stay margined."""
     account, contract = command.account, command.contract
-    if refused := _check_account(book, account, contract) or _check_isolation(book, account, contract):
+    refused = _check_account(book, account, contract) or _check_isolation(book, account, contract)
+    if refused := refused or _check_orders(book, account, contract):
         return [refused]
     for at, money in enumerate(command.collateral):
         if refused := _check_money(book, account, money, f"$.collateral[{at}]"):
@@ -95,6 +97,14 @@ def _check_account(book: Book, account: int, contract: int) -> Rejected | None:
             name = book.registers.accounts[bucket].name
             return Rejected(Reason.ACCOUNT_IN_LIQUIDATION, "$.account", f"{name} is in liquidation: nothing moves")
     return None
+
+
+def _check_orders(book: Book, account: int, contract: int) -> Rejected | None:
+    """Resting orders do not move between buckets."""
+    if contract not in open_orders_of(book, book.bucket_of(account, contract)):
+        return None
+    name, symbol = book.registers.accounts[account].name, book.registers.contracts[contract].symbol
+    return Rejected(Reason.ORDERS_OPEN, "$.contract", f"{name} has resting orders in {symbol}: cancel them first")
 
 
 def _check_isolation(book: Book, account: int, contract: int) -> Rejected | None:
@@ -186,7 +196,8 @@ def _numeraire(book: Book, amount_fine: int) -> str:
 def decide_rejoin(book: Book, command: RejoinPosition) -> list[Fact]:
     """Move an isolated position and all its money back to the account's cross bucket, which must bear it."""
     account, contract = command.account, command.contract
-    if refused := _check_account(book, account, contract) or _check_isolated(book, account, contract):
+    refused = _check_account(book, account, contract) or _check_isolated(book, account, contract)
+    if refused := refused or _check_orders(book, account, contract):
         return [refused]
     bucket = book.bucket_of(account, contract)
     if bucket in book.registers.claims:

@@ -7,6 +7,7 @@ from novate.core.kernels.limits import recount_limits
 from novate.core.kernels.margin import set_lots
 from novate.core.kernels.settle import first_unbalanced, recount
 from novate.core.terms import Role
+from novate.core.withdrawals import TRANSIT
 
 
 class LawBroken(AssertionError):
@@ -24,6 +25,7 @@ def check_whole(book: Book) -> None:
     check_running(book)
     totals_recount(book)
     balances_recount(book)
+    withdrawals_are_held(book)
     house_is_flat(book)
     lot_terms_are_current(book)
     limits_recount(book)
@@ -78,6 +80,18 @@ def balances_recount(book: Book) -> None:
     if (table["balance_minor"] < 0).any():
         bucket, asset = np.argwhere(table["balance_minor"] < 0)[0].tolist()
         raise LawBroken(f"{book.registers.accounts[bucket].name} has a negative balance of asset {asset}")
+
+
+def withdrawals_are_held(book: Book) -> None:
+    """What stands in the withdrawals account is what was asked for and has neither left nor come back."""
+    held = [0] * book.asset_count
+    for withdrawal in book.registers.withdrawals.values():
+        held[withdrawal.asset] += withdrawal.amount_minor
+    transit = book.registers.names.get(TRANSIT)
+    for index, asset in enumerate(book.registers.assets):
+        stands = 0 if transit is None else int(book.balances[transit, index]["balance_minor"])
+        if stands != held[index]:
+            raise LawBroken(f"{asset.symbol}: {stands} minor units are held for withdrawals of {held[index]}")
 
 
 def house_is_flat(book: Book) -> None:

@@ -115,8 +115,14 @@ BALANCE: Final = np.dtype(
 )
 """A bucket's money in one asset: settled, unsettled fees and finals, cost of premium contracts, overflow bound."""
 
-POSITION: Final = np.dtype([("lots", "<i8"), ("cost_fine", "<i8"), ("contract", "<i4"), ("pad", "<i4")], align=True)
-"""A position: long is positive; result = lots x value - cost. Zero lots with a cost is a result not yet settled."""
+POSITION: Final = np.dtype([("lots", "<i8"), ("cost_fine", "<i8"), ("contract", "<i4"), ("orders", "<i4")], align=True)
+"""A position: long is positive; result = lots x value - cost. Zero lots with a cost is a result not yet settled.
+
+``orders`` is the row of its open orders in the table of them, 0 where it never had any.
+"""
+
+OPEN_ORDERS: Final = np.dtype([("bids", "<i8"), ("asks", "<i8")], align=True)
+"""Lots that a bucket's resting orders in a contract may still buy and sell. Row 0 belongs to nobody."""
 
 LOT: Final = np.dtype(
     [

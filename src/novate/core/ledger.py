@@ -3,12 +3,14 @@
 import numpy as np
 
 from novate.core.book import Book
+from novate.core.caps import HOUSE_WIDE, member_key, room_under_caps
 from novate.core.commands import Contribute, Deposit, Withdraw
 from novate.core.facts import Contributed, Deposited, Fact, Rejected, SourceAdvanced, Withdrawn
 from novate.core.margin import judge
 from novate.core.money import EXPOSURE_MAX, MONEY_MAX
+from novate.core.money_facts import DepositsReversible
 from novate.core.reasons import Reason
-from novate.core.refusals import Refusals
+from novate.core.refusals import Refusals, late
 from novate.core.rows import CASH, POSTED
 from novate.core.terms import INSURANCE, SKIN, TREASURY, Role
 
@@ -47,10 +49,8 @@ def balance_of(book: Book, account: int, asset: int) -> int:
 
 def decide_contribute(book: Book, command: Contribute) -> list[Fact]:
     """Money for one of the house's named accounts or a member's default fund account."""
-    mark = book.registers.sources.get(command.source, -1)
-    if command.number <= mark:
-        message = f"{command.source!r} is at number {mark}, got {command.number}; give a number above it"
-        return [Rejected(Reason.DUPLICATE_OR_LATE, "$.number", message)]
+    if refused := late(book, command.source, command.number):
+        return [refused]
     advanced = SourceAdvanced(command.source, command.number)
     if not 0 <= command.asset < book.asset_count:
         return [Rejected(Reason.ASSET_UNKNOWN, "$.asset", f"there is no asset {command.asset}"), advanced]
@@ -67,18 +67,18 @@ def decide_contribute(book: Book, command: Contribute) -> list[Fact]:
         message = f"a positive amount is needed, got {command.amount_minor}"
         return [Rejected(Reason.AMOUNT_MUST_BE_POSITIVE, "$.amount", message), advanced]
     amount = command.amount_minor
-    if not (_has_room(book, command.asset, amount) and _fits(book, account, command.asset, amount)):
+    if not (has_room(book, command.asset, amount) and fits(book, account, command.asset, amount)):
         message = f"all money of one asset is at most {MONEY_MAX} minor units, an account's {EXPOSURE_MAX} fine units"
         return [Rejected(Reason.MONEY_LIMIT_EXCEEDED, "$.amount", message), advanced]
     return [Contributed(account, command.asset, command.amount_minor), advanced]
 
 
-def _has_room(book: Book, asset: int, amount_minor: int) -> bool:
+def has_room(book: Book, asset: int, amount_minor: int) -> bool:
     """Whether all money of the asset, this amount included, stays within its bound."""
     return book.registers.external_minor[asset] + amount_minor <= MONEY_MAX
 
 
-def _fits(book: Book, account: int, asset: int, amount_minor: int) -> bool:
+def fits(book: Book, account: int, asset: int, amount_minor: int) -> bool:
     """Whether an account's worth, this amount included, stays within the bound of the 64-bit argument."""
     row = book.balances[account, asset]
     money = (int(row["balance_minor"]) + amount_minor) * book.registers.assets[asset].unit_fine
@@ -95,26 +95,51 @@ def decide_deposit(book: Book, command: Deposit) -> list[Fact]:
     rows = np.frombuffer(command.rows, CASH)
     refusals = Refusals(book, command.source)
     added: dict[tuple[int, int], int] = {}
-    kept = []
+    kept, numbered = [], []
     for at, row in enumerate(rows):
         number, amount, account, asset = (int(row[field]) for field in CASH.names or ())
         if refusals.out_of_turn(at, number):
             continue
-        reason = _check_cash(book, account, asset, amount, coming_in=True)
-        if reason is Reason.ACCEPTED and not (
-            _has_room(book, asset, added.get((-1, asset), 0) + amount)
-            and _fits(book, account, asset, added.get((account, asset), 0) + amount)
-        ):
-            reason = Reason.MONEY_LIMIT_EXCEEDED
-        if reason is Reason.ACCEPTED and not book.assets[asset]["live"]:
-            reason = Reason.PRICE_MISSING
+        reason, figure = check_deposit(book, account, asset, amount, added)
         if reason is not Reason.ACCEPTED:
-            refusals.add(at, reason, amount)
+            refusals.add(at, reason, figure)
             continue
-        for key in ((-1, asset), (account, asset)):
-            added[key] = added.get(key, 0) + amount
+        count_in(book, account, asset, amount, added)
         kept.append((amount, account, asset))
-    return _with_rows(Deposited, kept, refusals)
+        numbered.append((number, amount, account, asset))
+    return [*_with_rows(Deposited, kept, refusals), *reversible(book, command.source, numbered)]
+
+
+def check_deposit(
+    book: Book, account: int, asset: int, amount: int, added: dict[tuple[int, int], int]
+) -> tuple[Reason, int]:
+    """Whether a deposit may come in beside what is ``added`` before it: ``(reason, the figure that goes with it)``."""
+    reason = check_cash(book, account, asset, amount, coming_in=True)
+    if reason is not Reason.ACCEPTED:
+        return reason, amount
+    of_account, of_house = (added.get(key, 0) + amount for key in ((account, asset), (HOUSE_WIDE, asset)))
+    if not (has_room(book, asset, of_house) and fits(book, account, asset, of_account)):
+        return Reason.MONEY_LIMIT_EXCEEDED, amount
+    if not book.assets[asset]["live"]:
+        return Reason.PRICE_MISSING, amount
+    room = room_under_caps(book, account, asset, added)
+    if room is not None and amount > room:
+        return Reason.COLLATERAL_CAP_EXCEEDED, max(0, room)
+    return Reason.ACCEPTED, 0
+
+
+def count_in(book: Book, account: int, asset: int, amount: int, added: dict[tuple[int, int], int]) -> None:
+    """Remember an amount that comes in, for the rows after it."""
+    for key in ((HOUSE_WIDE, asset), (account, asset), (member_key(book, account), asset)):
+        added[key] = added.get(key, 0) + amount
+
+
+def reversible(book: Book, source: str, rows: list[tuple[int, int, int, int]]) -> list[Fact]:
+    """Deposits that came in (rows of ``CASH``) can be reversed for as long as the rulebook says."""
+    horizon = book.rulebook.deposit_final_after_ns
+    if not (rows and horizon):
+        return []
+    return [DepositsReversible(source, np.array(rows, CASH).tobytes(), book.registers.time_ns + horizon)]
 
 
 def decide_withdraw(book: Book, command: Withdraw) -> list[Fact]:
@@ -127,9 +152,11 @@ def decide_withdraw(book: Book, command: Withdraw) -> list[Fact]:
         number, amount, account, asset = (int(row[field]) for field in CASH.names or ())
         if refusals.out_of_turn(at, number):
             continue
-        reason, figure = _check_cash(book, account, asset, amount, coming_in=False), amount
+        reason, figure = check_cash(book, account, asset, amount, coming_in=False), amount
         if reason is Reason.ACCEPTED:
-            reason, figure = _check_withdrawal(book, account, asset, amount, taken)
+            reason, figure = check_withdrawal(book, account, asset, amount, taken)
+        if reason is Reason.ACCEPTED and asset in book.registers.gates:
+            reason = Reason.GATE_CLOSED
         if reason is not Reason.ACCEPTED:
             refusals.add(at, reason, figure)
             continue
@@ -138,7 +165,7 @@ def decide_withdraw(book: Book, command: Withdraw) -> list[Fact]:
     return _with_rows(Withdrawn, kept, refusals)
 
 
-def _check_cash(book: Book, account: int, asset: int, amount: int, *, coming_in: bool) -> Reason:
+def check_cash(book: Book, account: int, asset: int, amount: int, *, coming_in: bool) -> Reason:
     """What deposits and withdrawals have in common. What is no longer eligible may still leave."""
     if not 0 <= asset < book.asset_count:
         return Reason.ASSET_UNKNOWN
@@ -153,7 +180,7 @@ def _check_cash(book: Book, account: int, asset: int, amount: int, *, coming_in:
     return Reason.ACCEPTED
 
 
-def _check_withdrawal(
+def check_withdrawal(
     book: Book, account: int, asset: int, amount: int, taken: dict[tuple[int, int], int]
 ) -> tuple[Reason, int]:
     """Whether an amount is free: ``(reason, what could be withdrawn in numeraire fine units or minor units)``."""
@@ -167,6 +194,10 @@ def _check_withdrawal(
     before = {held: amount for (of, held), amount in taken.items() if of == account}
     for claim in book.registers.claims.get(account, []):  # what others paid for it is not its own to take
         before[claim.asset] = before.get(claim.asset, 0) + claim.amount_minor
+    for receipts in book.registers.reversals_owed.values():  # nor what it owes for a deposit that was taken back
+        for receipt in receipts.values():
+            if receipt.account == account:
+                before[receipt.asset] = before.get(receipt.asset, 0) + receipt.amount_minor
     balance = balance_of(book, account, asset) - before.get(asset, 0)
     if amount > balance:
         return Reason.BALANCE_INSUFFICIENT, balance

@@ -10,11 +10,12 @@ from collections.abc import Iterable
 import numpy as np
 
 from novate.core import layout
-from novate.core.book import Book, Call
+from novate.core.book import Book
 from novate.core.fact import Fact
 from novate.core.facts import Breached, CallMet, MarginCalled, MemberDefaulted
 from novate.core.margin import Judgement, judge, judge_house, judge_many, largest_contributors
 from novate.core.money import EXPOSURE_MAX, PPM, charge
+from novate.core.registers import Call
 from novate.core.supervision import AccountReleased, AccountRestricted, CallPaid
 from novate.core.terms import Role, Rulebook
 
@@ -82,24 +83,22 @@ def sound_from(book: Book, verdict: Judgement) -> int:
 # ---- downwards ------------------------------------------------------------------------------------------------------
 
 
-def check(book: Book, buckets: np.ndarray) -> list[Fact]:
-    """Judge buckets (int64; all where empty): what came back above a level, then what fell below one."""
+def below_level(book: Book, buckets: np.ndarray) -> list[int]:
+    """Those of the buckets (int64; all where empty) that may trade and are below a level, in their order."""
     rows = judge_many(book, buckets) if len(buckets) else judge_house(book)
     rules = book.rulebook
     venue = rules.form == "venue"
     bar = rows["maintenance_fine"] if venue else charge_all(rows["initial_fine"], rules.call_trigger_ppm)
     if rules.reduce_only_ppm:
         bar = np.maximum(bar, charge_all(rows["maintenance_fine"], rules.reduce_only_ppm))
-    facts = recovered(book)
-    for at in np.flatnonzero(rows["equity_fine"] < bar).tolist():
-        bucket = int(buckets[at]) if len(buckets) else at
-        if book.buckets[bucket]["access"] in JUDGED_ACCESS:
-            facts += fallen(book, bucket, judge(book, bucket))
-    return facts
+    short = np.flatnonzero(rows["equity_fine"] < bar)
+    found = (buckets[short] if len(buckets) else short).tolist()
+    return [bucket for bucket in found if book.buckets[bucket]["access"] in JUDGED_ACCESS]
 
 
-def fallen(book: Book, bucket: int, verdict: Judgement) -> list[Fact]:
+def fallen(book: Book, bucket: int) -> list[Fact]:
     """What becomes of a bucket below a level: a breach, or a call and a restriction."""
+    verdict = judge(book, bucket)
     if book.rulebook.form == "venue" and verdict.equity_fine < verdict.maintenance_fine:
         return [Breached(bucket, "below_maintenance", verdict.equity_fine, verdict.maintenance_fine)]
     facts: list[Fact] = []
@@ -168,9 +167,9 @@ def released(book: Book, buckets: Iterable[int]) -> list[Fact]:
 
 
 def paid(book: Book, deposits: Iterable[tuple[int, int, int]]) -> list[Fact]:
-    """What deposits ``(amount_minor, account, asset)`` that were just posted do to calls and restrictions.
+    """What money ``(amount_minor, account, asset)`` that just came in does to calls and restrictions.
 
-    A call counts as paid what the deposit adds to equity, after haircuts. It is met when it is paid in full, whatever
+    A call counts as paid what the money adds to equity, after haircuts. It is met when it is paid in full, whatever
     the price did since, or when equity is back at what it asked for (unless calls must be paid). What is lacking beyond
     a call that was paid in full is called afresh.
     """
@@ -191,7 +190,8 @@ def paid(book: Book, deposits: Iterable[tuple[int, int, int]]) -> list[Fact]:
         elif enough and book.rulebook.call_recovery != "must_pay":
             facts.append(CallMet(bucket, "payment"))
         elif added > 0:
-            facts.append(CallPaid(bucket, added, call.amount_fine - added))
+            left = Call(call.amount_fine - added, call.due_ns, call.largest, call.since_ns)
+            facts += [CallPaid(bucket, added, left.amount_fine), *called(book, bucket, verdict, left)]
     return facts + released(book, sorted(of_account))
 
 

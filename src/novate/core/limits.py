@@ -5,13 +5,14 @@ import numpy as np
 
 from novate.core import layout
 from novate.core.admission import check_name
-from novate.core.book import Book, Halt
+from novate.core.book import Book
 from novate.core.commands import HaltContract, RemoveLimit, ResumeContract, SetLimit
 from novate.core.fact import Fact
 from novate.core.facts import OrderClosed, Rejected
 from novate.core.kernels.limits import fill_passes
 from novate.core.money import VALUE_MAX
 from novate.core.reasons import Reason
+from novate.core.registers import Halt
 from novate.core.rows import TRADE
 from novate.core.supervision import LimitRemoved, LimitSet, TradingHalted, TradingResumed
 from novate.core.terms import Limit, Role

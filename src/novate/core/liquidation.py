@@ -6,11 +6,10 @@ import numpy as np
 
 from novate.core import layout
 from novate.core.admission import open_account
-from novate.core.book import Book, Liquidation, Order
+from novate.core.book import Book
 from novate.core.commands import ExecuteLiquidation
 from novate.core.facts import (
     Breached,
-    CollateralMoved,
     Fact,
     LiquidationEnded,
     LiquidationExecuted,
@@ -21,6 +20,7 @@ from novate.core.facts import (
     SourceAdvanced,
     TakenOver,
 )
+from novate.core.isolated import CollateralMoved
 from novate.core.kernels.arithmetic import value_at
 from novate.core.kernels.trades import judge_side
 from novate.core.ledger import move_carry, post
@@ -29,7 +29,9 @@ from novate.core.limits import check_fill
 from novate.core.margin import judge, position_requirement
 from novate.core.money import PPM, ceil_div, charge, split_pro_rata
 from novate.core.novation import move_leg
+from novate.core.orders import drop_orders
 from novate.core.reasons import Reason
+from novate.core.registers import Liquidation, Order
 from novate.core.rows import LEG
 from novate.core.terms import Role
 from novate.core.waterfall import estate_of
@@ -238,7 +240,8 @@ def take_over(book: Book, estate: int) -> TakenOver:
 
 
 def fold_breached(book: Book, fact: Breached) -> None:
-    """The bucket may do nothing itself until its liquidation ends."""
+    """The bucket may do nothing itself until its liquidation ends; its resting orders are gone."""
+    drop_orders(book, fact.bucket)
     book.registers.calls.pop(fact.bucket, None)
     book.registers.restricted.pop(fact.bucket, None)
     book.registers.liquidations[fact.bucket] = Liquidation()
@@ -249,6 +252,8 @@ def fold_member_defaulted(book: Book, fact: MemberDefaulted) -> None:
     """The member's house account is the house's to close; its clients may only reduce."""
     member = book.registers.members[fact.member]
     member.defaulted = True
+    for bucket in np.flatnonzero(book.buckets[: book.account_count]["member"] == fact.member).tolist():
+        drop_orders(book, bucket)
     book.registers.calls.pop(member.house_account, None)
     book.registers.liquidations[member.house_account] = Liquidation()
     clients = book.buckets[: book.account_count]

@@ -4,7 +4,7 @@ import numpy as np
 
 from novate.core.book import Book
 from novate.core.commands import SubmitTrades
-from novate.core.facts import Fact, TradesNovated
+from novate.core.facts import Fact, OrdersFilled, TradesNovated
 from novate.core.kernels.legs import novate_rows, place_and_move
 from novate.core.kernels.trades import judge_trades
 from novate.core.refusals import refusal_facts
@@ -15,10 +15,13 @@ from novate.core.terms import FEES
 def decide_trades(book: Book, command: SubmitTrades) -> list[Fact]:
     """Accept or refuse each row on its own, each seeing the rows before it; both sides are margin-checked."""
     mark = book.registers.sources.get(command.source, -1)
-    novated, refused, new_mark = judge_trades(
-        np.frombuffer(command.rows, TRADE), mark, book.contract_count, book.account_count, FEES, book.tables()
+    rows, guaranteed = np.frombuffer(command.rows, TRADE), book.rulebook.reserved_trades == "guaranteed"
+    novated, filled, refused, new_mark = judge_trades(
+        rows, mark, book.contract_count, book.account_count, FEES, guaranteed, book.tables()
     )
-    facts: list[Fact] = [TradesNovated(novated.tobytes())] if len(novated) else []
+    facts: list[Fact] = [OrdersFilled(filled.tobytes())] if len(filled) else []
+    if len(novated):
+        facts.append(TradesNovated(novated.tobytes()))
     return facts + refusal_facts(refused, command.source, new_mark if new_mark > mark else None)
 
 
@@ -45,6 +48,7 @@ def make_room(book: Book) -> None:
     # The largest bucket and the largest contract must be able to move to the end with room to double.
     widest = 3 * int(book.buckets["count"].max(initial=0)) + 1024
     longest = 3 * int(book.contracts["holders_count"].max(initial=0)) + 1024
+    book.orders = with_length(book.orders, 2 * int(book.ends[2]) + 16)
     book.positions = with_length(book.positions, int(book.ends[0]) + max(widest, len(book.positions) // 2))
     book.holders = with_length(book.holders, int(book.ends[1]) + max(longest, len(book.holders) // 2))
 

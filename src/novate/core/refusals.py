@@ -3,7 +3,7 @@
 import numpy as np
 
 from novate.core.book import Book
-from novate.core.facts import Fact, RowsRefused, SourceAdvanced
+from novate.core.facts import Fact, Rejected, RowsRefused, SourceAdvanced
 from novate.core.reasons import Reason
 from novate.core.rows import REFUSED
 
@@ -39,3 +39,12 @@ def refusal_facts(rows: np.ndarray, source: str | None, mark: int | None) -> lis
     if source is not None and mark is not None:
         facts.append(SourceAdvanced(source, mark))
     return facts
+
+
+def late(book: Book, source: str, number: int) -> Rejected | None:
+    """The refusal of a single command whose number its source has passed, or None."""
+    mark = book.registers.sources.get(source, -1)
+    if number > mark:
+        return None
+    message = f"{source!r} is at number {mark}, got {number}; give a number above it"
+    return Rejected(Reason.DUPLICATE_OR_LATE, "$.number", message)

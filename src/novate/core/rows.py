@@ -18,11 +18,31 @@ TRADE: Final = np.dtype(
         ("contract", "<i4"),
         ("buyer", "<i4"),
         ("seller", "<i4"),
+        ("filled", "<i4"),
+    ],
+    align=True,
+)
+"""One trade: the buyer's lots are positive. ``number`` is the source's own, strictly increasing.
+
+``filled`` says whose resting orders it fills: 1 the buyer's, 2 the seller's, 3 both, 0 nobody's.
+"""
+
+FILLS_BUYER, FILLS_SELLER = 1, 2
+
+ORDER: Final = np.dtype(
+    [
+        ("number", "<i8"),
+        ("lots", "<i8"),
+        ("contract", "<i4"),
+        ("account", "<i4"),
+        ("side", "<i4"),
         ("pad", "<i4"),
     ],
     align=True,
 )
-"""One trade: the buyer's lots are positive. ``number`` is the source's own, strictly increasing."""
+"""One change of an account's resting orders in a contract: ``lots`` more (positive) or fewer (negative) on a side."""
+
+BUY, SELL = 0, 1
 
 MARK: Final = np.dtype([("price_ticks", "<i8"), ("contract", "<i4"), ("missing", "<i4")], align=True)
 """One mark of a contract or index; ``missing`` = 1 says that the source has no price (which halts the contract)."""
@@ -35,6 +55,19 @@ CASH: Final = np.dtype(
     align=True,
 )
 """One deposit or withdrawal of a positive amount."""
+
+TRANSFER: Final = np.dtype(
+    [
+        ("number", "<i8"),
+        ("amount_minor", "<i8"),
+        ("payer", "<i4"),
+        ("payee", "<i4"),
+        ("asset", "<i4"),
+        ("pad", "<i4"),
+    ],
+    align=True,
+)
+"""One transfer of a positive amount of collateral between two accounts."""
 
 # ---- rows of facts --------------------------------------------------------------------------------------------------
 
@@ -53,6 +86,9 @@ NOVATED: Final = np.dtype(
     align=True,
 )
 """One novated trade between two buckets: the buyer's cost rises by ``lots x value_fine``, the seller's falls by it."""
+
+RESERVED: Final = np.dtype([("bids", "<i8"), ("asks", "<i8"), ("contract", "<i4"), ("bucket", "<i4")], align=True)
+"""One change of a bucket's open orders in a contract: lots that it may buy, lots that it may sell."""
 
 REFUSED: Final = np.dtype([("figure", "<i8"), ("row", "<i4"), ("reason", "<i4")], align=True)
 """One refused row: its ``Reason`` and the figure that goes with it (a shortfall in numeraire fine units, a limit)."""
@@ -99,3 +135,9 @@ LEG: Final = np.dtype(
     align=True,
 )
 """Lots and cost that move between two buckets."""
+
+MOVED: Final = np.dtype(
+    [("amount_minor", "<i8"), ("payer", "<i4"), ("payee", "<i4"), ("asset", "<i4"), ("pad", "<i4")],
+    align=True,
+)
+"""One positive amount that moved from one account to another."""

@@ -8,18 +8,22 @@ from novate.core.commands import AnyCommand
 from novate.core.consequences import consequences
 from novate.core.decide import phases
 from novate.core.evolve import evolve
-from novate.core.facts import CycleClosed, Fact
+from novate.core.facts import CycleClosed, Fact, Rejected
 from novate.core.laws import check_running, check_whole
+from novate.core.reasons import Reason
 
-DECISION_VERSION: Final = 2
+DECISION_VERSION: Final = 1
 """Raised whenever the same command on the same book would give other facts."""
 
 
 def step(book: Book, command: AnyCommand, time_ns: int) -> list[Fact]:
-    """Decide a command at a time not before the book's, fold its facts and all that follows, and check the laws.
+    """Decide a command, fold its facts and all that follows, and check the laws.
 
-    Returns every fact in order. Raises ``LawBroken`` where the house broke a law; the book must then be rebuilt.
+    Returns every fact in order; a time before the book's own is refused and leaves the book as it is. Raises
+    ``LawBroken`` where the house broke a law; the book must then be rebuilt.
     """
+    if refused := refuse_time(book, time_ns):
+        return [refused]
     book.registers.time_ns = time_ns
     facts: list[Fact] = []
     for phase in phases(book, command):
@@ -31,6 +35,15 @@ def step(book: Book, command: AnyCommand, time_ns: int) -> list[Fact]:
             latest = consequences(book, latest)
     _check_laws(book, facts)
     return facts
+
+
+def refuse_time(book: Book, time_ns: int) -> Rejected | None:
+    """The house's time never runs backwards: the refusal of a time before the book's, or None."""
+    last_ns = book.registers.time_ns
+    if time_ns >= last_ns:
+        return None
+    message = f"{time_ns} is before the last record's time {last_ns}: put the tape in order of time"
+    return Rejected(Reason.TIME_RUNS_BACKWARDS, "$.time_ns", message)
 
 
 def fold(book: Book, facts: Iterable[Fact], time_ns: int) -> None:

@@ -107,6 +107,18 @@ class Layer(enum.StrEnum):
     GAINS_HAIRCUT = "gains_haircut"
 
 
+class Cap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The most of an asset that may be brought in as collateral, in minor units; None is no cap.
+
+    ``account_minor`` holds for each account, ``member_minor`` for a member and its clients together and ``house_minor``
+    for all of them.
+    """
+
+    account_minor: int | None = None
+    member_minor: int | None = None
+    house_minor: int | None = None
+
+
 class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The rules the house runs by. Adopted by command; a change never alters how an old fact folds.
 
@@ -116,7 +128,8 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     and the value of long options at ``long_option_ppm``. Margin calls are made for at least ``call_minimum_fine`` of
     the numeraire and are due after ``call_due_ns``. A liquidation slice is at most ``slice_ppm`` of the position, at a
     limit of ``slippage_ppm`` from the mark, open for ``slice_expiry_ns``; after ``slices_max`` of them the house takes
-    the bucket over. The waterfall must end with the gains haircut.
+    the bucket over. A trade that fills resting orders is asked for margin like any other (``checked``) or is always
+    novated, at worst into breach (``guaranteed``). The waterfall must end with the gains haircut.
 
     ``price_bands`` maps a margin class to how far from the mark its contracts may trade, in ppm of the mark; classes
     that it leaves out may trade at any price.
@@ -126,6 +139,11 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``reduce_only_ppm`` of the maintenance requirement (0 is off) an account may only reduce. It is free of that, and of
     a liquidation, at ``release_ppm`` of the initial requirement. ``call_recovery`` says what a rise of equity without
     payment does to a call: nothing, meets it at its due time, or meets it at once.
+
+    A final deposit may be reversed for ``deposit_final_after_ns``; ``collateral_caps`` bound what may be brought in of
+    an asset. ``withdrawal_gates`` maps each gated asset to its dust limit in minor units: withdrawals of it wait while
+    its unresolved deficits exceed the insurance fund's money by more. ``client_transfers`` allows money to move
+    between client accounts of one member.
     """
 
     name: str
@@ -150,6 +168,11 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     call_recovery: Literal["must_pay", "at_due", "at_once"] = "at_due"
     reduce_only_ppm: int = 0
     release_ppm: int = 1_000_000
+    reserved_trades: Literal["checked", "guaranteed"] = "checked"
+    deposit_final_after_ns: int = 0
+    collateral_caps: dict[str, Cap] = {}
+    withdrawal_gates: dict[str, int] = {}
+    client_transfers: bool = False
 
 
 Measure = Literal["net", "gross"]
@@ -188,6 +211,7 @@ class Role(enum.IntEnum):
     SKIN = 7  # the house's own money in the waterfall
     INSURANCE = 8
     ISOLATED = 9  # one contract of an account with collateral of its own
+    WITHDRAWALS = 10  # money on its way out: requested or released, not yet confirmed
 
 
 TRADING: Final = (Role.HOUSE, Role.CLIENT, Role.ISOLATED)

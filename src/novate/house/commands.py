@@ -1,19 +1,15 @@
 """The commands of the house as methods. Each builds the tape's command and submits it."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from novate.house.asking import SOURCE
+from novate.house.money import MoneyCommands
 from novate.house.outcome import Outcome
 from novate.house.plain import Duration, Number, Time
 
-SOURCE = "library"
-"""The source of commands that do not name one. Its numbers are given by the house, one after another."""
 
-Fund = Literal["default_fund", "skin_in_the_game", "insurance_fund", "treasury"]
-
-
-class Commands(ABC):
+class Commands(MoneyCommands):
     """Everything that can be asked of a house.
 
     Numbers are decimal strings, ints or ``Decimal``, never floats. ``time`` is when it happens; by default the time of
@@ -21,14 +17,6 @@ class Commands(ABC):
     sent twice is done once; without a number the house gives the next. Nothing raises because it was refused: ask the
     ``Outcome``, or chain ``.expect()``. Wrong types, floats above all, raise ``TypeError``.
     """
-
-    @abstractmethod
-    def submit(self, command: str | bytes | Mapping[str, Any]) -> Outcome:
-        """Submit a command of the tape."""
-
-    @abstractmethod
-    def next_number(self, source: str) -> int:
-        """The number that follows the last one of a source."""
 
     # --- terms --------------------------------------------------------------------------------------------------
 
@@ -104,6 +92,11 @@ class Commands(ABC):
         reduce_only: Number = 0,
         release: Number = 1,
         effective: Time | None = None,
+        reserved_trades: Literal["checked", "guaranteed"] = "checked",
+        deposit_final_after: Duration = 0,
+        collateral_caps: Mapping[str, Mapping[str, Number]] | None = None,
+        withdrawal_gates: Mapping[str, Number] | None = None,
+        client_transfers: bool = False,
         time: Time | None = None,
     ) -> Outcome:
         """Put the rules in force; replaces the rulebook before. Rates are ``"0.05"`` or ``"5%"``.
@@ -111,7 +104,9 @@ class Commands(ABC):
         ``margin_classes`` maps a class to its tiers: ``{"above": "0", "initial": "5%", "maintenance": "2.5%"}``, and
         ``price_bands`` a class to how far from the mark it may trade. ``warning``, ``call_trigger``, ``call_target``
         and ``release`` are levels of equity as parts of the initial requirement, ``reduce_only`` of maintenance. With
-        ``effective`` the rules wait for that time and are decided again when it comes.
+        ``effective`` the rules wait for that time and are decided again when it comes. ``collateral_caps`` maps an
+        asset to ``{"account": …, "member": …, "house": …}``, each of them or none; ``withdrawal_gates`` maps a gated
+        asset to its dust limit.
         """
         return self._ask("adopt_rulebook", locals())
 
@@ -190,49 +185,33 @@ class Commands(ABC):
         """Move free collateral into an isolated bucket, or back out of it where the amount is negative."""
         return self._ask("move_collateral", {**locals(), "number": self._number(source, number)})
 
-    # --- money --------------------------------------------------------------------------------------------------
+    # --- orders -------------------------------------------------------------------------------------------------
 
-    def contribute(
-        self,
-        fund: Fund,
-        asset: str,
-        amount: Number,
-        *,
-        member: str | None = None,
-        source: str = SOURCE,
-        number: int | None = None,
-        time: Time | None = None,
-    ) -> Outcome:
-        """Pay money into one of the house's funds; ``default_fund`` is the contribution of ``member``."""
-        return self._ask("contribute", {**locals(), "number": self._number(source, number)})
-
-    def deposit(
+    def order(
         self,
         account: str,
-        asset: str,
-        amount: Number,
+        contract: str,
+        side: Literal["buy", "sell"],
         *,
+        lots: int | None = None,
+        quantity: Number | None = None,
         source: str = SOURCE,
         number: int | None = None,
         time: Time | None = None,
     ) -> Outcome:
-        """Bring collateral in."""
-        row = {"account": account, "asset": asset, "amount": amount, "number": self._number(source, number)}
-        return self._ask("deposit", {"source": source, "rows": [row], "time": time})
+        """Register lots that rest at the venue on one side of a contract; negative ones are cancelled.
 
-    def withdraw(
-        self,
-        account: str,
-        asset: str,
-        amount: Number,
-        *,
-        source: str = SOURCE,
-        number: int | None = None,
-        time: Time | None = None,
-    ) -> Outcome:
-        """Take free collateral out."""
-        row = {"account": account, "asset": asset, "amount": amount, "number": self._number(source, number)}
-        return self._ask("withdraw", {"source": source, "rows": [row], "time": time})
+        Margin asks for the worse side. A trade that names whose orders it ``fills`` takes its lots off them.
+        """
+        row = {"account": account, "contract": contract, "side": side, "number": self._number(source, number)}
+        row |= {"lots": lots} if quantity is None else {"quantity": quantity}
+        return self._ask("orders", {"source": source, "rows": [row], "time": time})
+
+    def orders(self, rows: Sequence[Mapping[str, Any]], *, source: str = SOURCE, time: Time | None = None) -> Outcome:
+        """Change resting orders: rows of ``account``, ``contract``, ``side`` and ``lots`` or ``quantity``."""
+        first = self.next_number(source)
+        numbered = [{"number": first + index, **row} for index, row in enumerate(rows)]
+        return self._ask("orders", {"source": source, "rows": numbered, "time": time})
 
     # --- trades and prices --------------------------------------------------------------------------------------
 
@@ -245,12 +224,17 @@ class Commands(ABC):
         price: Number,
         lots: int | None = None,
         quantity: Number | None = None,
+        fills: Literal["buyer", "seller", "both"] | None = None,
         source: str = SOURCE,
         number: int | None = None,
         time: Time | None = None,
     ) -> Outcome:
-        """Submit one matched trade for novation, its size in ``lots`` or as a ``quantity``."""
-        row = {"contract": contract, "buyer": buyer, "seller": seller, "price": price}
+        """Submit one matched trade for novation, its size in ``lots`` or as a ``quantity``.
+
+        ``fills`` names whose resting orders it fills.
+        """
+        row: dict[str, Any] = {"contract": contract, "buyer": buyer, "seller": seller, "price": price}
+        row |= {} if fills is None else {"fills": fills}
         row |= {"lots": lots} if quantity is None else {"quantity": quantity, "lots": lots}
         return self.trades([{**row, "number": self._number(source, number)}], source=source, time=time)
 
@@ -305,10 +289,3 @@ class Commands(ABC):
         return self._ask("clock", locals())
 
     # --- how ----------------------------------------------------------------------------------------------------
-
-    def _number(self, source: str, number: int | None) -> int:
-        return self.next_number(source) if number is None else number
-
-    def _ask(self, command: str, fields: Mapping[str, Any]) -> Outcome:
-        given = {name: value for name, value in fields.items() if name != "self" and value is not None}
-        return self.submit({"command": command, **given})

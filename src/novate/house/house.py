@@ -10,8 +10,8 @@ import msgspec
 
 from novate import views
 from novate.core.book import Book
-from novate.core.commands import AnyCommand, Deposit, PublishFunding, PublishMarks, SubmitTrades, Withdraw
-from novate.core.rows import CASH, FUNDING, MARK, TRADE
+from novate.core.commands import AnyCommand, PublishMarks
+from novate.core.decide import ROWS
 from novate.core.terms import TRADING
 from novate.house.commands import Commands
 from novate.house.outcome import Outcome, Recorded
@@ -36,9 +36,6 @@ GROWS: Final = (
 
 READS_ALL: Final = (tape_wire.AddAsset, tape_wire.Marks)
 """Commands whose meaning, not only whose success, depends on what is on record: defaults, and whose symbol it is."""
-
-LAYOUTS: Final = {SubmitTrades: TRADE, Deposit: CASH, Withdraw: CASH, PublishMarks: MARK, PublishFunding: FUNDING}
-"""How the rows of the core's commands are laid out."""
 
 
 class Pending(NamedTuple):
@@ -200,6 +197,18 @@ class ClearingHouse(Commands):
         """The rulebooks that are to come into force, the next one first."""
         return self._read(views.scheduled)
 
+    def deposits(self) -> list[views.Receipt]:
+        """Deposits that are pending, may still be reversed, or were reversed and are still to be collected."""
+        return self._read(views.receipts)
+
+    def withdrawals(self) -> list[views.Withdrawal]:
+        """Withdrawals on their way out: requested, waiting for a gate, or released."""
+        return self._read(views.withdrawals)
+
+    def gates(self) -> list[views.Gate]:
+        """The gates that are closed, with cause and age; withdrawals of their assets wait."""
+        return self._read(views.gates)
+
     def compression(self) -> list[views.Compression]:
         """Lots traded against lots still open, contract by contract."""
         return self._read(views.compression)
@@ -288,7 +297,7 @@ class ClearingHouse(Commands):
 
 def _bare(command: AnyCommand, time_ns: int | None) -> Decoded:
     """A command of the core as if it had been decoded, so that its refusals find their rows."""
-    layout = LAYOUTS.get(type(command))
+    layout = ROWS.get(type(command))
     rows = getattr(command, "rows", b"") if layout is not None else b""
     count = len(rows) // layout.itemsize if layout is not None else 0
     assets = len(command.assets) if isinstance(command, PublishMarks) else 0

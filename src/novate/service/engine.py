@@ -25,7 +25,7 @@ from novate.core.commands import AnyCommand
 from novate.core.facts import Rejected
 from novate.core.laws import LawBroken, check_whole
 from novate.core.reasons import Reason
-from novate.core.step import step
+from novate.core.step import refuse_time, step
 from novate.service.committer import Committer, Group, Undone
 from novate.service.head import Head
 from novate.service.inbox import OVERHEAD_BYTES, Ask, Close, Inbox, Message, Read, TakeSnapshot
@@ -255,10 +255,8 @@ class Engine:
         time_ns = ask.time_ns
         if time_ns is None:
             time_ns = max(self._clock(), self._time_ns)
-        elif time_ns < self._time_ns:
-            message = f"{time_ns} is before the last record's time {self._time_ns}: put the tape in order of time"
-            rejected = Rejected(Reason.TIME_RUNS_BACKWARDS, "$.time_ns", message)
-            group.outcomes.append((ask.waiter, Answer(None, time_ns, [rejected])))
+        elif refused := refuse_time(self._book, time_ns):
+            group.outcomes.append((ask.waiter, Answer(None, time_ns, [refused])))
             return
         seq = self._seq + 1
         due = self._snapshot_every is not None and seq - self._snapshot_seq >= self._snapshot_every

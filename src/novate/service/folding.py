@@ -21,7 +21,7 @@ from novate.core.facts import (
 from novate.core.step import DECISION_VERSION, fold
 from novate.service.journal import JournalError, Record
 
-DECIDED_BY: Final = {1: "0.1", 2: "0.2"}
+DECIDED_BY: Final = {1: "0.1"}
 """Decision version -> the release that decides by it."""
 
 TIMELESS: Final = frozenset(
@@ -51,6 +51,14 @@ def release_of(version: int) -> str:
     return "a later release than this one" if known is None else f"release {known}"
 
 
+def backwards(record: Record, before_ns: int) -> str:
+    """What to say of a record whose time is before that of the record before it."""
+    return (
+        f"record {record.seq} ({record.kind}): its time {record.time_ns} is before {before_ns}, that of the record"
+        " before it; no release writes that, so the journal was rewritten: restore the folder from a copy"
+    )
+
+
 class Folding:
     """Folds records, in order, into a book.
 
@@ -67,6 +75,9 @@ class Folding:
 
     def add(self, record: Record) -> None:
         """Fold one record. Raises ``JournalError`` where its facts cannot be read, or where they break a law."""
+        before_ns = self._time_ns if self._first else self._book.registers.time_ns
+        if record.time_ns < before_ns:
+            raise JournalError(backwards(record, before_ns))
         try:
             facts = decode_facts(record.facts)
         except msgspec.MsgspecError as error:

@@ -46,7 +46,6 @@ __all__ = [
     "JournalReader",
     "MemoryJournal",
     "Record",
-    "rebuild_head",
 ]
 
 LOCK: Final = "journal.lock"
@@ -240,12 +239,18 @@ def begin_if_new(folder: Path) -> None:
 
 
 def create(path: Path) -> None:
-    """Make the tables, in one transaction."""
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+    """Make a database with the tables. It is given its name when it is whole: a crash leaves all of it or nothing."""
+    unfinished = path.with_suffix(".unfinished")
+    for left in path.parent.glob(f"{unfinished.name}*"):  # by a crash, with the logs of then
+        left.unlink()
+    with contextlib.closing(sqlite3.connect(unfinished, isolation_level=None)) as database:
+        database.execute("PRAGMA synchronous = FULL")
         database.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # a batch of trades fills dozens even of these
         database.execute("PRAGMA journal_mode = WAL")
         meta = f"INSERT INTO meta VALUES ('format', '{FORMAT}'), ('genesis', '{GENESIS.hex()}');"
         database.executescript(f"BEGIN; {SCHEMA} {meta} COMMIT;")
+    unfinished.replace(path)  # closing put the log into the database and synced it
+    sync_folder(path.parent)
 
 
 def content(path: Path) -> tuple[bool, bool]:
@@ -259,25 +264,3 @@ def content(path: Path) -> tuple[bool, bool]:
             return True, database.execute("SELECT seq FROM records LIMIT 1").fetchone() is not None
         except UNREADABLE:
             return True, True  # the reader says what is wrong with it
-
-
-def rebuild_head(folder: str | Path) -> int:
-    """Accept the chain of a journal as it stands: verify it and write a head that names its last record.
-
-    Only for an operator who knows from elsewhere (a copy, the members' own records) that nothing acknowledged is
-    missing. A head that is there is kept beside it as ``journal.head.replaced``. Returns the last seq.
-    """
-    folder = Path(folder)
-    lock = lock_folder(folder)
-    try:
-        last = Head(0, GENESIS)
-        with JournalReader(folder, head=last) as reader:
-            for record in reader.records():
-                last = Head(record.seq, record.hash)
-        if (folder / HEAD).exists():
-            (folder / HEAD).rename(folder / f"{HEAD}.replaced")
-        HeadFile(folder / HEAD, last).close()
-        sync_folder(folder)
-        return last.seq
-    finally:
-        os.close(lock)

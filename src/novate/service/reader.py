@@ -19,6 +19,11 @@ UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)
 """What SQLite and its Python module raise where a page or a text is not what was written."""
 
 
+def error_name(error: Exception) -> str:
+    """SQLite's own name of an error, or Python's."""
+    return getattr(error, "sqlite_errorname", None) or type(error).__name__
+
+
 class JournalReader:
     """A journal opened for reading, beside its writer if there is one. Use it as a context manager.
 
@@ -71,15 +76,29 @@ class JournalReader:
                 self._check_record(record, good, previous)
                 good, previous = record.seq, record.hash
                 yield record
+                if good == last:  # to ask for one more would stumble over what may lie behind it
+                    return
         except UNREADABLE as error:
+            self._verify(after)
             raise self._unreadable(error, good) from error
+        except JournalDamaged:
+            self._verify(after)
+            raise
         if good < min(self.head.seq, last):
+            self._verify(after)
             raise self._incomplete(good + 1, min(self.head.seq, last))
 
     def require_head(self) -> None:
         """Refuse a journal that ends before its head, before anything is read."""
         if self.last_seq < self.head.seq:
+            self._verify(self.last_seq)
             raise self._incomplete(self.last_seq + 1, self.head.seq)
+
+    def _verify(self, until: int) -> None:
+        """Before records up to ``until`` are called good: raise where they are not, for a start skips most of them."""
+        if until:
+            for _ in self.records(until=until):
+                pass
 
     def hash_of(self, seq: int) -> bytes | None:
         """The hash that stands in record ``seq``, not verified; None where there is no such record."""
@@ -112,7 +131,7 @@ class JournalReader:
         path = self.folder / HEAD
         cure = (
             f"restore {HEAD} from a copy, or, where you can tell from elsewhere that no acknowledged record is missing,"
-            " accept the chain as it stands with novate.service.journal.rebuild_head(folder)"
+            f" accept the chain as it stands: `novate rebuild-head {self.folder}`"
         )
         try:
             head = read_head(path)
@@ -125,10 +144,25 @@ class JournalReader:
         return head
 
     def _check_format(self) -> None:
-        row = self._one("SELECT value FROM meta WHERE key = 'format'")
-        if row is None or row[0] != str(FORMAT):
+        try:
+            row = self._database.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
+        except UNREADABLE as error:
+            unreadable = self._unreadable(error, None)
+            if not isinstance(unreadable, JournalDamaged) or not unreadable.last_good_seq:
+                raise unreadable from error
+            found = f"unreadable ({error_name(error)})"
+        else:
             found = "none" if row is None else repr(row[0])
-            raise JournalError(f"{self.folder / DATABASE}: format is {found}, this release reads format {FORMAT}")
+        if found == repr(str(FORMAT)):
+            return
+        message = f"{self.folder / DATABASE}: format is {found}, this release reads format {FORMAT}"
+        if good := self._last_good():  # no other format has such hashes
+            raise JournalDamaged(
+                f"{message}; but its records are of format {FORMAT}, so the table meta was damaged; the last good"
+                f" record is {good}. Nothing was changed on disk: restore the folder from a copy",
+                good,
+            )
+        raise JournalError(message)
 
     def _find_last(self) -> int:
         try:
@@ -144,7 +178,7 @@ class JournalReader:
             raise self._unreadable(error, None) from error
 
     def _unreadable(self, error: Exception, good: int | None) -> JournalError:
-        name = getattr(error, "sqlite_errorname", None) or type(error).__name__
+        name = error_name(error)
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN")):
             return JournalError(f"{self.folder / DATABASE}: {name} ({error}): check its rights, then try again")
         # Where a look-up failed nobody knows yet how far the chain is sound: walk it.

@@ -10,10 +10,11 @@ from novate.core.book import Book
 from novate.core.commands import AnyCommand
 from novate.core.facts import Fact
 from novate.core.laws import LawBroken, check_whole
-from novate.core.step import DECISION_VERSION, step
-from novate.service.folding import Folding, decode_facts, release_of
+from novate.core.step import DECISION_VERSION, refuse_time, step
+from novate.service.folding import Folding, backwards, decode_facts, release_of
 from novate.service.journal import GENESIS, Journal, JournalError, JournalReader, Record
-from novate.service.snapshot import newest_snapshot
+from novate.service.snapshot import newest_snapshot, require_snapshots, snapshots
+from novate.service.witness import Witnesses
 
 PROGRESS_EVERY: Final = 256
 
@@ -36,6 +37,7 @@ class Recovered(msgspec.Struct, frozen=True):
 
 def recover(journal: Journal, progress: Progress | None = None) -> Recovered:
     """Build the book from the newest snapshot that the chain confirms and the records after it."""
+    require_snapshots(snapshots(journal.folder), journal.reader.last_seq)
     found = newest_snapshot(journal.folder, journal.reader.hash_of)
     if found is None:
         book, seq, time_ns, anchor = Book(), 0, 0, GENESIS
@@ -59,13 +61,30 @@ def recover(journal: Journal, progress: Progress | None = None) -> Recovered:
     return Recovered(book, seq, time_ns, start, seq - start)
 
 
+def open_whole(folder: str | Path, found: list[Path] | None = None) -> JournalReader:
+    """Open a journal to read all of it. Raises ``JournalError`` where it ends before its head or a snapshot of it.
+
+    ``found`` are its snapshots, if they were listed already.
+    """
+    found = snapshots(Path(folder)) if found is None else found
+    reader = JournalReader(folder)
+    try:
+        reader.require_head()
+        require_snapshots(found, reader.last_seq)
+    except BaseException:
+        reader.close()
+        raise
+    return reader
+
+
 def replay(folder: str | Path, until: int | None = None, progress: Progress | None = None) -> Book:
     """The book after record ``until`` (the last by default), folded from the first record on, the chain verified.
 
-    Snapshots are not used. Works beside a running engine. Raises ``JournalError``.
+    Snapshots are not used, but a journal that ends before one of them is refused without ``until``. Works beside a
+    running engine. Raises ``JournalError``.
     """
     book = Book()
-    with JournalReader(folder) as reader:
+    with open_whole(folder) if until is None else JournalReader(folder) as reader:
         if until is not None and not 0 <= until <= reader.last_seq:
             raise JournalError(f"{reader.folder}: there is no record {until}; the journal ends at {reader.last_seq}")
         total = reader.last_seq if until is None else until
@@ -95,17 +114,24 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class Audit(msgspec.Struct, frozen=True):
-    """What an audit found. ``others`` counts the records of other decision versions, which were folded only."""
+    """What an audit found.
+
+    ``others`` counts the records of other decision versions, which were folded only; ``confirmed`` the snapshots that
+    hold what the journal makes. ``unconfirmed`` says of the others why not; ``not_compared`` are of other releases.
+    """
 
     records: int
     decided_again: int
     others: dict[int, int]
     difference: Difference | None
+    confirmed: int = 0
+    unconfirmed: tuple[str, ...] = ()
+    not_compared: tuple[str, ...] = ()
 
     @property
     def clean(self) -> bool:
-        """Whether every record was of this release's decision version and was decided alike."""
-        return self.difference is None and not self.others
+        """Whether every record was of this release's decision version and was decided alike, and no snapshot lies."""
+        return self.difference is None and not self.others and not self.unconfirmed
 
     def lines(self) -> list[str]:
         """The findings in sentences."""
@@ -117,18 +143,22 @@ class Audit(msgspec.Struct, frozen=True):
         ]
         if self.difference is not None:
             found.append(self.difference.message)
-        return found
+        if self.confirmed:
+            found.append(f"{self.confirmed} snapshots are what the journal makes")
+        return [*found, *self.unconfirmed, *self.not_compared]
 
 
 def audit(folder: str | Path, progress: Progress | None = None) -> Audit:
     """Decide every command of this release's decision version again and demand identical facts, byte for byte.
 
-    Ends at the first record that differs, for the book is another one from there. Raises ``JournalError`` where the
-    chain itself is not sound.
+    Ends at the first record that differs, for the book is another one from there. Every snapshot of a record before
+    that is held against the book, for a start trusts it. Raises ``JournalError`` where the chain itself is not sound.
     """
     book, again, others, difference, seq = Book(), 0, dict[int, int](), None, 0
     folding = Folding(book)
-    with JournalReader(folder) as reader:
+    found = snapshots(Path(folder))
+    with open_whole(folder, found) as reader:
+        witnesses = Witnesses(found, reader.last_seq)
         for record in reader.records():
             seq = record.seq
             if record.version != DECISION_VERSION:
@@ -140,15 +170,20 @@ def audit(folder: str | Path, progress: Progress | None = None) -> Audit:
                 if difference is not None:
                     break
                 again += 1
+            witnesses.ask(record, book)
             if progress is not None and seq % PROGRESS_EVERY == 0:
                 progress(seq, max(reader.last_seq, seq))
         if progress is not None:
             progress(seq, seq if difference is None else reader.last_seq)
-    return Audit(seq, again, others, difference)
+    unconfirmed, not_compared = tuple(witnesses.unconfirmed), tuple(witnesses.not_compared)
+    return Audit(seq, again, others, difference, witnesses.confirmed, unconfirmed, not_compared)
 
 
 def decide_again(book: Book, record: Record) -> Difference | None:
     """Decide a record's command on the book before it; the first difference from its facts, or None."""
+    if refuse_time(book, record.time_ns):
+        message = backwards(record, book.registers.time_ns)
+        return Difference(record.seq, record.kind, 0, None, None, message)
     try:
         decided = step(book, decode_command(record.command), record.time_ns)
     except (msgspec.MsgspecError, LawBroken) as error:

@@ -2,14 +2,15 @@
 
 A snapshot is a shortcut and never the truth: it is used only where its own digest holds, where it was written for the
 layout of the book that this release has, and where the chain has the hash that it names; otherwise the one before it
-is used, or the whole journal.
+is used, or the whole journal. But it is a witness: it was written after its record was durable, so a chain that ends
+before it has lost records.
 """
 
 import hashlib
 import logging
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from novate.core import book, layout
 from novate.core.book import Book
-from novate.service.journal import sync_folder
+from novate.service.journal import JournalIncomplete, sync_folder
 
 MAGIC: Final = b"NOVSNAP1"
 HEADER: Final = struct.Struct("<8s32sqq32sQ")
@@ -30,6 +31,10 @@ log = logging.getLogger("novate.journal")
 
 class SnapshotDamaged(Exception):
     """A snapshot cannot be used; the message says why."""
+
+
+class SnapshotOfAnotherRelease(SnapshotDamaged):
+    """A snapshot is sound, and of a release that lays the book out differently."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -84,16 +89,53 @@ def snapshots(folder: Path) -> list[Path]:
 
 def read_snapshot(path: Path) -> Snapshot:
     """Read a snapshot. Raises ``SnapshotDamaged`` where it is not what was written, or of another release."""
-    data = path.read_bytes()
+    made_for, snapshot = unpack(path.read_bytes())
+    if made_for != book_layout():
+        raise SnapshotOfAnotherRelease("it was written by a release that lays the book out differently")
+    return snapshot
+
+
+def unpack(data: bytes) -> tuple[bytes, Snapshot]:
+    """The layout that a snapshot was written for, and what it says. Raises ``SnapshotDamaged``."""
     content, digest = data[:-DIGEST_BYTES], data[-DIGEST_BYTES:]
     if len(content) < HEADER.size or hashlib.sha256(content).digest() != digest:
         raise SnapshotDamaged("its digest does not match its content")
     magic, made_for, seq, time_ns, chain_hash, length = HEADER.unpack_from(content)
     if magic != MAGIC or length != len(content) - HEADER.size:
         raise SnapshotDamaged("it is not a snapshot of this format")
-    if made_for != book_layout():
-        raise SnapshotDamaged("it was written by a release that lays the book out differently")
-    return Snapshot(seq, time_ns, chain_hash, content[HEADER.size :])
+    return made_for, Snapshot(seq, time_ns, chain_hash, content[HEADER.size :])
+
+
+def beyond(found: list[Path], last_seq: int) -> Iterator[tuple[Path, int]]:
+    """The sound snapshots among ``found`` of records after ``last_seq``, with their records."""
+    for path in found:
+        try:
+            seq = unpack(path.read_bytes())[1].seq
+        except (SnapshotDamaged, OSError):  # no witness; whoever wants to use it says why it cannot be used
+            continue
+        if seq > last_seq:
+            yield path, seq
+
+
+def require_snapshots(found: list[Path], last_seq: int) -> None:
+    """Refuse a journal that ends before a sound snapshot.
+
+    List the snapshots before the journal is opened: those that its writer adds meanwhile are then no surprise.
+    """
+    for path, seq in beyond([path for path in found if named_seq(path) > last_seq], last_seq):
+        raise JournalIncomplete(
+            f"{path} is of record {seq}, and the journal ends at {last_seq}: records {last_seq + 1} to {seq} are"
+            " missing, or the snapshot is of another house. Nothing was changed on disk: restore the folder from a"
+            " copy, or move the snapshot out of it where you know that it does not belong there",
+            last_seq + 1,
+            seq,
+        )
+
+
+def named_seq(path: Path) -> int:
+    """The record that a snapshot's name tells of; 0 where it tells of none."""
+    number = path.stem.removeprefix("snapshot-")
+    return int(number) if number.isdecimal() else 0
 
 
 def newest_snapshot(folder: Path, hash_of: Callable[[int], bytes | None]) -> tuple[Snapshot, Book] | None:

@@ -7,7 +7,7 @@ source's mark; the others proceed, and ``Decoded`` remembers where they stood.
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -15,28 +15,15 @@ import numpy as np
 from novate.core import commands as core
 from novate.core.commands import AnyCommand
 from novate.core.reasons import Reason
-from novate.core.rows import CASH, FUNDING, MARK, TRADE
-from novate.core.terms import Limit
+from novate.core.rows import BUY, CASH, FUNDING, MARK, ORDER, SELL, TRADE, TRANSFER
 from novate.tape import decimals, wire
-from novate.tape.decimals import INT64_MAX
-from novate.tape.names import Names, Terms
+from novate.tape.fields import FILLS, NUMBER, NUMBER_OR_NULL, named, number
+from novate.tape.names import Names
 from novate.tape.read import convert
 from novate.tape.refusal import Refusal, Refused, refuse
-from novate.tape.supervision import supervision_of
-from novate.tape.terms import contract_of, guarded, rulebook_of, size
-
-
-class Registers(Terms, Protocol):
-    """The registers that decoding reads; those of a book are."""
-
-    @property
-    def orders(self) -> dict[int, Any]: ...
-    @property
-    def next_order(self) -> int: ...
-    @property
-    def time_ns(self) -> int: ...
-    @property
-    def limits(self) -> dict[int, Limit]: ...
+from novate.tape.rows import CashRow, OrderRow, TradeRow, TransferRow
+from novate.tape.single import Registers, single_of
+from novate.tape.terms import guarded, size
 
 
 class Decoded(msgspec.Struct, frozen=True):
@@ -90,14 +77,18 @@ def decode_command(command: wire.AnyWire, registers: Registers, names: Names) ->
     match command:
         case wire.Trades():
             decoded = _trades(command, names)
-        case wire.Deposit() | wire.Withdraw():
+        case wire.Orders():
+            decoded = _orders(command, names)
+        case wire.Deposit() | wire.Withdraw() | wire.AnnounceDeposit() | wire.RequestWithdrawal():
             decoded = _cash(command, names)
+        case wire.Transfer():
+            decoded = _transfers(command, names)
         case wire.Marks():
             decoded = _marks(command, names)
         case wire.Funding():
             decoded = _funding(command, names)
         case _:
-            return Decoded(command, time_ns, _single(command, registers, names))
+            return Decoded(command, time_ns, single_of(command, registers, names))
     return msgspec.structs.replace(decoded, time_ns=time_ns)
 
 
@@ -106,7 +97,7 @@ def decode_command(command: wire.AnyWire, registers: Registers, names: Names) ->
 
 def _trades(command: wire.Trades, names: Names) -> Decoded:
     def read(row: Any, place: str) -> tuple[int, ...]:
-        trade = convert(row, wire.TradeRow, place)
+        trade = convert(row, TradeRow, place)
         contract = names.contract(trade.contract, f"{place}.contract")
         return (
             number(trade.number, f"{place}.number"),
@@ -115,7 +106,7 @@ def _trades(command: wire.Trades, names: Names) -> Decoded:
             contract,
             names.account(trade.buyer, f"{place}.buyer"),
             names.account(trade.seller, f"{place}.seller"),
-            0,
+            FILLS[trade.fills],
         )
 
     rows = _collect(_listed(command.rows), read)
@@ -124,9 +115,39 @@ def _trades(command: wire.Trades, names: Names) -> Decoded:
     return _decoded(command, made, rows, len(command.rows))
 
 
-def _cash(command: wire.Deposit | wire.Withdraw, names: Names) -> Decoded:
+def _orders(command: wire.Orders, names: Names) -> Decoded:
     def read(row: Any, place: str) -> tuple[int, ...]:
-        cash = convert(row, wire.CashRow, place)
+        order = convert(row, OrderRow, place)
+        contract = names.contract(order.contract, f"{place}.contract")
+        return (
+            number(order.number, f"{place}.number"),
+            size(order.lots, order.quantity, contract, names, place),
+            contract,
+            names.account(order.account, f"{place}.account"),
+            SELL if order.side == "sell" else BUY,
+            0,
+        )
+
+    rows = _collect(_listed(command.rows), read)
+    source = named(command.source, "$.source")
+    made = core.ChangeOrders(source, rows.packed(ORDER)) if rows.values else None
+    return _decoded(command, made, rows, len(command.rows))
+
+
+CASH_COMMANDS: Final = {
+    wire.Deposit: core.Deposit,
+    wire.Withdraw: core.Withdraw,
+    wire.AnnounceDeposit: core.AnnounceDeposit,
+    wire.RequestWithdrawal: core.RequestWithdrawal,
+}
+"""Commands whose rows are of ``CashRow``, and those of the core."""
+
+
+def _cash(
+    command: wire.Deposit | wire.Withdraw | wire.AnnounceDeposit | wire.RequestWithdrawal, names: Names
+) -> Decoded:
+    def read(row: Any, place: str) -> tuple[int, ...]:
+        cash = convert(row, CashRow, place)
         asset = names.asset(cash.asset, f"{place}.asset")
         return (
             number(cash.number, f"{place}.number"),
@@ -137,8 +158,26 @@ def _cash(command: wire.Deposit | wire.Withdraw, names: Names) -> Decoded:
 
     rows = _collect(_listed(command.rows), read)
     source = named(command.source, "$.source")
-    kind = core.Deposit if isinstance(command, wire.Deposit) else core.Withdraw
-    made = kind(source, rows.packed(CASH)) if rows.values else None
+    made = CASH_COMMANDS[type(command)](source, rows.packed(CASH)) if rows.values else None
+    return _decoded(command, made, rows, len(command.rows))
+
+
+def _transfers(command: wire.Transfer, names: Names) -> Decoded:
+    def read(row: Any, place: str) -> tuple[int, ...]:
+        transfer = convert(row, TransferRow, place)
+        asset = names.asset(transfer.asset, f"{place}.asset")
+        return (
+            number(transfer.number, f"{place}.number"),
+            names.amount(transfer.amount, asset, f"{place}.amount"),
+            names.account(transfer.payer, f"{place}.payer"),
+            names.account(transfer.payee, f"{place}.payee"),
+            asset,
+            0,
+        )
+
+    rows = _collect(_listed(command.rows), read)
+    source = named(command.source, "$.source")
+    made = core.TransferCollateral(source, rows.packed(TRANSFER)) if rows.values else None
     return _decoded(command, made, rows, len(command.rows))
 
 
@@ -223,137 +262,3 @@ def _collect(items: Iterable[tuple[str, Any]], read: Callable[[Any, str], tuple[
 
 def _decoded(command: wire.AnyWire, made: AnyCommand | None, rows: Rows, count: int) -> Decoded:
     return Decoded(command, None, made, tuple(rows.refusals), count, tuple(rows.kept), tuple(rows.places))
-
-
-# --- single commands --------------------------------------------------------------------------------------------
-
-
-def _single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyCommand:
-    match command:
-        case wire.AddAsset() | wire.ListContract():
-            return _listing(command, names)
-        case wire.AdoptRulebook():
-            later = command.effective
-            at_ns = None if later is None else guarded(decimals.time_ns, later, "$.effective")
-            return core.AdoptRulebook(rulebook_of(command, names), at_ns)
-        case wire.AddMember():
-            return core.AddMember(named(command.name, "$.name"))
-        case wire.OpenAccount():
-            return core.OpenAccount(names.member(command.member, "$.member"), named(command.name, "$.name"))
-        case wire.Isolate() | wire.Rejoin() | wire.MoveCollateral():
-            return _isolation(command, names)
-        case wire.Contribute():
-            asset = names.asset(command.asset, "$.asset")
-            return core.Contribute(
-                source=named(command.source, "$.source"),
-                number=number(command.number, "$.number"),
-                fund=command.fund,
-                asset=asset,
-                amount_minor=names.amount(command.amount, asset, "$.amount"),
-                member=None if command.member is None else names.member(command.member, "$.member"),
-            )
-        case wire.Execute():
-            return _execute(command, registers, names)
-        case wire.Expire():
-            contract = names.contract(command.contract, "$.contract")
-            underlying = names.terms.contracts[contract].underlying
-            option = names.terms.contracts[contract].is_option
-            quoted = names.contract(underlying, "$.contract") if option and underlying is not None else contract
-            return core.ExpireContract(contract, names.ticks(command.price, quoted, "$.price"))
-        case wire.Clock():
-            return core.Clock()
-        case _:
-            return supervision_of(command, names)
-
-
-def _isolation(command: wire.Isolate | wire.Rejoin | wire.MoveCollateral, names: Names) -> AnyCommand:
-    account = names.account(command.account, "$.account")
-    contract = names.contract(command.contract, "$.contract")
-    if isinstance(command, wire.Rejoin):
-        return core.RejoinPosition(account, contract)
-    if isinstance(command, wire.MoveCollateral):
-        asset = names.asset(command.asset, "$.asset")
-        return core.MoveCollateral(
-            source=named(command.source, "$.source"),
-            number=number(command.number, "$.number"),
-            account=account,
-            contract=contract,
-            asset=asset,
-            amount_minor=names.amount(command.amount, asset, "$.amount"),
-        )
-    collateral = []
-    for symbol, amount in command.collateral.items():
-        path = f"$.collateral.{symbol}"
-        asset = names.asset(symbol, path)
-        collateral.append(core.Money(asset, names.amount(convert(amount, NUMBER, path), asset, path)))
-    return core.IsolatePosition(account, contract, tuple(collateral))
-
-
-def _listing(command: wire.AddAsset | wire.ListContract, names: Names) -> AnyCommand:
-    if isinstance(command, wire.ListContract):
-        named(command.symbol, "$.symbol")
-        return core.ListContract(contract_of(command))
-    named(command.symbol, "$.symbol")
-    small = {"decimals": command.decimals, "fine_decimals": command.fine_decimals}
-    for field, value in small.items():
-        if not 0 <= value <= PLACES_MAX:
-            message = f"{decimals.shown(value)} is not a number of decimals: give 0 to {PLACES_MAX}"
-            raise refuse(Reason.TERMS_INVALID, f"$.{field}", message)
-    own = core.Asset(command.symbol, command.decimals, command.fine_decimals)
-    quote = own
-    if command.price_in is not None and command.price_in != command.symbol:
-        quote = names.terms.assets[names.asset(command.price_in, "$.price_in")]
-    elif command.price_in is None and names.terms.rulebook is not None:
-        quote = names.terms.assets[names.asset(names.terms.rulebook.numeraire, "$.price_in")]
-    elif command.price_in is None and names.terms.assets:
-        quote = names.terms.assets[0]
-    return core.AddAsset(
-        msgspec.structs.replace(
-            own,
-            price_max_fine=names.fine(command.price_max, quote, "$.price_max"),
-            stale_after_ns=guarded(decimals.duration_ns, command.stale_after, "$.stale_after"),
-        )
-    )
-
-
-def _execute(command: wire.Execute, registers: Registers, names: Names) -> AnyCommand:
-    order = registers.orders.get(command.order)
-    if order is None and 0 <= command.order < registers.next_order:
-        message = f"order {command.order} is closed: it was filled, or it expired before this fill came"
-        raise refuse(Reason.ORDER_NOT_OPEN, "$.order", message)
-    if order is None:
-        message = f"no liquidation order has the number {decimals.shown(command.order)}: use that of its fact"
-        raise refuse(Reason.ORDER_UNKNOWN, "$.order", message)
-    return core.ExecuteLiquidation(
-        source=named(command.source, "$.source"),
-        number=number(command.number, "$.number"),
-        order=command.order,
-        lots=size(command.lots, command.quantity, order.contract, names, "$"),
-        price_ticks=names.ticks(command.price, order.contract, "$.price"),
-        counterparty=names.account(command.counterparty, "$.counterparty"),
-    )
-
-
-# --- fields -----------------------------------------------------------------------------------------------------
-
-PLACES_MAX: Final = 18
-NUMBER: Any = str | int
-NUMBER_OR_NULL: Any = str | int | None
-
-
-def number(value: int, path: str) -> int:
-    """A source's number."""
-    if not -INT64_MAX <= value <= INT64_MAX:
-        raise refuse(Reason.MALFORMED, path, f"{decimals.shown(value)} is beyond the range of the house (2^63 - 1)")
-    return value
-
-
-def named(name: str, path: str) -> str:
-    """A name: printable, at most 100 characters, without space around it. An empty one is the core's to refuse."""
-    if len(name) > NAME_MAX or not name.isprintable() or name != name.strip():
-        message = f"{decimals.shown(name)} is not a name: at most {NAME_MAX} printable characters, no space around them"
-        raise refuse(Reason.MALFORMED, path, message)
-    return name
-
-
-NAME_MAX: Final = 100

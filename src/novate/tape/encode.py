@@ -7,20 +7,36 @@ the command again, bit by bit.
 import json
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
 from novate.core import commands as core
 from novate.core.commands import AnyCommand
 from novate.core.money import E12, PPM
-from novate.core.rows import CASH, FUNDING, MARK, TRADE
-from novate.core.terms import Asset, Contract, Rulebook
+from novate.core.rows import CASH, FUNDING, MARK, ORDER, TRADE, TRANSFER
+from novate.core.terms import Asset, Cap, Contract, Rulebook
 from novate.tape import decimals
-from novate.tape.decode import Registers
+from novate.tape.fields import FILLS
+from novate.tape.single import Registers
 from novate.tape.supervision import at, supervision_fields
 
 V = TypeVar("V")
+
+
+MONEY_NAMES: Final[dict[type, str]] = {
+    core.Deposit: "deposit",
+    core.Withdraw: "withdraw",
+    core.AnnounceDeposit: "announce_deposit",
+    core.FinaliseDeposit: "finalise_deposit",
+    core.CancelDeposit: "cancel_deposit",
+    core.ReverseDeposit: "reverse_deposit",
+    core.RequestWithdrawal: "request_withdrawal",
+    core.ReleaseWithdrawal: "release_withdrawal",
+    core.ConfirmWithdrawal: "confirm_withdrawal",
+    core.ReturnWithdrawal: "return_withdrawal",
+}
+"""What the tape calls the commands that share their fields."""
 
 
 def encode_command(command: AnyCommand, registers: Registers, time_ns: int | None = None) -> dict[str, Any]:
@@ -43,9 +59,14 @@ def _fields(command: AnyCommand, registers: Registers) -> dict[str, Any]:
         case core.SubmitTrades():
             rows = _trade_rows(command.rows, registers)
             return {"command": "trades", "source": command.source, "rows": rows}
-        case core.Deposit() | core.Withdraw():
-            name = "deposit" if isinstance(command, core.Deposit) else "withdraw"
-            return {"command": name, "source": command.source, "rows": _cash_rows(command.rows, registers)}
+        case core.ChangeOrders():
+            return {"command": "orders", "source": command.source, "rows": _order_rows(command.rows, registers)}
+        case core.Deposit() | core.Withdraw() | core.AnnounceDeposit() | core.RequestWithdrawal():
+            rows = _cash_rows(command.rows, registers)
+            return {"command": MONEY_NAMES[type(command)], "source": command.source, "rows": rows}
+        case core.TransferCollateral():
+            rows = _transfer_rows(command.rows, registers)
+            return {"command": "transfer", "source": command.source, "rows": rows}
         case core.PublishMarks():
             return _marks(command, registers)
         case core.PublishFunding():
@@ -91,6 +112,12 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
                 if command.member is None
                 else {**fields, "member": at(registers.members, command.member, "member").name}
             )
+        case core.FinaliseDeposit() | core.CancelDeposit() | core.ReverseDeposit():
+            given = {"source": command.source, "number": command.number, "deposit": command.deposit}
+            return {"command": MONEY_NAMES[type(command)], **given}
+        case core.ReleaseWithdrawal() | core.ConfirmWithdrawal() | core.ReturnWithdrawal():
+            given = {"source": command.source, "number": command.number, "withdrawal": command.withdrawal}
+            return {"command": MONEY_NAMES[type(command)], **given}
         case core.ExecuteLiquidation():
             if command.order not in registers.orders:
                 raise LookupError(f"there is no order {command.order}: its price has no tick to be written in")
@@ -168,8 +195,11 @@ def put_once(prices: dict[str, V], symbol: str, value: V) -> None:
 
 def _trade_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
     found = []
-    for number, lots, price_ticks, contract, buyer, seller, _ in np.frombuffer(rows, TRADE).tolist():
+    names = {value: name for name, value in FILLS.items()}
+    for number, lots, price_ticks, contract, buyer, seller, filled in np.frombuffer(rows, TRADE).tolist():
         terms = at(registers.contracts, contract, "contract")
+        if filled not in names:
+            raise LookupError(f"{filled} says of nobody that its orders are filled, so it cannot be written as a tape")
         found.append(
             {
                 "number": number,
@@ -178,9 +208,23 @@ def _trade_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
                 "seller": at(registers.accounts, seller, "account").name,
                 "lots": lots,
                 "price": price_text(price_ticks, terms),
+                **({"fills": names[filled]} if filled else {}),
             }
         )
     return found
+
+
+def _order_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": number,
+            "account": at(registers.accounts, account, "account").name,
+            "contract": at(registers.contracts, contract, "contract").symbol,
+            "side": at(("buy", "sell"), side, "side"),
+            "lots": lots,
+        }
+        for number, lots, contract, account, side, _ in np.frombuffer(rows, ORDER).tolist()
+    ]
 
 
 def _cash_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
@@ -192,6 +236,19 @@ def _cash_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
             "amount": decimals.text(amount_minor, registers.assets[asset].decimals),
         }
         for number, amount_minor, account, asset in np.frombuffer(rows, CASH).tolist()
+    ]
+
+
+def _transfer_rows(rows: bytes, registers: Registers) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": number,
+            "payer": at(registers.accounts, payer, "account").name,
+            "payee": at(registers.accounts, payee, "account").name,
+            "asset": at(registers.assets, asset, "asset").symbol,
+            "amount": decimals.text(amount_minor, registers.assets[asset].decimals),
+        }
+        for number, amount_minor, payer, payee, asset, _ in np.frombuffer(rows, TRANSFER).tolist()
     ]
 
 
@@ -302,4 +359,23 @@ def rulebook_fields(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
         "call_recovery": rulebook.call_recovery,
         "reduce_only": decimals.rate_text(rulebook.reduce_only_ppm, PPM),
         "release": decimals.rate_text(rulebook.release_ppm, PPM),
+        "reserved_trades": rulebook.reserved_trades,
+        "deposit_final_after": decimals.duration_text(rulebook.deposit_final_after_ns),
+        "collateral_caps": {symbol: _cap(cap, symbol, registers) for symbol, cap in rulebook.collateral_caps.items()},
+        "withdrawal_gates": {
+            symbol: _amount(dust, symbol, registers) for symbol, dust in rulebook.withdrawal_gates.items()
+        },
+        "client_transfers": rulebook.client_transfers,
     }
+
+
+def _cap(cap: Cap, symbol: str, registers: Registers) -> dict[str, str]:
+    limits = {"account": cap.account_minor, "member": cap.member_minor, "house": cap.house_minor}
+    return {name: _amount(limit, symbol, registers) for name, limit in limits.items() if limit is not None}
+
+
+def _amount(amount_minor: int, symbol: str, registers: Registers) -> str:
+    asset = next((asset for asset in registers.assets if asset.symbol == symbol), None)
+    if asset is None:
+        raise LookupError(f"there is no asset {symbol}: an amount of it cannot be written")
+    return decimals.text(amount_minor, asset.decimals)

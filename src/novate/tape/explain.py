@@ -12,14 +12,16 @@ import numpy as np
 from novate.core import commands as core
 from novate.core.facts import Fact, Rejected, RowsRefused
 from novate.core.reasons import Reason
-from novate.core.rows import CASH, REFUSED, TRADE
+from novate.core.rows import CASH, ORDER, REFUSED, TRADE, TRANSFER
 from novate.core.terms import Contract
 from novate.tape import decimals
-from novate.tape.decode import Decoded, Registers
+from novate.tape.decode import Decoded
 from novate.tape.encode import price_text, quoted_in
 from novate.tape.refusal import Refusal
+from novate.tape.single import Registers
 
 _UNITS: Final = re.compile(r"(?<=[a-z])_(?:fine|ticks|lots|ns|ppm|minor|e12)\b")
+_UNTIL: Final = re.compile(r"(?<=until )\d+ ns$")
 _NESTED: Final = re.compile(r"^\$\.(?:asset|contract|rulebook|limit)\.(?=.)")
 _COLLATERAL: Final = re.compile(r"^\$\.collateral\[(\d+)\]")
 _ASSET_ROW: Final = re.compile(r"^\$\.assets\[(\d+)\]$")
@@ -53,6 +55,8 @@ def _rejected(decoded: Decoded, fact: Rejected, registers: Registers) -> Refusal
     if fact.reason is Reason.EFFECTIVE_TIME_PAST and isinstance(decoded.command, core.AdoptRulebook):
         times = (decimals.time_text(time_ns) for time_ns in (decoded.command.effective_ns or 0, registers.time_ns))
         message = "{} is past, it is {}: give a time to come, or none for at once".format(*times)
+    if isinstance(decoded.command, core.ReverseDeposit):
+        message = _UNTIL.sub(lambda found: decimals.time_text(int(found[0].removesuffix(" ns"))), message)
     if isinstance(decoded.command, core.ExecuteLiquidation | core.ExpireContract):
         message = _price_message(fact.reason, decoded.command, registers) or message
     if isinstance(decoded.command, core.IsolatePosition) and (match := _COLLATERAL.match(path)):
@@ -94,9 +98,15 @@ def _refused(decoded: Decoded, at: int, reason: Reason, figure: int, registers: 
     if isinstance(decoded.command, core.SubmitTrades):
         values = np.frombuffer(decoded.command.rows, TRADE)[at]
         field, message = _trade_sentence(reason, figure, values, registers)
-    elif isinstance(decoded.command, core.Deposit | core.Withdraw):
+    elif isinstance(decoded.command, core.ChangeOrders):
+        values = np.frombuffer(decoded.command.rows, ORDER)[at]
+        field, message = _order_sentence(reason, figure, values, registers)
+    elif isinstance(decoded.command, CASH_COMMANDS):
         values = np.frombuffer(decoded.command.rows, CASH)[at]
         field, message = _cash_sentence(reason, figure, values, registers)
+    elif isinstance(decoded.command, core.TransferCollateral):
+        values = np.frombuffer(decoded.command.rows, TRANSFER)[at]
+        field, message = _transfer_sentence(reason, figure, values, registers)
     else:
         field, message = "", _price_sentence(reason, figure, registers)
     return Refusal(reason=reason, path=f"{place}.{field}" if field else place, message=message, row=row)
@@ -125,6 +135,8 @@ def _trade_sentence(reason: Reason, figure: int, row: Any, registers: Registers)
                 f"{_account(row['buyer'], registers)} or {_account(row['seller'], registers)} would be"
                 f" {_numeraire(figure, registers)} short of its initial requirement: deposit it or trade fewer lots"
             )
+        case Reason.ORDERS_EXCEEDED:
+            return "", f"{figure} lots rest on the side that it fills, {row['lots']} are filled: name only what rests"
         case Reason.PREMIUM_NOT_COVERED if contract is not None:
             lacking = _fine(figure, contract.settlement, registers)
             return "buyer", f"the settled balance is {lacking} short of the premium due: deposit that much first"
@@ -146,10 +158,58 @@ def _trade_sentence(reason: Reason, figure: int, row: Any, registers: Registers)
     return _FIELD.get(reason, ""), _contract_sentence(reason, symbol)
 
 
-def _cash_sentence(reason: Reason, figure: int, row: Any, registers: Registers) -> tuple[str, str]:
+def _order_sentence(reason: Reason, figure: int, row: Any, registers: Registers) -> tuple[str, str]:
+    known = 0 <= row["contract"] < len(registers.contracts)
+    symbol = registers.contracts[row["contract"]].symbol if known else str(row["contract"])
+    account = _account(row["account"], registers)
+    match reason:
+        case Reason.DUPLICATE_OR_LATE:
+            return "number", _late(int(row["number"]), figure)
+        case Reason.MALFORMED:
+            return "lots", f"{figure} is no change: give a positive number of lots to add or a negative one to cancel"
+        case Reason.ORDERS_EXCEEDED:
+            return (
+                "lots",
+                f"{account} has {figure} lots resting there: others may be filled by now; cancel at most those",
+            )
+        case Reason.POSITION_LIMIT_EXCEEDED:
+            return "lots", f"filled, they would pass the position limit of {symbol}, {figure} lots: rest fewer"
+        case Reason.ACCOUNT_NOT_TRADABLE | Reason.ACCOUNT_IN_LIQUIDATION:
+            cause = "is no trading account" if reason is Reason.ACCOUNT_NOT_TRADABLE else "is in liquidation"
+            return "account", f"{account} {cause}: use a member's or client's account in good standing"
+        case Reason.MEMBER_IN_DEFAULT:
+            return "account", f"the member behind {account} is in default: orders may only reduce its position"
+        case Reason.MARGIN_INSUFFICIENT:
+            lacking = _numeraire(figure, registers)
+            return "", f"{account} would be {lacking} short of its initial requirement: deposit it or rest fewer lots"
+    return _FIELD.get(reason, ""), _contract_sentence(reason, symbol)
+
+
+CASH_COMMANDS: Final = (core.Deposit, core.Withdraw, core.AnnounceDeposit, core.RequestWithdrawal)
+
+
+def _transfer_sentence(reason: Reason, figure: int, row: Any, registers: Registers) -> tuple[str, str]:
+    payer, payee = _account(row["payer"], registers), _account(row["payee"], registers)
+    match reason:
+        case Reason.ACCOUNTS_MUST_DIFFER:
+            return "payee", f"{payer} is on both sides: a transfer needs two accounts"
+        case Reason.ACCOUNT_UNKNOWN:
+            return "payee", f"there is no {payee}"
+        case Reason.TRANSFER_NOT_ALLOWED:
+            return "payee", (
+                f"nothing goes from {payer} to {payee}: a member pays its own clients and its own fund, clients of one"
+                " member each other where the rulebook allows client transfers, and no client its member"
+            )
+    field, message = _cash_sentence(reason, figure, row, registers, "payer")
+    return "payer" if field == "account" else field, message
+
+
+def _cash_sentence(
+    reason: Reason, figure: int, row: Any, registers: Registers, whose: str = "account"
+) -> tuple[str, str]:
     asset = registers.assets[row["asset"]] if 0 <= row["asset"] < len(registers.assets) else None
     symbol = asset.symbol if asset else str(row["asset"])
-    account = _account(row["account"], registers)
+    account = _account(row[whose], registers)
     amount = f"{decimals.text(figure, asset.decimals)} {symbol}" if asset else str(figure)
     match reason:
         case Reason.DUPLICATE_OR_LATE:
@@ -175,6 +235,10 @@ def _cash_sentence(reason: Reason, figure: int, row: Any, registers: Registers) 
                 Reason.ACCOUNT_IN_LIQUIDATION: "it is in liquidation",
             }.get(reason, "it may only reduce until its equity is back at the release level")
             return "account", f"nothing leaves {account}: {cause}"
+        case Reason.GATE_CLOSED:
+            return "asset", f"the gate of {symbol} is closed until its losses are made good: request it, and it waits"
+        case Reason.COLLATERAL_CAP_EXCEEDED:
+            return "amount", f"the caps of {symbol} leave room for {amount}: bring at most that, or another asset"
     return _FIELD.get(reason, ""), _contract_sentence(reason, symbol)
 
 

@@ -101,7 +101,33 @@ def rulebook_of(command: wire.AdoptRulebook, names: Names) -> terms.Rulebook:
         call_recovery=command.call_recovery,
         reduce_only_ppm=ppm(command.reduce_only, "$.reduce_only"),
         release_ppm=ppm(command.release, "$.release"),
+        reserved_trades=command.reserved_trades,
+        deposit_final_after_ns=guarded(decimals.duration_ns, command.deposit_final_after, "$.deposit_final_after"),
+        collateral_caps={
+            symbol: _cap(content, symbol, names, f"$.collateral_caps.{symbol}")
+            for symbol, content in command.collateral_caps.items()
+        },
+        withdrawal_gates={
+            symbol: _amount(content, symbol, names, f"$.withdrawal_gates.{symbol}")
+            for symbol, content in command.withdrawal_gates.items()
+        },
+        client_transfers=command.client_transfers,
     )
+
+
+def _cap(content: Any, symbol: str, names: Names, path: str) -> terms.Cap:
+    cap = convert(content, wire.Cap, path)
+    given = {"account": cap.account, "member": cap.member, "house": cap.house}
+    amounts = {
+        f"{name}_minor": _amount(value, symbol, names, f"{path}.{name}")
+        for name, value in given.items()
+        if value is not None
+    }
+    return terms.Cap(**amounts)
+
+
+def _amount(content: Any, symbol: str, names: Names, path: str) -> int:
+    return names.amount(convert(content, NUMBER, path), names.asset(symbol, path), path)
 
 
 def _tiers(content: Any, numeraire: terms.Asset, names: Names, path: str) -> tuple[terms.Tier, ...]:

@@ -91,6 +91,11 @@ class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
     call_recovery: Literal["must_pay", "at_due", "at_once"] = "at_due"
     reduce_only: Number = 0
     release: Number = 1
+    reserved_trades: Literal["checked", "guaranteed"] = "checked"
+    deposit_final_after: Number = 0
+    collateral_caps: dict[str, Any] = {}
+    withdrawal_gates: dict[str, Any] = {}
+    client_transfers: bool = False
     effective: Number | None = None
 
 
@@ -98,6 +103,14 @@ class CancelRulebook(Wire, frozen=True, tag="cancel_rulebook"):
     """Take back a rulebook that was to come into force."""
 
     name: str
+
+
+class Cap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The most of an asset that may be brought in, as amounts of it; without one there is no cap."""
+
+    account: Number | None = None
+    member: Number | None = None
+    house: Number | None = None
 
 
 class AddMember(Wire, frozen=True, tag="add_member"):
@@ -159,6 +172,82 @@ class Deposit(Wire, frozen=True, tag="deposit"):
 
 class Withdraw(Wire, frozen=True, tag="withdraw"):
     """Take free collateral out: rows of ``CashRow``."""
+
+    source: str
+    rows: list[Any]
+
+
+class Orders(Wire, frozen=True, tag="orders"):
+    """Register, amend and cancel resting orders: rows of ``OrderRow``."""
+
+    source: str
+    rows: list[Any]
+
+
+class AnnounceDeposit(Wire, frozen=True, tag="announce_deposit"):
+    """Money is on its way in: rows of ``CashRow``. The source and each row's number name the deposit."""
+
+    source: str
+    rows: list[Any]
+
+
+class FinaliseDeposit(Wire, frozen=True, tag="finalise_deposit"):
+    """An announced deposit has arrived; ``deposit`` is the number under which the same source announced it."""
+
+    source: str
+    number: int
+    deposit: int
+
+
+class CancelDeposit(Wire, frozen=True, tag="cancel_deposit"):
+    """An announced deposit will not arrive."""
+
+    source: str
+    number: int
+    deposit: int
+
+
+class ReverseDeposit(Wire, frozen=True, tag="reverse_deposit"):
+    """A deposit that came in was taken back outside."""
+
+    source: str
+    number: int
+    deposit: int
+
+
+class RequestWithdrawal(Wire, frozen=True, tag="request_withdrawal"):
+    """Ask for free collateral, which is held: rows of ``CashRow``."""
+
+    source: str
+    rows: list[Any]
+
+
+class ReleaseWithdrawal(Wire, frozen=True, tag="release_withdrawal"):
+    """Check a withdrawal again and let it go; ``withdrawal`` is the number in its fact."""
+
+    source: str
+    number: int
+    withdrawal: int
+
+
+class ConfirmWithdrawal(Wire, frozen=True, tag="confirm_withdrawal"):
+    """A released withdrawal has left."""
+
+    source: str
+    number: int
+    withdrawal: int
+
+
+class ReturnWithdrawal(Wire, frozen=True, tag="return_withdrawal"):
+    """A withdrawal is cancelled, or its transfer failed."""
+
+    source: str
+    number: int
+    withdrawal: int
+
+
+class Transfer(Wire, frozen=True, tag="transfer"):
+    """Move free collateral between accounts of one member: rows of ``TransferRow``."""
 
     source: str
     rows: list[Any]
@@ -250,6 +339,16 @@ AnyWire = (
     | Contribute
     | Deposit
     | Withdraw
+    | Orders
+    | AnnounceDeposit
+    | FinaliseDeposit
+    | CancelDeposit
+    | ReverseDeposit
+    | RequestWithdrawal
+    | ReleaseWithdrawal
+    | ConfirmWithdrawal
+    | ReturnWithdrawal
+    | Transfer
     | Trades
     | Marks
     | Funding
@@ -262,24 +361,3 @@ AnyWire = (
     | Halt
     | Resume
 )
-
-
-class TradeRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One trade, its size given as ``lots`` or as ``quantity``."""
-
-    number: int
-    contract: str
-    buyer: str
-    seller: str
-    price: Number
-    lots: int | None = None
-    quantity: Number | None = None
-
-
-class CashRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One deposit or withdrawal of a positive amount."""
-
-    number: int
-    account: str
-    asset: str
-    amount: Number

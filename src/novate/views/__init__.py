@@ -21,6 +21,7 @@ from novate.views.state import (
     open_orders,
 )
 from novate.views.tables import House, Table, aligned, facts_table, house, tables, to_json
+from novate.views.transit import Gate, Receipt, Withdrawal, gates, receipts, withdrawals
 
 __all__ = [
     "Account",
@@ -28,6 +29,7 @@ __all__ = [
     "Compression",
     "Contract",
     "Fund",
+    "Gate",
     "House",
     "Limit",
     "MarginCall",
@@ -35,8 +37,10 @@ __all__ = [
     "Named",
     "Order",
     "Position",
+    "Receipt",
     "Rules",
     "Table",
+    "Withdrawal",
     "account",
     "aligned",
     "call",
@@ -47,12 +51,15 @@ __all__ = [
     "fact_rows",
     "facts_table",
     "funds",
+    "gates",
     "house",
     "limits",
     "member",
     "open_orders",
+    "receipts",
     "rulebook",
     "scheduled",
     "tables",
     "to_json",
+    "withdrawals",
 ]

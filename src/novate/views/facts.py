@@ -13,13 +13,14 @@ import msgspec
 import numpy as np
 
 from novate.core import facts as core
-from novate.core.book import Registers
 from novate.core.facts import Fact
 from novate.core.reasons import Reason
-from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, POSTED, REFUSED, SETTLED
+from novate.core.registers import Registers
+from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, POSTED, REFUSED, RESERVED, SETTLED
 from novate.core.terms import Asset, Contract
 from novate.tape.decimals import decimal, time_text
 from novate.tape.encode import price_decimal
+from novate.views.transit_facts import transit_rows
 
 _WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -139,7 +140,7 @@ def rows_of(fact: Fact, named: Named) -> list[Row]:
         case core.MemberDefaulted():
             return [{"member": named.member(fact.member), "cause": fact.cause}]
     supervised = supervision_rows(fact, named)
-    moved = supervised or _money_rows(fact, named) or _bucket_rows(fact, named)
+    moved = supervised or _money_rows(fact, named) or _bucket_rows(fact, named) or transit_rows(fact, named)
     return moved or _trade_rows(fact, named) or _trouble_rows(fact, named)
 
 
@@ -256,6 +257,16 @@ def _pair(name: str, amount: Row) -> Row:
 
 def _trade_rows(fact: Fact, named: Named) -> list[Row]:
     match fact:
+        case core.OrdersChanged() | core.OrdersFilled():
+            return [
+                {
+                    "account": named.account(row["bucket"]),
+                    "contract": named.contract(row["contract"]).symbol,
+                    "side": "buy" if row["bids"] else "sell",
+                    "lots": int(row["bids"] + row["asks"]),
+                }
+                for row in np.frombuffer(fact.rows, RESERVED)
+            ]
         case core.TradesNovated():
             return [
                 {

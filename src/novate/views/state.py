@@ -13,6 +13,7 @@ from novate.core.book import Book
 from novate.core.layout import EXPIRED, HALTED, LIQUIDATING, LIVE, OPEN, REDUCE_ONLY, RESTRICTED, UNMARKED
 from novate.core.margin import Judgement, judge
 from novate.core.money import charge
+from novate.core.orders import open_orders_of
 from novate.core.terms import TRADING, Asset, Role
 from novate.tape.decimals import decimal
 from novate.tape.encode import price_decimal, quantity_decimal
@@ -51,6 +52,14 @@ class Position(msgspec.Struct, frozen=True):
     asset: str
 
 
+class Resting(msgspec.Struct, frozen=True):
+    """Lots that an account's resting orders in a contract may still buy and sell."""
+
+    contract: str
+    bids: int
+    asks: int
+
+
 class MarginCall(msgspec.Struct, frozen=True):
     """An open margin call: how much of the numeraire is still to be paid, by when, and the contracts that require most.
 
@@ -82,6 +91,7 @@ class Account(msgspec.Struct, frozen=True):
     status: str
     balances: tuple[Balance, ...]
     positions: tuple[Position, ...]
+    orders: tuple[Resting, ...]
     numeraire: str | None
     equity: Decimal | None
     initial: Decimal | None
@@ -186,6 +196,9 @@ def account(book: Book, index: int) -> Account:
         status=ACCESS.get(int(book.buckets[index]["access"]), "house"),
         balances=balances(book, index),
         positions=positions(book, index),
+        orders=tuple(
+            Resting(registers.contracts[of].symbol, *resting) for of, resting in open_orders_of(book, index).items()
+        ),
         numeraire=None if asset is None else asset.symbol,
         equity=equity,
         initial=initial,

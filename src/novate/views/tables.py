@@ -14,8 +14,8 @@ import msgspec
 
 from novate.core.book import Book
 from novate.core.terms import TRADING
-from novate.tape.decimals import time_text
-from novate.views import rules, state
+from novate.tape.decimals import duration_text, time_text
+from novate.views import rules, state, transit
 from novate.views.facts import detail
 
 
@@ -33,6 +33,9 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     funds: list[state.Fund]
     calls: list[state.MarginCall]
     orders: list[state.Order]
+    deposits: list[transit.Receipt]
+    withdrawals: list[transit.Withdrawal]
+    gates: list[transit.Gate]
     compression: list[state.Compression]
     limits: list[rules.Limit] = []
     scheduled: list[rules.Rules] = []
@@ -64,6 +67,9 @@ def house(book: Book, seq: int) -> House:
         funds=state.funds(book),
         calls=[call for at in sorted(registers.calls) if (call := state.call(book, at))],
         orders=state.open_orders(book),
+        deposits=transit.receipts(book),
+        withdrawals=transit.withdrawals(book),
+        gates=transit.gates(book),
         compression=state.compression(book),
         limits=rules.limits(book),
         scheduled=rules.scheduled(book),
@@ -87,6 +93,9 @@ def tables(seen: House, account_limit: int = 40) -> list[Table]:
         _orders(seen),
         _limits(seen),
         _scheduled(seen),
+        _deposits(seen),
+        _withdrawals(seen),
+        _gates(seen),
     ]
     return [table for table in found if table.rows]
 
@@ -225,6 +234,41 @@ def _limits(seen: House) -> Table:
 def _scheduled(seen: House) -> Table:
     cells = [[each.name, time_text(each.effective_ns or 0)] for each in seen.scheduled]
     return Table("Rulebooks to come", ("rulebook", "effective"), cells)
+
+
+def _deposits(seen: House) -> Table:
+    amounts = aligned_by_asset([row.amount for row in seen.deposits], [row.asset for row in seen.deposits])
+    cells = [
+        [row.source, str(row.number), row.state, row.account, amount, row.asset, _until(row.final_at_ns)]
+        for row, amount in zip(seen.deposits, amounts, strict=True)
+    ]
+    columns = ("source", "number", "state", "account", "amount", "asset", "final at")
+    return Table("Deposits that are not final", columns, cells, ("number", "amount"))
+
+
+def _until(at_ns: int | None) -> str:
+    return "" if at_ns is None else time_text(at_ns)
+
+
+def _withdrawals(seen: House) -> Table:
+    amounts = aligned_by_asset([row.amount for row in seen.withdrawals], [row.asset for row in seen.withdrawals])
+    cells = [
+        [str(row.number), row.account, row.state, amount, row.asset]
+        for row, amount in zip(seen.withdrawals, amounts, strict=True)
+    ]
+    columns = ("withdrawal", "account", "state", "amount", "asset")
+    return Table("Withdrawals on their way", columns, cells, ("withdrawal", "amount"))
+
+
+def _gates(seen: House) -> Table:
+    columns = ("asset", "cause", "since", "age", "deficit", "available", "dust", "waiting")
+    assets = [gate.asset for gate in seen.gates]
+    figures = [aligned_by_asset([getattr(gate, name) for gate in seen.gates], assets) for name in columns[4:]]
+    cells = [
+        [gate.asset, gate.cause, time_text(gate.since_ns), duration_text(gate.age_ns), *row]
+        for gate, row in zip(seen.gates, zip(*figures, strict=True), strict=True)
+    ]
+    return Table("Closed gates", columns, cells, columns[4:])
 
 
 def aligned(numbers: Iterable[Decimal | None], places_min: int = 2) -> list[str]:

@@ -55,7 +55,7 @@ def place(bucket, contract, buckets, contracts, positions, holders, ends):
     row.contract = contract
     row.lots = 0
     row.cost_fine = 0
-    row.pad = 0
+    row.orders = 0
     own.count += 1
     holders[of.holders_start + of.holders_count] = bucket
     of.holders_count += 1
@@ -120,6 +120,39 @@ def novate_rows(rows, first, fees_account, tables):
 
 
 @njit(cache=True)
+def reserve(bucket, contract, bids, asks, tables):
+    """Change a bucket's open orders in a contract; returns False where the tables need more room.
+
+    Open orders are bounded like positions, so that their fills never pass what 64 bits can hold.
+    """
+    where = place(bucket, contract, tables.buckets, tables.contracts, tables.positions, tables.holders, tables.ends)
+    if where < 0:
+        return False
+    position = tables.positions[where]
+    if position.orders == 0:
+        if tables.ends[2] == len(tables.orders):
+            return False
+        position.orders = tables.ends[2]
+        tables.ends[2] += 1
+    own, of = tables.orders[position.orders], tables.contracts[contract]
+    own.bids += bids
+    own.asks += asks
+    tables.balances[bucket, of.asset].exposure_fine += (bids + asks) * of.largest_value_fine
+    return True
+
+
+@njit(cache=True)
+def cancel_orders(bucket, tables):
+    """Every resting order of a bucket is gone."""
+    own = tables.buckets[bucket]
+    for at in range(own.start, own.start + own.count):
+        position = tables.positions[at]
+        if position.orders != 0:
+            rest = tables.orders[position.orders]
+            reserve(bucket, position.contract, -rest.bids, -rest.asks, tables)
+
+
+@njit(cache=True)
 def expire_rows(contract, value_fine, tables):
     """Turn every position in a contract into money at its final value: lots x value - cost into the holder's carry."""
     of = tables.contracts[contract]
@@ -128,6 +161,8 @@ def expire_rows(contract, value_fine, tables):
         where, found = find(bucket, contract, tables.buckets, tables.positions)
         if found:
             row = tables.positions[where]
+            rest = tables.orders[row.orders]
+            reserve(bucket, contract, -rest.bids, -rest.asks, tables)
             tables.balances[bucket, of.asset].carry_fine += row.lots * value_fine - row.cost_fine
             move(
                 bucket, of, -row.lots, -row.cost_fine, where, tables.balances, tables.positions,

@@ -36,6 +36,20 @@ def requirement(lots, contract, tiers):
     return initial, maintenance
 
 
+@njit(cache=True, inline="always")
+def worse_side(lots, bids, asks, contract, tiers):
+    """``(initial, maintenance)`` of a position with its resting orders: initial at the worse of all that may be filled.
+
+    Orders that reduce the position count for nothing until they are larger than it. Maintenance asks for what is held.
+    """
+    initial, maintenance = requirement(lots, contract, tiers)
+    if bids > 0:
+        initial = max(initial, requirement(lots + bids, contract, tiers)[0])
+    if asks > 0:
+        initial = max(initial, requirement(lots - asks, contract, tiers)[0])
+    return initial, maintenance
+
+
 @njit(cache=True)
 def set_lot(at, contracts, tiers, lot_terms):
     """Work out afresh what one lot of a contract is worth and asks for inside the first bracket."""
@@ -88,7 +102,7 @@ def sum_run(first, end, asset, positions, lot_terms, own):
         lot = lot_terms[np.uint32(position.contract)]
         lots = position.lots
         size = abs(lots)
-        if size > lot.bracket_lots or lot.asset != asset:
+        if size > lot.bracket_lots or lot.asset != asset or position.orders != 0:
             break
         variation += lots * lot.value_fine - position.cost_fine
         initial += size * lot.initial_whole_fine + millionths(size * lot.initial_rest_ppm)
@@ -101,21 +115,21 @@ def sum_run(first, end, asset, positions, lot_terms, own):
 
 
 @njit(cache=True)
-def sum_one(position, contract, tiers, long_option_ppm, own):
+def sum_one(position, open_orders, contract, tiers, long_option_ppm, own):
     """Add any position to the sums of its asset, the long way; returns 0 where its price is missing."""
-    lots = position.lots
+    lots, bids, asks = position.lots, open_orders.bids, open_orders.asks
     if contract.option == 0:
         own.variation_fine += lots * contract.value_fine - position.cost_fine
     else:
         own.option_fine += option_worth(lots, contract, long_option_ppm)
-    initial, maintenance = requirement(lots, contract, tiers)
+    initial, maintenance = worse_side(lots, bids, asks, contract, tiers)
     own.initial_fine += initial
     own.maintenance_fine += maintenance
-    return 0 if lots != 0 and contract.state != LIVE else 1
+    return 0 if (lots != 0 or bids != 0 or asks != 0) and contract.state != LIVE else 1
 
 
 @njit(cache=True, inline="always")
-def sum_positions(start, count, positions, lot_terms, contracts, tiers, long_option_ppm, sums, into):
+def sum_positions(start, count, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, into):
     """Sum position rows into row ``into`` of ``sums`` (per asset); returns 0 where a price is missing."""
     for asset in range(sums.shape[1]):
         sums[into, asset].variation_fine = 0
@@ -129,7 +143,8 @@ def sum_positions(start, count, positions, lot_terms, contracts, tiers, long_opt
         after = sum_run(at, end, asset, positions, lot_terms, sums[into, asset])
         if after == at:
             contract = contracts[np.uint32(positions[at].contract)]
-            priced &= sum_one(positions[at], contract, tiers, long_option_ppm, sums[into, asset])
+            own_orders = orders[np.uint32(positions[at].orders)]
+            priced &= sum_one(positions[at], own_orders, contract, tiers, long_option_ppm, sums[into, asset])
             after += np.uint64(1)
         at = after
     return priced
@@ -180,8 +195,10 @@ def judge_rows(start, count, positions, balances, at, tables):
     Returns ``(equity, settled, initial, maintenance, priced, payable)``.
     """
     lot_terms, contracts, tiers, assets = tables.lot_terms, tables.contracts, tables.tiers, tables.assets
-    sums = np.empty((1, len(assets)), SUBTOTAL)
-    priced = sum_positions(start, count, positions, lot_terms, contracts, tiers, tables.long_option_ppm, sums, 0)
+    sums, long_option_ppm = np.empty((1, len(assets)), SUBTOTAL), tables.long_option_ppm
+    priced = sum_positions(
+        start, count, positions, tables.orders, lot_terms, contracts, tiers, long_option_ppm, sums, 0
+    )
     equity, settled, initial, maintenance, known = total(balances, at, sums, 0, assets, tables.gains_ppm)
     return equity, settled, initial, maintenance, priced * known, payable(balances, at, sums, 0, assets)
 
@@ -198,7 +215,7 @@ def judge_range(first, last, chosen, tables, out):
     """Judge ``chosen[first:last]`` (or the buckets themselves where ``chosen`` is empty) into ``out``."""
     # A tuple of tables handed on per bucket would count references per bucket: take it apart once.
     buckets, balances, positions, contracts = tables.buckets, tables.balances, tables.positions, tables.contracts
-    lot_terms, tiers, assets = tables.lot_terms, tables.tiers, tables.assets
+    lot_terms, tiers, assets, orders = tables.lot_terms, tables.tiers, tables.assets, tables.orders
     gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
     sums = np.empty((1, len(assets)), SUBTOTAL)
     for at in range(first, last):
@@ -206,7 +223,9 @@ def judge_range(first, last, chosen, tables, out):
         if at + AHEAD < last:
             ask_for(chosen[at + AHEAD] if len(chosen) else at + AHEAD, buckets, positions, balances)
         own = buckets[bucket]
-        priced = sum_positions(own.start, own.count, positions, lot_terms, contracts, tiers, long_option_ppm, sums, 0)
+        priced = sum_positions(
+            own.start, own.count, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, 0
+        )
         equity, settled, initial, maintenance, known = total(balances, bucket, sums, 0, assets, gains_ppm)
         row = out[at]
         row.equity_fine = equity

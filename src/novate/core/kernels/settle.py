@@ -51,9 +51,9 @@ def recount(count, tables, lots, costs, long_lots, exposure, premium):
             lots[position.contract] += position.lots
             costs[position.contract] += position.cost_fine
             long_lots[position.contract] += max(0, position.lots)
-            exposure[bucket, contract.asset] += abs(position.lots) * contract.largest_value_fine + abs(
-                position.cost_fine
-            )
+            resting = tables.orders[position.orders]
+            lots_at_most = abs(position.lots) + resting.bids + resting.asks
+            exposure[bucket, contract.asset] += lots_at_most * contract.largest_value_fine + abs(position.cost_fine)
             if contract.option != 0:
                 premium[bucket, contract.asset] += position.cost_fine
 

@@ -20,9 +20,9 @@ class TablesType(types.StructRef):
 class Tables(structref.StructRefProxy):
     """A reference to the tables of a book, as ``kernels`` read and write them; opaque to Python.
 
-    The tables are the book's own: what a kernel writes is written. ``ends`` is ``[end of positions, end of holders]``.
-    ``limit_spans`` says per bucket where its limits stand in ``limit_lists`` (start and count), which holds rows of
-    ``limits``.
+    The tables are the book's own: what a kernel writes is written. ``ends`` is ``[end of positions, end of
+    holders, end of orders]``. ``limit_spans`` says per bucket where its limits stand in ``limit_lists`` (start and
+    count), which holds rows of ``limits``.
     """
 
     __slots__ = ()
@@ -39,6 +39,7 @@ TABLES = TablesType(
         ("buckets", typeof(np.zeros(0, layout.BUCKET))),
         ("balances", typeof(np.zeros((0, 1), layout.BALANCE))),
         ("positions", typeof(np.zeros(0, layout.POSITION))),
+        ("orders", typeof(np.zeros(0, layout.OPEN_ORDERS))),
         ("holders", typeof(np.zeros(0, np.int32))),
         ("ends", typeof(np.zeros(0, np.int64))),
         ("limits", typeof(np.zeros(0, layout.LIMIT))),
@@ -52,8 +53,8 @@ TABLES = TablesType(
 
 @njit(cache=True)
 def _refer(
-    assets, contracts, lot_terms, tiers, buckets, balances, positions, holders, ends, limits, limit_spans, limit_lists,
-    gains_ppm, long_option_ppm,
+    assets, contracts, lot_terms, tiers, buckets, balances, positions, orders, holders, ends, limits, limit_spans,
+    limit_lists, gains_ppm, long_option_ppm,
 ):  # fmt: skip
     tables = structref.new(TABLES)
     tables.assets = assets
@@ -63,6 +64,7 @@ def _refer(
     tables.buckets = buckets
     tables.balances = balances
     tables.positions = positions
+    tables.orders = orders
     tables.holders = holders
     tables.ends = ends
     tables.limits = limits

@@ -7,20 +7,17 @@ Four passes: *route* each row to its two overlay buckets, *load* every touched b
 import numpy as np
 from numba import njit
 
+from novate.core.kernels.admit import check_row, is_promised
 from novate.core.kernels.arithmetic import charge, reference_at, value_at
 from novate.core.kernels.legs import apply_leg
-from novate.core.kernels.limits import count_trade, counted, limit_passed, nearest_in_band
-from novate.core.kernels.margin import option_worth, requirement, sum_positions, total
-from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
-from novate.core.kernels.search import bucket_of, find
+from novate.core.kernels.limits import count_trade, counted, limit_passed
+from novate.core.kernels.margin import option_worth, total, worse_side
+from novate.core.kernels.overlay import load, slot_of, table_for, take_position
+from novate.core.kernels.search import bucket_of
 from novate.core.layout import (
     BALANCE,
-    CROSS,
-    EXPIRED,
-    HOUSE_ONLY,
     JUDGED,
-    LIQUIDATING,
-    LIVE,
+    OPEN_ORDERS,
     POSITION,
     REDUCE_ONLY,
     RESTRICTED,
@@ -28,103 +25,58 @@ from novate.core.layout import (
 )
 from novate.core.money import EXPOSURE_MAX
 from novate.core.reasons import Reason
-from novate.core.rows import NOVATED, REFUSED
+from novate.core.rows import FILLS_BUYER, FILLS_SELLER, NOVATED, REFUSED, RESERVED
 
 ACCEPTED = int(Reason.ACCEPTED)
 DUPLICATE_OR_LATE = int(Reason.DUPLICATE_OR_LATE)
-CONTRACT_UNKNOWN = int(Reason.CONTRACT_UNKNOWN)
-ACCOUNT_UNKNOWN = int(Reason.ACCOUNT_UNKNOWN)
-MARGIN_CLASS_UNKNOWN = int(Reason.MARGIN_CLASS_UNKNOWN)
-ACCOUNTS_MUST_DIFFER = int(Reason.ACCOUNTS_MUST_DIFFER)
-ACCOUNT_NOT_TRADABLE = int(Reason.ACCOUNT_NOT_TRADABLE)
-CONTRACT_NOT_TRADABLE = int(Reason.CONTRACT_NOT_TRADABLE)
-QUANTITY_MUST_BE_POSITIVE = int(Reason.QUANTITY_MUST_BE_POSITIVE)
-PRICE_OUT_OF_LIMITS = int(Reason.PRICE_OUT_OF_LIMITS)
 PRICE_MISSING = int(Reason.PRICE_MISSING)
-CONTRACT_EXPIRED = int(Reason.CONTRACT_EXPIRED)
 MEMBER_IN_DEFAULT = int(Reason.MEMBER_IN_DEFAULT)
-ACCOUNT_IN_LIQUIDATION = int(Reason.ACCOUNT_IN_LIQUIDATION)
 POSITION_LIMIT_EXCEEDED = int(Reason.POSITION_LIMIT_EXCEEDED)
 EXPOSURE_LIMIT_EXCEEDED = int(Reason.EXPOSURE_LIMIT_EXCEEDED)
 PREMIUM_NOT_COVERED = int(Reason.PREMIUM_NOT_COVERED)
 MARGIN_INSUFFICIENT = int(Reason.MARGIN_INSUFFICIENT)
-PRICE_OUTSIDE_BAND = int(Reason.PRICE_OUTSIDE_BAND)
-CONTRACT_HALTED = int(Reason.CONTRACT_HALTED)
 OPEN_INTEREST_LIMIT_EXCEEDED = int(Reason.OPEN_INTEREST_LIMIT_EXCEEDED)
 GROUP_LIMIT_EXCEEDED = int(Reason.GROUP_LIMIT_EXCEEDED)
 ACCOUNT_RESTRICTED = int(Reason.ACCOUNT_RESTRICTED)
+ORDERS_EXCEEDED = int(Reason.ORDERS_EXCEEDED)
 
 
 @njit(cache=True, inline="always")
-def may_name(account, buckets):
-    """Whether a trade may name an account: one of a member or client, and not an isolated bucket of it."""
-    own = buckets[account]
-    return own.access != HOUSE_ONLY and own.contract == CROSS
-
-
-@njit(cache=True)
-def check_row(row, mark, n_contracts, n_accounts, contracts, buckets):
-    """Everything about a trade that does not need margin: its reason by precedence and the figure that goes with it."""
-    if row.number <= mark:
-        return DUPLICATE_OR_LATE, mark
-    if row.contract < 0 or row.contract >= n_contracts:
-        return CONTRACT_UNKNOWN, np.int64(row.contract)
-    if row.buyer < 0 or row.buyer >= n_accounts:
-        return ACCOUNT_UNKNOWN, np.int64(row.buyer)
-    if row.seller < 0 or row.seller >= n_accounts:
-        return ACCOUNT_UNKNOWN, np.int64(row.seller)
-    contract = contracts[row.contract]
-    if contract.tier_count == 0 and contract.tradable != 0:
-        return MARGIN_CLASS_UNKNOWN, np.int64(row.contract)
-    if row.buyer == row.seller:
-        return ACCOUNTS_MUST_DIFFER, np.int64(row.buyer)
-    if not may_name(row.buyer, buckets):
-        return ACCOUNT_NOT_TRADABLE, np.int64(row.buyer)
-    if not may_name(row.seller, buckets):
-        return ACCOUNT_NOT_TRADABLE, np.int64(row.seller)
-    if contract.tradable == 0:
-        return CONTRACT_NOT_TRADABLE, np.int64(row.contract)
-    if row.lots <= 0:
-        return QUANTITY_MUST_BE_POSITIVE, row.lots
-    if row.price_ticks < contract.price_min_ticks or row.price_ticks > contract.price_max_ticks:
-        return PRICE_OUT_OF_LIMITS, row.price_ticks
-    if contract.state == EXPIRED:
-        return CONTRACT_EXPIRED, np.int64(row.contract)
-    if contract.halted != 0:
-        return CONTRACT_HALTED, np.int64(row.contract)
-    if contract.state != LIVE:
-        return PRICE_MISSING, np.int64(row.contract)
-    if contract.band_ppm != 0:
-        nearest = nearest_in_band(row.price_ticks, contract)
-        if nearest != row.price_ticks:
-            return PRICE_OUTSIDE_BAND, nearest
-    if buckets[bucket_of(row.buyer, row.contract, buckets)].access == LIQUIDATING:
-        return ACCOUNT_IN_LIQUIDATION, np.int64(row.buyer)
-    if buckets[bucket_of(row.seller, row.contract, buckets)].access == LIQUIDATING:
-        return ACCOUNT_IN_LIQUIDATION, np.int64(row.seller)
-    if row.lots > contract.position_limit_lots:
-        return POSITION_LIMIT_EXCEEDED, contract.position_limit_lots
-    return ACCEPTED, np.int64(0)
+def more_required(old_lots, lots, filled, resting, contract, tiers):
+    """How much more of initial margin a leg asks for, ``filled`` lots of it taken off the resting orders."""
+    bids, asks = resting.bids, resting.asks
+    before, _ = worse_side(old_lots, bids, asks, contract, tiers)
+    if lots > 0:
+        bids -= filled
+    else:
+        asks -= filled
+    after, _ = worse_side(old_lots + lots, bids, asks, contract, tiers)
+    return after - before
 
 
 @njit(cache=True, inline="always")
 def judge_leg(
-    lots, value, fee, old_lots, old_cost, side, over, contract, access, balances, sums, judged, new_balances, new_sums,
-    assets, tiers, gains_ppm, long_option_ppm,
+    lots, value, fee, position, resting, filled, guaranteed, side, over, contract, access, balances, sums, judged,
+    new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
 ):  # fmt: skip
     """Whether one side of a trade is acceptable: ``(reason, figure, equity after, initial after)``.
 
-    Row ``over`` of ``balances``, ``sums`` and ``judged`` is the side before the trade; its rows after it are left in
-    row ``side`` of ``new_balances`` and ``new_sums``. Nothing else is written.
+    ``filled`` lots of the side's ``resting`` orders become the trade; where those are guaranteed neither a restriction
+    nor a lack of margin refuses it, unless a premium must be covered. Row ``over`` of ``balances``, ``sums`` and
+    ``judged`` is the side before the trade; its rows after it are left in row ``side`` of ``new_balances`` and
+    ``new_sums``. Nothing else is written.
     """
     asset = contract.asset
+    old_lots, old_cost = position.lots, position.cost_fine
     new_lots = old_lots + lots
     cost = lots * value
+    guaranteed = is_promised(filled, guaranteed, contract)
     balance = balances[over, asset]
     equity, initial, priced = judged[over].equity_fine, judged[over].initial_fine, judged[over].priced
     shortfall = initial - equity
     cash = balance.balance_minor * assets[asset].unit_fine
-    grown = (abs(new_lots) - abs(old_lots)) * contract.largest_value_fine + abs(old_cost + cost) - abs(old_cost)
+    grown = (abs(new_lots) - abs(old_lots) - filled) * contract.largest_value_fine
+    grown += abs(old_cost + cost) - abs(old_cost)
     # A settled swing can leave exposure near 2^63 and cash near 2^62: room is tested before more is taken from it.
     room = EXPOSURE_MAX - balance.exposure_fine - cash
     reason, figure = ACCEPTED, np.int64(0)
@@ -137,9 +89,7 @@ def judge_leg(
             new_balances[side, at] = balances[over, at]
             new_sums[side, at] = sums[over, at]
         new_balances[side, asset].carry_fine -= fee
-        before, _ = requirement(old_lots, contract, tiers)
-        after, _ = requirement(new_lots, contract, tiers)
-        new_sums[side, asset].initial_fine += after - before
+        new_sums[side, asset].initial_fine += more_required(old_lots, lots, filled, resting, contract, tiers)
         if contract.option == 0:
             new_sums[side, asset].variation_fine += lots * contract.value_fine - cost
         else:
@@ -152,11 +102,11 @@ def judge_leg(
         owed -= min(0, new_balances[side, asset].carry_fine + new_sums[side, asset].variation_fine)
         if access == REDUCE_ONLY and not reduces:
             reason = MEMBER_IN_DEFAULT
-        elif access == RESTRICTED and not reduces:
+        elif access == RESTRICTED and not (reduces or guaranteed):
             reason = ACCOUNT_RESTRICTED
         elif contract.option != 0 and cost > 0 and owed > cash:
             reason, figure = PREMIUM_NOT_COVERED, owed - cash
-        elif not (reduces and initial - equity <= shortfall):
+        elif not (guaranteed or (reduces and initial - equity <= shortfall)):
             if priced == 0 or still_priced == 0:
                 reason = PRICE_MISSING
             elif equity < initial:
@@ -174,42 +124,22 @@ def judge_side(bucket, contract_index, lots, value, tables):
     balances = np.empty((1, width), BALANCE)
     touched = np.array([bucket], np.int32)
     load(touched, tables, balances, sums, judged)
-    where, found = find(bucket, contract_index, tables.buckets, tables.positions)
-    old_lots = tables.positions[where].lots if found else np.int64(0)
-    old_cost = tables.positions[where].cost_fine if found else np.int64(0)
+    position, resting = np.zeros(1, POSITION), np.zeros(1, OPEN_ORDERS)
+    take_position(bucket, contract_index, tables, position, resting, 0)
     contract = contracts[contract_index]
     access = tables.buckets[bucket].access
     new_balances, new_sums = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL)
     return judge_leg(
-        lots, value, 0, old_lots, old_cost, 0, 0, contract, access, balances, sums, judged, new_balances, new_sums,
-        assets, tiers, tables.gains_ppm, tables.long_option_ppm,
+        lots, value, 0, position[0], resting[0], 0, False, 0, 0, contract, access, balances, sums, judged,
+        new_balances, new_sums, assets, tiers, tables.gains_ppm, tables.long_option_ppm,
     )  # fmt: skip
 
 
 # ---- the overlay ----------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, inline="always")
-def slot_of(key, keys):
-    """Slot of a key in an open-addressed table of int64 keys (-1 is empty): the key's own or the first free one."""
-    mask = len(keys) - 1
-    at = ((key * 0x9E3779B97F4A7C1) >> 20) & mask
-    while keys[at] != -1 and keys[at] != key:
-        at = (at + 1) & mask
-    return at
-
-
 @njit(cache=True)
-def table_for(count):
-    """An empty table of keys with room for twice ``count`` at half load."""
-    size = 16
-    while size < 4 * count:
-        size *= 2
-    return np.full(size, -1, np.int64)
-
-
-@njit(cache=True)
-def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, sides):
+def route(rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figures, sides):
     """Check every row and give its buyer and seller their overlay slots; returns ``(buckets by slot, new mark)``."""
     contracts, buckets = tables.contracts, tables.buckets
     keys = table_for(len(rows))
@@ -217,7 +147,7 @@ def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, sides):
     touched = np.empty(2 * len(rows), np.int32)
     n_touched = 0
     for at in range(len(rows)):
-        reasons[at], figures[at] = check_row(rows[at], mark, n_contracts, n_accounts, contracts, buckets)
+        reasons[at], figures[at] = check_row(rows[at], mark, n_contracts, n_accounts, guaranteed, contracts, buckets)
         if reasons[at] != DUPLICATE_OR_LATE:
             mark = rows[at].number
         if reasons[at] != ACCEPTED:
@@ -235,37 +165,14 @@ def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, sides):
 
 
 @njit(cache=True)
-def load(touched, tables, balances, sums, judged):
-    """Copy and price every touched bucket once. Buckets lie far apart, so those ahead are asked for early."""
-    buckets, positions, contracts, tiers = tables.buckets, tables.positions, tables.contracts, tables.tiers
-    lot_terms = tables.lot_terms
-    assets, gains_ppm, long_option_ppm = tables.assets, tables.gains_ppm, tables.long_option_ppm
-    for at in range(len(touched)):
-        if at + 2 * AHEAD < len(touched):
-            prefetch(buckets, touched[at + 2 * AHEAD])
-        if at + AHEAD < len(touched):
-            ask_for(touched[at + AHEAD], buckets, positions, tables.balances)
-        bucket = np.uint64(touched[at])
-        own = buckets[bucket]
-        for asset in range(balances.shape[1]):
-            balances[at, asset] = tables.balances[bucket, asset]
-        priced = sum_positions(own.start, own.count, positions, lot_terms, contracts, tiers, long_option_ppm, sums, at)
-        equity, _, initial, _, known = total(balances, at, sums, at, assets, gains_ppm)
-        judged[at].equity_fine = equity
-        judged[at].initial_fine = initial
-        judged[at].priced = priced * known
-
-
-@njit(cache=True)
 def hold(rows, reasons, n_contracts, tables, touched, sides, held):
-    """Copy every position that a row touches, once; ``held`` gets the overlay row of each side. Returns the rows.
+    """Copy every position that a row touches, once, and its open orders; ``held`` gets the overlay row of each side.
 
     A pass of its own, because look-ups that do not wait for one another overlap.
     """
-    buckets, book_positions = tables.buckets, tables.positions
     keys = table_for(len(rows))
     slots = np.empty(len(keys), np.int32)
-    positions = np.empty(2 * len(rows), POSITION)
+    positions, resting = np.empty(2 * len(rows), POSITION), np.empty(2 * len(rows), OPEN_ORDERS)
     n_positions = 0
     for at in range(len(rows)):
         if reasons[at] != ACCEPTED:
@@ -277,15 +184,10 @@ def hold(rows, reasons, n_contracts, tables, touched, sides, held):
             if keys[slot] == -1:
                 keys[slot] = key
                 slots[slot] = n_positions
-                where, found = find(bucket, rows[at].contract, buckets, book_positions)
-                if found:
-                    positions[n_positions] = book_positions[where]
-                else:
-                    positions[n_positions].lots = 0
-                    positions[n_positions].cost_fine = 0
+                take_position(bucket, rows[at].contract, tables, positions, resting, n_positions)
                 n_positions += 1
             held[at, side] = slots[slot]
-    return positions
+    return positions, resting
 
 
 @njit(cache=True)
@@ -307,6 +209,30 @@ def check_limits(row, held, positions, contract, counts, spans, lists):
     return OPEN_INTEREST_LIMIT_EXCEEDED if open_interest else GROUP_LIMIT_EXCEEDED, np.int64(counts[limit].number)
 
 
+@njit(cache=True)
+def check_filled(row, buying, selling):
+    """Whether the resting orders that a trade says it fills are as large as it is."""
+    if row.filled & FILLS_BUYER and row.lots > buying.bids:
+        return ORDERS_EXCEEDED, buying.bids
+    if row.filled & FILLS_SELLER and row.lots > selling.asks:
+        return ORDERS_EXCEEDED, selling.asks
+    return ACCEPTED, np.int64(0)
+
+
+@njit(cache=True)
+def check_both(row, fee, fees, held, positions, resting, contract, counts, spans, lists):
+    """What both sides share: room for the fees, the orders that are filled, and the limits; a reason and its figure."""
+    if fees > EXPOSURE_MAX - 2 * fee:
+        return EXPOSURE_LIMIT_EXCEEDED, np.int64(EXPOSURE_MAX)
+    if row.filled != 0:
+        reason, figure = check_filled(row, resting[held[0]], resting[held[1]])
+        if reason != ACCEPTED:
+            return reason, figure
+    if contract.limited != 0:
+        return check_limits(row, held, positions, contract, counts, spans, lists)
+    return ACCEPTED, np.int64(0)
+
+
 @njit(cache=True, inline="always")
 def put_on_record(novated, row, at, value, fee, buyer, seller):
     """Fill in a novated trade between two buckets; ``at`` is its row in the batch."""
@@ -317,8 +243,10 @@ def put_on_record(novated, row, at, value, fee, buyer, seller):
 
 
 @njit(cache=True)
-def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reasons, figures, novated):
-    """Judge the routed rows one after the other on the overlay; fills ``novated`` and returns how many.
+def judge_in_order(
+    rows, n_contracts, fees_account, guaranteed, tables, touched, sides, reasons, figures, novated, fills
+):  # fmt: skip
+    """Judge the routed rows one after the other on the overlay; fills ``novated`` and ``fills``, returns how many.
 
     A row that is refused leaves its reason and figure, and the overlay as it was.
     """
@@ -326,15 +254,14 @@ def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reas
     gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
     width = tables.balances.shape[1]
     balances, sums = np.empty((len(touched), width), BALANCE), np.empty((len(touched), width), SUBTOTAL)
-    judged = np.empty(len(touched), JUDGED)
+    judged, held = np.empty(len(touched), JUDGED), np.empty((len(rows), 2), np.int32)
     load(touched, tables, balances, sums, judged)
-    held = np.empty((len(rows), 2), np.int32)
-    positions = hold(rows, reasons, n_contracts, tables, touched, sides, held)
+    positions, resting = hold(rows, reasons, n_contracts, tables, touched, sides, held)
     fees = tables.balances[fees_account].copy()
     counts, spans, lists = count_ahead(rows, reasons, tables), tables.limit_spans, tables.limit_lists
     new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
     verdicts = np.empty((2, 2), np.int64)
-    n_novated = 0
+    n_novated, n_fills = 0, 0
     for at in range(len(rows)):
         if reasons[at] != ACCEPTED:
             continue
@@ -342,50 +269,67 @@ def judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reas
         contract = contracts[row.contract]
         value = value_at(row.price_ticks, contract)
         fee = charge(row.lots * reference_at(row.price_ticks, contract), contract.fee_ppm)
-        if fees[contract.asset].carry_fine > EXPOSURE_MAX - 2 * fee:
-            reasons[at], figures[at] = EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
-        if contract.limited != 0 and reasons[at] == ACCEPTED:
-            reasons[at], figures[at] = check_limits(row, held[at], positions, contract, counts, spans, lists)
+        reasons[at], figures[at] = check_both(
+            row, fee, fees[contract.asset].carry_fine, held[at], positions, resting, contract, counts, spans, lists
+        )
         for side in range(2):
             if reasons[at] != ACCEPTED:
                 break
             lots = row.lots if side == 0 else -row.lots
-            over = sides[at, side]
+            filled = row.lots if row.filled & (1 << side) else np.int64(0)
+            over, own = sides[at, side], held[at, side]
             access = buckets[touched[over]].access
-            own = held[at, side]
-            old_lots, old_cost = positions[own].lots, positions[own].cost_fine
             reasons[at], figures[at], verdicts[side, 0], verdicts[side, 1] = judge_leg(
-                lots, value, fee, old_lots, old_cost, side, over, contract, access, balances, sums, judged,
-                new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
+                lots, value, fee, positions[own], resting[own], filled, guaranteed, side, over, contract, access,
+                balances, sums, judged, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
             )  # fmt: skip
         if reasons[at] != ACCEPTED:
             continue
         if contract.limited != 0:
             count_trade(row, held[at], positions, contract.open_limit, counts, spans, lists)
         for side in range(2):
-            over = sides[at, side]
+            over, own = sides[at, side], held[at, side]
             lots = row.lots if side == 0 else -row.lots
+            if row.filled & (1 << side):
+                fill(resting[own], row.contract, touched[over], lots, fills[n_fills])
+                balances[over, contract.asset].exposure_fine -= row.lots * contract.largest_value_fine
+                n_fills += 1
             balances[over, contract.asset].carry_fine -= fee
-            apply_leg(positions[held[at, side]], balances[over, contract.asset], contract, lots, lots * value)
+            apply_leg(positions[own], balances[over, contract.asset], contract, lots, lots * value)
             for asset in range(width):
                 sums[over, asset] = new_sums[side, asset]
             judged[over].equity_fine, judged[over].initial_fine = verdicts[side, 0], verdicts[side, 1]
         fees[contract.asset].carry_fine += 2 * fee
         put_on_record(novated[n_novated], row, at, value, fee, touched[sides[at, 0]], touched[sides[at, 1]])
         n_novated += 1
-    return n_novated
+    return n_novated, n_fills
 
 
 @njit(cache=True)
-def judge_trades(rows, mark, n_contracts, n_accounts, fees_account, tables):
-    """Decide a batch of trades: ``(NOVATED rows, REFUSED rows, new high-water mark)``."""
+def fill(resting, contract, bucket, lots, out):
+    """Take what a trade fills off the resting orders of one side, and write it down."""
+    out.bids, out.asks = -max(0, lots), min(0, lots)
+    out.contract, out.bucket = contract, bucket
+    resting.bids += out.bids
+    resting.asks += out.asks
+
+
+@njit(cache=True)
+def judge_trades(rows, mark, n_contracts, n_accounts, fees_account, guaranteed, tables):
+    """Decide a batch of trades: ``(NOVATED rows, RESERVED rows of filled orders, REFUSED rows, new mark)``."""
     count = len(rows)
     reasons = np.empty(count, np.int64)
     figures = np.empty(count, np.int64)
     sides = np.empty((count, 2), np.int32)
     novated = np.empty(count, NOVATED)
-    touched, mark = route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, sides)
-    n_novated = judge_in_order(rows, n_contracts, fees_account, tables, touched, sides, reasons, figures, novated)
+    n_filled = 0
+    for at in range(count):
+        n_filled += (rows[at].filled & FILLS_BUYER) + (rows[at].filled >> 1)
+    fills = np.empty(n_filled, RESERVED)
+    touched, mark = route(rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figures, sides)
+    n_novated, n_fills = judge_in_order(
+        rows, n_contracts, fees_account, guaranteed, tables, touched, sides, reasons, figures, novated, fills
+    )
     refused = np.empty(count - n_novated, REFUSED)
     n_refused = 0
     for at in range(count):
@@ -394,4 +338,4 @@ def judge_trades(rows, mark, n_contracts, n_accounts, fees_account, tables):
             refused[n_refused].row = at
             refused[n_refused].reason = reasons[at]
             n_refused += 1
-    return novated[:n_novated], refused, mark
+    return novated[:n_novated], fills[:n_fills], refused, mark

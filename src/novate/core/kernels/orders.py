@@ -1,0 +1,189 @@
+"""Resting orders: what they may come to is reserved in margin before they can be filled."""
+
+import numpy as np
+from numba import njit
+
+from novate.core.kernels.admit import may_name
+from novate.core.kernels.legs import reserve
+from novate.core.kernels.margin import total, worse_side
+from novate.core.kernels.overlay import load, slot_of, table_for, take_position
+from novate.core.kernels.search import bucket_of
+from novate.core.layout import (
+    BALANCE,
+    EXPIRED,
+    JUDGED,
+    LIQUIDATING,
+    LIVE,
+    OPEN_ORDERS,
+    POSITION,
+    REDUCE_ONLY,
+    RESTRICTED,
+    SUBTOTAL,
+)
+from novate.core.money import EXPOSURE_MAX
+from novate.core.reasons import Reason
+from novate.core.rows import BUY, REFUSED, RESERVED, SELL
+
+ACCEPTED = int(Reason.ACCEPTED)
+MALFORMED = int(Reason.MALFORMED)
+DUPLICATE_OR_LATE = int(Reason.DUPLICATE_OR_LATE)
+CONTRACT_UNKNOWN = int(Reason.CONTRACT_UNKNOWN)
+ACCOUNT_UNKNOWN = int(Reason.ACCOUNT_UNKNOWN)
+MARGIN_CLASS_UNKNOWN = int(Reason.MARGIN_CLASS_UNKNOWN)
+ACCOUNT_NOT_TRADABLE = int(Reason.ACCOUNT_NOT_TRADABLE)
+CONTRACT_NOT_TRADABLE = int(Reason.CONTRACT_NOT_TRADABLE)
+PRICE_MISSING = int(Reason.PRICE_MISSING)
+CONTRACT_HALTED = int(Reason.CONTRACT_HALTED)
+ACCOUNT_RESTRICTED = int(Reason.ACCOUNT_RESTRICTED)
+CONTRACT_EXPIRED = int(Reason.CONTRACT_EXPIRED)
+MEMBER_IN_DEFAULT = int(Reason.MEMBER_IN_DEFAULT)
+ACCOUNT_IN_LIQUIDATION = int(Reason.ACCOUNT_IN_LIQUIDATION)
+POSITION_LIMIT_EXCEEDED = int(Reason.POSITION_LIMIT_EXCEEDED)
+EXPOSURE_LIMIT_EXCEEDED = int(Reason.EXPOSURE_LIMIT_EXCEEDED)
+ORDERS_EXCEEDED = int(Reason.ORDERS_EXCEEDED)
+MARGIN_INSUFFICIENT = int(Reason.MARGIN_INSUFFICIENT)
+
+
+@njit(cache=True)
+def check_order(row, mark, n_contracts, n_accounts, contracts, buckets):
+    """Everything about a change of orders that does not need the account: its reason and the figure with it."""
+    if row.number <= mark:
+        return DUPLICATE_OR_LATE, mark
+    if row.contract < 0 or row.contract >= n_contracts:
+        return CONTRACT_UNKNOWN, np.int64(row.contract)
+    if row.account < 0 or row.account >= n_accounts:
+        return ACCOUNT_UNKNOWN, np.int64(row.account)
+    if (row.side != BUY and row.side != SELL) or row.lots == 0:
+        return MALFORMED, row.lots
+    contract = contracts[row.contract]
+    if contract.tier_count == 0 and contract.tradable != 0:
+        return MARGIN_CLASS_UNKNOWN, np.int64(row.contract)
+    if not may_name(row.account, buckets):
+        return ACCOUNT_NOT_TRADABLE, np.int64(row.account)
+    if contract.tradable == 0:
+        return CONTRACT_NOT_TRADABLE, np.int64(row.contract)
+    if row.lots > 0 and contract.state == EXPIRED:
+        return CONTRACT_EXPIRED, np.int64(row.contract)
+    if row.lots > 0 and contract.halted != 0:
+        return CONTRACT_HALTED, np.int64(row.contract)
+    if row.lots > 0 and contract.state != LIVE:
+        return PRICE_MISSING, np.int64(row.contract)
+    if row.lots > 0 and buckets[bucket_of(row.account, row.contract, buckets)].access == LIQUIDATING:
+        return ACCOUNT_IN_LIQUIDATION, np.int64(row.account)
+    if row.lots > contract.position_limit_lots:
+        return POSITION_LIMIT_EXCEEDED, contract.position_limit_lots
+    return ACCEPTED, np.int64(0)
+
+
+@njit(cache=True)
+def judge_order(row, position, resting, over, contract, access, balances, sums, judged, assets, tiers, gains_ppm):
+    """Whether an account may have these orders more, or fewer: ``(reason, figure)``.
+
+    An accepted change is in ``resting`` and in row ``over`` of ``balances``, ``sums`` and ``judged`` afterwards. Fewer
+    orders, and more that raise no requirement, are never asked for margin.
+    """
+    asset = contract.asset
+    bids = resting.bids + (row.lots if row.side == BUY else 0)
+    asks = resting.asks + (row.lots if row.side == SELL else 0)
+    if bids < 0 or asks < 0:
+        return ORDERS_EXCEEDED, resting.bids if row.side == BUY else resting.asks
+    own = sums[over, asset]
+    before, _ = worse_side(position.lots, resting.bids, resting.asks, contract, tiers)
+    grown = row.lots * contract.largest_value_fine
+    if row.lots > 0:
+        balance = balances[over, asset]
+        room = EXPOSURE_MAX - balance.exposure_fine - balance.balance_minor * assets[asset].unit_fine
+        if position.lots + bids > contract.position_limit_lots or asks - position.lots > contract.position_limit_lots:
+            return POSITION_LIMIT_EXCEEDED, contract.position_limit_lots
+        if room < 0 or grown > room - abs(balance.carry_fine):
+            return EXPOSURE_LIMIT_EXCEEDED, np.int64(EXPOSURE_MAX)
+        opens = position.lots + bids > max(0, position.lots) if row.side == BUY else (
+            position.lots - asks < min(0, position.lots)
+        )  # fmt: skip
+        if opens and access == REDUCE_ONLY:
+            return MEMBER_IN_DEFAULT, np.int64(0)
+        if opens and access == RESTRICTED:
+            return ACCOUNT_RESTRICTED, np.int64(0)
+    after, _ = worse_side(position.lots, bids, asks, contract, tiers)
+    own.initial_fine += after - before
+    equity, _, initial, _, priced = total(balances, over, sums, over, assets, gains_ppm)
+    if after > before and (judged[over].priced == 0 or priced == 0):
+        own.initial_fine -= after - before
+        return PRICE_MISSING, np.int64(row.contract)
+    if after > before and equity < initial:
+        own.initial_fine -= after - before
+        return MARGIN_INSUFFICIENT, initial - equity
+    judged[over].equity_fine, judged[over].initial_fine = equity, initial
+    balances[over, asset].exposure_fine += grown
+    resting.bids, resting.asks = bids, asks
+    return ACCEPTED, np.int64(0)
+
+
+@njit(cache=True)
+def judge_orders(rows, mark, n_contracts, n_accounts, tables):
+    """Decide changes of resting orders: ``(RESERVED rows, REFUSED rows, new high-water mark)``, each row on its own."""
+    count, width = len(rows), tables.balances.shape[1]
+    contracts, assets, tiers, buckets = tables.contracts, tables.assets, tables.tiers, tables.buckets
+    gains_ppm = tables.gains_ppm
+    reasons, figures = np.empty(count, np.int64), np.empty(count, np.int64)
+    over, held = np.empty(count, np.int32), np.empty(count, np.int32)
+    bucket_keys, position_keys = table_for(count), table_for(count)
+    bucket_slots, position_slots = np.empty(len(bucket_keys), np.int32), np.empty(len(position_keys), np.int32)
+    touched = np.empty(count, np.int32)
+    positions, resting = np.empty(count, POSITION), np.empty(count, OPEN_ORDERS)
+    n_touched, n_positions = 0, 0
+    for at in range(count):
+        row = rows[at]
+        reasons[at], figures[at] = check_order(row, mark, n_contracts, n_accounts, contracts, buckets)
+        if reasons[at] != DUPLICATE_OR_LATE:
+            mark = row.number
+        if reasons[at] != ACCEPTED:
+            continue
+        bucket = bucket_of(row.account, row.contract, buckets)
+        slot = slot_of(bucket, bucket_keys)
+        if bucket_keys[slot] == -1:
+            bucket_keys[slot], bucket_slots[slot] = bucket, n_touched
+            touched[n_touched] = bucket
+            n_touched += 1
+        over[at] = bucket_slots[slot]
+        key = bucket * n_contracts + row.contract
+        slot = slot_of(key, position_keys)
+        if position_keys[slot] == -1:
+            position_keys[slot], position_slots[slot] = key, n_positions
+            take_position(bucket, row.contract, tables, positions, resting, n_positions)
+            n_positions += 1
+        held[at] = position_slots[slot]
+    balances, sums = np.empty((n_touched, width), BALANCE), np.empty((n_touched, width), SUBTOTAL)
+    judged = np.empty(n_touched, JUDGED)
+    load(touched[:n_touched], tables, balances, sums, judged)
+    reserved, refused = np.empty(count, RESERVED), np.empty(count, REFUSED)
+    n_reserved, n_refused = 0, 0
+    for at in range(count):
+        row = rows[at]
+        if reasons[at] == ACCEPTED:
+            own = held[at]
+            access = buckets[touched[over[at]]].access
+            reasons[at], figures[at] = judge_order(
+                row, positions[own], resting[own], over[at], contracts[row.contract], access, balances, sums, judged,
+                assets, tiers, gains_ppm,
+            )  # fmt: skip
+        if reasons[at] == ACCEPTED:
+            done = reserved[n_reserved]
+            done.bids, done.asks = (row.lots, 0) if row.side == BUY else (0, row.lots)
+            done.contract, done.bucket = row.contract, touched[over[at]]
+            n_reserved += 1
+        else:
+            no = refused[n_refused]
+            no.figure, no.row, no.reason = figures[at], at, reasons[at]
+            n_refused += 1
+    return reserved[:n_reserved], refused[:n_refused], mark
+
+
+@njit(cache=True)
+def reserve_rows(rows, first, tables):
+    """Fold changes of open orders from row ``first`` on; returns the row reached (tables full) or the count."""
+    for at in range(first, len(rows)):
+        row = rows[at]
+        if not reserve(row.bucket, row.contract, row.bids, row.asks, tables):
+            return at
+    return len(rows)

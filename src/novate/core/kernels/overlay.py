@@ -1,0 +1,65 @@
+"""The overlay that decisions are made on: copies of the buckets and positions that a batch touches."""
+
+import numpy as np
+from numba import njit
+
+from novate.core.kernels.margin import sum_positions, total
+from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
+from novate.core.kernels.search import find
+
+
+@njit(cache=True, inline="always")
+def slot_of(key, keys):
+    """Slot of a key in an open-addressed table of int64 keys (-1 is empty): the key's own or the first free one."""
+    mask = len(keys) - 1
+    at = ((key * 0x9E3779B97F4A7C1) >> 20) & mask
+    while keys[at] != -1 and keys[at] != key:
+        at = (at + 1) & mask
+    return at
+
+
+@njit(cache=True)
+def table_for(count):
+    """An empty table of keys with room for twice ``count`` at half load."""
+    size = 16
+    while size < 4 * count:
+        size *= 2
+    return np.full(size, -1, np.int64)
+
+
+@njit(cache=True)
+def load(touched, tables, balances, sums, judged):
+    """Copy and price every touched bucket once. Buckets lie far apart, so those ahead are asked for early."""
+    buckets, positions, contracts, tiers = tables.buckets, tables.positions, tables.contracts, tables.tiers
+    lot_terms, orders = tables.lot_terms, tables.orders
+    assets, gains_ppm, long_option_ppm = tables.assets, tables.gains_ppm, tables.long_option_ppm
+    for at in range(len(touched)):
+        if at + 2 * AHEAD < len(touched):
+            prefetch(buckets, touched[at + 2 * AHEAD])
+        if at + AHEAD < len(touched):
+            ask_for(touched[at + AHEAD], buckets, positions, tables.balances)
+        bucket = np.uint64(touched[at])
+        own = buckets[bucket]
+        for asset in range(balances.shape[1]):
+            balances[at, asset] = tables.balances[bucket, asset]
+        priced = sum_positions(
+            own.start, own.count, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, at
+        )
+        equity, _, initial, _, known = total(balances, at, sums, at, assets, gains_ppm)
+        judged[at].equity_fine = equity
+        judged[at].initial_fine = initial
+        judged[at].priced = priced * known
+
+
+@njit(cache=True, inline="always")
+def take_position(bucket, contract, tables, positions, resting, into):
+    """Copy a bucket's position and open orders in a contract into row ``into``; of nothing where it has none."""
+    where, found = find(bucket, contract, tables.buckets, tables.positions)
+    if found:
+        positions[into] = tables.positions[where]
+        resting[into] = tables.orders[np.uint32(tables.positions[where].orders)]
+    else:
+        positions[into].lots = 0
+        positions[into].cost_fine = 0
+        resting[into].bids = 0
+        resting[into].asks = 0

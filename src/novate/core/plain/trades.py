@@ -1,0 +1,194 @@
+"""Trades, each seeing those before it."""
+
+import math
+from collections.abc import Iterable
+from fractions import Fraction
+
+from novate.core.book import Book
+from novate.core.layout import EXPIRED, LIQUIDATING, LIVE, REDUCE_ONLY, RESTRICTED
+from novate.core.money import EXPOSURE_MAX, PPM
+from novate.core.plain.limits import check_limits, may_be_named, nearest_in_band
+from novate.core.plain.margin import judge, premium_of, variation_of
+from novate.core.plain.values import Bucket, read, reference_per_lot, value_per_lot
+from novate.core.reasons import Reason
+from novate.core.terms import FEES, Kind
+
+Refusal = tuple[Reason, int]
+Novated = tuple[int, int, int, int, int, int, int, int]
+Reserved = tuple[int, int, int, int]
+ACCEPTED: Refusal = (Reason.ACCEPTED, 0)
+
+
+def decide_trades(
+    book: Book, mark: int, rows: Iterable[tuple[int, int, int, int, int, int, int]]
+) -> tuple[list[Novated], list[Reserved], list[tuple[int, int, Reason]], int]:
+    """Trades ``(number, lots, price, contract, buyer, seller, filled)``, a source's after its mark.
+
+    Returns novated rows, fills of resting orders, refused rows and the source's new mark. Each row sees the rows before
+    it. Its own checks come first, then the buyer's, then the seller's; it stands if both sides can bear it. Rows come
+    back as ``rows.NOVATED``, ``rows.RESERVED`` and ``rows.REFUSED`` have them.
+    """
+    buckets: dict[int, Bucket] = {}
+    fees = list(read(book, FEES).carry_fine)
+    novated: list[Novated] = []
+    fills: list[Reserved] = []
+    refused: list[tuple[int, int, Reason]] = []
+    for at, (number, lots, price, contract, buyer, seller, filled) in enumerate(rows):
+        reason, figure = _check_row(book, mark, number, lots, price, contract, buyer, seller, filled)
+        if reason is Reason.ACCEPTED and not 0 <= filled <= 3:
+            reason, figure = Reason.MALFORMED, filled
+        mark = max(mark, number)
+        if reason is Reason.ACCEPTED:
+            buyer, seller = book.bucket_of(buyer, contract), book.bucket_of(seller, contract)
+            for side in (buyer, seller):
+                buckets.setdefault(side, read(book, side))
+            value = value_per_lot(book, contract, price)
+            fee = fee_of(book, contract, lots, price)
+            reason, figure = _judge_row(book, buckets, fees, contract, lots, value, fee, buyer, seller, filled)
+            if reason is Reason.ACCEPTED:
+                fills += [(-lots, 0, contract, buyer)] if filled & 1 else []
+                fills += [(0, -lots, contract, seller)] if filled & 2 else []
+                novated.append((lots, value, fee, fee, contract, buyer, seller, at))
+        if reason is not Reason.ACCEPTED:
+            refused.append((figure, at, reason))
+    return novated, fills, refused, mark
+
+
+def fee_of(book: Book, contract: int, lots: int, price_ticks: int) -> int:
+    """What each side of a trade pays: rate x |lots| x reference value at the trade price, rounded up."""
+    size = lots * reference_per_lot(book, contract, price_ticks)
+    return math.ceil(Fraction(size * book.registers.contracts[contract].fee_ppm, PPM))
+
+
+def _judge_row(
+    book: Book,
+    buckets: dict[int, Bucket],
+    fees: list[int],
+    contract: int,
+    lots: int,
+    value: int,
+    fee: int,
+    buyer: int,
+    seller: int,
+    filled: int,
+) -> Refusal:
+    """The buyer, then the seller; where both can bear it the leg is in their buckets and the fee in ``fees``."""
+    asset = int(book.contracts[contract]["asset"])
+    if fees[asset] + 2 * fee > EXPOSURE_MAX:
+        return Reason.EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
+    for side, at, bit in ((buyer, 0, 1), (seller, 1, 2)):
+        resting = buckets[side].orders.get(contract, (0, 0))[at]
+        if filled & bit and lots > resting:
+            return Reason.ORDERS_EXCEEDED, resting
+    now = {side: bucket.positions.get(contract, (0, 0))[0] for side, bucket in buckets.items()}
+    refusal = check_limits(book, contract, now, buyer, seller, lots)
+    if refusal != ACCEPTED:
+        return refusal
+    after: dict[int, Bucket] = {}
+    for side, signed, bit in ((buyer, lots, 1), (seller, -lots, 2)):
+        after[side] = with_leg(book, buckets[side], contract, signed, value, fee)
+        if filled & bit:
+            bids, asks = after[side].orders[contract]
+            after[side].orders[contract] = bids - max(0, signed), asks - max(0, -signed)
+        refusal = judge_leg(book, buckets[side], after[side], contract, fee, filled=bool(filled & bit))
+        if refusal != ACCEPTED:
+            return refusal
+    buckets |= after
+    fees[asset] += 2 * fee
+    return ACCEPTED
+
+
+def is_promised(book: Book, contract: int) -> bool:
+    """Whether a fill of resting orders in a contract was promised when they were margined: no option's premium is."""
+    return book.rulebook.reserved_trades == "guaranteed" and not book.registers.contracts[contract].is_option
+
+
+def _check_row(
+    book: Book, mark: int, number: int, lots: int, price: int, contract: int, buyer: int, seller: int, filled: int
+) -> Refusal:
+    """Everything that does not need margin, in the order of precedence: the first that fails, with its figure."""
+    if number <= mark:
+        return Reason.DUPLICATE_OR_LATE, mark
+    if not 0 <= contract < book.contract_count:
+        return Reason.CONTRACT_UNKNOWN, contract
+    for side in (buyer, seller):
+        if not 0 <= side < book.account_count:
+            return Reason.ACCOUNT_UNKNOWN, side
+    terms, state = book.registers.contracts[contract], int(book.contracts[contract]["state"])
+    tradable, known = terms.kind is not Kind.INDEX, terms.margin_class in book.rulebook.margin_classes
+    access = {side: int(book.buckets[book.bucket_of(side, contract)]["access"]) for side in (buyer, seller)}
+    house = [side for side in (buyer, seller) if not may_be_named(book, side)]
+    liquidating = [side for side in (buyer, seller) if access[side] == LIQUIDATING]
+    limit = terms.position_limit_lots
+    bound = price if filled and is_promised(book, contract) else nearest_in_band(book, contract, price)
+    tests: list[tuple[bool, Reason, int]] = [
+        (tradable and not known, Reason.MARGIN_CLASS_UNKNOWN, contract),
+        (buyer == seller, Reason.ACCOUNTS_MUST_DIFFER, buyer),
+        (bool(house), Reason.ACCOUNT_NOT_TRADABLE, house[0] if house else 0),
+        (not tradable, Reason.CONTRACT_NOT_TRADABLE, contract),
+        (lots <= 0, Reason.QUANTITY_MUST_BE_POSITIVE, lots),
+        (not terms.price_min_ticks <= price <= terms.price_max_ticks, Reason.PRICE_OUT_OF_LIMITS, price),
+        (state == EXPIRED, Reason.CONTRACT_EXPIRED, contract),
+        (contract in book.registers.halts, Reason.CONTRACT_HALTED, contract),
+        (state != LIVE, Reason.PRICE_MISSING, contract),
+        (bound != price, Reason.PRICE_OUTSIDE_BAND, bound),
+        (bool(liquidating), Reason.ACCOUNT_IN_LIQUIDATION, liquidating[0] if liquidating else 0),
+        (lots > limit, Reason.POSITION_LIMIT_EXCEEDED, limit),
+    ]
+    return next(((reason, figure) for failed, reason, figure in tests if failed), ACCEPTED)
+
+
+def with_leg(book: Book, bucket: Bucket, contract: int, lots: int, value_fine: int, fee_fine: int) -> Bucket:
+    """The bucket after one leg: lots and cost are added to the position, the fee leaves the carry."""
+    after = bucket.copy()
+    held, cost = bucket.positions.get(contract, (0, 0))
+    after.positions[contract] = held + lots, cost + lots * value_fine
+    after.carry_fine[int(book.contracts[contract]["asset"])] -= fee_fine
+    return after
+
+
+def exposure(book: Book, bucket: Bucket, asset: int) -> int:
+    """What bounds every later worth in one asset: sum of (|lots| + resting lots) x largest value per lot + |cost|."""
+    total = 0
+    for contract in bucket.contracts():
+        row, (lots, cost) = book.contracts[contract], bucket.positions.get(contract, (0, 0))
+        if int(row["asset"]) == asset:
+            lots_at_most = abs(lots) + sum(bucket.orders.get(contract, (0, 0)))
+            total += lots_at_most * int(row["largest_value_fine"]) + abs(cost)
+    return total
+
+
+def judge_leg(
+    book: Book, before: Bucket, after: Bucket, contract: int, fee_fine: int, *, filled: bool = False
+) -> Refusal:
+    """Whether a bucket may take a leg: limits, then what its member's default allows, then premium, then margin.
+
+    A leg that fills resting orders which the rulebook guarantees is not asked for margin and no restriction refuses
+    it, where no premium must be covered. A leg that only brings the position nearer to zero, and does not grow what the
+    bucket lacks, always may.
+    """
+    terms, asset = book.registers.contracts[contract], int(book.contracts[contract]["asset"])
+    old, new = before.positions.get(contract, (0, 0))[0], after.positions[contract][0]
+    cost = after.positions[contract][1] - before.positions.get(contract, (0, 0))[1]
+    if abs(new) > terms.position_limit_lots:
+        return Reason.POSITION_LIMIT_EXCEEDED, terms.position_limit_lots
+    cash = after.balance_minor[asset] * book.registers.assets[asset].unit_fine
+    was_exposed, exposed = exposure(book, before, asset), exposure(book, after, asset)
+    if exposed > was_exposed and exposed + cash + abs(before.carry_fine[asset]) + fee_fine > EXPOSURE_MAX:
+        return Reason.EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
+    reduces = old != 0 and abs(new) < abs(old) and new * old >= 0
+    if before.access == REDUCE_ONLY and not reduces:
+        return Reason.MEMBER_IN_DEFAULT, 0
+    guaranteed = filled and is_promised(book, contract)
+    if before.access == RESTRICTED and not (reduces or guaranteed):
+        return Reason.ACCOUNT_RESTRICTED, 0
+    owed = premium_of(book, after, asset) - min(0, after.carry_fine[asset] + variation_of(book, after, asset))
+    if terms.is_option and cost > 0 and owed > cash:
+        return Reason.PREMIUM_NOT_COVERED, owed - cash
+    was, now = judge(book, before), judge(book, after)
+    lacked, lacks = was.initial_fine - was.equity_fine, now.initial_fine - now.equity_fine
+    if guaranteed or (reduces and lacks <= lacked):
+        return ACCEPTED
+    if not now.priced:
+        return Reason.PRICE_MISSING, 0
+    return (Reason.MARGIN_INSUFFICIENT, lacks) if lacks > 0 else ACCEPTED

@@ -1,0 +1,156 @@
+"""From single tape commands, those without rows, to commands of the core."""
+
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from novate.core import commands as core
+from novate.core.commands import AnyCommand
+from novate.core.reasons import Reason
+from novate.core.terms import Limit
+from novate.tape import decimals, wire
+from novate.tape.fields import NUMBER, PLACES_MAX, named, number
+from novate.tape.names import Names, Terms
+from novate.tape.read import convert
+from novate.tape.refusal import refuse
+from novate.tape.supervision import supervision_of
+from novate.tape.terms import contract_of, guarded, rulebook_of, size
+
+
+class Registers(Terms, Protocol):
+    """The registers that decoding reads; those of a book are."""
+
+    @property
+    def orders(self) -> dict[int, Any]: ...
+    @property
+    def next_order(self) -> int: ...
+    @property
+    def time_ns(self) -> int: ...
+    @property
+    def limits(self) -> dict[int, Limit]: ...
+
+
+DEPOSIT_STEPS: Final = {
+    wire.FinaliseDeposit: core.FinaliseDeposit,
+    wire.CancelDeposit: core.CancelDeposit,
+    wire.ReverseDeposit: core.ReverseDeposit,
+}
+WITHDRAWAL_STEPS: Final = {
+    wire.ReleaseWithdrawal: core.ReleaseWithdrawal,
+    wire.ConfirmWithdrawal: core.ConfirmWithdrawal,
+    wire.ReturnWithdrawal: core.ReturnWithdrawal,
+}
+"""What is done with one deposit or one withdrawal, by its number."""
+
+
+def single_of(command: wire.AnyWire, registers: Registers, names: Names) -> AnyCommand:
+    """The command of the core."""
+    match command:
+        case wire.AddAsset() | wire.ListContract():
+            return _listing(command, names)
+        case wire.AdoptRulebook():
+            later = command.effective
+            at_ns = None if later is None else guarded(decimals.time_ns, later, "$.effective")
+            return core.AdoptRulebook(rulebook_of(command, names), at_ns)
+        case wire.AddMember():
+            return core.AddMember(named(command.name, "$.name"))
+        case wire.OpenAccount():
+            return core.OpenAccount(names.member(command.member, "$.member"), named(command.name, "$.name"))
+        case wire.Isolate() | wire.Rejoin() | wire.MoveCollateral():
+            return _isolation(command, names)
+        case wire.Contribute():
+            asset = names.asset(command.asset, "$.asset")
+            return core.Contribute(
+                source=named(command.source, "$.source"),
+                number=number(command.number, "$.number"),
+                fund=command.fund,
+                asset=asset,
+                amount_minor=names.amount(command.amount, asset, "$.amount"),
+                member=None if command.member is None else names.member(command.member, "$.member"),
+            )
+        case wire.FinaliseDeposit() | wire.CancelDeposit() | wire.ReverseDeposit():
+            source, own = named(command.source, "$.source"), number(command.number, "$.number")
+            return DEPOSIT_STEPS[type(command)](source, own, number(command.deposit, "$.deposit"))
+        case wire.ReleaseWithdrawal() | wire.ConfirmWithdrawal() | wire.ReturnWithdrawal():
+            source, own = named(command.source, "$.source"), number(command.number, "$.number")
+            return WITHDRAWAL_STEPS[type(command)](source, own, number(command.withdrawal, "$.withdrawal"))
+        case wire.Execute():
+            return _execute(command, registers, names)
+        case wire.Expire():
+            contract = names.contract(command.contract, "$.contract")
+            underlying = names.terms.contracts[contract].underlying
+            option = names.terms.contracts[contract].is_option
+            quoted = names.contract(underlying, "$.contract") if option and underlying is not None else contract
+            return core.ExpireContract(contract, names.ticks(command.price, quoted, "$.price"))
+        case wire.Clock():
+            return core.Clock()
+        case _:
+            return supervision_of(command, names)
+
+
+def _isolation(command: wire.Isolate | wire.Rejoin | wire.MoveCollateral, names: Names) -> AnyCommand:
+    account = names.account(command.account, "$.account")
+    contract = names.contract(command.contract, "$.contract")
+    if isinstance(command, wire.Rejoin):
+        return core.RejoinPosition(account, contract)
+    if isinstance(command, wire.MoveCollateral):
+        asset = names.asset(command.asset, "$.asset")
+        return core.MoveCollateral(
+            source=named(command.source, "$.source"),
+            number=number(command.number, "$.number"),
+            account=account,
+            contract=contract,
+            asset=asset,
+            amount_minor=names.amount(command.amount, asset, "$.amount"),
+        )
+    collateral = []
+    for symbol, amount in command.collateral.items():
+        path = f"$.collateral.{symbol}"
+        asset = names.asset(symbol, path)
+        collateral.append(core.Money(asset, names.amount(convert(amount, NUMBER, path), asset, path)))
+    return core.IsolatePosition(account, contract, tuple(collateral))
+
+
+def _listing(command: wire.AddAsset | wire.ListContract, names: Names) -> AnyCommand:
+    if isinstance(command, wire.ListContract):
+        named(command.symbol, "$.symbol")
+        return core.ListContract(contract_of(command))
+    named(command.symbol, "$.symbol")
+    small = {"decimals": command.decimals, "fine_decimals": command.fine_decimals}
+    for field, value in small.items():
+        if not 0 <= value <= PLACES_MAX:
+            message = f"{decimals.shown(value)} is not a number of decimals: give 0 to {PLACES_MAX}"
+            raise refuse(Reason.TERMS_INVALID, f"$.{field}", message)
+    own = core.Asset(command.symbol, command.decimals, command.fine_decimals)
+    quote = own
+    if command.price_in is not None and command.price_in != command.symbol:
+        quote = names.terms.assets[names.asset(command.price_in, "$.price_in")]
+    elif command.price_in is None and names.terms.rulebook is not None:
+        quote = names.terms.assets[names.asset(names.terms.rulebook.numeraire, "$.price_in")]
+    elif command.price_in is None and names.terms.assets:
+        quote = names.terms.assets[0]
+    return core.AddAsset(
+        msgspec.structs.replace(
+            own,
+            price_max_fine=names.fine(command.price_max, quote, "$.price_max"),
+            stale_after_ns=guarded(decimals.duration_ns, command.stale_after, "$.stale_after"),
+        )
+    )
+
+
+def _execute(command: wire.Execute, registers: Registers, names: Names) -> AnyCommand:
+    order = registers.orders.get(command.order)
+    if order is None and 0 <= command.order < registers.next_order:
+        message = f"order {command.order} is closed: it was filled, or it expired before this fill came"
+        raise refuse(Reason.ORDER_NOT_OPEN, "$.order", message)
+    if order is None:
+        message = f"no liquidation order has the number {decimals.shown(command.order)}: use that of its fact"
+        raise refuse(Reason.ORDER_UNKNOWN, "$.order", message)
+    return core.ExecuteLiquidation(
+        source=named(command.source, "$.source"),
+        number=number(command.number, "$.number"),
+        order=command.order,
+        lots=size(command.lots, command.quantity, order.contract, names, "$"),
+        price_ticks=names.ticks(command.price, order.contract, "$.price"),
+        counterparty=names.account(command.counterparty, "$.counterparty"),
+    )
