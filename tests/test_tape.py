@@ -417,6 +417,13 @@ RULEBOOK = st.builds(
     call_recovery=st.sampled_from(["must_pay", "at_due", "at_once"]),
     reduce_only_ppm=PPM,
     release_ppm=PPM,
+    reserved_trades=st.sampled_from(["checked", "guaranteed"]),
+    deposit_final_after_ns=NS,
+    collateral_caps=st.dictionaries(
+        st.sampled_from(["USD", "BTC"]), st.builds(Cap, st.none() | INT64, st.none() | INT64, st.none() | INT64)
+    ),
+    withdrawal_gates=st.dictionaries(st.sampled_from(["USD", "BTC"]), INT64),
+    client_transfers=st.booleans(),
 )
 LIMIT = st.builds(
     Limit,
@@ -426,13 +433,6 @@ LIMIT = st.builds(
     lots=INT64,
     members=st.lists(st.just(0), max_size=2).map(tuple),
     accounts=st.lists(ACCOUNT, max_size=3).map(tuple),
-    reserved_trades=st.sampled_from(["checked", "guaranteed"]),
-    deposit_final_after_ns=NS,
-    collateral_caps=st.dictionaries(
-        st.sampled_from(["USD", "BTC"]), st.builds(Cap, st.none() | INT64, st.none() | INT64, st.none() | INT64)
-    ),
-    withdrawal_gates=st.dictionaries(st.sampled_from(["USD", "BTC"]), INT64),
-    client_transfers=st.booleans(),
 )
 STEPS = (
     core.FinaliseDeposit,
