@@ -108,6 +108,10 @@ class JournalReader:
         return None if row is None else row[0]
 
     def _check_record(self, record: Record, good: int, previous: bytes) -> None:
+        if not isinstance(record.seq, int):
+            raise JournalDamaged(
+                f"{self.folder / DATABASE}: what follows record {good} has no number; {self._advice(good)}", good
+            )
         if record.seq != good + 1:
             raise self._incomplete(good + 1, record.seq - 1)
         try:
@@ -169,7 +173,9 @@ class JournalReader:
             row = self._database.execute("SELECT seq FROM records ORDER BY seq DESC LIMIT 1").fetchone()
         except UNREADABLE:
             return self.head.seq  # walking the chain shall tell where the damage begins
-        return 0 if row is None else row[0]
+        if row is None:
+            return 0
+        return row[0] if isinstance(row[0], int) else self.head.seq  # a damaged schema may have no number there
 
     def _one(self, query: str, *parameters: int) -> tuple | None:
         try:

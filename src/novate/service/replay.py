@@ -85,8 +85,9 @@ def replay(folder: str | Path, until: int | None = None, progress: Progress | No
     """
     book = Book()
     with open_whole(folder) if until is None else JournalReader(folder) as reader:
-        if until is not None and not 0 <= until <= reader.last_seq:
-            raise JournalError(f"{reader.folder}: there is no record {until}; the journal ends at {reader.last_seq}")
+        last_seq = max(reader.last_seq, reader.head.seq)  # where the end is damaged, only the head knows it
+        if until is not None and not 0 <= until <= last_seq:
+            raise JournalError(f"{reader.folder}: there is no record {until}; the journal ends at {last_seq}")
         total = reader.last_seq if until is None else until
         folding = Folding(book)
         for record in reader.records(until=until):
