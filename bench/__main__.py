@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import journal, machine, recovery, table, ticks, trades
+from bench import journal, machine, mixed, recovery, table, ticks, trades, whatif
 from bench.figures import Figure
 from bench.session import Session
 from bench.world import FULL, SMALL
@@ -23,10 +23,13 @@ RESULTS = HERE / "results.json"
 FIGURES: dict[str, Callable[[Session], list[Figure]]] = {
     "trades-uniform": trades.uniform,
     "trades-hubs": trades.with_hubs,
+    "mixed-trades": mixed.in_core,
+    "mixed-tick": mixed.tick,
     "journal-batches": journal.batches,
     "journal-singles": journal.singles,
     "tick-house": ticks.house,
     "tick-one": ticks.one,
+    "what-if": whatif.questions,
     "recovery-batches": recovery.batches,
     "recovery-singles": recovery.singles,
     "memory": recovery.memory,

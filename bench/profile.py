@@ -49,7 +49,7 @@ BATCHES_EACH_STAGE = 15
 def kernel_inputs(recorder: Recorder, command: SubmitTrades) -> tuple:
     """What the passes of the kernel share: rows, tables and the columns of their verdicts."""
     rows = np.frombuffer(command.rows, TRADE)
-    columns = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64), np.empty((len(rows), 2), np.int32)
+    columns = *(np.empty(len(rows), np.int64) for _ in range(3)), np.empty((len(rows), 2), np.int32)
     return rows, recorder.book.tables(), columns
 
 
@@ -74,16 +74,16 @@ def hold(recorder: Recorder, command: SubmitTrades) -> Callable[[], object]:
     """Copy every touched position."""
     rows, tables, columns = kernel_inputs(recorder, command)
     book = recorder.book
-    kernel.route(rows, -1, book.contract_count, book.account_count, tables, *columns)
+    touched, _ = kernel.route(rows, -1, book.contract_count, book.account_count, tables, *columns)
     held = np.empty((len(rows), 2), np.int32)
-    return lambda: kernel.hold(rows, columns[0], book.contract_count, tables, held)
+    return lambda: kernel.hold(rows, columns[0], book.contract_count, tables, touched, columns[-1], held)
 
 
 def judge(recorder: Recorder, command: SubmitTrades) -> Callable[[], object]:
     """The whole kernel that decides."""
     rows, tables, _ = kernel_inputs(recorder, command)
     book = recorder.book
-    return lambda: kernel.judge_trades(rows, -1, book.contract_count, book.account_count, FEES, tables)
+    return lambda: kernel.judge_trades(rows, -1, book.contract_count, book.account_count, FEES, False, tables)
 
 
 def decided(recorder: Recorder, command: SubmitTrades) -> Callable[[], object]:

@@ -23,12 +23,23 @@ TIME_NS = 10**9
 class Session:
     """The world, the limits of the machine and folders to write journals to, all under ``work``."""
 
-    def __init__(self, size: Size, work: Path, *, with_peer: bool) -> None:
+    def __init__(
+        self, size: Size, work: Path, *, with_peer: bool, kind: type[World] = World, limits: Limits | None = None
+    ) -> None:
         self.size = size
-        self.world = World(size)
-        self.limits = Limits(work, size.limit_seconds)
+        self.world = kind(size)
+        self.limits = Limits(work, size.limit_seconds) if limits is None else limits
+        self._others: dict[type[World], Session] = {}
         self._work = work
         self._with_peer = with_peer
+
+    def other(self, kind: type[World]) -> "Session":
+        """The session of another kind of house on the same machine, made once."""
+        if kind not in self._others:
+            work = self._work / kind.__name__
+            work.mkdir()
+            self._others[kind] = Session(self.size, work, with_peer=False, kind=kind, limits=self.limits)
+        return self._others[kind]
 
     @cached_property
     def opened(self) -> Path:

@@ -15,7 +15,7 @@ from novate.core.margin import judge_house
 HOUSE_TARGET_MS = 5.0
 
 
-def house(session: Session) -> list[Figure]:
+def house(session: Session, prefix: str = "", target_ms: float = HOUSE_TARGET_MS) -> list[Figure]:
     """A tick that moves every mark; the equity and margin of every account are known after it."""
     size, world = session.size, session.world
     recorder = Recorder(session.book())
@@ -26,10 +26,11 @@ def house(session: Session) -> list[Figure]:
     least_bytes = held * POSITION.itemsize + size.accounts * (BUCKET.itemsize + BALANCE.itemsize + JUDGED.itemsize)
     bounds = {f"memory bandwidth, at least {least_bytes / 1e6:.0f} MB": ("limit-memory", 1e6 / least_bytes)}
     name = f"equity and margin of {size.accounts:,} accounts, {held:,} positions"
-    common = {"unit": "ms", "target": HOUSE_TARGET_MS, "at_most": True, "bounds": bounds}
+    key = "mixed-tick" if prefix else "tick"
+    common = {"unit": "ms", "target": target_ms, "at_most": True, "bounds": bounds}
     return [
-        Figure(key="tick-house", figure=f"tick of every mark, whole: {name}", samples=whole, **common),
-        Figure(key="tick-judge", figure=f"of it judging alone: {name}", samples=judged, **common),
+        Figure(key=f"{key}-house", figure=f"{prefix}tick of every mark, whole: {name}", samples=whole, **common),
+        Figure(key=f"{key}-judge", figure=f"{prefix}of it judging alone: {name}", samples=judged, **common),
     ]
 
 

@@ -59,7 +59,7 @@ def with_hubs(session: Session) -> list[Figure]:
     return measure(session, "trades-hubs", name, hubs=True)
 
 
-def measure(session: Session, key: str, name: str, *, hubs: bool) -> list[Figure]:
+def measure(session: Session, key: str, name: str, *, hubs: bool, target: float = TARGET) -> list[Figure]:
     """The rate of the engine without a disk (one thread decides, one encodes and hashes), and of one thread alone."""
     size, world = session.size, session.world
     with Engine() as engine:
@@ -77,7 +77,7 @@ def measure(session: Session, key: str, name: str, *, hubs: bool) -> list[Figure
         "bounds": {f"{least} cache lines read at random for each, one core": ("limit-lines", 1 / least)},
     }
     return [
-        Figure(key=key, figure=name, samples=both, target=TARGET, **against),
+        Figure(key=key, figure=name, samples=both, target=target, **against),
         Figure(key=f"{key}-alone", figure=f"{name}: one thread", samples=alone, **against),
     ]
 

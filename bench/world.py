@@ -111,6 +111,7 @@ class World:
         stride = self.random.integers(1, size.contracts // size.positions + 1, (size.accounts, 1))
         # Distinct by construction: the strides of one account never come round.
         favourites = (first + stride * np.arange(size.positions)) % size.contracts
+        self.favourites = favourites  # contracts by account, counted from the first
         order = np.argsort(favourites, axis=None, kind="stable")
         self.holder_count = np.bincount(favourites.ravel(), minlength=size.contracts)
         self.holder_start = np.cumsum(self.holder_count) - self.holder_count
@@ -135,7 +136,7 @@ class World:
         yield c.Deposit("bank", cash.tobytes())
         yield self.marks(self.prices)
 
-    def filling(self) -> Iterator[c.SubmitTrades]:
+    def filling(self) -> Iterator[c.AnyCommand]:
         """Batches that give every account each of its positions: neighbours among a contract's holders trade."""
         buyers, sellers, contracts = [], [], []
         for index in range(self.size.contracts):

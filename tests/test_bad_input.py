@@ -17,7 +17,7 @@ from tests.test_house import RULES, opened
 NAMES = st.sampled_from(
     ["alice", "bob", "alice", "bob", "Alpha", "Beta", "Alpha:fund", "house:fees", "liquidation:11", "nobody", ""]
 )
-SYMBOLS = st.sampled_from(["BTC-PERP", "INV", "FUT", "CALL", "IDX", "nothing"])
+SYMBOLS = st.sampled_from(["BTC-PERP", "INV", "FUT", "CALL", "IDX", "BET", "nothing"])
 ASSETS = st.sampled_from(["USD", "BTC", "EUR"])
 HUGE = st.sampled_from([0, 1, -1, 2**31, 2**61, 2**63 - 1, -(2**63), 2**64, 10**30])
 LOTS = st.integers(1, 200) | st.integers(1, 20) | HUGE
@@ -72,6 +72,7 @@ COMMANDS = st.one_of(
     command("execute", source=SOURCE, number=NUMBERS, order=st.integers(0, 3) | HUGE, lots=LOTS, price=PRICES,
             counterparty=NAMES),
     command("expire", contract=SYMBOLS, price=PRICES),
+    command("resolve", contract=SYMBOLS, price=PRICES, outcome=st.sampled_from(["resolved", "voided", "won"])),
     command("add_member", name=NAMES),
     command("open_account", member=NAMES, name=NAMES),
     command("add_asset", symbol=ASSETS, decimals=st.integers(-1, 20), fine_decimals=st.integers(-1, 20)),
@@ -93,7 +94,10 @@ def wider(path: Path | None = None) -> ClearingHouse:
     house.list_contract("IDX", "index", **common, lot_size=1, position_limit=1).expect()
     call = {"underlying": "IDX", "strike": 50_000, "expiry": expiry, "lot_size": "0.01", "position_limit": 100}
     house.list_contract("CALL", "call", **common, **call).expect()
-    house.marks({"INV": 50_000, "FUT": 50_000, "IDX": 50_000, "CALL": 2000}).expect()
+    bet = {**common, "tick_size": "0.01", "price_min": 0, "price_max": 1, "lot_size": 1, "expiry": expiry}
+    bet |= {"position_limit": 10_000, "capped": True, "collateralised": True, "resolvable": True, "margin_class": ""}
+    house.list_contract("BET", "future", **bet).expect()
+    house.marks({"INV": 50_000, "FUT": 50_000, "IDX": 50_000, "CALL": 2000, "BET": "0.4"}).expect()
     for name in ("carl", "dora"):
         house.open_account(name, member="Beta").expect()
         house.deposit(name, "USD", 30_000).expect()
@@ -131,8 +135,18 @@ class Crowd:
 
     def ask(self) -> dict[str, Any]:
         """The next command."""
-        kinds = (self.trade, self.mark, self.cash, self.fill, self.clock, self.fund, self.expire, self.nonsense)
-        (kind,) = self.random.choices(kinds, (8, 6, 4, 6, 3, 1, 1, 2))
+        kinds = (
+            self.trade,
+            self.mark,
+            self.cash,
+            self.fill,
+            self.clock,
+            self.fund,
+            self.expire,
+            self.nonsense,
+            self.bet,
+        )
+        (kind,) = self.random.choices(kinds, (8, 6, 4, 6, 3, 1, 1, 2, 2))
         self.number += 1
         return kind()
 
@@ -178,6 +192,16 @@ class Crowd:
 
     def expire(self) -> dict[str, Any]:
         return {"command": "expire", "contract": self.random.choice(["FUT", "CALL"]), "price": self.price}
+
+    def bet(self) -> dict[str, Any]:
+        price = self.random.choice(["0", "0.01", "0.4", "0.99", "1", "1.01"])
+        if self.random.random() < 0.05:
+            return {"command": "resolve", "contract": "BET", "price": price, "outcome": "voided"}
+        if self.random.random() < 0.3:
+            return {"command": "marks", "prices": {"BET": price}}
+        asked = self.trade()
+        asked["rows"][0] |= {"contract": "BET", "price": price}
+        return asked
 
     def nonsense(self) -> dict[str, Any]:
         asked = self.trade()

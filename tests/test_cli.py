@@ -47,7 +47,7 @@ def test_run_shows_accounts_funds_facts_and_refusals(novate: Any) -> None:
     assert "house:fees 7.50 0.000075 USD" in words
     assert "20 2024-03-04T16:00:00Z settled account alice, amount 145.45, asset USD" in words
     assert "line 21: price_off_tick at `$.rows[1].price`: 50000.25 is not a multiple of the tick 0.5" in shown.out
-    assert "line 21: margin_insufficient at `$.rows[2]`" in shown.out
+    assert "line 21: margin_insufficient at `$.rows[2].buyer`" in shown.out
     assert shown.out.endswith("20 commands: 20 on record, 2 refusals\n")
     assert max(map(len, shown.out.splitlines())) <= 160
 

@@ -23,10 +23,17 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 #       0.01 % of 0.1818181818 = 0.000018181800 for 100 lots.
 #   04: Alpha is long 100 from 5000; the house takes over at 4400 (its 60,000 are gone) and closes at 4150: 25,000 is
 #       lost, of which its fund pays 10,000, the house 5,000 and the survivors 5,000 each.
+#   05: ann could lose 150 x 0.40 = 60 of 100, bob 150 x 0.60 = 90; she wins his 90. 167 at 0.40 would cost him 100.20.
 PROMISES = {
-    "01_one_trade.py": ["997.44997500", "997.54997500", "margin_insufficient at `$.rows[0]`"],
+    "01_one_trade.py": ["997.44997500", "997.54997500", "margin_insufficient at `$.rows[0].buyer`"],
     "02_a_day_of_variation.py": ["65760.00", "51792.00", "62448.00", "44.4 % netted away"],
     "03_an_inverse_perpetual.py": ["0.038163636400 BTC", "settled 0.03816363 BTC", "0.00000001 BTC, in house:rounding"],
+    "05_a_bet.py": [
+        "collateral_not_covered at `$.rows[0].seller`: RAIN is fully collateralised",
+        "at 0.40  ann free  40.00  bob free  10.00",
+        "at 0.95  ann free  40.00  bob free  10.00",
+        "ann 190.00, bob 10.00",
+    ],
     "04_a_default.py": [
         "called: Alpha for 62,000.00 USD",
         "layer defaulter_fund, payer Alpha:fund, account liquidation:11, amount 10000.00",
@@ -63,6 +70,22 @@ def test_the_start_page_prints_what_it_promises() -> None:
     assert done.stdout == "999.95000000\n", done.stderr
 
 
+def test_the_readme_prints_what_it_promises() -> None:
+    text = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    promised = [line.rpartition("# ")[2] for line in code.splitlines() if "print(" in line]
+    assert done.stdout.splitlines() == promised == ["999.95000000"], done.stderr
+
+
+def test_the_what_if_page_prints_what_it_promises() -> None:
+    (code,) = blocks("concepts/what-if.md", "python")
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    promised = [line.rpartition("# ")[2] for line in code.splitlines() if "print(" in line]
+    assert done.stdout.splitlines() == promised, done.stderr
+    assert len(promised) == 3
+
+
 def test_the_tape_of_the_reference_runs_without_a_refusal() -> None:
     tape = "".join(blocks("reference/tape.md", "json"))
     with ClearingHouse() as house:
@@ -70,8 +93,9 @@ def test_the_tape_of_the_reference_runs_without_a_refusal() -> None:
         assert [str(refusal) for _, outcome in outcomes for refusal in outcome.refusals] == []
         assert len(outcomes) == len(tape.splitlines())
         # Two lots of ten bought at 21.45, ended 20.5 above the strike: alice -429 + 410, less 150 x 0.05 % fees, the
-        # result of the mark 50,000 against 50,000.5, and funding of 0.01 % of 7,500.
+        # result of the mark 50,000 against 50,000.5, and funding of 0.01 % of 7,500. Next day: a fee.
         worth = 200_000 - Decimal("99.95") - 429 + 410 - Decimal("3.7500375") - Decimal("0.075") - Decimal("0.75")
+        worth -= Decimal("0.05")
         moved = 25_000 - 5_000 + 400  # by wire, out again, and from its member
         assert house.account("alice").equity == worth + moved
 

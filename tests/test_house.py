@@ -108,13 +108,32 @@ def test_rows_are_answered_under_their_own_numbers() -> None:
             "$.rows[0].price",
             "$.rows[2].buyer",
             "$.rows[3].lots",
-            "$.rows[4]",
+            "$.rows[4].buyer",
         ]
         # 201 lots require 1005.00 of 1000.00
-        assert "alice or bob would be 5 USD short of its initial requirement" in outcome.refusals[3].message
+        assert "alice would be 5 USD short of its initial requirement" in outcome.refusals[3].message
         with pytest.raises(Refused, match=r"price_off_tick at `\$.rows\[0\].price`: 50000.25 is not a multiple"):
             outcome.expect()
         assert house.account("alice").lots("BTC-PERP") == 101
+
+
+def test_a_bet_shows_what_it_locks_and_ends_with_its_event() -> None:
+    """150 lots at 0.40: the long keeps 60 of its cash for the worst, the short 90; voided at 0.50 the long gains 15."""
+    bet: dict[str, Any] = {"settlement": "USD", "tick_size": "0.01", "lot_size": 1, "price_min": 0, "price_max": 1}
+    bet |= {"position_limit": 1000, "stale_after": "9h", "expiry": "2024-03-31"}
+    with opened() as house:
+        house.list_contract("RAIN", "future", **bet, capped=True, collateralised=True, resolvable=True).expect()
+        house.marks({"RAIN": 0}).expect()
+        shown = house.contract("RAIN")
+        assert (shown.style, shown.price, shown.value_per_lot) == ("collateralised", 0, 0)
+        house.trade("RAIN", buyer="alice", seller="bob", lots=150, price="0.40").expect()
+        locked = [house.account(name).positions[0].locked for name in ("alice", "bob")]
+        assert locked == [60, 90]
+        assert [house.account(name).free for name in ("alice", "bob")] == [940, 910]
+        house.resolve("RAIN", "0.50", outcome="voided").expect()
+        assert [fact["cause"] for fact in house.facts() if fact["fact"] == "contract_expired"] == ["voided"]
+        house.clock("2024-03-04T16:00:00Z").expect()
+        assert house.account("alice").balance("USD") == 1015
 
 
 FLOATS = [
@@ -392,6 +411,55 @@ def test_money_on_its_way_can_be_read_and_the_gate_that_it_waits_for(tmp_path: P
         assert told[0]["owed"] == Decimal("100.00")
 
 
+def test_trades_on_record_can_be_read_and_dealt_with() -> None:
+    """Every method about trades and positions afterwards, and what can be read of them."""
+    with opened() as house:
+        house.deposit("Beta", "USD", 100).expect()
+        house.trade("BTC-PERP", buyer="alice", seller="bob", lots=2, price=50_000, source="venue", number=1).expect()
+        house.trade("BTC-PERP", buyer="alice", seller="bob", lots=3, price=49_000, source="venue", number=2).expect()
+        house.give_up("venue", 1, account="alice", receiver="Beta", lots=1).expect()
+        (asked,) = house.give_ups()
+        assert (asked.giver, asked.receiver, asked.lots, asked.number) == ("alice", "Beta", 1, 1)
+        house.answer_give_up(asked.give_up, member="Beta", accept=True).expect()
+        terms = {"contract": "BTC-PERP", "buyer": "alice", "seller": "bob"}
+        house.correct_trade("venue", 2, **terms, quantity="0.002", price=50_000).expect()
+        held = [(trade.number, trade.buyer, trade.lots, trade.busted) for trade in house.trades_on_record()]
+        assert held == [(1, "alice", 1, False), (2, "alice", 3, True), (1, "Beta", 1, False), (2, "alice", 2, False)]
+        house.bust_trade("venue", 2).expect()
+        house.transfer_position("alice", "bob", "BTC-PERP", lots=1, cause="same_owner").expect()
+        house.compress_positions("BTC-PERP", {"Beta": -1, "bob": 1}).expect()
+        assert [house.account(name).lots("BTC-PERP") for name in ("alice", "Beta", "bob")] == [0, 0, 0]
+        late = house.offset_trade("venue", 1, **terms, lots=1, price=50_000)
+        assert [refusal.reason for refusal in late.refusals] == [Reason.TRADE_ON_RECORD]
+        for outcome in (house.port_account("bob", "Alpha"), house.answer_porting("bob", "Alpha", accept=True)):
+            assert [refusal.reason for refusal in outcome.refusals] == [Reason.NOT_PORTABLE]
+        assert (house.give_ups(), house.portings()) == ([], [])
+        told = {row["fact"]: row for row in house.facts()}
+        assert told["give_up_proposed"]["giver"] == "alice"
+        assert told["trade_corrected"]["lots"] == 2
+        assert told["position_transferred"]["cost"] == Decimal("50.00000000")
+        assert told["positions_compressed"]["account"] == "bob"
+
+
+def test_clients_of_a_member_in_default_can_be_read_and_ported() -> None:
+    with opened() as house:
+        house.adopt_rulebook("rules", **RULES, porting_due="2h").expect()
+        house.deposit("Alpha", "USD", 100).expect()
+        house.trade("BTC-PERP", buyer="Alpha", seller="bob", lots=20, price=50_000).expect()
+        house.marks({"BTC-PERP": 48_000}).expect()
+        house.clock("2024-03-04T09:00:00Z").expect()
+        (waiting,) = house.portings()
+        assert (waiting.account, waiting.member, waiting.proposed_to) == ("alice", "Alpha", None)
+        assert waiting.due_ns == house.time_ns + 2 * 3600 * 10**9
+        house.port_account("alice", "Beta").expect()
+        assert house.portings()[0].proposed_to == "Beta"
+        house.answer_porting("alice", "Beta", accept=True).expect()
+        assert house.portings() == []
+        assert house.account("alice").member == "Beta"
+        assert house.account("alice").status == "open"
+        assert {row["fact"] for row in house.facts()} >= {"porting_opened", "porting_proposed", "account_ported"}
+
+
 def test_a_whole_tape_runs_with_its_line_numbers_and_times() -> None:
     tape = (ROOT / "examples" / "first_day.jsonl").read_bytes()
     broken = tape.replace(b'{"command": "funding"', b'{"command": "fundings"')
@@ -439,3 +507,101 @@ def test_what_novate_exports() -> None:
         assert name in dir(novate)
     with pytest.raises(AttributeError, match="it has ClearingHouse"):
         _ = novate.Clearinghouse  # type: ignore[attr-defined]
+
+
+# --- questions ----------------------------------------------------------------------------------------------------
+
+
+def test_what_if_shows_before_and_after_and_changes_nothing() -> None:
+    """100 lots at 50,000 dollars a bitcoin, 0.001 each: 5,000 of value, 500 initial, 250 maintenance."""
+    with opened() as house:
+        seq, digest = house.seq, house.digest()
+        buy = {"contract": "BTC-PERP", "side": "buy", "lots": 100, "price": "50001"}
+        answer = house.what_if("alice", [buy])
+        assert (answer.accepted, answer.seq, answer.numeraire) == (True, seq, "USD")
+        assert (answer.before.equity, answer.before.initial, answer.before.free) == (1000, 0, 1000)
+        after = answer.after
+        assert (after.equity, after.initial, after.maintenance, after.free) == (
+            Decimal("999.9"),
+            500,
+            250,
+            Decimal("499.9"),
+        )
+        assert (house.seq, house.digest()) == (seq, digest)
+        house.trade("BTC-PERP", buyer="alice", seller="bob", lots=100, price="50001").expect()
+        assert house.account("alice").equity == after.equity
+        assert house.account("alice").free == after.free
+
+
+def test_what_if_answers_each_trade_with_its_reason() -> None:
+    """1,000 carry 200 lots; with 500 more, 300. Rows that do not convert are answered."""
+    sell = {"contract": "BTC-PERP", "side": "sell", "price": 50_000}
+    with opened() as house:
+        answer = house.what_if("alice", [{**sell, "quantity": "0.201"}, {**sell, "lots": 200}, {**sell, "lots": 1}])
+        assert not answer.accepted
+        assert [(refusal.path, refusal.reason) for refusal in answer.refusals] == [
+            ("$.trades[0]", Reason.MARGIN_INSUFFICIENT),
+            ("$.trades[2]", Reason.MARGIN_INSUFFICIENT),
+        ]
+        assert answer.refusals[0].message.startswith("alice would be 5 USD short of its initial requirement")
+        assert answer.after.initial == 1000
+        more = house.what_if("alice", [{**sell, "lots": 300}], deposits=[{"asset": "USD", "amount": "500"}])
+        assert (more.accepted, more.after.equity) == (True, 1500)
+        wrong = house.what_if(
+            "alice",
+            [{**sell, "lots": 1, "price": "50000.25"}, {**sell, "lots": 0}, {**sell, "lots": 1, "side": "hold"}],
+            deposits=[{"asset": "USD", "amount": -1}, {"asset": "EUR", "amount": 1}],
+        )
+        assert [(refusal.path, refusal.reason) for refusal in wrong.refusals] == [
+            ("$.deposits[1].asset", Reason.ASSET_UNKNOWN),
+            ("$.trades[0].price", Reason.PRICE_OFF_TICK),
+            ("$.trades[1].lots", Reason.QUANTITY_MUST_BE_POSITIVE),
+            ("$.trades[2].side", Reason.MALFORMED),
+            ("$.deposits[0].amount", Reason.AMOUNT_MUST_BE_POSITIVE),
+        ]
+        assert wrong.after == wrong.before
+        with pytest.raises(TypeError, match=r"\$\.trades\[0\]\.price"):
+            house.what_if("alice", [{**sell, "lots": 1, "price": 50_000.0}])
+        with pytest.raises(LookupError, match="carol"):
+            house.what_if("carol")
+
+
+def test_the_largest_order_is_accepted_and_one_lot_more_is_not() -> None:
+    with opened() as house:
+        order = house.largest_order("alice", "BTC-PERP", "buy", 50_000)
+        assert (order.lots, order.quantity, order.side) == (200, Decimal("0.2"), "buy")
+        assert order.refusal.reason is Reason.MARGIN_INSUFFICIENT
+        assert "alice would be 5 USD short" in order.refusal.message
+        refused = house.trade("BTC-PERP", buyer="alice", seller="bob", lots=201, price=50_000)
+        assert [refusal.reason for refusal in refused.refusals] == [Reason.MARGIN_INSUFFICIENT]
+        house.trade("BTC-PERP", buyer="alice", seller="bob", lots=200, price=50_000).expect()
+        assert house.largest_order("alice", "BTC-PERP", "buy", 50_000).lots == 0
+        assert house.largest_order("alice", "BTC-PERP", "sell", 50_000).lots == 400
+        with pytest.raises(Refused, match="price_off_tick"):
+            house.largest_order("alice", "BTC-PERP", "buy", "0.3")
+        with pytest.raises(ValueError, match="buy"):
+            house.largest_order("alice", "BTC-PERP", "both", 1)  # type: ignore[arg-type]
+
+
+def test_the_liquidation_price_is_on_the_tick() -> None:
+    """Long 100 from 50,000: 1,000 + 0.1 (p - 50,000) < 0.01 p below 44,444.4, < 0.005 p below 42,105.3."""
+    with opened() as house:
+        assert house.liquidation_price("alice", "BTC-PERP").reason.startswith("no price of BTC-PERP from 1 to 1000000")
+        house.trade("BTC-PERP", buyer="alice", seller="bob", lots=100, price=50_000).expect()
+        found = house.liquidation_price("alice", "BTC-PERP")
+        assert (found.mark, found.call_below, found.call_above) == (50_000, Decimal(44_444), None)
+        assert (found.liquidation_below, found.liquidation_above, found.reason) == (Decimal(42_105), None, "")
+        # Short: 1,000 - 0.1 (p - 50,000) < 0.01 p above 54,545.45, < 0.005 p above 57,142.86
+        found = house.liquidation_price("bob", "BTC-PERP")
+        assert (found.call_above, found.liquidation_above) == (Decimal("54545.5"), Decimal(57_143))
+        house.marks({"BTC-PERP": None}).expect()
+        found = house.liquidation_price("bob", "BTC-PERP")
+        assert (found.mark, found.liquidation_above, found.reason.split(":")[0]) == (None, None, "price_missing")
+
+
+def test_questions_need_a_rulebook() -> None:
+    with ClearingHouse() as house:
+        house.add_asset("USD", 2, 8).expect()
+        house.add_member("Alpha").expect()
+        with pytest.raises(LookupError, match="no rulebook is in force"):
+            house.what_if("Alpha")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from novate import tape
 from novate.core import commands as core
+from novate.core import lifecycle_commands as after
 from novate.core.commands import AnyCommand
 from novate.core.facts import Rejected, RowsRefused
 from novate.core.reasons import Reason
@@ -388,9 +389,14 @@ CONTRACT = st.builds(
     stale_after_ns=NS,
     inverse=st.booleans(),
     underlying=st.none() | NAME,
-    strike=st.none() | PLAIN,
+    strike=st.none() | PLAIN | PLAIN.map("-{}".format),
     expiry_ns=st.none() | NS,
     fee_ppm=PPM,
+    margin_floor_ticks=INT64,
+    futures_style=st.booleans(),
+    capped=st.booleans(),
+    collateralised=st.booleans(),
+    resolvable=st.booleans(),
 )
 TIER = st.builds(Tier, st.integers(0, 2**60), PPM, PPM, PPM, PPM)
 RULEBOOK = st.builds(
@@ -424,6 +430,11 @@ RULEBOOK = st.builds(
     ),
     withdrawal_gates=st.dictionaries(st.sampled_from(["USD", "BTC"]), INT64),
     client_transfers=st.booleans(),
+    kept_trades_max=st.integers(0, 10**8),
+    late_bust=st.sampled_from(["refuse", "offset"]),
+    give_up_due_ns=NS,
+    transfer_causes=st.lists(st.sampled_from(["same_owner", "estate", "merger", "allocation"])).map(tuple),
+    porting_due_ns=NS,
 )
 LIMIT = st.builds(
     Limit,
@@ -441,6 +452,26 @@ STEPS = (
     core.ReleaseWithdrawal,
     core.ConfirmWithdrawal,
     core.ReturnWithdrawal,
+)
+TRADE_NAME = {"source": NAME, "number": INT64, "trade_source": NAME, "trade_number": INT64}
+CHANGED = {**TRADE_NAME, "contract": st.integers(0, 2), "buyer": ACCOUNT, "seller": ACCOUNT}
+CHANGED |= {"lots": INT64, "price_ticks": st.integers(-(2**50), 2**50)}
+LIFECYCLE: st.SearchStrategy[AnyCommand] = st.one_of(
+    st.builds(after.BustTrade, **TRADE_NAME),
+    st.builds(after.CorrectTrade, **CHANGED),
+    st.builds(after.OffsetTrade, **CHANGED),
+    st.builds(after.GiveUp, **TRADE_NAME, account=ACCOUNT, receiver=ACCOUNT, lots=INT64),
+    st.builds(after.AnswerGiveUp, NAME, INT64, INT64, st.just(0), st.booleans()),
+    st.builds(after.TransferPosition, NAME, INT64, ACCOUNT, ACCOUNT, st.integers(0, 2), INT64, st.just("merger")),
+    st.builds(after.PortAccount, NAME, INT64, ACCOUNT, st.just(0)),
+    st.builds(after.AnswerPorting, NAME, INT64, ACCOUNT, st.just(0), st.booleans()),
+    st.builds(
+        after.CompressPositions,
+        NAME,
+        INT64,
+        st.integers(0, 2),
+        st.lists(st.builds(after.Reduction, ACCOUNT, INT64), max_size=3).map(tuple),
+    ),
 )
 COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     st.builds(core.AddAsset, st.builds(Asset, NAME, st.integers(0, 18), st.integers(0, 18), st.integers(0, 2**62), NS)),
@@ -499,11 +530,12 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     ),
     st.builds(core.ExecuteLiquidation, NAME, INT64, st.just(7), INT64, INT64, ACCOUNT),
     st.builds(core.ExpireContract, st.integers(0, 2), INT64),
+    st.builds(core.ResolveContract, st.integers(0, 2), INT64, st.sampled_from(["resolved", "voided"])),
     st.just(core.Clock()),
 )
 
 
-@given(COMMANDS, st.none() | NS)
+@given(COMMANDS | LIFECYCLE, st.none() | NS)
 def test_every_command_goes_through_the_tape_and_back(command: AnyCommand, time_ns: int | None) -> None:
     known = registers()
     line = tape.to_line(tape.encode_command(command, known, time_ns))
@@ -526,11 +558,11 @@ def test_what_a_tape_cannot_say_is_said() -> None:
 # --- answers of the core ----------------------------------------------------------------------------------------
 
 
-def explained(value: Any, *rows: tuple[int, int, Reason]) -> list[tape.Refusal]:
+def explained(value: Any, *rows: tuple[int, int, Reason], side: int = 0) -> list[tape.Refusal]:
     """The refusals of a command, the core having refused ``(figure, row, reason)`` of what it saw."""
     known = registers()
     decoded = decode(value, known)
-    return list(tape.explain_refusals(decoded, [RowsRefused(packed(REFUSED, list(rows)))], known))
+    return list(tape.explain_refusals(decoded, [RowsRefused(packed(REFUSED, [(*row, side) for row in rows]))], known))
 
 
 def test_answers_of_the_core_carry_the_row_numbers_of_the_tape() -> None:
@@ -543,6 +575,21 @@ def test_answers_of_the_core_carry_the_row_numbers_of_the_tape() -> None:
     ]
     assert "alice or bob would be 60 USD short of its initial requirement" in answers[1].message
     assert answers[2].message == "0.5 is outside the limits of BTC-PERP, 1 to 1000000"
+
+
+@pytest.mark.parametrize(("side", "field", "who"), [(1, "buyer", "alice"), (2, "seller", "bob")])
+def test_answers_name_the_side_that_failed(side: int, field: str, who: str) -> None:
+    (lacking,) = explained(trades(trade()), (6_000_000_000, 0, Reason.MARGIN_INSUFFICIENT), side=side)
+    assert lacking.path == f"$.rows[0].{field}"
+    assert lacking.message.startswith(f"{who} would be 60 USD short")
+    (reducing,) = explained(trades(trade()), (0, 0, Reason.MEMBER_IN_DEFAULT), side=side)
+    assert (reducing.path, who in reducing.message) == (f"$.rows[0].{field}", True)
+
+
+def test_rows_refused_before_sides_were_named_read_as_neither() -> None:
+    before = np.dtype([("figure", "<i8"), ("row", "<i4"), ("reason", "<i4")])
+    old = np.array([(7, 3, Reason.MARGIN_INSUFFICIENT)], before).tobytes()
+    assert np.frombuffer(old, REFUSED).tolist() == [(7, 3, Reason.MARGIN_INSUFFICIENT, 0)]
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.ACCEPTED])

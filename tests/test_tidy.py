@@ -31,11 +31,21 @@ MAY_IMPORT = {
     "service": ("core", "tape", "market", "risk"),
     "sim": ("core", "market", "risk", "service.engine", "report.series"),
     "sim.demo": ("sim", "core", "market", "risk", "service", "report"),
-    "sim.auditor": ("core.terms", "core.commands", "core.facts", "core.money_facts", "core.reasons", "core.rows"),
+    "sim.auditor": (
+        "core.terms",
+        "core.commands",
+        "core.facts",
+        "core.liquidation_facts",
+        "core.money_facts",
+        "core.reasons",
+        "core.rows",
+        "core.supervision",
+    ),
     "views": ("core", "tape"),
     "house": ("core", "tape", "views", "market", "risk", "service.engine", "service.journal"),
     "report": ("core", "tape", "views", "risk", "service"),
     "cli": ("",),
+    "terminal": ("house", "views", "tape", "core.reasons"),
 }
 """Part of novate -> what it may import of novate, besides itself. The longest entry that fits decides."""
 

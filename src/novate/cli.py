@@ -1,4 +1,4 @@
-"""The command line: ``novate run``, ``replay``, ``audit``, ``rebuild-head`` and ``demo``.
+"""The command line: ``novate run``, ``replay``, ``audit``, ``rebuild-head``, ``demo`` and ``sim``.
 
 Exit codes: 0 done (a refused row is a result, not an error), 1 it could not be done, or an audit found a difference,
 2 lines of a tape, or the command line itself, could not be read. Nothing heavy is imported before a command needs it.
@@ -15,13 +15,18 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 from novate import __version__
+from novate.terminal import (
+    busy,
+    outcome_row,
+    output,
+    print_house,
+    print_json,
+    print_malformed,
+    print_outcomes,
+)
 
 if TYPE_CHECKING:
-    from novate.house import Outcome
-    from novate.views import House, Table
-
-WIDTH_PIPED = 140
-"""Columns where the output is no terminal: tables are then read by people later, or by other programs."""
+    pass
 
 app = App(
     name="novate",
@@ -110,18 +115,18 @@ def run(
         data = sys.stdin.buffer.read() if str(tape) == "-" else tape.read_bytes()
         if next(tape_lines(data), None) is None:
             raise Failure(f"{tape}: the tape is empty; write one JSON object per line, see docs/reference/tape.md", 2)
-        with _busy("clearing"), ClearingHouse(journal) as house:
+        with busy("clearing"), ClearingHouse(journal) as house:
             before = house.seq
             outcomes = list(house.run(data))
             seq = house.seq
             seen = house.read(lambda book: house_view(book, seq))
             happened = list(house.facts(since=before))
     if json:
-        _print_json({"outcomes": [_outcome_row(*outcome) for outcome in outcomes], "house": seen, "facts": happened})
+        print_json({"outcomes": [outcome_row(*outcome) for outcome in outcomes], "house": seen, "facts": happened})
     else:
-        _print_house(seen, happened, facts)
-        _print_outcomes(outcomes)
-    return _malformed(tape, outcomes)
+        print_house(seen, happened, facts)
+        print_outcomes(outcomes)
+    return print_malformed(tape, outcomes)
 
 
 @app.command
@@ -150,16 +155,16 @@ def replay(
     from novate.views import house as house_view
 
     with _told():
-        with _busy("replaying"):
+        with busy("replaying"):
             seq = _last_seq(journal) if until is None else until
             book = fold_journal(journal, seq)
         seen = house_view(book, seq)
         if tape is not None:
             _write_tape(journal, seq, tape, book.registers)
     if json:
-        _print_json({"house": seen})
+        print_json({"house": seen})
     else:
-        _print_house(seen, [], 0)
+        print_house(seen, [], 0)
 
 
 @app.command
@@ -173,7 +178,7 @@ def audit(journal: Path, /) -> int:
     """
     from novate.service.replay import audit as audit_journal
 
-    with _told(), _busy("auditing"):
+    with _told(), busy("auditing"):
         found = audit_journal(journal)
     for line in found.lines():
         print(line)
@@ -198,7 +203,7 @@ def rebuild_head(journal: Path, /, *, last: int | None = None) -> None:
     from novate.service.repair import rebuild_head as accept
     from novate.tape.decimals import time_text
 
-    with _told(), _busy("verifying"):
+    with _told(), busy("verifying"):
         accepted = accept(journal, last)
     if not accepted.changed:
         print(f"the head is sound and was not changed; the journal ends at record {accepted.head.seq}")
@@ -249,96 +254,56 @@ def demo(
             raise Failure(str(error)) from error
 
 
+@app.command
+def sim(
+    *,
+    seeds: int = 50,
+    steps: int = 200,
+    first: int = 0,
+    jobs: int | None = None,
+    seed: int | None = None,
+    only: str | None = None,
+    history: Path | None = None,
+) -> int:
+    """Play random worlds with an independent auditor beside the core. The exit code is 1 where one disagrees.
+
+    A world that fails is shrunk to the fewest steps that still fail, and one line is printed that brings it back.
+
+    Parameters
+    ----------
+    seeds
+        How many worlds.
+    steps
+        How many steps each has after its opening.
+    first
+        The seed of the first world; the others follow.
+    jobs
+        How many processes; by default one per core.
+    seed
+        Play this world alone.
+    only
+        Of this world, play these places of its script alone: `0-4,9,12-13`.
+    history
+        A Parquet or CSV file of prices that all worlds move by, instead of random walks.
+    """
+    from novate.sim.worlds.console import simulate, simulate_one
+
+    if min(seeds, steps) < 1 or (jobs is not None and jobs < 1):
+        raise Failure("seeds, steps and jobs must be positive", 2)
+    if only is not None and seed is None:
+        raise Failure("--only needs the --seed of the world whose places it names", 2)
+    with _told():
+        try:
+            if seed is not None:
+                fine = simulate_one(seed, steps, only, history, output())
+            else:
+                fine = simulate(first, seeds, steps, jobs or os.cpu_count() or 1, history, output())
+        except ValueError as error:
+            raise Failure(str(error), 2) from error
+    return 0 if fine else 1
+
+
 # --- output -----------------------------------------------------------------------------------------------------
-
-
-def _console() -> Console:
-    return Console() if sys.stdout.isatty() else Console(width=WIDTH_PIPED)
-
-
-@contextlib.contextmanager
-def _busy(what: str) -> Iterator[None]:
-    """A sign of life on standard error, where somebody watches."""
-    with Console(stderr=True).status(f"{what} …") if sys.stderr.isatty() else contextlib.nullcontext():
-        yield
-
-
-def _print_house(seen: "House", happened: "Sequence[dict[str, Any]]", facts: int) -> None:
-    from novate.views import facts_table, tables
-
-    console = _console()
-    for table in tables(seen):
-        _print_table(console, table)
-    if happened:
-        _print_table(console, facts_table(happened, facts))
-    console.print(f"record {seen.seq} at {seen.time}, state {seen.digest[:16]}…", highlight=False)
-
-
-def _print_table(console: Console, table: "Table") -> None:
-    from rich import box
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    shown = RichTable(title=Text(table.title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD)
-    shown.pad_edge, shown.collapse_padding = False, True
-    for column in table.columns:
-        right = column in table.numbers
-        shown.add_column(column, justify="right" if right else "left", no_wrap=right, overflow="fold")
-    for row in table.rows:
-        shown.add_row(*map(Text, row))
-    console.print(shown)
-
-
-def _print_outcomes(outcomes: "Sequence[tuple[int, Outcome]]") -> None:
-    from novate.core.reasons import Reason
-
-    refused = [
-        (line, refusal)
-        for line, outcome in outcomes
-        for refusal in outcome.refusals
-        if refusal.reason is not Reason.MALFORMED
-    ]
-    for line, refusal in refused:
-        print(f"line {line}: {refusal}")
-    counts = [
-        f"{_count(len(outcomes), 'command')}: {sum(outcome.seq is not None for _, outcome in outcomes):,} on record",
-        _count(len(refused), "refusal"),
-    ]
-    if malformed := sum(len(outcome.refusals) for _, outcome in outcomes) - len(refused):
-        counts.append(f"{malformed:,} malformed")
-    print(", ".join(counts))
-
-
-def _malformed(tape: Path, outcomes: "Sequence[tuple[int, Outcome]]") -> int:
-    from novate.core.reasons import Reason
-
-    wrong = [
-        (line, refusal)
-        for line, outcome in outcomes
-        for refusal in outcome.refusals
-        if refusal.reason is Reason.MALFORMED
-    ]
-    for line, refusal in wrong:
-        print(f"{tape}:{line}: {refusal}", file=sys.stderr)
-    return 2 if wrong else 0
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _outcome_row(line: int, outcome: "Outcome") -> dict[str, Any]:
-    refusals = [
-        {"row": refusal.row, "reason": refusal.reason.text, "path": refusal.path, "message": refusal.message}
-        for refusal in outcome.refusals
-    ]
-    return {"line": line, "seq": outcome.seq, "rows": outcome.rows, "refusals": refusals}
-
-
-def _print_json(value: object) -> None:
-    from novate.views import to_json
-
-    print(to_json(value))
 
 
 def _last_seq(journal: Path) -> int:

@@ -65,6 +65,8 @@ def _reason(book: Book, fact: Fact, account: int, asset: int, lost: int, owed: d
             return (fact.bucket, fact.paid_asset, fact.paid_minor) == (account, asset, lost)
         case f.TakenOver():
             return fact.bucket == account
+        case f.Transferred(cause="own_money"):
+            return book.registers.origins.get(fact.payee) == account == fact.payer
         case f.Transferred():
             return fact.cause == "reimbursement" and (fact.payee, fact.asset) in owed.get(account, set())
         case m.CollateralTransferred():

@@ -3,14 +3,19 @@
 from novate.core import commands as c
 from novate.core import facts as f
 from novate.core import layout
+from novate.core.margin import judge
 from novate.core.reasons import Reason
+from novate.core.terms import Layer
 from tests.core.worlds import (
+    BTC,
     DAY,
     HOUR,
     MILLION,
     USD,
     House,
+    coin_house,
     fill,
+    future,
     names_of,
     of,
     reasons,
@@ -217,3 +222,31 @@ def test_a_liquidation_account_whose_contract_never_has_a_price_again_waits_for_
     facts = house.clock(91 * DAY)
     assert of(facts, f.LiquidationClosed)
     assert not house.book.registers.liquidations
+
+
+def test_who_misses_its_settlement_is_not_called_for_the_gains_it_was_cut() -> None:
+    """A client of a failed member cannot pay its coins and loses dollars to a cut in one cycle: one breach, no call.
+
+    m0 fails short of 100 futures that double, with 1,000 for a loss of 10,000; no fund pays. Its client is long of them
+    and would gain 10,000, of which 9,000 are cut. It owes 0.0444 bitcoin that it does not have and nobody sells.
+    """
+    house = coin_house(waterfall=(Layer.GAINS_HAIRCUT,))
+    inverse = future("INV", inverse=True, settlement="BTC", lot_size="100", price_min_ticks=2_000)
+    house.ok(c.ListContract(inverse))
+    house.mark((1, 100_000))
+    house.ok(c.OpenAccount(0, "client"))
+    failing, rich, coins, client = (house.account(name) for name in ("m0", "m1", "m2", "client"))
+    house.deposit(failing, USD, 1_000_00)
+    house.deposit(client, USD, 3_250_00)
+    house.deposit(rich, USD, MILLION)
+    house.deposit(coins, BTC, 10**9)
+    assert not reasons(house.trade(0, client, failing, 100, 200))
+    assert not reasons(house.trade(1, client, coins, 200, 100_000))
+    house.mark((0, 400), (1, 90_000))
+    assert of(house.clock(HOUR), f.MemberDefaulted)
+    facts = house.clock(DAY)
+    assert [(fact.bucket, fact.cause) for fact in of(facts, f.Breached)] == [(client, "settlement_missed")]
+    verdict = judge(house.book, client)
+    assert verdict.equity_fine < verdict.initial_fine
+    assert of(facts, f.MarginCalled) == []
+    assert client not in house.book.registers.calls

@@ -1,6 +1,7 @@
 """The compiled loops against their plain twin, on houses planted at random: every access, state and contract."""
 
 import functools
+from collections.abc import Iterable
 
 import hypothesis.strategies as st
 import msgspec
@@ -12,27 +13,37 @@ from novate.core import laws, layout
 from novate.core.book import Book
 from novate.core.commands import AdoptRulebook, ChangeOrders, HaltContract, PublishMarks, SetLimit, SubmitTrades
 from novate.core.evolve import evolve
-from novate.core.facts import ContractHalted, MarksPublished, OrdersChanged, OrdersFilled, SourceAdvanced, TradesNovated
-from novate.core.kernels.arithmetic import convert, reference_at, value_at
+from novate.core.facts import (
+    ContractHalted,
+    Fact,
+    MarksPublished,
+    OrdersChanged,
+    OrdersFilled,
+    RowsRefused,
+    SourceAdvanced,
+    TradesNovated,
+)
+from novate.core.kernels.arithmetic import convert, reference_at, size_at, value_at
 from novate.core.kernels.margin import set_lots
 from novate.core.margin import judge, judge_house, judge_many
 from novate.core.novation import decide_trades, move_leg
 from novate.core.orders import decide_orders, fold_orders
+from novate.core.plain import margin as plain_margin
 from novate.core.plain import marks as plain_marks
 from novate.core.plain import orders as plain_orders
+from novate.core.plain import settlement as plain_settlement
 from novate.core.plain import trades as plain_trades
-from novate.core.plain.margin import convert as convert_plainly
-from novate.core.plain.margin import judge as judge_plainly
-from novate.core.plain.settlement import flows
-from novate.core.plain.values import read, reference_per_lot, value_per_lot
+from novate.core.plain import values as plain_values
 from novate.core.reasons import Reason
-from novate.core.rows import MARK, MARKED, NOVATED, RESERVED
+from novate.core.rows import MARK, MARKED, NOVATED, REFUSED, RESERVED
 from novate.core.settlement import flows_of
 from novate.core.terms import Limit
 from novate.core.variation import decide_marks
 from tests.core.worlds import (
+    BINARY,
     BTC,
     EUR,
+    EURO_BINARY,
     FEED,
     INDEX,
     USD,
@@ -47,7 +58,7 @@ from tests.core.worlds import (
 
 Draw = st.DrawFn
 ACCOUNTS = range(17)
-CONTRACTS = range(10)
+CONTRACTS = range(19)
 TRADERS = [5, 7, 8, 9, 11, 12, 13, 15, 16]
 accounts = st.sampled_from(TRADERS)
 lots = st.one_of(st.integers(-50, 50), st.integers(-200_000, 200_000))
@@ -88,6 +99,9 @@ def planted(draw: Draw) -> Book:
     table = book.contracts
     factor = draw(st.sampled_from([500_000, 900_000, 1_000_000, 1_100_000, 3_000_000]))
     house.mark(*((contract, price * factor // 1_000_000) for contract, price in FEED.items()))
+    bounded = range(BINARY, EURO_BINARY + 1)
+    within = {at: st.integers(int(table[at]["price_min_ticks"]), int(table[at]["price_max_ticks"])) for at in bounded}
+    house.mark(*draw(st.fixed_dictionaries({}, optional=within)).items())
     prices = draw(st.fixed_dictionaries({BTC: st.integers(1, 10**13), EUR: st.integers(1, 10**10)}))
     house.mark(assets=dict(prices))
     for asset, unit in ((USD, 10**7), (BTC, 10**7), (EUR, 10**7)):
@@ -108,7 +122,7 @@ def planted(draw: Draw) -> Book:
     book.registers.rulebook = msgspec.structs.replace(
         book.rulebook, reserved_trades=draw(st.sampled_from(["checked", "guaranteed"]))
     )
-    for contract, index in draw(st.dictionaries(st.sampled_from([2, 3, 9]), st.integers(-(10**7), 10**7))).items():
+    for contract, index in draw(st.dictionaries(st.sampled_from([2, 3, 9, 17]), st.integers(-(10**7), 10**7))).items():
         table[contract]["value_fine"] += int(table[contract]["index_fine"]) - index
         table[contract]["index_fine"] = index
     states = st.sampled_from([layout.UNMARKED, layout.HALTED, layout.EXPIRED])
@@ -170,7 +184,7 @@ def compare_judgements(book: Book) -> None:
     every = judge_house(book)
     some = judge_many(book, np.arange(book.account_count))
     for bucket in range(book.account_count):
-        expected = judge_plainly(book, read(book, bucket))
+        expected = plain_margin.judge(book, plain_margin.read(book, bucket))
         assert judge(book, bucket) == expected, book.registers.accounts[bucket].name
         for rows in (every, some):
             assert tuple(rows[bucket].tolist()) == (*expected[:4], int(expected.priced))
@@ -184,9 +198,15 @@ def compare_trades(book: Book, rows: list[Row]) -> list[Reason]:
     kernel = [row.tolist() for fact in facts if isinstance(fact, TradesNovated) for row in _rows(fact)]
     assert kernel == novated
     assert [row for fact in facts if isinstance(fact, OrdersFilled) for row in unpacked(fact.rows, RESERVED)] == fills
-    assert refusals(facts) == [(row, reason, figure) for figure, row, reason in refused]
+    assert refused_rows(facts) == [(figure, row, reason, side) for figure, row, reason, side in refused]
     assert next((fact.number for fact in facts if isinstance(fact, SourceAdvanced)), mark) == new_mark
-    return [reason for _, _, reason in refused]
+    return [reason for _, _, reason, _ in refused]
+
+
+def refused_rows(facts: Iterable[Fact]) -> list[tuple[int, int, Reason, int]]:
+    """Refused rows as they are on record: ``(figure, row, reason, side)``."""
+    rows = [row for fact in facts if isinstance(fact, RowsRefused) for row in np.frombuffer(fact.rows, REFUSED)]
+    return [(int(figure), int(row), Reason(int(reason)), int(side)) for figure, row, reason, side in rows]
 
 
 def compare_orders(book: Book, rows: list[tuple[int, int, int, int, int]]) -> None:
@@ -273,7 +293,9 @@ def test_a_batch_is_what_its_rows_are_one_by_one(count: int) -> None:
 
 @pytest.mark.parametrize("count", examples(60, 1_000))
 def test_marks_are_valued_as_the_twin_values_them(count: int) -> None:
-    ticks = st.one_of(st.integers(1_900, 1_000_100), st.sampled_from([0, -1, 1, 2**62, -(2**63)]))
+    ticks = st.one_of(
+        st.integers(1_900, 1_000_100), st.integers(-101, 101), st.sampled_from([0, -1, 1, -20_000, 2**62, -(2**63)])
+    )
     rows = st.lists(st.tuples(st.one_of(st.sampled_from(CONTRACTS), wide), st.one_of(st.none(), ticks)), max_size=14)
 
     @settings(max_examples=count)
@@ -316,18 +338,21 @@ def test_settlement_flows_are_those_of_the_twin(count: int) -> None:
         for asset in range(book.asset_count):
             flow, carry = flows_of(book, asset)
             kernel = {at: (int(flow[at]), int(carry[at])) for at in range(book.account_count)}
-            assert kernel == flows(book, asset)
+            assert kernel == plain_settlement.flows(book, asset)
 
     run()
 
 
 @settings(max_examples=60)
-@given(st.integers(2_000, 1_000_000), st.sampled_from(CONTRACTS))
+@given(st.integers(-2_000, 1_000_000), st.sampled_from(CONTRACTS))
 def test_values_per_lot_follow_from_the_terms(price: int, contract: int) -> None:
     book = House(Book.loads(snapshot())).book
     row = book.contracts[contract]
-    assert value_at(price, row) == value_per_lot(book, contract, price)
-    assert reference_at(price, row) == reference_per_lot(book, contract, price)
+    price = max(price, int(row["price_min_ticks"]))
+    assert size_at(price, row) == plain_values.size_per_lot(book, contract, price)
+    assert value_at(price, row) == plain_values.value_per_lot(book, contract, price)
+    if not row["option"]:  # margin of an option looks at its underlying
+        assert reference_at(price, row) == plain_values.reference_per_lot(book, contract, price)
 
 
 @settings(max_examples=300)
@@ -343,7 +368,7 @@ def test_amounts_are_converted_exactly_up_to_the_bound(
     row = book.assets[BTC]
     row["credit_mantissa"], row["credit_scale"] = credit[0], 10 ** credit[1]
     row["debit_mantissa"], row["debit_scale"] = debit[0], 10 ** debit[1]
-    assert convert(amount, row) == convert_plainly(book, BTC, amount)
+    assert convert(amount, row) == plain_margin.convert(book, BTC, amount)
 
 
 def test_every_reason_of_a_trade_row_is_reached() -> None:

@@ -34,12 +34,11 @@ from novate.core.margin import judge
 from novate.core.money import charge
 from novate.core.money_facts import DepositReversed
 from novate.core.novation import make_room
+from novate.core.plain import margin as plain_margin
 from novate.core.plain.limits import held as held_plainly
-from novate.core.plain.margin import premium_of
-from novate.core.plain.trades import exposure
-from novate.core.plain.values import read
 from novate.core.rows import TRANSFER
 from novate.core.terms import INSURANCE, ROUNDING, TRADING, Asset, Cap, Limit, Role
+from tests.core import afterwards
 from tests.core.seniority import fold_watching
 from tests.core.test_kernels import compare_judgements, compare_orders, compare_trades
 from tests.core.worlds import (
@@ -64,8 +63,8 @@ INT64 = 2**63
 REFUSALS = (Rejected, RowsRefused, SourceAdvanced)
 PRICES = (1_000, 1_000, 1_000, 999, 1_001, 950, 1_050, 900, 1_100, 700, 1_400)
 """Per mille of a mark."""
-LIMITS = (0, 10**9)
-"""Per mille that give the lowest and the highest price allowed."""
+LIMITS = (0, 10**9, -(10**9))
+"""Per mille that give the lowest and the highest price allowed, or zero."""
 levels = st.one_of(
     st.just({}),
     st.fixed_dictionaries(
@@ -121,7 +120,7 @@ class Clearing(RuleBasedStateMachine):
                 self.do(c.Contribute("bank", self.house.next(), fund, asset, amount, asset))
         batch = []
         for _ in range(60):
-            contract, (buyer, seller) = random.randint(1, 9), random.sample(self.traders(), 2)
+            contract, (buyer, seller) = random.randrange(1, self.listed()), random.sample(self.traders(), 2)
             most = 400 if kind == "rich" else int(self.book.contracts[contract]["position_limit_lots"]) // 4
             price = int(self.book.contracts[contract]["price_ticks"])
             batch.append((self.house.next(), random.randint(1, most), price, contract, buyer, seller))
@@ -133,7 +132,7 @@ class Clearing(RuleBasedStateMachine):
         """A batch of which most could be accepted; on the house at the bounds lots are parts of the limit."""
         rows = []
         for _ in range(data.draw(st.integers(1, 4))):
-            contract = data.draw(st.integers(1, 9))
+            contract = data.draw(st.integers(1, self.listed() - 1))
             limit = int(self.book.contracts[contract]["position_limit_lots"])
             size = data.draw(st.one_of(st.integers(1, 20), st.sampled_from([1, 2, 3, 10, 100, 1_000])))
             if self.kind == "extreme" or data.draw(st.integers(0, 19)) == 0:
@@ -152,7 +151,7 @@ class Clearing(RuleBasedStateMachine):
     @rule(data=st.data(), move=st.sampled_from([1_000, 990, 1_010]))
     def unwind(self, data: st.DataObject, move: int) -> None:
         """A long and a short close against each other, as far as both go."""
-        contract = data.draw(st.integers(1, 9))
+        contract = data.draw(st.integers(1, self.listed() - 1))
         held = {
             account: lots
             for account in self.traders()
@@ -235,7 +234,11 @@ class Clearing(RuleBasedStateMachine):
 
     def mark(self, data: st.DataObject) -> None:
         """One market move of everything, or of a few; now and then a price is missing or out of limits."""
-        chosen = data.draw(st.one_of(st.just(range(10)), st.lists(st.integers(0, 9), min_size=1, max_size=3)))
+        chosen = data.draw(
+            st.one_of(
+                st.just(range(self.listed())), st.lists(st.integers(0, self.listed() - 1), min_size=1, max_size=3)
+            )
+        )
         move = data.draw(self.moves())
         rows: list[tuple[int, int | None]] = [(contract, self.price_of(contract, move)) for contract in chosen]
         odd = data.draw(st.integers(0, 99))
@@ -253,7 +256,9 @@ class Clearing(RuleBasedStateMachine):
 
     @rule(
         rates=st.lists(
-            st.tuples(st.sampled_from([2, 3, 9, 1]), st.sampled_from([10**8, -(10**8), 10**11, -(10**11), 10**12, 1])),
+            st.tuples(
+                st.sampled_from([2, 3, 9, 1, 17]), st.sampled_from([10**8, -(10**8), 10**11, -(10**11), 10**12, 1])
+            ),
             max_size=3,
         )
     )
@@ -306,9 +311,19 @@ class Clearing(RuleBasedStateMachine):
         now, contracts = self.house.time_ns, self.book.registers.contracts
         due = [at for at, terms in enumerate(contracts) if terms.expiry_ns is not None and terms.expiry_ns <= now]
         contract = data.draw(st.sampled_from([*due, *due, -1, 1, 2]))
-        price_of = int(self.book.contracts[contract]["underlying"]) if contract in (4, 5, 6, 7) else contract
+        option = contract >= 0 and contracts[contract].is_option
+        price_of = int(self.book.contracts[contract]["underlying"]) if option else contract
         price = self.price_of(price_of, data.draw(self.moves())) if contract >= 0 else 1
         self.do(c.ExpireContract(contract, price))
+
+    @rule(data=st.data(), outcome=st.sampled_from(["resolved", "voided"]))
+    def resolve(self, data: st.DataObject, outcome: Any) -> None:
+        """Now and then an event is decided, and now and then somebody says so of what has none."""
+        capped = [at for at, terms in enumerate(self.book.registers.contracts) if terms.resolvable]
+        if data.draw(st.integers(0, 4)) == 0:
+            contract = data.draw(st.sampled_from([*capped, *capped, 1, -1]))
+            price = self.price_of(contract, data.draw(st.sampled_from(LIMITS))) if contract >= 0 else 1
+            self.do(c.ResolveContract(contract, price, outcome))
 
     @rule(wait=st.sampled_from([0, SECOND, HOUR, HOUR, 8 * HOUR, 8 * HOUR, DAY, DAY]))
     def clock(self, wait: int) -> None:
@@ -435,6 +450,12 @@ class Clearing(RuleBasedStateMachine):
             asset, member = data.draw(st.integers(0, 3)), data.draw(st.integers(0, 4))
             self.do(c.Contribute("bank", self.house.next(), fund, asset, amount, member))
 
+    @rule(data=st.data(), count=st.integers(1, 4))
+    def rework(self, data: st.DataObject, count: int) -> None:
+        """Busts, corrections, give-ups, transfers, compression, porting."""
+        for _ in range(count):
+            self.do(afterwards.any_of(self.house, self.traders(), data))
+
     @rule(pack=st.booleans())
     def move_rows(self, pack: bool) -> None:
         """Where rows lie in memory is nobody's business."""
@@ -452,6 +473,10 @@ class Clearing(RuleBasedStateMachine):
 
     def traders(self) -> list[int]:
         return [at for at, of in enumerate(self.book.registers.accounts) if of.role in (Role.HOUSE, Role.CLIENT)]
+
+    def listed(self) -> int:
+        """Contracts that the house opened with."""
+        return 19 if self.kind == "rich" else 14
 
     def buckets(self) -> list[int]:
         """Traders and their isolated buckets."""
@@ -517,11 +542,11 @@ class Clearing(RuleBasedStateMachine):
             assert all(abs(amount) < INT64 for amount in worth)
             assert sum(worth) == self.book.registers.external_minor[asset] * terms.unit_fine
         for account in range(self.book.account_count):
-            bucket = read(self.book, account)
+            bucket = plain_margin.read(self.book, account)
             for asset in range(self.book.asset_count):
                 row = self.book.balances[account, asset]
-                assert int(row["exposure_fine"]) == exposure(self.book, bucket, asset) < INT64
-                assert int(row["premium_fine"]) == premium_of(self.book, bucket, asset)
+                assert int(row["exposure_fine"]) == plain_margin.exposure(self.book, bucket, asset) < INT64
+                assert int(row["premium_fine"]) == plain_margin.premium_of(self.book, bucket, asset)
 
     def check_registers(self) -> None:
         registers, buckets = self.book.registers, self.book.buckets
@@ -580,7 +605,10 @@ class Clearing(RuleBasedStateMachine):
             for contract, lots, cost in self.book.positions_of(account):
                 row = self.book.contracts[contract]
                 if row["state"] == layout.LIVE:
-                    assert cost == (0 if row["option"] else lots * int(row["value_fine"])), (account, contract)
+                    assert cost == (0 if row["style"] == layout.PREMIUM else lots * int(row["value_fine"])), (
+                        account,
+                        contract,
+                    )
 
 
 @pytest.mark.parametrize(("count", "steps"), [(50, 30), pytest.param(100, 50, marks=pytest.mark.long)])

@@ -8,6 +8,7 @@ from hypothesis import given
 from novate.core import commands as c
 from novate.core import facts as f
 from novate.core import laws, layout
+from novate.core import supervision as sv
 from novate.core.book import Book
 from novate.core.levels import charge_all
 from novate.core.margin import judge
@@ -195,7 +196,7 @@ def test_rules_that_lapse_are_gone_and_those_after_them_are_decided() -> None:
     house.ok(c.AdoptRulebook(rulebook(name="b", margin_classes=STEEP), 2 * HOUR))
     house.mark((0, 188))  # a call is open
     facts = house.clock(3 * HOUR)
-    assert [(fact.name, fact.reason, fact.path) for fact in of(facts, f.RulebookLapsed)] == [
+    assert [(fact.name, fact.reason, fact.path) for fact in of(facts, sv.RulebookLapsed)] == [
         ("a", Reason.RULEBOOK_INVALID, "$.rulebook.form")
     ]
     assert house.book.rulebook.name == "b"
@@ -221,7 +222,7 @@ def test_what_a_deposit_adds_is_counted_after_its_haircut() -> None:
     house.trade(0, m0, m1, 100, 200)
     house.mark((0, 188))
     assert house.book.registers.calls[m0].amount_fine == 540 * 10**8
-    paid = of(house.deposit(m0, BTC, 10**6), f.CallPaid)
+    paid = of(house.deposit(m0, BTC, 10**6), sv.CallPaid)
     assert [(fact.paid_fine, fact.open_fine) for fact in paid] == [(450 * 10**8, 90 * 10**8)]
     assert names_of(house.deposit(m0, USD, 90_00)) == ["Deposited", "SourceAdvanced", "CallMet"]
 
@@ -236,7 +237,7 @@ def test_a_restriction_gives_way_to_the_default_of_its_member() -> None:
     house.trade(0, client, m1, 100, 200)
     house.trade(0, m0, m1, 100, 200)
     facts = house.mark((0, 176))  # 88: the client has 800 against 190 % of 440 = 836, the member -200
-    assert [fact.bucket for fact in of(facts, f.AccountRestricted)] == [m0, client]
+    assert [fact.bucket for fact in of(facts, sv.AccountRestricted)] == [m0, client]
     assert house.book.buckets[client]["access"] == layout.RESTRICTED
     house.clock(HOUR)  # m0 missed its call
     assert house.book.registers.members[0].defaulted
@@ -252,7 +253,7 @@ def test_a_rulebook_without_the_level_ends_restrictions() -> None:
     assert house.book.buckets[m0]["access"] == layout.RESTRICTED
     assert reasons(house.withdraw(m0, USD, 1)) == [Reason.ACCOUNT_RESTRICTED]
     facts = house.ok(c.AdoptRulebook(rulebook()))
-    assert [fact.bucket for fact in of(facts, f.AccountReleased)] == [m0]
+    assert [fact.bucket for fact in of(facts, sv.AccountReleased)] == [m0]
     assert house.book.buckets[m0]["access"] == layout.OPEN
 
 

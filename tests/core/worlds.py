@@ -7,13 +7,13 @@ import msgspec
 import numpy as np
 
 from novate.core import commands as c
-from novate.core import rows as rows_of
 from novate.core.book import Book
 from novate.core.facts import AnyFact, Fact, Rejected, RowsRefused
 from novate.core.reasons import Reason
 from novate.core.rows import REFUSED
 from novate.core.step import fold, step
 from novate.core.terms import Asset, Contract, Kind, Layer, Rulebook, Tier
+from novate.sim.worlds import packing
 
 SECOND = 10**9
 HOUR = 3600 * SECOND
@@ -21,6 +21,7 @@ DAY = 24 * HOUR
 USD, BTC, EUR = range(3)
 MILLION = 10**8
 """A million dollars in cents."""
+cash, trades, orders, marks, funding = packing.cash, packing.trades, packing.orders, packing.marks, packing.funding
 LAYERS = (Layer.DEFAULTER_FUND, Layer.SKIN, Layer.INSURANCE, Layer.SURVIVORS_FUND, Layer.GAINS_HAIRCUT)
 
 
@@ -86,31 +87,6 @@ class House:
             if int(contracts[contract]["asset"]) == asset:
                 worth += lots * int(contracts[contract]["value_fine"]) - cost
         return worth
-
-
-def cash(rows: Iterable[tuple[int, int, int, int]]) -> bytes:
-    """Rows ``(number, amount_minor, account, asset)``."""
-    return np.array(list(rows), rows_of.CASH).tobytes()
-
-
-def trades(rows: Iterable[tuple[int, ...]]) -> bytes:
-    """Rows ``(number, lots, price_ticks, contract, buyer, seller)``, and ``filled`` where orders are filled."""
-    return np.array([(*row, 0)[:7] for row in rows], rows_of.TRADE).tobytes()
-
-
-def orders(rows: Iterable[tuple[int, int, int, int, int]]) -> bytes:
-    """Changes of resting orders ``(number, lots, contract, account, side)``."""
-    return np.array([(*row, 0) for row in rows], rows_of.ORDER).tobytes()
-
-
-def marks(rows: Iterable[tuple[int, int | None]]) -> bytes:
-    """Rows ``(contract, price_ticks or None)``."""
-    return np.array([(price or 0, contract, int(price is None)) for contract, price in rows], rows_of.MARK).tobytes()
-
-
-def funding(rows: Iterable[tuple[int, int]]) -> bytes:
-    """Rows ``(contract, rate_e12)``."""
-    return np.array([(rate, contract, 0) for contract, rate in rows], rows_of.FUNDING).tobytes()
 
 
 def refusals(facts: Iterable[Fact]) -> list[tuple[int, Reason, int]]:
@@ -245,6 +221,21 @@ FEED = {INDEX: 100_000, LINEAR: 100_400, PERP: 100_000, INVERSE: 100_000, CALL: 
 }
 """Marks in ticks: bitcoin at 50 000 dollars."""
 
+STYLED_CALL, STYLED_PUT, BINARY, SPREAD, CRUDE, CRUDE_CALL, CRUDE_PUT, CRUDE_PERP, EURO_BINARY = range(10, 19)
+FEED |= {
+    STYLED_CALL: 5_000,
+    STYLED_PUT: 400,
+    BINARY: 40,
+    SPREAD: -30,
+    CRUDE: -7_526,
+    CRUDE_CALL: 300,
+    CRUDE_PUT: 200,
+} | {
+    CRUDE_PERP: -1_000,
+    EURO_BINARY: 1,
+}
+"""Futures-style options, capped contracts, and crude oil on the evening of 20 April 2020, in half cents."""
+
 
 def rich_contracts() -> list[Contract]:
     """Every kind: an index, linear and inverse futures and perpetuals, calls and puts, three settlement assets."""
@@ -273,8 +264,30 @@ def rich_contracts() -> list[Contract]:
         coin | {"symbol": "COIN-PUT", "kind": Kind.PUT, "strike": "48000"},
         base | dollar_lot | {"symbol": "INV-FUT", "kind": Kind.FUTURE, "expiry_ns": 2 * DAY, "margin_class": "alt"},
         base | {"symbol": "EUR-PERP", "kind": Kind.PERPETUAL, "settlement": "EUR", "margin_class": "alt"},
+        option | {"symbol": "STYLED-CALL", "kind": Kind.CALL, "futures_style": True},
+        coin | {"symbol": "STYLED-PUT", "kind": Kind.PUT, "futures_style": True, "price_min_ticks": 0},
     ]
-    return [Contract(**row) for row in rows]  # type: ignore[arg-type]
+    return [Contract(**row) for row in [*rows, *bounded_contracts(base)]]  # type: ignore[arg-type]
+
+
+def bounded_contracts(base: dict[str, object]) -> list[dict[str, object]]:
+    """Capped and collateralised contracts, and oil whose price may be anything."""
+    capped = base | {"kind": Kind.FUTURE, "expiry_ns": 3 * DAY, "capped": True, "resolvable": True, "tick_size": "0.01"}
+    capped |= {"lot_size": "1", "price_min_ticks": 0, "price_max_ticks": 100, "fee_ppm": 10_000}
+    locked = capped | {"collateralised": True, "margin_class": ""}
+    crude = base | {"tick_size": "0.005", "lot_size": "10", "price_min_ticks": -20_000, "price_max_ticks": 60_000}
+    crude |= {"margin_floor_ticks": 2_000, "margin_class": "alt", "fee_ppm": 100}
+    on_crude = crude | {"underlying": "CRUDE", "margin_class": "option", "price_min_ticks": 0, "expiry_ns": 3 * DAY}
+    on_crude |= {"margin_floor_ticks": 0}
+    return [
+        locked | {"symbol": "BINARY"},
+        capped | {"symbol": "SPREAD", "price_min_ticks": -100, "margin_floor_ticks": 40, "margin_class": "alt"},
+        crude | {"symbol": "CRUDE", "kind": Kind.FUTURE, "expiry_ns": 4 * DAY},
+        on_crude | {"symbol": "CRUDE-CALL", "kind": Kind.CALL, "strike": "-10"},
+        on_crude | {"symbol": "CRUDE-PUT", "kind": Kind.PUT, "strike": "0", "futures_style": True},
+        crude | {"symbol": "CRUDE-PERP", "kind": Kind.PERPETUAL},
+        locked | {"symbol": "EUR-BINARY", "settlement": "EUR", "price_min_ticks": -50, "fee_ppm": 0},
+    ]
 
 
 MAJOR = (Tier(0, 50_000, 25_000), Tier(20_000 * 10**8, 100_000, 60_000), Tier(1_000_003 * 10**7, 333_333, 166_667))
@@ -293,6 +306,9 @@ def rich_rulebook(form: str = "clearing_house", **changes: object) -> Rulebook:
         "slice_ppm": 400_000,
         "slice_expiry_ns": HOUR,
         "slices_max": 2,
+        "kept_trades_max": 80,
+        "late_bust": "offset",
+        "porting_due_ns": 8 * HOUR,
         **changes,
     }
     return rulebook(form, **rules)
@@ -335,6 +351,7 @@ def extreme_house(form: str = "clearing_house", members: int = 4, **rules: objec
     inverse = base | {"settlement": "BTC", "inverse": True, "lot_size": "1", "position_limit_lots": 2**21}
     dated = {"expiry_ns": 2 * DAY}
     option = base | dated | {"underlying": "IDX", "strike": "1000", "margin_class": "option"}
+    bounded = dated | {"kind": Kind.FUTURE, "price_min_ticks": -(2**19), "price_max_ticks": 2**19}
     for row in (
         base | {"symbol": "IDX", "kind": Kind.INDEX},
         base | {"symbol": "FUT", "kind": Kind.FUTURE, **dated},
@@ -347,12 +364,16 @@ def extreme_house(form: str = "clearing_house", members: int = 4, **rules: objec
         base | {"symbol": "FUT2", "kind": Kind.FUTURE, **dated},
         inverse | {"symbol": "INV-FUT", "kind": Kind.FUTURE, **dated},
         base | {"symbol": "EUR-PERP", "kind": Kind.PERPETUAL, "settlement": "EUR", "position_limit_lots": 2**29},
+        option | {"symbol": "STYLED-CALL", "kind": Kind.CALL, "futures_style": True},
+        base | bounded | {"symbol": "BINARY", "capped": True, "collateralised": True, "resolvable": True},
+        base | bounded | {"symbol": "SPREAD", "capped": True, "margin_floor_ticks": 1},
+        base | bounded | {"symbol": "ANY", "margin_floor_ticks": 2**19},
     ):  # fmt: skip
         house.ok(c.ListContract(Contract(**row)))  # type: ignore[arg-type]
     house.ok(c.AdoptRulebook(rich_rulebook(form, **rules)))
     for member in range(members):
         house.ok(c.AddMember(f"m{member}"))
         house.ok(c.OpenAccount(member, f"m{member}/c0"))
-    prices = {at: int(row["price_max_ticks"]) // 2 for at, row in enumerate(house.book.contracts[:10])}
+    prices = {at: int(row["price_max_ticks"]) // 2 for at, row in enumerate(house.book.contracts[:14])}
     house.mark(*prices.items(), assets={BTC: 2**48, EUR: 10**15})
     return house

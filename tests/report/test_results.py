@@ -20,6 +20,7 @@ RULES: dict[str, Any] = {
     "settlement_interval": "8h",
     "call_due": "1h",
     "waterfall": ["defaulter_fund", "gains_haircut"],
+    "late_bust": "offset",
 }
 CONTRACT: dict[str, Any] = {"margin_class": "all", "stale_after": "24h", "price_min": 1, "price_max": 100_000}
 
@@ -115,24 +116,30 @@ def test_an_option_costs_its_premium_and_expires_into_its_payoff() -> None:
         assert final.realised == Decimal("-250.25")  # 650.25 - 900.5 for one unit
 
 
+PAIRS = st.sampled_from([("a", "b"), ("b", "c"), ("c", "a"), ("b", "a")])
 TRADE = st.tuples(
-    st.sampled_from([("a", "b"), ("b", "c"), ("c", "a"), ("b", "a")]),
+    PAIRS,
     st.sampled_from(["LINEAR", "INVERSE"]),
     st.integers(1, 9),
     st.integers(39_000, 41_000),
 )
+AFTER = st.tuples(st.sampled_from(["bust", "correct", "give_up", "transfer", "offset"]), st.integers(1, 12), PAIRS)
 MOVE = st.tuples(st.sampled_from(["mark", "fund", "settle"]), st.integers(39_000, 41_000))
 
 
 @settings(max_examples=25)
-@given(st.lists(st.one_of(TRADE, MOVE), max_size=25))
+@given(st.lists(st.one_of(TRADE, TRADE, MOVE, AFTER), max_size=25))
 def test_results_are_the_money_of_the_house_to_the_last_unit(steps: list[Any]) -> None:
-    hours = 0
+    hours, made = 0, dict[int, dict[str, Any]]()
     with opened() as house:
         for step in steps:
             if len(step) == 4:
                 (buyer, seller), contract, lots, price = step
-                house.trade(contract, buyer=buyer, seller=seller, lots=lots, price=price).expect()
+                number = house.next_number("venue")
+                made[number] = {"contract": contract, "buyer": buyer, "seller": seller, "lots": lots, "price": price}
+                house.trade(**made[number], source="venue", number=number).expect()
+            elif len(step) == 3:
+                deal_with(house, made, *step)
             elif step[0] == "mark":
                 house.marks({"LINEAR": step[1], "INVERSE": step[1]}).expect()
             elif step[0] == "fund":
@@ -152,6 +159,28 @@ def test_results_are_the_money_of_the_house_to_the_last_unit(steps: list[Any]) -
                 assert Fraction(balance.settled + balance.carry + balance.unsettled) - paid_in == earned
         for realised, unrealised, _ in totals(rows).values():
             assert realised + unrealised == 0
+
+
+def deal_with(house: ClearingHouse, made: dict[int, dict[str, Any]], kind: str, at: int, pair: Any) -> None:
+    """Something about a trade after it was made; much of it is refused, for the trade may be busted or settled."""
+    giver, receiver = pair
+    if kind == "transfer":
+        house.transfer_position(giver, receiver, "LINEAR", lots=at, cause="same_owner")
+        return
+    number = at % len(made) if made else 0
+    terms = made.get(number, {"contract": "LINEAR", "buyer": "a", "seller": "b", "lots": 1, "price": 40_000})
+    match kind:
+        case "bust":
+            house.bust_trade("venue", number)
+        case "correct":
+            house.correct_trade("venue", number, **{**terms, "price": terms["price"] + at})
+        case "offset":
+            house.offset_trade("venue", number, **terms)
+        case "give_up":
+            account = terms["buyer"] if at % 2 else terms["seller"]
+            house.give_up("venue", number, account=account, receiver=receiver, lots=1)
+            for asked in house.give_ups():
+                house.answer_give_up(asked.give_up, member=asked.receiver, accept=True)
 
 
 def test_a_take_over_realises_what_was_lost() -> None:

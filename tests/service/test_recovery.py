@@ -15,6 +15,7 @@ import pytest
 from novate.core.book import Book
 from novate.core.commands import AddMember, AnyCommand, Clock, OpenAccount, SubmitTrades
 from novate.core.facts import MemberAdded, TradesNovated
+from novate.core.lifecycle_commands import BustTrade
 from novate.core.rows import NOVATED, TRADE
 from novate.service import folding
 from novate.service.engine import Engine
@@ -30,6 +31,20 @@ def day() -> list[tuple[int, AnyCommand]]:
     """A day with times: trades, marks, a settlement and refusals."""
     commands = [*opening(), trade("market", 1, lots=5, rows=30), mark(210), trade("market", 31), trade("market", 31)]
     return [*((n * SECOND, command) for n, command in enumerate(commands)), (2 * HOUR, Clock()), (2 * HOUR, mark(205))]
+
+
+def test_trades_on_record_come_back_from_many_small_records(folder: Path) -> None:
+    """Recovery folds neighbours as one batch; each trade is on record under its own source and number all the same."""
+    tape = [*opening(), *(trade(("one", "two")[at % 2], 10 * at) for at in range(40)), trade("gaps", 5, rows=4)]
+    with Engine(folder) as engine:
+        digest = carry_out(engine, [(n * SECOND, command) for n, command in enumerate(tape)])
+    with Engine(folder) as engine:
+        assert engine.read(lambda book: book.digest()).result(60) == digest
+        kept = engine.read(lambda book: book.trades.columns()["number"].tolist()).result(60)
+        assert kept == [*(10 * at for at in range(40)), 5, 6, 7, 8]
+        engine.submit(BustTrade("desk", 1, "two", 30), 100 * SECOND).result(60)
+        digest = engine.read(lambda book: book.digest()).result(60)
+    assert replay(folder).digest() == digest
 
 
 def carry_out(engine: Engine, tape: list[tuple[int, AnyCommand]]) -> bytes:

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from novate.core import facts as f
+from novate.core import lifecycle_facts as lf
 from novate.core import money_facts as m
+from novate.core import supervision as sv
 from novate.core.book import Book
 from novate.core.facts import Fact
 from novate.core.rows import CASH, FUNDED, LEG, MARKED, MOVED, NOVATED, POSTED, RESERVED, SETTLED
@@ -92,6 +94,8 @@ class Words:
             self.of_transit,
             self.of_calls,
             self.of_defaults,
+            self.of_lifecycle,
+            self.of_porting,
         )
         for told in (tell(fact) for tell in told_by):
             if told is not None:
@@ -124,25 +128,25 @@ class Words:
     def of_supervision(self, fact: Fact) -> tuple[str, str] | None:
         """Rules to come, limits, halts and levels."""
         match fact:
-            case f.RulebookScheduled():
+            case sv.RulebookScheduled():
                 return fact.rulebook.name, f"for {moment(fact.effective_ns)}"
-            case f.RulebookCancelled():
+            case sv.RulebookCancelled():
                 return fact.name, ""
-            case f.RulebookLapsed():
+            case sv.RulebookLapsed():
                 return fact.name, f"{spaced(fact.reason.text)} at {fact.path}"
-            case f.LimitSet(limit=limit):
+            case sv.LimitSet(limit=limit):
                 members = [self.registers.members[member].name for member in limit.members]
                 group = [*members, *(self.account(account) for account in limit.accounts)] or ["everyone"]
                 return limit.name, f"{limit.lots} {self.contract(limit.contract)} {limit.measure} of {listed(group)}"
-            case f.LimitRemoved():
+            case sv.LimitRemoved():
                 return fact.name, ""
-            case f.TradingHalted():
+            case sv.TradingHalted():
                 return self.contract(fact.contract), fact.cause
-            case f.TradingResumed():
+            case sv.TradingResumed():
                 return self.contract(fact.contract), ""
-            case f.CallPaid():
+            case sv.CallPaid():
                 return self.account(fact.bucket), f"{self.judged(fact.paid_fine)}, {self.judged(fact.open_fine)} open"
-            case f.AccountRestricted() | f.AccountReleased():
+            case sv.AccountRestricted() | sv.AccountReleased():
                 return self.account(fact.bucket), ""
         return None
 
@@ -169,7 +173,8 @@ class Words:
                 return "", listed(self.contract(row["contract"]) for row in rows)
             case f.ContractExpired():
                 value = self.fine_money(fact.value_fine, self.asset_of(fact.contract))
-                return self.contract(fact.contract), f"{value} a lot"
+                cause = "" if fact.cause == "expired" else f", {fact.cause}"
+                return self.contract(fact.contract), f"{value} a lot{cause}"
             case f.Deposited() | f.Withdrawn():
                 rows = np.frombuffer(fact.rows, POSTED)
                 sign = 1 if isinstance(fact, f.Deposited) else -1
@@ -304,6 +309,57 @@ class Words:
                 return self.account(fact.payer), f"{spaced(fact.cause)}: {money} to {self.account(fact.payee)}"
             case f.LiquidationClosed():
                 return self.account(fact.account), ""
+        return None
+
+    def of_lifecycle(self, fact: Fact) -> tuple[str, str] | None:
+        """Trades and positions after they were made."""
+        match fact:
+            case lf.TradesForgotten():
+                return "", f"{fact.count} trades"
+            case lf.TradeBusted():
+                return f"trade {fact.trade_number}", self.legs(fact.contract, fact.legs)
+            case lf.TradeCorrected() | lf.TradeOffset():
+                sign = 1 if isinstance(fact, lf.TradeCorrected) else -1
+                value = self.fine_money(fact.value_fine, self.asset_of(fact.contract))
+                buyer = f"{self.account(fact.buyer)} {sign * fact.lots} {self.contract(fact.contract)}"
+                return f"trade {fact.trade_number}", f"{buyer} from {self.account(fact.seller)}, {value} a lot"
+            case lf.GiveUpProposed():
+                what = f"{fact.lots} {self.contract(fact.contract)} of trade {fact.trade_number}"
+                who = f"to {self.account(fact.receiver)} until {moment(fact.expiry_ns)}"
+                return self.account(fact.giver), f"give-up {fact.give_up}: {what} {who}"
+            case lf.GiveUpAccepted():
+                return "", f"give-up {fact.give_up}"
+            case lf.GiveUpClosed():
+                return "", f"give-up {fact.give_up} {fact.cause}"
+            case lf.PositionTransferred():
+                cost = self.fine_money(fact.cost_fine, self.asset_of(fact.contract))
+                moved = f"{fact.lots} {self.contract(fact.contract)} to {self.account(fact.receiver)}"
+                return self.account(fact.giver), f"{moved} at a cost of {cost}, {spaced(fact.cause)}"
+            case lf.PositionsCompressed():
+                value = self.fine_money(fact.value_fine, self.asset_of(fact.contract))
+                return "", f"at {value} a lot: {self.legs(fact.contract, fact.legs)}"
+        return None
+
+    def legs(self, contract: int, legs: Iterable[lf.Leg]) -> str:
+        """Lots, cost and, where there is any, money by account."""
+        asset = self.asset_of(contract)
+        parts = []
+        for leg in legs:
+            part = f"{self.account(leg.bucket)} {leg.lots} {self.contract(contract)}"
+            part += f" at a cost of {self.fine_money(leg.cost_fine, asset)}"
+            parts.append(part + (f" and {self.fine_money(leg.carry_fine, asset)}" if leg.carry_fine else ""))
+        return listed(parts)
+
+    def of_porting(self, fact: Fact) -> tuple[str, str] | None:
+        """Clients between members."""
+        members = self.registers.members
+        match fact:
+            case lf.PortingOpened():
+                return members[fact.member].name, f"until {moment(fact.due_ns)}"
+            case lf.PortingEnded():
+                return members[fact.member].name, ""
+            case lf.PortingProposed() | lf.PortingDeclined() | lf.AccountPorted():
+                return self.account(fact.account), f"to {members[fact.member].name}"
         return None
 
 

@@ -21,7 +21,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "stories"
 DAY_ONE = "2025-01-06"
 DAY_NS = duration_ns("1d")
 WHOLE = {"lots", "number", "order", "decimals", "fine_decimals", "slices_max", "deposit", "withdrawal"}
-FLAGS = {"inverse"}
+WHOLE |= {"kept_trades_max", "trade", "give_up"}
+FLAGS = {"inverse", "accept", "futures_style", "capped", "collateralised", "resolvable"}
 FUNDS = {"house:skin": "skin_in_the_game", "house:insurance": "insurance_fund", "house:treasury": "treasury"}
 
 
@@ -87,6 +88,9 @@ class World:
             self.time_ns = self.moment(done.clock)
         if match := re.fullmatch(r"(?P<contract>\S+) expires at (?P<price>\S+)", done.phrase):
             self.send("expire", {"contract": match["contract"], "price": plain(match["price"])})
+        elif match := re.fullmatch(r"(?P<contract>\S+) (?P<how>resolves|is voided) at (?P<price>\S+)", done.phrase):
+            outcome = "resolved" if match["how"] == "resolves" else "voided"
+            self.send("resolve", {"contract": match["contract"], "price": plain(match["price"]), "outcome": outcome})
         elif done.phrase == "the clock strikes":
             self.send("clock", {})
         elif done.phrase in (pages := setups()):
@@ -225,6 +229,35 @@ def _funding(world: World, records: Records) -> None:
     world.send("funding", {"rates": {record["contract"]: record["rate"] for record in records}})
 
 
+def _numbered(command: str) -> Callable[[World, Records], None]:
+    """A single command per row, from the house's operations desk unless a source is given."""
+
+    def send(world: World, records: Records) -> None:
+        for record in records:
+            source = record.pop("source", "operations")
+            world.send(command, {**record, "source": source, "number": world.number(source, record)})
+
+    return send
+
+
+def _of_trades(command: str) -> Callable[[World, Records], None]:
+    """A command about one trade per row, by its number; the venue's unless a source is given."""
+
+    def send(world: World, records: Records) -> None:
+        _numbered(command)(world, [{"trade_source": "venue", **_renamed(record)} for record in records])
+
+    return send
+
+
+def _renamed(record: dict[str, Any]) -> dict[str, Any]:
+    return {"trade_number" if name == "trade" else name: value for name, value in record.items()}
+
+
+def _compression(world: World, records: Records) -> None:
+    legs = [{"account": record["account"], "lots": record["lots"]} for record in records]
+    _numbered("compress_positions")(world, [{"contract": records[0]["contract"], "legs": legs}])
+
+
 def _fills(world: World, records: Records) -> None:
     for record in records:
         source = record.pop("source", "market")
@@ -249,6 +282,8 @@ def _rules(world: World, records: Records) -> None:
             value = [layer.strip().replace(" ", "_") for layer in value.split(",")]
         elif name in ("form", "call_recovery"):
             value = value.replace(" ", "_")
+        elif name == "transfer_causes":
+            value = [cause.strip().replace(" ", "_") for cause in value.split(",")]
         elif name in WHOLE:
             value = int(value)
         elif name == "client_transfers":
@@ -335,4 +370,13 @@ SENTENCES: dict[str, Callable[[World, Records], None]] = {
     "the cancelled rulebooks": _named("cancel_rulebook", "rulebook"),
     "the halts": _each("halt"),
     "the resumptions": _each("resume"),
+    "the busts": _of_trades("bust_trade"),
+    "the corrections": _of_trades("correct_trade"),
+    "the offsets": _of_trades("offset_trade"),
+    "the give-ups": _of_trades("give_up"),
+    "the answers to give-ups": _numbered("answer_give_up"),
+    "the position transfers": _numbered("transfer_position"),
+    "the compression": _compression,
+    "the portings": _numbered("port_account"),
+    "the answers to portings": _numbered("answer_porting"),
 }

@@ -1,42 +1,31 @@
-"""Who and what is admitted: assets, contracts, members, accounts and the rulebook."""
-
-from fractions import Fraction
+"""Who and what is admitted: assets, members, accounts and the rulebook; contracts are in ``listing``."""
 
 import numpy as np
 
 from novate.core import layout
 from novate.core.book import Book, grown
 from novate.core.collateral import rates_under, set_rate
-from novate.core.commands import AddAsset, AddMember, AdoptRulebook, ListContract, OpenAccount
+from novate.core.commands import AddAsset, AddMember, AdoptRulebook, OpenAccount
 from novate.core.facts import (
     AccountOpened,
     AssetAdded,
-    ContractListed,
     Fact,
     MemberAdded,
     Rejected,
     RulebookAdopted,
 )
 from novate.core.gate import check_gates
-from novate.core.kernels.margin import set_lot, set_lots
+from novate.core.kernels.margin import set_lots
 from novate.core.levels import check_levels
-from novate.core.money import EXPOSURE_MAX, PPM, VALUE_MAX, ceil_div
+from novate.core.money import EXPOSURE_MAX, PPM, VALUE_MAX
 from novate.core.reasons import Reason
-from novate.core.terms import TRADING, Account, Contract, Kind, Layer, Member, Role, Rulebook
+from novate.core.terms import TRADING, Account, Layer, Member, Role, Rulebook
 from novate.core.tiers import accumulate_tiers, check_tiers
 
 INVALID = Reason.TERMS_INVALID
 NAME_LENGTH_MAX = 128
 RESERVED = ("house:", "liquidation:", "isolated:")
 RATE_MAX = 10**9
-
-
-class TermsError(ValueError):
-    """Terms that cannot be cleared; carries the path of the field."""
-
-    def __init__(self, path: str, message: str) -> None:
-        super().__init__(message)
-        self.path = path
 
 
 def check_name(name: str, taken: bool, path: str) -> Rejected | None:
@@ -104,124 +93,6 @@ def _set_eligibility(book: Book) -> None:
             row["live"] = 1
         elif not row["eligible"]:
             row["live"] = 0
-
-
-# ---- contracts ------------------------------------------------------------------------------------------------------
-
-
-def decide_list_contract(book: Book, command: ListContract) -> list[Fact]:
-    """Admit a contract whose every allowed price gives whole fine units that cannot overflow."""
-    terms = command.contract
-    if refused := check_name(terms.symbol, book.contract_index(terms.symbol) is not None, "$.contract.symbol"):
-        return [refused]
-    asset = book.asset_index(terms.settlement)
-    if asset is None:
-        message = f"{terms.settlement!r} is not an asset on record"
-        return [Rejected(Reason.ASSET_UNKNOWN, "$.contract.settlement", message)]
-    try:
-        return [derive_listing(book, terms, asset)]
-    except TermsError as error:
-        return [Rejected(INVALID, f"$.contract.{error.path}", str(error))]
-
-
-def _decimal(text: str, path: str) -> Fraction:
-    """An exact positive decimal. Raises ``TermsError``."""
-    try:
-        value = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise TermsError(path, f"expected a decimal such as 0.5, got {text!r}") from None
-    if value <= 0 or "/" in text:
-        raise TermsError(path, f"expected a positive decimal, got {text!r}")
-    return value
-
-
-def _whole(value: Fraction, path: str, what: str) -> int:
-    """The value as an integer. Raises ``TermsError`` where it is not whole or too large."""
-    if value.denominator != 1:
-        raise TermsError(path, f"{what} must be a whole number of fine units, got {value}")
-    if value.numerator > VALUE_MAX:
-        raise TermsError(path, f"{what} is above 2^61 fine units: {value}")
-    return value.numerator
-
-
-def derive_listing(book: Book, terms: Contract, asset: int) -> ContractListed:
-    """The integers that a listing puts on record. Raises ``TermsError`` with the path of the field at fault."""
-    fine = 10 ** book.registers.assets[asset].fine_decimals
-    tick, lot = _decimal(terms.tick_size, "tick_size"), _decimal(terms.lot_size, "lot_size")
-    if not 0 < terms.price_min_ticks <= terms.price_max_ticks <= VALUE_MAX:
-        raise TermsError("price_min_ticks", f"0 < price_min <= price_max is needed, got {terms.price_min_ticks} ticks")
-    if terms.position_limit_lots <= 0 or terms.stale_after_ns <= 0 or not 0 <= terms.fee_ppm <= PPM:
-        raise TermsError("position_limit_lots", "position limit and stale_after must be positive, the fee 0 to 100 %")
-    if max(terms.stale_after_ns, terms.expiry_ns or 0) > VALUE_MAX:
-        raise TermsError("expiry_ns", "expiry and stale_after must not be above 2^61 ns")
-    if (terms.expiry_ns is not None) != (terms.kind in (Kind.FUTURE, Kind.CALL, Kind.PUT)):
-        raise TermsError("expiry_ns", f"an expiry belongs to futures and options, not to a {terms.kind} without one")
-    inverse = terms.inverse and not terms.is_option
-    if inverse:
-        factor = _whole(Fraction(lot * fine, tick), "lot_size", "lot_size / tick_size")
-        largest = ceil_div(factor, terms.price_min_ticks)
-    else:
-        factor = _whole(tick * lot * fine, "tick_size", "one tick of one lot")
-        largest = factor * terms.price_max_ticks
-    underlying, strike_ticks, underlying_factor = -1, 0, 0
-    if terms.is_option:
-        underlying, strike_ticks, underlying_factor, bound = _derive_option(book, terms, lot, fine)
-        largest = max(largest, bound)
-    elif terms.underlying is not None or terms.strike is not None:
-        raise TermsError("underlying", "only an option has an underlying and a strike")
-    if terms.kind is Kind.PERPETUAL:
-        largest *= 2  # the cumulative funding index may reach the size of the largest value itself
-    if largest * terms.position_limit_lots > VALUE_MAX:
-        raise TermsError(
-            "position_limit_lots",
-            f"position limit x largest value per lot must be at most 2^61 fine units: lower the limit to "
-            f"{VALUE_MAX // largest} lots, narrow the price limits or use fewer fine decimals",
-        )
-    return ContractListed(terms, asset, factor, largest, underlying, strike_ticks, underlying_factor)
-
-
-def _derive_option(book: Book, terms: Contract, lot: Fraction, fine: int) -> tuple[int, int, int, int]:
-    """``(underlying, strike in its ticks, fine units per its tick per lot, bound on the payoff per lot)``."""
-    underlying = book.contract_index(terms.underlying) if terms.underlying else None
-    if underlying is None or terms.strike is None:
-        raise TermsError("underlying", f"an option needs a listed underlying and a strike, got {terms.underlying!r}")
-    of = book.registers.contracts[underlying]
-    if of.is_option:
-        raise TermsError("underlying", "an option cannot be written on an option")
-    strike = Fraction(_decimal(terms.strike, "strike"), of.tick)
-    if strike.denominator != 1 or not of.price_min_ticks <= strike <= of.price_max_ticks:
-        raise TermsError("strike", f"{terms.strike} must be a multiple of the underlying's tick inside its limits")
-    if terms.inverse:
-        factor = _whole(lot * fine, "lot_size", "one lot")
-        bound = max(factor, ceil_div(factor * strike.numerator, of.price_min_ticks))
-        if min(factor, of.price_max_ticks) * of.price_max_ticks > EXPOSURE_MAX:
-            raise TermsError(
-                "underlying", f"{of.symbol}'s price_max ({of.price_max_ticks} ticks) is too fine for an inverse option"
-            )
-    else:
-        factor = _whole(of.tick * lot * fine, "lot_size", "one underlying tick of one lot")
-        bound = factor * of.price_max_ticks
-    return underlying, strike.numerator, factor, bound
-
-
-def fold_contract_listed(book: Book, fact: ContractListed) -> None:
-    """Give the contract the next index."""
-    index = book.contract_count
-    terms = fact.contract
-    book.registers.contracts.append(terms)
-    book.contracts = grown(book.contracts, index + 1)
-    book.lot_terms = grown(book.lot_terms, len(book.contracts))
-    row = book.contracts[index]
-    for field in ("price_min_ticks", "price_max_ticks", "position_limit_lots", "fee_ppm", "stale_after_ns"):
-        row[field] = getattr(terms, field)
-    for field in ("asset", "factor_fine", "largest_value_fine", "underlying", "strike_ticks", "underlying_factor_fine"):
-        row[field] = getattr(fact, field)
-    row["inverse"] = int(terms.inverse)
-    row["option"] = {Kind.CALL: 1, Kind.PUT: 2}.get(terms.kind, 0)
-    row["tradable"] = int(terms.kind is not Kind.INDEX)
-    book.registers.symbols[terms.symbol] = index
-    _set_tiers(book, index)
-    set_lot(index, book.contracts, book.tiers, book.lot_terms)
 
 
 # ---- members and accounts -------------------------------------------------------------------------------------------
@@ -327,10 +198,15 @@ def check_terms(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
             ("slippage_ppm", 0, PPM - 1),
             ("slice_expiry_ns", 1, EXPOSURE_MAX),
             ("slices_max", 0, 10**6),
+            ("kept_trades_max", 0, 10**8),
+            ("give_up_due_ns", 1, EXPOSURE_MAX),
+            ("porting_due_ns", 0, EXPOSURE_MAX),
             ("deposit_final_after_ns", 0, EXPOSURE_MAX),
         )
         if not low <= getattr(rulebook, name) <= high
     ]
+    if len(dict.fromkeys(rulebook.transfer_causes)) != len(rulebook.transfer_causes):
+        wrong.append(("transfer_causes", "each cause once"))
     wrong += check_gates(rulebook, symbols)
     layers = rulebook.waterfall
     if not layers or layers[-1] is not Layer.GAINS_HAIRCUT or len(dict.fromkeys(layers)) != len(layers):
@@ -349,7 +225,8 @@ def check_open(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
     if current is not None and current.form != rulebook.form and (book.registers.calls or book.registers.liquidations):
         wrong.append(("form", f"the form is {current.form} and cannot change while a call or a liquidation is open"))
     for index, terms in enumerate(book.registers.contracts):
-        if terms.margin_class not in rulebook.margin_classes and book.contracts[index]["open_lots"]:
+        needed = not terms.collateralised and book.contracts[index]["open_lots"]
+        if terms.margin_class not in rulebook.margin_classes and needed:
             wrong.append((f"margin_classes.{terms.margin_class}", f"is missing, and {terms.symbol} is open in it"))
         if terms.settlement not in (rulebook.numeraire, *rulebook.collateral) and book.contracts[index]["open_lots"]:
             wrong.append(
@@ -376,12 +253,12 @@ def fold_rulebook_adopted(book: Book, fact: RulebookAdopted) -> None:
     book.tiers = np.array(rows, layout.TIER)
     for rate in fact.rates:
         set_rate(book, rate)
-    _set_tiers(book, 0)
+    set_tiers(book, 0)
     set_lots(book.contract_count, book.tables())
     _set_eligibility(book)
 
 
-def _set_tiers(book: Book, first: int) -> None:
+def set_tiers(book: Book, first: int) -> None:
     """Point contracts from ``first`` on to their margin class; a class that is not in the rulebook has no tiers."""
     rulebook = book.registers.rulebook
     if rulebook is None:

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from novate.core import layout
+from novate.core.blotter import Blotter
 from novate.core.kernels.limits import recount_limits
 from novate.core.kernels.margin import set_lots
 from novate.core.kernels.tables import Tables, refer
@@ -33,6 +34,7 @@ class Book:
     __slots__ = (
         "assets",
         "balances",
+        "blotter",
         "buckets",
         "contracts",
         "ends",
@@ -50,6 +52,7 @@ class Book:
 
     def __init__(self) -> None:
         self.registers = Registers()
+        self.blotter = Blotter()
         self.assets = np.zeros(4, layout.ASSET)
         self.contracts = np.zeros(16, layout.CONTRACT)
         self.lot_terms = np.zeros(16, layout.LOT)
@@ -89,6 +92,12 @@ class Book:
         if self.registers.rulebook is None:
             raise LookupError("no rulebook is in force; adopt one first")
         return self.registers.rulebook
+
+    @property
+    def trades(self) -> Blotter:
+        """The trades of the open cycle, ready to be looked up."""
+        self.blotter.settle_in(self.contracts["index_fine"])
+        return self.blotter
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -142,6 +151,15 @@ class Book:
             at = int(self.buckets[at]["next"])
         return found
 
+    def position_of(self, bucket: int, contract: int) -> tuple[int, int]:
+        """``(lots, cost_fine)`` of a position; zeros where there is none."""
+        found = (row[1:] for row in self.positions_of(bucket) if row[0] == contract)
+        return next(found, (0, 0))
+
+    def buckets_of(self, account: int) -> list[int]:
+        """All buckets of an account: its cross bucket and the isolated ones that it ever had."""
+        return [account, *self.isolated_of(account)]
+
     def owner_of(self, bucket: int) -> int:
         """The account that a bucket belongs to: itself for a cross bucket."""
         owner = self.registers.accounts[bucket].owner
@@ -176,7 +194,7 @@ class Book:
     def loads(cls, data: bytes) -> "Book":
         """The book of a snapshot. Raises ``ValueError`` where the digest does not match."""
         digest, registers, *tables = msgspec.msgpack.decode(data)
-        assets, contracts, buckets, balances, counts, positions, orders, tiers = tables
+        assets, contracts, buckets, balances, counts, positions, orders, tiers, trades = tables
         book = cls()
         book.registers = msgspec.msgpack.decode(registers, type=Registers)
         book.assets = np.frombuffer(assets, layout.ASSET).copy()
@@ -185,6 +203,7 @@ class Book:
         width = max(len(book.assets), 1)
         book.balances = np.frombuffer(balances, layout.BALANCE).reshape(-1, width).copy()
         book.tiers = np.frombuffer(tiers, layout.TIER).copy()
+        book.blotter = Blotter.loads(trades)
         book.lot_terms = np.zeros(len(book.contracts), layout.LOT)
         rows = np.frombuffer(positions, layout.POSITION).copy()
         book.orders = np.concatenate([np.zeros(1, layout.OPEN_ORDERS), np.frombuffer(orders, layout.OPEN_ORDERS)])
@@ -309,6 +328,7 @@ class Book:
             rows.tobytes(),
             orders.tobytes(),
             self.tiers.tobytes(),
+            self.trades.dumps(),
         ]
 
     def memory_bytes(self) -> dict[str, int]:
@@ -317,4 +337,4 @@ class Book:
 
 
 def _is_table(thing: Any) -> bool:
-    return isinstance(thing, np.ndarray)
+    return isinstance(thing, np.ndarray | Blotter)

@@ -9,11 +9,9 @@ from typing import Literal
 
 import msgspec
 
+from novate.core.lifecycle_commands import LifecycleCommand
+from novate.core.record import Command
 from novate.core.terms import Asset, Contract, Limit, Rulebook
-
-
-class Command(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
-    """Base of all commands."""
 
 
 class AddAsset(Command, frozen=True):
@@ -264,6 +262,17 @@ class ResumeContract(Command, frozen=True):
     contract: int
 
 
+class ResolveContract(Command, frozen=True):
+    """End a resolvable contract, before its expiry or after, at the price of its event's outcome, in its ticks.
+
+    ``voided`` says that there is no outcome: the price is then what everyone is refunded at.
+    """
+
+    contract: int
+    price_ticks: int
+    outcome: Literal["resolved", "voided"]
+
+
 class Clock(Command, frozen=True):
     """Let time act: staleness, order expiries, settlement cycles and missed calls."""
 
@@ -295,10 +304,12 @@ AnyCommand = (
     | PublishFunding
     | ExecuteLiquidation
     | ExpireContract
+    | ResolveContract
     | Clock
     | CancelRulebook
     | SetLimit
     | RemoveLimit
     | HaltContract
     | ResumeContract
+    | LifecycleCommand
 )

@@ -3,15 +3,12 @@
 import msgspec
 import numpy as np
 
-from novate.core import layout, margin
+from novate.core import layout, lifecycle, margin
 from novate.core.book import Book
 from novate.core.estate import after_cycle
 from novate.core.facts import (
-    AccountReleased,
-    AccountRestricted,
     Breached,
     CallMet,
-    CallPaid,
     CollateralAssigned,
     CollateralConverted,
     ContractExpired,
@@ -38,11 +35,11 @@ from novate.core.facts import (
     SourceAdvanced,
     TakenOver,
     TradesNovated,
-    TradingResumed,
     Transferred,
     Withdrawn,
 )
 from novate.core.gate import gate_facts
+from novate.core.give_ups import settled_give_ups
 from novate.core.levels import below_level, eased, fallen, paid, recovered
 from novate.core.liquidation import next_step, take_over
 from novate.core.margin import judge
@@ -61,7 +58,9 @@ from novate.core.money_facts import (
     WithdrawalWaits,
 )
 from novate.core.novation import holders_of
+from novate.core.porting import porting_opened
 from novate.core.rows import FUNDED, MARKED, MOVED, POSTED, RESERVED
+from novate.core.supervision import AccountReleased, AccountRestricted, CallPaid, TradingResumed
 from novate.core.withdrawals import holders, let_go, recall
 
 WHOLE_HOUSE_SHARE = 8  # beyond 1/8 of all buckets, judging every bucket on all cores is cheaper than choosing
@@ -88,6 +87,7 @@ WITHOUT = frozenset(
         MarginCalled,
         AccountRestricted,
         AccountReleased,
+        *lifecycle.WITHOUT,
     )
 )
 """Facts of every day from which nothing follows: what they do was judged before they were."""
@@ -122,6 +122,7 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
             case MarksPublished() | ContractExpired() | TradingResumed():
                 steps |= dict.fromkeys(_without_order(book))
             case CycleClosed():
+                follow += settled_give_ups(book)
                 closed, going_on = after_cycle(book, _without_order(book), _leaving(book, facts))
                 follow += closed
                 steps |= dict.fromkeys(going_on)
@@ -136,6 +137,9 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
             case _:
                 pass
     follow += _taken_over(book, facts)
+    follow += [
+        opened for fact in facts if isinstance(fact, MemberDefaulted) for opened in porting_opened(book, fact.member)
+    ]
     settled = _money_moved(book, facts)
     follow += settled
     missed = _missed_settlement(book, facts)
@@ -265,6 +269,7 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
     contracts: dict[int, None] = {}
     touched: dict[int, None] = {}
     for fact in facts:
+        touched |= dict.fromkeys(lifecycle.judged_anew(book, fact))
         if isinstance(fact, CycleClosed | RulebookAdopted | Transferred):
             return np.zeros(0, np.int64)
         if isinstance(fact, MarksPublished) and fact.assets:

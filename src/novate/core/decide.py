@@ -10,6 +10,7 @@ from novate.core import (
     ledger,
     limits,
     liquidation,
+    listing,
     novation,
     orders,
     reversals,
@@ -45,6 +46,7 @@ from novate.core.commands import (
     ReleaseWithdrawal,
     RemoveLimit,
     RequestWithdrawal,
+    ResolveContract,
     ResumeContract,
     ReturnWithdrawal,
     ReverseDeposit,
@@ -56,6 +58,8 @@ from novate.core.commands import (
 from novate.core.consequences import expired_orders
 from novate.core.facts import Fact, Rejected
 from novate.core.levels import missed_calls
+from novate.core.lifecycle import COMMANDS as LIFECYCLE
+from novate.core.lifecycle import deadlines, decide_lifecycle
 from novate.core.reasons import Reason
 from novate.core.rows import CASH, FUNDING, MARK, ORDER, TRADE, TRANSFER
 from novate.core.settlement import decide_settlement
@@ -92,10 +96,12 @@ NEEDS_RULEBOOK = (
     SubmitTrades,
     ExecuteLiquidation,
     ExpireContract,
+    ResolveContract,
     IsolatePosition,
     RejoinPosition,
     MoveCollateral,
     *MOVES_MONEY,
+    *LIFECYCLE,
 )
 
 
@@ -105,6 +111,8 @@ def decide(book: Book, command: AnyCommand) -> list[Fact]:
         return [refused]
     if book.registers.rulebook is None and isinstance(command, NEEDS_RULEBOOK):
         return [Rejected(Reason.RULEBOOK_MISSING, "$", "no rulebook is in force; adopt one first")]
+    if isinstance(command, LIFECYCLE):
+        return decide_lifecycle(book, command)
     match command:
         case SubmitTrades():
             return novation.decide_trades(book, command)
@@ -122,6 +130,8 @@ def decide(book: Book, command: AnyCommand) -> list[Fact]:
             return variation.decide_funding(book, command)
         case ExpireContract():
             return variation.decide_expire(book, command)
+        case ResolveContract():
+            return variation.decide_resolve(book, command)
         case Contribute():
             return ledger.decide_contribute(book, command)
         case IsolatePosition():
@@ -178,7 +188,7 @@ def _decide_admission(book: Book, command: AnyCommand) -> list[Fact]:
         case AddAsset():
             return admission.decide_add_asset(book, command)
         case ListContract():
-            return admission.decide_list_contract(book, command)
+            return listing.decide_list_contract(book, command)
         case AddMember():
             return admission.decide_add_member(book, command)
         case OpenAccount():
@@ -218,6 +228,7 @@ def phases(book: Book, command: AnyCommand) -> Iterator[Callable[[Book], list[Fa
         return
     yield variation.stale_facts
     yield expired_orders
+    yield deadlines
     yield deposits.matured
     yield withdrawals.recall_for_settlement
     yield settlement_if_due

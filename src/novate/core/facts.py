@@ -8,27 +8,17 @@ from typing import Literal
 
 import msgspec
 
-from novate.core.fact import Fact
-from novate.core.isolated import (
-    BucketOpened,
-    CollateralAssigned,
-    PositionIsolated,
-    PositionRejoined,
-)
+from novate.core.isolated import BucketOpened, CollateralAssigned, PositionIsolated, PositionRejoined
+from novate.core.lifecycle_facts import LifecycleFact
 from novate.core.liquidation_facts import (
     Breached,
-    CollateralConverted,
-    GainsCut,
     LiquidationClosed,
     LiquidationEnded,
     LiquidationExecuted,
     LiquidationOrdered,
-    LossAbsorbed,
     MemberDefaulted,
     OrderClosed,
-    ShortfallAssigned,
     TakenOver,
-    Transferred,
 )
 from novate.core.money_facts import (
     CollateralTransferred,
@@ -46,19 +36,9 @@ from novate.core.money_facts import (
     WithdrawalWaits,
 )
 from novate.core.reasons import Reason
-from novate.core.supervision import (
-    AccountReleased,
-    AccountRestricted,
-    CallPaid,
-    LimitRemoved,
-    LimitSet,
-    RulebookCancelled,
-    RulebookLapsed,
-    RulebookScheduled,
-    TradingHalted,
-    TradingResumed,
-)
-from novate.core.terms import Asset, Contract, Rulebook
+from novate.core.record import Fact
+from novate.core.supervision import SupervisionFact
+from novate.core.terms import Asset, Contract, Layer, Rulebook
 
 
 class Rejected(Fact, frozen=True):
@@ -94,7 +74,8 @@ class ContractListed(Fact, frozen=True):
     ``factor_fine`` is fine units per tick per lot, or the numerator of an inverse value per lot (``value = -factor_fine
     / price_ticks``). ``largest_value_fine`` bounds |value per lot|, funding included. For options the underlying's
     index, the strike in its ticks and ``underlying_factor_fine`` (fine units per underlying tick per lot; one lot in
-    the base asset for an inverse option).
+    the base asset for an inverse option). ``reference_least_fine`` is what margin is asked for at least, per lot; the
+    values of one lot at floor and cap are those of a capped contract.
     """
 
     contract: Contract
@@ -104,6 +85,9 @@ class ContractListed(Fact, frozen=True):
     underlying: int
     strike_ticks: int
     underlying_factor_fine: int
+    reference_least_fine: int = 0
+    floor_value_fine: int = 0
+    cap_value_fine: int = 0
 
 
 class AssetRate(msgspec.Struct, frozen=True, array_like=True):
@@ -175,10 +159,17 @@ class OrdersFilled(Fact, frozen=True):
     rows: bytes
 
 
-class TradesNovated(Fact, frozen=True):
-    """Trades became two legs each, facing the house: rows of ``NOVATED``."""
+class TradesNovated(Fact, frozen=True, omit_defaults=True):
+    """Trades became two legs each, facing the house: rows of ``NOVATED``.
+
+    A trade is known by its source and number: ``first_number`` + its row, or, where numbers were left out between the
+    rows, the int64 of ``numbers`` in the order of the novated rows.
+    """
 
     rows: bytes
+    source: str = ""
+    first_number: int = 0
+    numbers: bytes = b""
 
 
 class MarksPublished(Fact, frozen=True):
@@ -240,11 +231,57 @@ class CallMet(Fact, frozen=True):
 
 
 class ContractExpired(Fact, frozen=True):
-    """Every position in the contract became money at ``value_fine`` per lot."""
+    """Every position in the contract became money at ``value_fine`` per lot: at its expiry or, a capped one, before.
+
+    ``resolved`` says that the event was decided, ``voided`` that it never will be and the price is a refund.
+    """
 
     contract: int
     price_ticks: int
     value_fine: int
+    cause: Literal["expired", "resolved", "voided"] = "expired"
+
+
+class CollateralConverted(Fact, frozen=True):
+    """A bucket's collateral went to the treasury against money of the asset it owed."""
+
+    bucket: int
+    paid_asset: int
+    paid_minor: int
+    received_asset: int
+    received_minor: int
+
+
+class ShortfallAssigned(Fact, frozen=True):
+    """A member's house account makes good what its client lacks: in a settlement's flows, or by a transfer."""
+
+    bucket: int
+    house_bucket: int
+    asset: int
+    amount_minor: int
+
+
+class LossAbsorbed(Fact, frozen=True):
+    """A layer of the waterfall paid for a bucket that could not."""
+
+    layer: Layer
+    payer: int
+    bucket: int
+    asset: int
+    amount_minor: int
+
+
+class GainsCut(Fact, frozen=True):
+    """The last resort: gains of this settlement were cut pro rata for losses that no layer could pay.
+
+    ``unpaid`` names each bucket that could not pay and the minor units left over; ``rows`` (``POSTED``, negative) the
+    winners and their cuts; ``claims`` (``CLAIMED``) who went without how much for whom. All sum to the same amount.
+    """
+
+    asset: int
+    unpaid: tuple[tuple[int, int], ...]
+    rows: bytes
+    claims: bytes
 
 
 class Settled(Fact, frozen=True):
@@ -261,6 +298,19 @@ class CycleClosed(Fact, frozen=True):
     """All assets are settled; the next cycle is due then."""
 
     settlement_due_ns: int
+
+
+class Transferred(Fact, frozen=True):
+    """Money moved between two accounts of the house's ledger."""
+
+    cause: Literal[
+        "reimbursement", "own_money", "estate_returned", "surplus_to_insurance", "liquidation_rounding", "shortfall"
+    ]
+    payer: int
+    payee: int
+    asset: int
+    amount_minor: int
+    carry_fine: int = 0
 
 
 AnyFact = (
@@ -317,14 +367,6 @@ AnyFact = (
     | CycleClosed
     | Transferred
     | LiquidationClosed
-    | RulebookScheduled
-    | RulebookCancelled
-    | RulebookLapsed
-    | LimitSet
-    | LimitRemoved
-    | TradingHalted
-    | TradingResumed
-    | CallPaid
-    | AccountRestricted
-    | AccountReleased
+    | LifecycleFact
+    | SupervisionFact
 )

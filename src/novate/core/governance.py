@@ -5,9 +5,9 @@ from novate.core.admission import decide_adopt_rulebook as decide_at_once
 from novate.core.admission import fold_rulebook_adopted as fold_rules
 from novate.core.book import Book
 from novate.core.commands import AdoptRulebook, CancelRulebook
-from novate.core.fact import Fact
 from novate.core.facts import Rejected, RulebookAdopted
 from novate.core.reasons import Reason
+from novate.core.record import Fact
 from novate.core.registers import Scheduled
 from novate.core.supervision import RulebookCancelled, RulebookLapsed, RulebookScheduled
 

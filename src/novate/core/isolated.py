@@ -1,16 +1,7 @@
-"""What can have happened to isolated buckets: opened, positions and collateral moved."""
+"""What can have happened to isolated buckets."""
 
-import msgspec
-
-from novate.core.fact import Fact
-
-
-class CollateralMoved(msgspec.Struct, frozen=True, array_like=True):
-    """A balance and carry that move with a take-over."""
-
-    asset: int
-    amount_minor: int
-    carry_fine: int
+from novate.core.liquidation_facts import CollateralMoved
+from novate.core.record import Fact
 
 
 class BucketOpened(Fact, frozen=True):

@@ -4,6 +4,7 @@ An isolated bucket is opened once for an account and a contract and is used agai
 anew. Positions move at their cost, so no result is realised by moving; money moves only where it is free.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -22,9 +23,9 @@ from novate.core.facts import (
     Rejected,
     SourceAdvanced,
 )
-from novate.core.isolated import CollateralMoved
 from novate.core.ledger import move_carry, post
-from novate.core.margin import Judgement, judge_apart
+from novate.core.liquidation_facts import CollateralMoved
+from novate.core.margin import Judgement, judge_apart, locked_fine, uncovered_fine
 from novate.core.money import EXPOSURE_MAX, written
 from novate.core.novation import move_leg
 from novate.core.orders import open_orders_of
@@ -66,11 +67,11 @@ def decide_isolate(book: Book, command: IsolatePosition) -> list[Fact]:
         left[0, asset]["balance_minor"] -= amount
         taken[0, asset]["balance_minor"] += amount
     lots, cost = int(segment["lots"][moving].sum()), int(segment["cost_fine"][moving].sum())
-    if book.registers.contracts[contract].is_option:
+    if book.registers.contracts[contract].pays_premium:
         asset = int(book.contracts[contract]["asset"])
         left[0, asset]["premium_fine"] -= cost
         taken[0, asset]["premium_fine"] += cost
-    refused = _check_leaving(book, account, Side(segment[~moving].copy(), left))
+    refused = _check_leaving(book, account, Side(segment[~moving].copy(), left), amounts)
     refused = refused or _check_margin(book, Side(segment[moving].copy(), taken))
     if refused:
         return [refused]
@@ -153,8 +154,11 @@ def _own_balances(book: Book, bucket: int) -> np.ndarray:
     return balances
 
 
-def _check_leaving(book: Book, bucket: int, after: Side) -> Rejected | None:
-    """Whether what leaves a bucket is free: what stays covers losses and requirement in cash, as for a withdrawal."""
+def _check_leaving(book: Book, bucket: int, after: Side, leaving: Iterable[int]) -> Rejected | None:
+    """Whether what leaves a bucket is free: what stays covers losses and requirement in cash, as for a withdrawal.
+
+    ``leaving`` are the assets of which money leaves.
+    """
     if bucket in book.registers.restricted:
         message = (
             f"{book.registers.accounts[bucket].name} may only reduce until its equity is back at the release level"
@@ -169,7 +173,7 @@ def _check_leaving(book: Book, bucket: int, after: Side) -> Rejected | None:
     if verdict.spare_fine < 0:
         message = f"it would leave {name} {_numeraire(book, -verdict.spare_fine)} short: move less"
         return Rejected(Reason.MARGIN_INSUFFICIENT, "$", message)
-    return None
+    return _check_cover(book, after, leaving)
 
 
 def _check_margin(book: Book, after: Side) -> Rejected | None:
@@ -181,6 +185,17 @@ def _check_margin(book: Book, after: Side) -> Rejected | None:
         lack = verdict.initial_fine - verdict.equity_fine
         message = f"it would stand {_numeraire(book, lack)} below its initial requirement: bring collateral"
         return Rejected(Reason.MARGIN_INSUFFICIENT, "$", message)
+    return _check_cover(book, after, ())
+
+
+def _check_cover(book: Book, after: Side, leaving: Iterable[int]) -> Rejected | None:
+    """Whether settled cash would cover collateralised positions and, where money leaves, what is owed in its asset."""
+    for index, asset in enumerate(book.registers.assets):
+        lack = uncovered_fine(book, after.rows, after.balances[0, index], index)
+        if lack > 0 and (index in leaving or locked_fine(book, after.rows, index)):
+            lacking = f"{written(lack, asset.fine_decimals)} {asset.symbol}"
+            message = f"what is owed and what collateralised positions could lose would lack {lacking}: leave that much"
+            return Rejected(Reason.COLLATERAL_NOT_COVERED, "$", message)
     return None
 
 
@@ -255,7 +270,7 @@ def decide_move_collateral(book: Book, command: MoveCollateral) -> list[Fact]:
         return [refused, advanced]
     left = _balances(book, giver)
     left[0, command.asset]["balance_minor"] -= amount
-    if refused := _check_leaving(book, giver, Side(book.segment(giver).copy(), left)):
+    if refused := _check_leaving(book, giver, Side(book.segment(giver).copy(), left), (command.asset,)):
         return [refused, advanced]
     room = book.balances[taker, command.asset]
     worth = (int(room["balance_minor"]) + amount) * book.registers.assets[command.asset].unit_fine

@@ -29,6 +29,7 @@ def check_whole(book: Book) -> None:
     house_is_flat(book)
     lot_terms_are_current(book)
     limits_recount(book)
+    record_of_trades_is_whole(book)
 
 
 def positions_face_each_other(book: Book) -> None:
@@ -118,3 +119,12 @@ def limits_recount(book: Book) -> None:
     if len(wrong):
         name = book.registers.limits[int(fresh[wrong[0]]["number"])].name
         raise LawBroken(f"the limit {name!r} has counted {book.limits[wrong[0]]}, its group holds {fresh[wrong[0]]}")
+
+
+def record_of_trades_is_whole(book: Book) -> None:
+    """As many trades are on record as are counted, and none of the open cycle was made with nothing."""
+    rows, counted = book.trades.columns(), book.blotter.count
+    if len(rows) != counted:
+        raise LawBroken(f"{len(rows)} trades are on record, {counted} are counted")
+    if len(rows) and int(rows["lots"].min()) <= 0:
+        raise LawBroken(f"trade {rows['number'][rows['lots'].argmin()]} is on record with {rows['lots'].min()} lots")

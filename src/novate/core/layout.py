@@ -63,10 +63,15 @@ CONTRACT: Final = np.dtype(
         ("holders_capacity", "<i4"),
         ("underlying", "<i4"),
         ("tradable", "<i4"),
+        ("reference_least_fine", "<i8"),
+        ("floor_value_fine", "<i8"),
+        ("cap_value_fine", "<i8"),
+        ("style", "<i4"),
         ("band_ppm", "<i4"),
         ("halted", "<i4"),
         ("limited", "<i4"),
         ("open_limit", "<i4"),
+        ("pad", "<i4"),
     ],
     align=True,
 )
@@ -74,8 +79,13 @@ CONTRACT: Final = np.dtype(
 
 ``state`` is about the price, ``halted`` is 1 while the operator has stopped trading. ``limited`` is 1 where a row of
 ``LIMIT`` is about the contract, ``open_limit`` the row of its open interest limit plus 1, or 0. ``band_ppm`` is 0 where
-trades may have any price.
+trades may have any price. ``reference_least_fine`` bounds the reference value from below where prices may be zero or
+negative; the values of one lot at the floor and at the cap are those of a capped contract (and 0 of an option).
 """
+
+TIERED, PREMIUM, FUTURES_STYLE, CAPPED, COLLATERALISED = range(5)
+"""How a contract is margined: by variation and tiers; an option paid up front; an option paid by variation; by tiers
+up to the worst loss; by putting the worst loss up."""
 
 UNMARKED, LIVE, HALTED, EXPIRED = range(4)
 """States of a contract: never marked, usable, without a price that can be trusted, over."""
@@ -124,6 +134,25 @@ POSITION: Final = np.dtype([("lots", "<i8"), ("cost_fine", "<i8"), ("contract", 
 OPEN_ORDERS: Final = np.dtype([("bids", "<i8"), ("asks", "<i8")], align=True)
 """Lots that a bucket's resting orders in a contract may still buy and sell. Row 0 belongs to nobody."""
 
+KEPT: Final = np.dtype(
+    [
+        ("number", "<i8"),
+        ("lots", "<i8"),
+        ("value_fine", "<i8"),
+        ("buyer_fee_fine", "<i8"),
+        ("seller_fee_fine", "<i8"),
+        ("index_fine", "<i8"),
+        ("contract", "<i4"),
+        ("buyer", "<i4"),
+        ("seller", "<i4"),
+        ("source", "<i4"),
+        ("busted", "<i4"),
+        ("pad", "<i4"),
+    ],
+    align=True,
+)
+"""One trade of the open cycle, or a part of one that was given up: as novated, with the funding index of its value."""
+
 LOT: Final = np.dtype(
     [
         ("value_fine", "<i8"),
@@ -141,7 +170,7 @@ LOT: Final = np.dtype(
 
 A cache of what contracts and tiers say, never state: requirement = lots x whole + ceil(lots x rest / 10^6), exactly the
 charge of the first bracket. ``bracket_lots`` is -1 where the long way must be taken whatever the size: options,
-contracts without a live price.
+capped contracts, contracts without a live price.
 """
 
 LIMIT: Final = np.dtype(

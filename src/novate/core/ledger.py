@@ -6,7 +6,7 @@ from novate.core.book import Book
 from novate.core.caps import HOUSE_WIDE, member_key, room_under_caps
 from novate.core.commands import Contribute, Deposit, Withdraw
 from novate.core.facts import Contributed, Deposited, Fact, Rejected, SourceAdvanced, Withdrawn
-from novate.core.margin import judge
+from novate.core.margin import judge, uncovered_fine
 from novate.core.money import EXPOSURE_MAX, MONEY_MAX
 from novate.core.money_facts import DepositsReversible
 from novate.core.reasons import Reason
@@ -206,6 +206,10 @@ def check_withdrawal(
         return Reason.PRICE_MISSING, 0
     if after.spare_fine < 0:
         return Reason.MARGIN_INSUFFICIENT, -after.spare_fine
+    left = book.balances[account, asset].copy()
+    left["balance_minor"] = balance - amount
+    if (lack := uncovered_fine(book, book.segment(account), left, asset)) > 0:
+        return Reason.COLLATERAL_NOT_COVERED, lack
     return Reason.ACCEPTED, 0
 
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from novate.core import layout
 from novate.core.book import Book
-from novate.core.fact import Fact
 from novate.core.facts import Breached, CallMet, MarginCalled, MemberDefaulted
 from novate.core.margin import Judgement, judge, judge_house, judge_many, largest_contributors
 from novate.core.money import EXPOSURE_MAX, PPM, charge
+from novate.core.record import Fact
 from novate.core.registers import Call
 from novate.core.supervision import AccountReleased, AccountRestricted, CallPaid
 from novate.core.terms import Role, Rulebook
@@ -104,7 +104,8 @@ def fallen(book: Book, bucket: int) -> list[Fact]:
     facts: list[Fact] = []
     if book.rulebook.form == "clearing_house":
         facts += called(book, bucket, verdict, book.registers.calls.get(bucket))
-    if book.buckets[bucket]["access"] == layout.OPEN and verdict.equity_fine < reduces_below(book, verdict):
+    restricts = book.rulebook.reduce_only_ppm and book.buckets[bucket]["access"] == layout.OPEN
+    if restricts and verdict.equity_fine < reduces_below(book, verdict):
         facts.append(AccountRestricted(bucket, verdict.equity_fine, verdict.maintenance_fine))
     return facts
 

@@ -1,5 +1,7 @@
 """What the operator sets: limits on what accounts hold together, and whether a contract trades."""
 
+from collections.abc import Mapping
+
 import msgspec
 import numpy as np
 
@@ -7,13 +9,12 @@ from novate.core import layout
 from novate.core.admission import check_name
 from novate.core.book import Book
 from novate.core.commands import HaltContract, RemoveLimit, ResumeContract, SetLimit
-from novate.core.fact import Fact
 from novate.core.facts import OrderClosed, Rejected
-from novate.core.kernels.limits import fill_passes
+from novate.core.kernels.limits import gained, passes
 from novate.core.money import VALUE_MAX
 from novate.core.reasons import Reason
+from novate.core.record import Fact
 from novate.core.registers import Halt
-from novate.core.rows import TRADE
 from novate.core.supervision import LimitRemoved, LimitSet, TradingHalted, TradingResumed
 from novate.core.terms import Limit, Role
 
@@ -82,14 +83,49 @@ def decide_remove_limit(book: Book, command: RemoveLimit) -> list[Fact]:
     return [LimitRemoved(number, command.name)]
 
 
-def check_fill(book: Book, contract: int, buyer: int, seller: int, lots: int) -> tuple[Reason, str]:
-    """Whether a fill keeps every limit: ``(reason, name of the limit)``. Lots are positive."""
-    trade = np.array([(0, lots, 0, contract, buyer, seller, 0)], TRADE)[0]
-    row = int(fill_passes(trade, book.tables()))
-    if row < 0:
+def check_legs(book: Book, contract: int, legs: Mapping[int, int]) -> tuple[Reason, str]:
+    """Whether legs, lots by bucket, keep every limit together: ``(reason, name of the limit)``.
+
+    What brings a group nearer to its limit passes none. Open interest is asked first, then limits in their order.
+    """
+    if not book.contracts[contract]["limited"]:
         return Reason.ACCEPTED, ""
-    limit = book.registers.limits[int(book.limits[row]["number"])]
-    return Reason.OPEN_INTEREST_LIMIT_EXCEEDED if limit.everyone else Reason.GROUP_LIMIT_EXCEEDED, limit.name
+    rows = np.flatnonzero(book.limits["contract"] == contract).tolist()
+    rows.sort(key=lambda row: not book.limits[row]["everyone"])
+    for row in rows:
+        limit = book.registers.limits[int(book.limits[row]["number"])]
+        own = {bucket: lots for bucket, lots in legs.items() if limit.everyone or row in _limits_of(book, bucket)}
+        if _passes(book, row, [(book.position_of(bucket, contract)[0], lots) for bucket, lots in own.items()]):
+            return Reason.OPEN_INTEREST_LIMIT_EXCEEDED if limit.everyone else Reason.GROUP_LIMIT_EXCEEDED, limit.name
+    return Reason.ACCEPTED, ""
+
+
+def check_joining(book: Book, account: int, member: int) -> str | None:
+    """The limit of a member that an account would pass with all that it holds, if it came to stand behind it."""
+    for row in range(len(book.limits)):
+        limit = book.registers.limits[int(book.limits[row]["number"])]
+        if member not in limit.members or row in _limits_of(book, account):
+            continue
+        held = [book.position_of(bucket, limit.contract)[0] for bucket in book.buckets_of(account)]
+        if _passes(book, row, [(0, lots) for lots in held]):
+            return limit.name
+    return None
+
+
+def _limits_of(book: Book, bucket: int) -> list[int]:
+    """The rows of a bucket's limits."""
+    start, count = book.limit_spans[bucket].tolist()
+    return book.limit_lists[start : start + count].tolist()
+
+
+def _passes(book: Book, row: int, legs: list[tuple[int, int]]) -> bool:
+    """Whether legs of a group, ``(lots before, lots added)``, take it past its limit."""
+    limit = book.limits[row].copy()
+    if limit["everyone"]:
+        limit["long_lots"] = limit["short_lots"] = book.contracts[limit["contract"]]["open_lots"]
+    gains = [gained(before, lots) for before, lots in legs]
+    net = sum(lots for _, lots in legs)
+    return bool(passes(limit, net, sum(long for long, _ in gains), sum(short for _, short in gains)))
 
 
 def fold_limit_set(book: Book, fact: LimitSet) -> None:

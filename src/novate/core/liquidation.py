@@ -20,12 +20,12 @@ from novate.core.facts import (
     SourceAdvanced,
     TakenOver,
 )
-from novate.core.isolated import CollateralMoved
 from novate.core.kernels.arithmetic import value_at
 from novate.core.kernels.trades import judge_side
 from novate.core.ledger import move_carry, post
 from novate.core.levels import sound_from
-from novate.core.limits import check_fill
+from novate.core.limits import check_legs
+from novate.core.liquidation_facts import CollateralMoved
 from novate.core.margin import judge, position_requirement
 from novate.core.money import PPM, ceil_div, charge, split_pro_rata
 from novate.core.novation import move_leg
@@ -33,6 +33,7 @@ from novate.core.orders import drop_orders
 from novate.core.reasons import Reason
 from novate.core.registers import Liquidation, Order
 from novate.core.rows import LEG
+from novate.core.stretches import first, lowest, sizes, stretches
 from novate.core.terms import Role
 from novate.core.waterfall import estate_of
 
@@ -58,6 +59,8 @@ def next_step(book: Book, estate: int) -> list[Fact]:
     if liquidation.account >= 0:
         return order_slice(book, holder, held, enough=False) if held else []
     verdict = judge(book, estate)
+    if liquidation.close_out and held and verdict.equity_fine > 0:
+        return order_slice(book, estate, held, enough=False)
     if verdict.equity_fine >= (sound_from(book, verdict) if held else 0):
         # What others paid for it is collected at the next settlement; until then it may do nothing.
         return [] if estate in book.registers.claims else [LiquidationEnded(estate)]
@@ -101,10 +104,16 @@ def weight_of(book: Book, row: Held) -> int:
 
 
 def limit_price(book: Book, contract: int, side: int) -> int:
-    """The worst price of a slice: the mark less (selling) or plus (buying) the slippage, rounded towards the mark."""
-    row = book.contracts[contract]
+    """The worst price of a slice: the mark less (selling) or plus (buying) the slippage, rounded towards the mark.
+
+    The slippage is a part of the mark's size, or of the margin floor where that is larger (of the whole range, where a
+    contract is collateralised and has none): at a mark of zero there is still room to trade in.
+    """
+    row, terms = book.contracts[contract], book.registers.contracts[contract]
     mark = int(row["price_ticks"])
-    price = mark + side * (mark * book.rulebook.slippage_ppm // PPM)
+    least = terms.price_max_ticks - terms.price_min_ticks if terms.collateralised else terms.margin_floor_ticks
+    reference = max(abs(mark), least)
+    price = mark + side * (reference * book.rulebook.slippage_ppm // PPM)
     return max(int(row["price_min_ticks"]), min(int(row["price_max_ticks"]), price))
 
 
@@ -114,18 +123,20 @@ def enough_lots(book: Book, bucket: int, row: Held, limit_ticks: int) -> int:
     value = int(value_at(limit_ticks, contract))
     side = -1 if row.lots > 0 else 1
 
-    def cures(lots: int) -> bool:
+    def lacks(lots: int) -> int:
         _, _, equity, initial = judge_fill(book, bucket, row.contract, side * lots, value)
-        return equity >= charge(initial, book.rulebook.release_ppm)
+        return charge(initial, book.rulebook.release_ppm) - equity
 
-    low, high = 1, abs(row.lots)
-    while low < high:
-        middle = (low + high) // 2
-        if cures(middle):
-            high = middle
-        else:
-            low = middle + 1
-    return low
+    def cures(lots: int) -> bool:
+        return lacks(lots) <= 0
+
+    whole = abs(row.lots)
+    # Where a bracket requires less than the slippage costs, closing more can undo the cure: each stretch has its own.
+    for low, high in stretches([end for end in sizes(book, bucket, row.contract, side) if end <= whole]):
+        best = high if cures(high) else lowest(lacks, low, high)
+        if cures(best):
+            return first(cures, low, best)
+    return whole
 
 
 def judge_fill(book: Book, bucket: int, contract: int, lots: int, value_fine: int) -> tuple[int, int, int, int]:
@@ -155,8 +166,8 @@ def decide_execution(book: Book, command: ExecuteLiquidation) -> list[Fact]:
         name = book.registers.accounts[command.counterparty].name
         message = f"{name} cannot take the other side ({figure} is what it lacks or the limit)"
         return [Rejected(Reason(reason), "$.counterparty", message), advanced]
-    sides = (order.bucket, counterparty) if side > 0 else (counterparty, order.bucket)
-    reason, limit = check_fill(book, order.contract, *sides, command.lots)
+    legs = {order.bucket: side * command.lots, counterparty: -side * command.lots}
+    reason, limit = check_legs(book, order.contract, legs)
     if reason is not Reason.ACCEPTED:
         name = book.registers.accounts[command.counterparty].name
         message = f"{name} would pass the limit {limit!r}: fill against another account, or fewer lots"
@@ -177,7 +188,7 @@ def _check_execution(book: Book, command: ExecuteLiquidation) -> Rejected | None
     if not 0 <= command.counterparty < book.account_count:
         return Rejected(Reason.ACCOUNT_UNKNOWN, "$.counterparty", f"there is no account {command.counterparty}")
     order = orders[command.order]
-    if command.counterparty == book.owner_of(estate_of(book, order.bucket)):
+    if command.counterparty in (order.bucket, book.owner_of(estate_of(book, order.bucket))):
         message = "an account cannot fill its own liquidation"
         return Rejected(Reason.ACCOUNTS_MUST_DIFFER, "$.counterparty", message)
     named = book.buckets[command.counterparty]
@@ -244,7 +255,7 @@ def fold_breached(book: Book, fact: Breached) -> None:
     drop_orders(book, fact.bucket)
     book.registers.calls.pop(fact.bucket, None)
     book.registers.restricted.pop(fact.bucket, None)
-    book.registers.liquidations[fact.bucket] = Liquidation()
+    book.registers.liquidations[fact.bucket] = Liquidation(close_out=fact.cause == "not_ported")
     book.buckets[fact.bucket]["access"] = layout.LIQUIDATING
 
 

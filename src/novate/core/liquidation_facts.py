@@ -1,17 +1,17 @@
-"""What can have happened to those that fail: breach and default, liquidation, take-over, and who pays."""
+"""What can have happened on the way from breach to flat."""
 
 from typing import Literal
 
-from novate.core.fact import Fact
-from novate.core.isolated import CollateralMoved
-from novate.core.terms import Layer
+import msgspec
+
+from novate.core.record import Fact
 
 
 class Breached(Fact, frozen=True):
     """Liquidation of a bucket begins: a call was missed, or equity fell below maintenance."""
 
     bucket: int
-    cause: Literal["call_missed", "below_maintenance", "settlement_missed"]
+    cause: Literal["call_missed", "below_maintenance", "settlement_missed", "not_ported"]
     equity_fine: int
     maintenance_fine: int
 
@@ -56,6 +56,14 @@ class LiquidationEnded(Fact, frozen=True):
     bucket: int
 
 
+class CollateralMoved(msgspec.Struct, frozen=True, array_like=True):
+    """A balance and carry that move with a take-over."""
+
+    asset: int
+    amount_minor: int
+    carry_fine: int
+
+
 class TakenOver(Fact, frozen=True):
     """The house takes a bucket over as one package at its bankruptcy price.
 
@@ -66,59 +74,6 @@ class TakenOver(Fact, frozen=True):
     bucket: int
     rows: bytes
     collateral: tuple[CollateralMoved, ...]
-
-
-class CollateralConverted(Fact, frozen=True):
-    """A bucket's collateral went to the treasury against money of the asset it owed."""
-
-    bucket: int
-    paid_asset: int
-    paid_minor: int
-    received_asset: int
-    received_minor: int
-
-
-class ShortfallAssigned(Fact, frozen=True):
-    """A member's house account makes good what its client lacks: in a settlement's flows, or by a transfer."""
-
-    bucket: int
-    house_bucket: int
-    asset: int
-    amount_minor: int
-
-
-class LossAbsorbed(Fact, frozen=True):
-    """A layer of the waterfall paid for a bucket that could not."""
-
-    layer: Layer
-    payer: int
-    bucket: int
-    asset: int
-    amount_minor: int
-
-
-class GainsCut(Fact, frozen=True):
-    """The last resort: gains of this settlement were cut pro rata for losses that no layer could pay.
-
-    ``unpaid`` names each bucket that could not pay and the minor units left over; ``rows`` (``POSTED``, negative) the
-    winners and their cuts; ``claims`` (``CLAIMED``) who went without how much for whom. All sum to the same amount.
-    """
-
-    asset: int
-    unpaid: tuple[tuple[int, int], ...]
-    rows: bytes
-    claims: bytes
-
-
-class Transferred(Fact, frozen=True):
-    """Money moved between two accounts of the house's ledger."""
-
-    cause: Literal["reimbursement", "estate_returned", "surplus_to_insurance", "liquidation_rounding", "shortfall"]
-    payer: int
-    payee: int
-    asset: int
-    amount_minor: int
-    carry_fine: int = 0
 
 
 class LiquidationClosed(Fact, frozen=True):

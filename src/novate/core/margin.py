@@ -81,6 +81,31 @@ def position_requirement(book: Book, contract: int, lots: int) -> tuple[int, int
     return int(initial), int(maintenance)
 
 
+def locked_by(book: Book, contract: int, lots: int, cost_fine: int) -> int:
+    """The worst that one position can come to, where its contract is collateralised; fine units, 0 for any other."""
+    row = book.contracts[contract]
+    if int(row["style"]) != layout.COLLATERALISED:
+        return 0
+    worst = int(row["floor_value_fine" if lots > 0 else "cap_value_fine"])
+    return max(0, cost_fine - lots * worst)
+
+
+def locked_fine(book: Book, rows: np.ndarray, asset: int) -> int:
+    """What collateralised positions (rows) keep of settled cash: the worst that each can come to, in the asset."""
+    return sum(
+        locked_by(book, int(row["contract"]), int(row["lots"]), int(row["cost_fine"]))
+        for row in rows
+        if int(book.contracts[row["contract"]]["asset"]) == asset
+    )
+
+
+def uncovered_fine(book: Book, rows: np.ndarray, balance: np.void, asset: int) -> int:
+    """What a balance lacks of what is owed for certain in its asset or locked in it; 0 or less where it covers both."""
+    owed = max(0, int(balance["premium_fine"])) - min(0, int(balance["carry_fine"]))
+    cash = int(balance["balance_minor"]) * book.registers.assets[asset].unit_fine
+    return locked_fine(book, rows, asset) + owed - cash
+
+
 def largest_contributors(book: Book, bucket: int) -> tuple[Contributor, ...]:
     """The positions with the largest initial requirements: the why of a call."""
     parts = [

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from novate.core.fact import Fact
 from novate.core.reasons import Reason
+from novate.core.record import Fact
 
 
 class DepositsAnnounced(Fact, frozen=True):

@@ -7,6 +7,7 @@ from novate.core.commands import SubmitTrades
 from novate.core.facts import Fact, OrdersFilled, TradesNovated
 from novate.core.kernels.legs import novate_rows, place_and_move
 from novate.core.kernels.trades import judge_trades
+from novate.core.lifecycle_facts import TradesForgotten
 from novate.core.refusals import refusal_facts
 from novate.core.rows import NOVATED, TRADE
 from novate.core.terms import FEES
@@ -21,12 +22,44 @@ def decide_trades(book: Book, command: SubmitTrades) -> list[Fact]:
     )
     facts: list[Fact] = [OrdersFilled(filled.tobytes())] if len(filled) else []
     if len(novated):
-        facts.append(TradesNovated(novated.tobytes()))
+        facts.append(TradesNovated(novated.tobytes(), command.source, *numbers_of(rows, novated)))
+        kept, most = book.blotter.count + (len(novated) if command.source else 0), book.rulebook.kept_trades_max
+        if kept > most:  # more than must go, so that it is seldom
+            facts.append(TradesForgotten(min(kept, kept - most + most // 8)))
     return facts + refusal_facts(refused, command.source, new_mark if new_mark > mark else None)
 
 
+def numbers_of(rows: np.ndarray, novated: np.ndarray) -> tuple[int, bytes]:
+    """``(first number, b"")`` where every novated row's number is the first + its row; else ``(0, int64 numbers)``."""
+    given = rows["number"]
+    first = given.item(0)
+    if len(novated) == len(rows) and given.item(-1) - first == len(rows) - 1:  # accepted numbers strictly increase
+        return first, b""
+    numbers = given[novated["row"]]
+    first = int(numbers[0]) - int(novated[0]["row"])
+    return (first, b"") if (numbers - novated["row"] == first).all() else (0, numbers.tobytes())
+
+
 def fold_trades_novated(book: Book, fact: TradesNovated) -> None:
-    """Apply both legs of every trade, and its fees."""
+    """Apply both legs of every trade, and its fees; the trades stay on record until their cycle is settled."""
+    novate(book, fact)
+    if fact.source:  # recovery gathers many facts into one without a source, and keeps each of them itself
+        keep(book, fact)
+
+
+def keep(book: Book, fact: TradesNovated) -> None:
+    """Put novated trades on record."""
+    if book.blotter.keep(fact.source, fact.first_number, fact.numbers, fact.rows):
+        book.blotter.settle_in(book.contracts["index_fine"])
+
+
+def fold_trades_forgotten(book: Book, fact: TradesForgotten) -> None:
+    """The oldest trades leave the record."""
+    book.blotter.forget(fact.count)
+
+
+def novate(book: Book, fact: TradesNovated) -> None:
+    """Apply the legs and fees of trades, and leave the record of them as it is."""
     rows = np.frombuffer(fact.rows, NOVATED)
     reached = novate_rows(rows, 0, FEES, book.tables())
     while reached < len(rows):

@@ -1,4 +1,8 @@
-"""Every reason for a no: a closed list, tested in order of precedence."""
+"""Every reason for a no: a closed list.
+
+The order in which a command tests them is its own and not that of the numbers: docs/reference/tape.md tells that of
+trades.
+"""
 
 import enum
 
@@ -74,6 +78,18 @@ class Reason(enum.IntEnum):
     GATE_CLOSED = 67
     TRANSFER_NOT_ALLOWED = 68
     COLLATERAL_CAP_EXCEEDED = 69
+    NOT_RESOLVABLE = 50
+    COLLATERAL_NOT_COVERED = 51
+    TRADE_UNKNOWN = 70
+    OUTSIDE_BUST_WINDOW = 71
+    TRADE_ALREADY_BUSTED = 72
+    TRADE_ON_RECORD = 73
+    NOT_A_PARTY = 74
+    LOTS_EXCEEDED = 75
+    RULEBOOK_FORBIDS = 76
+    GIVE_UP_UNKNOWN = 77
+    NOT_PORTABLE = 78
+    COMPRESSION_UNBALANCED = 79
 
     @property
     def text(self) -> str:

@@ -5,7 +5,15 @@ import numpy as np
 from novate.core.book import Book
 from novate.core.facts import Fact, Rejected, RowsRefused, SourceAdvanced
 from novate.core.reasons import Reason
-from novate.core.rows import REFUSED
+from novate.core.rows import NEITHER, REFUSED
+
+
+class Refused(Exception):
+    """Raised inside ``decide`` where a command is refused whole: the reason, the field and the cure."""
+
+    def __init__(self, reason: Reason, path: str, message: str) -> None:
+        super().__init__(message)
+        self.fact = Rejected(reason, path, message)
 
 
 class Refusals:
@@ -14,7 +22,7 @@ class Refusals:
     def __init__(self, book: Book, source: str) -> None:
         self.source = source
         self.start = self.mark = book.registers.sources.get(source, -1)
-        self.rows: list[tuple[int, int, int]] = []
+        self.rows: list[tuple[int, int, int, int]] = []
 
     def out_of_turn(self, row: int, number: int) -> bool:
         """Refuse a duplicate or late number; otherwise move the mark."""
@@ -26,7 +34,7 @@ class Refusals:
 
     def add(self, row: int, reason: Reason, figure: int) -> None:
         """Refuse a row with the figure that goes with its reason."""
-        self.rows.append((figure, row, reason))
+        self.rows.append((figure, row, reason, NEITHER))
 
     def facts(self) -> list[Fact]:
         """What to put on record."""

@@ -55,11 +55,24 @@ class Claim(msgspec.Struct):
 
 
 class Liquidation(msgspec.Struct):
-    """A bucket on its way from breach to flat. After a take-over ``account`` is the house's liquidation account."""
+    """A bucket on its way from breach to flat, after a take-over in ``account``; ``close_out`` ends flat, not sound."""
 
     slices: int = 0
     order: int = -1
     account: int = -1
+    close_out: bool = False
+
+
+class PendingGiveUp(msgspec.Struct):
+    """A side of a trade that waits for the receiving member; ``lots`` is signed from the giver's side."""
+
+    trade_source: str
+    trade_number: int
+    contract: int
+    giver: int
+    receiver: int
+    lots: int
+    expiry_ns: int
 
 
 class Receipt(msgspec.Struct):
@@ -113,6 +126,11 @@ class Registers(msgspec.Struct):
     next_limit: int = 0
     halts: dict[int, Halt] = {}
     restricted: dict[int, int] = {}
+    give_ups: dict[int, PendingGiveUp] = {}
+    next_give_up: int = 0
+    undone_trades: dict[str, list[int]] = {}
+    porting_due_ns: dict[int, int] = {}
+    portings: dict[int, int] = {}
     deposits_pending: dict[str, dict[int, Receipt]] = {}
     deposits_reversible: dict[str, dict[int, Receipt]] = {}
     reversals_owed: dict[str, dict[int, Receipt]] = {}

@@ -90,8 +90,12 @@ NOVATED: Final = np.dtype(
 RESERVED: Final = np.dtype([("bids", "<i8"), ("asks", "<i8"), ("contract", "<i4"), ("bucket", "<i4")], align=True)
 """One change of a bucket's open orders in a contract: lots that it may buy, lots that it may sell."""
 
-REFUSED: Final = np.dtype([("figure", "<i8"), ("row", "<i4"), ("reason", "<i4")], align=True)
-"""One refused row: its ``Reason`` and the figure that goes with it (a shortfall in numeraire fine units, a limit)."""
+NEITHER, BUYER, SELLER = range(3)
+"""Which side of a trade a refusal is about; neither is also what all rows but trades have."""
+
+REFUSED: Final = np.dtype([("figure", "<i8"), ("row", "<i4"), ("reason", "<i2"), ("side", "<i2")], align=True)
+"""One refused row: its ``Reason``, the figure that goes with it (a shortfall in numeraire fine units, a limit) and the
+side of a trade that failed."""
 
 MARKED: Final = np.dtype(
     [

@@ -6,12 +6,12 @@ import numpy as np
 
 from novate.core.book import Book
 from novate.core.collateral import Purse
-from novate.core.facts import CycleClosed, Fact, GainsCut, MemberDefaulted, Settled, ShortfallAssigned
+from novate.core.facts import CycleClosed, Fact, GainsCut, MemberDefaulted, Settled, ShortfallAssigned, Transferred
 from novate.core.kernels.settle import settle_costs, settle_results
 from novate.core.money import split_pro_rata
 from novate.core.rows import CLAIMED, POSTED, SETTLED
 from novate.core.terms import ROUNDING, Role
-from novate.core.waterfall import absorb, is_client_with_standing_member
+from novate.core.waterfall import absorb, estate_of, is_client_with_standing_member
 
 
 class Flows(NamedTuple):
@@ -49,9 +49,8 @@ def flows_of(book: Book, asset: int) -> Flows:
 def settle_asset(book: Book, asset: int, purse: Purse, failing: dict[int, str]) -> list[Fact]:
     """Collect from every payer, by conversion, member or waterfall where it lacks cash; then pay, cut if need be."""
     flow, carry = flows_of(book, asset)
-    contracts = book.contracts[: book.contract_count]
-    held = ((contracts["asset"] == asset) & (contracts["holders_count"] > 0)).any()
-    if not held and (flow == 0).all() and (carry == book.balances[: book.account_count, asset]["carry_fine"]).all():
+    unchanged = (flow == 0).all() and (carry == book.balances[: book.account_count, asset]["carry_fine"]).all()
+    if unchanged and not _anything_held(book, asset):
         return []
     facts: list[Fact] = []
     unpaid: dict[int, int] = {}
@@ -72,15 +71,38 @@ def settle_asset(book: Book, asset: int, purse: Purse, failing: dict[int, str]) 
     return facts
 
 
+def _anything_held(book: Book, asset: int) -> bool:
+    """Whether there is a position in the asset. A row of nothing is none: when it goes is a matter of memory alone."""
+    _, rows = book.packed_positions()
+    return bool((book.contracts["asset"][rows["contract"]] == asset).any())
+
+
 def _member(book: Book, bucket: int) -> int:
     """The member behind a bucket or behind the estate that it liquidates."""
     return book.registers.accounts[book.registers.origins.get(bucket, bucket)].member
 
 
-def _collect_from_client(book: Book, purse: Purse, bucket: int, asset: int, flow: np.ndarray) -> list[Fact]:
-    """What a client lacks after converting its own collateral is owed by its member's house account."""
+def _raise_own(book: Book, purse: Purse, bucket: int, asset: int, flow: np.ndarray) -> list[Fact]:
+    """What the payer itself can bring: its other collateral, then what came to its estate after the take-over."""
     lack = -int(flow[bucket]) - purse.balance(bucket, asset)
     facts: list[Fact] = list(purse.raise_cash(bucket, asset, lack))
+    estate = estate_of(book, bucket)
+    lack = -int(flow[bucket]) - purse.balance(bucket, asset)
+    if estate == bucket or lack <= 0:
+        return facts
+    owed = max(0, -int(flow[estate]))  # what the estate must itself pay in this cycle stays with it
+    facts += purse.raise_cash(estate, asset, lack + owed - purse.balance(estate, asset))
+    paid = min(lack, purse.balance(estate, asset) - owed)
+    if paid > 0:
+        facts.append(Transferred("own_money", estate, bucket, asset, paid))
+        purse.add(estate, asset, -paid)
+        purse.add(bucket, asset, paid)
+    return facts
+
+
+def _collect_from_client(book: Book, purse: Purse, bucket: int, asset: int, flow: np.ndarray) -> list[Fact]:
+    """What a client lacks after converting its own collateral is owed by its member's house account."""
+    facts = _raise_own(book, purse, bucket, asset, flow)
     lack = -int(flow[bucket]) - purse.balance(bucket, asset)
     if lack > 0:
         house = book.registers.members[_member(book, bucket)].house_account
@@ -97,7 +119,7 @@ def _collect(
     lack = -int(flow[bucket]) - purse.balance(bucket, asset)
     if flow[bucket] >= 0 or lack <= 0:
         return []
-    facts: list[Fact] = list(purse.raise_cash(bucket, asset, lack))
+    facts = _raise_own(book, purse, bucket, asset, flow)
     lack = -int(flow[bucket]) - purse.balance(bucket, asset)
     if lack <= 0:
         return facts
@@ -186,6 +208,7 @@ def fold_settled(book: Book, fact: Settled) -> None:
 
 
 def fold_cycle_closed(book: Book, fact: CycleClosed) -> None:
-    """The next cycle is due; rows that hold nothing any more are packed away."""
+    """The next cycle is due; rows that hold nothing are packed away, and trades are settled and off the record."""
     book.registers.settlement_due_ns = fact.settlement_due_ns
+    book.blotter.clear()
     book.lay_out(*book.packed_positions())

@@ -1,7 +1,7 @@
 """What can have happened under the house's eye: rules to come, limits, halts, and levels that equity fell through."""
 
-from novate.core.fact import Fact
 from novate.core.reasons import Reason
+from novate.core.record import Fact
 from novate.core.terms import Limit, Rulebook
 
 
@@ -74,3 +74,17 @@ class AccountReleased(Fact, frozen=True):
     """A restricted bucket's equity is back at the release level."""
 
     bucket: int
+
+
+SupervisionFact = (
+    RulebookScheduled
+    | RulebookCancelled
+    | RulebookLapsed
+    | LimitSet
+    | LimitRemoved
+    | TradingHalted
+    | TradingResumed
+    | CallPaid
+    | AccountRestricted
+    | AccountReleased
+)

@@ -49,10 +49,16 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     A *linear* lot is ``lot_size`` units of the underlying, priced and settled in the quote asset. An *inverse* lot of a
     future or perpetual is ``lot_size`` of the quote currency, settled in the base asset: one lot is worth
     ``-lot_size / price``. An option's premium is quoted per unit of the underlying in the settlement asset and paid
-    up front; an inverse option pays ``max(S - K, 0) / S`` (a call) in the base asset.
+    up front, or, where the option is ``futures_style``, by variation until its end; an inverse option pays
+    ``max(S - K, 0) / S`` (a call) in the base asset.
 
     Prices are ticks of ``tick_size``. ``strike`` is in the price of the ``underlying``. Both price limits and the
-    position limit (lots, per bucket) are mandatory: together they prove that nothing can overflow.
+    position limit (lots, per bucket) are mandatory: together they prove that nothing can overflow. Prices of linear
+    contracts may be zero or negative; margin is then asked for ``margin_floor_ticks`` at least, whatever the mark.
+
+    The limits of a ``capped`` future are also the least and the most that it can end at (0 and 1 of a binary one). It
+    is margined by tiers, never for more than the worst loss, or ``collateralised``: both sides put up their worst loss.
+    ``resolvable`` says that it may end before its expiry, when the event that it asks for is decided.
     """
 
     symbol: str
@@ -70,11 +76,21 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     strike: str | None = None
     expiry_ns: int | None = None
     fee_ppm: int = 0
+    margin_floor_ticks: int = 0
+    futures_style: bool = False
+    capped: bool = False
+    collateralised: bool = False
+    resolvable: bool = False
 
     @property
     def is_option(self) -> bool:
-        """Whether the premium is paid up front and the payoff at expiry."""
+        """Whether it ends at a payoff of its underlying's price."""
         return self.kind in OPTIONS
+
+    @property
+    def pays_premium(self) -> bool:
+        """Whether its price is paid up front: an option's that is not futures-style."""
+        return self.is_option and not self.futures_style
 
     @property
     def tick(self) -> Fraction:
@@ -105,6 +121,10 @@ class Layer(enum.StrEnum):
     INSURANCE = "insurance_fund"
     SURVIVORS_FUND = "survivors_fund"
     GAINS_HAIRCUT = "gains_haircut"
+
+
+TransferCause = Literal["same_owner", "estate", "merger", "allocation"]
+"""Why a position changes accounts; which of them the house accepts is a rule."""
 
 
 class Cap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -140,6 +160,11 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     a liquidation, at ``release_ppm`` of the initial requirement. ``call_recovery`` says what a rise of equity without
     payment does to a call: nothing, meets it at its due time, or meets it at once.
 
+    At most ``kept_trades_max`` trades of the open cycle stay on record, the newest. What is busted later is refused or
+    ``offset`` at the original price (``late_bust``). A give-up waits ``give_up_due_ns`` for the receiving member.
+    Positions change accounts for the ``transfer_causes`` alone. Clients of a member in default may be ported for
+    ``porting_due_ns`` and are closed out after it; 0 closes nothing out.
+
     A final deposit may be reversed for ``deposit_final_after_ns``; ``collateral_caps`` bound what may be brought in of
     an asset. ``withdrawal_gates`` maps each gated asset to its dust limit in minor units: withdrawals of it wait while
     its unresolved deficits exceed the insurance fund's money by more. ``client_transfers`` allows money to move
@@ -173,6 +198,11 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     collateral_caps: dict[str, Cap] = {}
     withdrawal_gates: dict[str, int] = {}
     client_transfers: bool = False
+    kept_trades_max: int = 1_000_000
+    late_bust: Literal["refuse", "offset"] = "refuse"
+    give_up_due_ns: int = 3_600_000_000_000
+    transfer_causes: tuple[TransferCause, ...] = ("same_owner",)
+    porting_due_ns: int = 0
 
 
 Measure = Literal["net", "gross"]

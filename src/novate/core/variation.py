@@ -1,11 +1,13 @@
 """Marks, funding and expiry: how prices become values per lot, and values become money."""
 
+from typing import Any
+
 import numpy as np
 
 from novate.core import layout
 from novate.core.book import Book
 from novate.core.collateral import rates_at, set_rate
-from novate.core.commands import ExpireContract, PublishFunding, PublishMarks
+from novate.core.commands import ExpireContract, PublishFunding, PublishMarks, ResolveContract
 from novate.core.facts import (
     AssetHalted,
     AssetRate,
@@ -23,7 +25,7 @@ from novate.core.kernels.marks import mark_rows, set_marks
 from novate.core.money import E12, round_half_even
 from novate.core.reasons import Reason
 from novate.core.refusals import refusal_facts
-from novate.core.rows import FUNDED, FUNDING, MARK, MARKED, REFUSED
+from novate.core.rows import FUNDED, FUNDING, MARK, MARKED, NEITHER, REFUSED
 from novate.core.terms import Kind
 
 CAUSES = ("missing", "out_of_limits", "stale")
@@ -125,13 +127,15 @@ def stale_facts(book: Book) -> list[Fact]:
 
 
 def decide_funding(book: Book, command: PublishFunding) -> list[Fact]:
-    """Move each perpetual's cumulative index by rate x value of its mark; positive means longs pay shorts.
+    """Move each perpetual's cumulative index by rate x value of its mark.
+
+    Positive means that longs pay shorts, as long as the mark is above zero; below zero both signs turn round.
 
     The step is rounded half to even at 10^-12 fine units; the index itself is rounded half to even when it enters the
     value per lot.
     """
     funded: list[tuple[int, int, int, int, int, int]] = []
-    refused: list[tuple[int, int, int]] = []
+    refused: list[tuple[int, int, int, int]] = []
     seen: dict[int, tuple[int, int]] = {}
     for at, (rate_e12, contract, _) in enumerate(np.frombuffer(command.rows, FUNDING).tolist()):
         reason = _check_funding(book, contract)
@@ -153,7 +157,7 @@ def decide_funding(book: Book, command: PublishFunding) -> list[Fact]:
                 value = int(row["value_fine"]) + int(row["index_fine"]) - index_fine
                 funded.append((whole, rest, index_fine, value, contract, 0))
         if reason is not Reason.ACCEPTED:
-            refused.append((rate_e12, at, reason))
+            refused.append((contract, at, reason, NEITHER))
     latest = {row[4]: row for row in funded}
     facts: list[Fact] = []
     if latest:
@@ -173,6 +177,7 @@ def _check_funding(book: Book, contract: int) -> Reason:
 
 def fold_funding_published(book: Book, fact: FundingPublished) -> None:
     """Set the indices and the values per lot that follow from them."""
+    book.blotter.settle_in(book.contracts["index_fine"])  # trades so far were made with the index of before
     for row in np.frombuffer(fact.rows, FUNDED):
         contract = book.contracts[row["contract"]]
         for field in ("index_whole_fine", "index_rest_e12", "index_fine", "value_fine"):
@@ -186,24 +191,54 @@ def fold_funding_published(book: Book, fact: FundingPublished) -> None:
 def decide_expire(book: Book, command: ExpireContract) -> list[Fact]:
     """Settle a future at its final price, or an option at its payoff for its underlying's final price."""
     index = command.contract
-    if not 0 <= index < book.contract_count:
-        return [Rejected(Reason.CONTRACT_UNKNOWN, "$.contract", f"there is no contract {index}")]
+    if refused := _check_open(book, index):
+        return [refused]
     terms = book.registers.contracts[index]
     row = book.contracts[index]
-    if row["state"] == layout.EXPIRED:
-        return [Rejected(Reason.CONTRACT_EXPIRED, "$.contract", f"{terms.symbol} has expired")]
     if terms.expiry_ns is None or book.registers.time_ns < terms.expiry_ns:
         message = f"{terms.symbol} expires at {terms.expiry_ns} ns, it is {book.registers.time_ns} ns"
         return [Rejected(Reason.NOT_YET_EXPIRED, "$.contract", message)]
     limits = book.contracts[row["underlying"]] if terms.is_option else row
-    low, high = int(limits["price_min_ticks"]), int(limits["price_max_ticks"])
-    if not low <= command.price_ticks <= high:
-        message = f"the final price must be {low} to {high} ticks, got {command.price_ticks}"
-        return [Rejected(Reason.PRICE_OUT_OF_LIMITS, "$.price", message)]
+    if refused := _check_final_price(limits, command.price_ticks):
+        return [refused]
     if terms.is_option:
         return [ContractExpired(index, command.price_ticks, payoff_fine(row, command.price_ticks))]
     expired = ContractExpired(index, command.price_ticks, int(value_at(command.price_ticks, row)))
     return [expired, *_options_halted_with(book, {index: None}, [])]
+
+
+def decide_resolve(book: Book, command: ResolveContract) -> list[Fact]:
+    """End a resolvable contract at its outcome, or at a refund where it has none; neither waits for its expiry."""
+    index = command.contract
+    if refused := _check_open(book, index):
+        return [refused]
+    terms, row = book.registers.contracts[index], book.contracts[index]
+    if not terms.resolvable:
+        message = f"{terms.symbol} ends at its expiry: only a contract listed as resolvable ends with an event"
+        return [Rejected(Reason.NOT_RESOLVABLE, "$.contract", message)]
+    if refused := _check_final_price(row, command.price_ticks):
+        return [refused]
+    value = int(value_at(command.price_ticks, row))
+    ended = ContractExpired(index, command.price_ticks, value, command.outcome)
+    return [ended, *_options_halted_with(book, {index: None}, [])]
+
+
+def _check_open(book: Book, index: int) -> Rejected | None:
+    """Why a contract cannot come to an end now, or None."""
+    if not 0 <= index < book.contract_count:
+        return Rejected(Reason.CONTRACT_UNKNOWN, "$.contract", f"there is no contract {index}")
+    if book.contracts[index]["state"] == layout.EXPIRED:
+        return Rejected(Reason.CONTRACT_EXPIRED, "$.contract", f"{book.registers.contracts[index].symbol} has expired")
+    return None
+
+
+def _check_final_price(limits: Any, price_ticks: int) -> Rejected | None:
+    """Why a price cannot be final, or None; ``limits`` is the contract's row that has them."""
+    low, high = int(limits["price_min_ticks"]), int(limits["price_max_ticks"])
+    if low <= price_ticks <= high:
+        return None
+    message = f"the final price must be {low} to {high} ticks, got {price_ticks}"
+    return Rejected(Reason.PRICE_OUT_OF_LIMITS, "$.price", message)
 
 
 def payoff_fine(option: np.void, spot_ticks: int) -> int:

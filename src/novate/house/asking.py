@@ -1,4 +1,4 @@
-"""How a command is asked for: its fields and its source's number."""
+"""What every group of a house's methods needs: how a command is built, numbered and submitted."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ SOURCE = "library"
 
 
 class Asking(ABC):
-    """Submits commands of the tape, and numbers them where nobody did."""
+    """Submits commands of the tape."""
 
     @abstractmethod
     def submit(self, command: str | bytes | Mapping[str, Any]) -> Outcome:

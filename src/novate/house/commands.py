@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from novate.core.terms import TransferCause
 from novate.house.asking import SOURCE
+from novate.house.lifecycle import LifecycleCommands
 from novate.house.money import MoneyCommands
 from novate.house.outcome import Outcome
 from novate.house.plain import Duration, Number, Time
 
 
-class Commands(MoneyCommands):
+class Commands(MoneyCommands, LifecycleCommands):
     """Everything that can be asked of a house.
 
     Numbers are decimal strings, ints or ``Decimal``, never floats. ``time`` is when it happens; by default the time of
@@ -49,13 +51,18 @@ class Commands(MoneyCommands):
         price_min: Number,
         price_max: Number,
         position_limit: Number,
-        margin_class: str,
+        margin_class: str = "",
         stale_after: Duration,
         inverse: bool = False,
         underlying: str | None = None,
         strike: Number | None = None,
         expiry: Time | None = None,
         fee: Number = 0,
+        margin_floor: Number = 0,
+        futures_style: bool = False,
+        capped: bool = False,
+        collateralised: bool = False,
+        resolvable: bool = False,
         time: Time | None = None,
     ) -> Outcome:
         """Put a contract or index on record.
@@ -63,6 +70,11 @@ class Commands(MoneyCommands):
         Prices are quoted in steps of ``tick_size`` between ``price_min`` and ``price_max``. One lot is ``lot_size`` of
         the underlying (of the quote currency for an ``inverse`` contract); ``position_limit`` is a quantity in the same
         unit. ``fee`` is a rate per side.
+
+        Where prices may be zero or negative, margin is asked for a price of ``margin_floor`` at least. The price of a
+        ``futures_style`` option is paid by variation. The limits of a ``capped`` future are the least and the most it
+        ends at; ``collateralised``, both sides put up what they could lose and it needs no ``margin_class``;
+        ``resolvable``, it ends when its event is decided (``resolve``).
         """
         return self._ask("list_contract", locals())
 
@@ -97,6 +109,11 @@ class Commands(MoneyCommands):
         collateral_caps: Mapping[str, Mapping[str, Number]] | None = None,
         withdrawal_gates: Mapping[str, Number] | None = None,
         client_transfers: bool = False,
+        kept_trades_max: int = 1_000_000,
+        late_bust: Literal["refuse", "offset"] = "refuse",
+        give_up_due: Duration = "1h",
+        transfer_causes: Sequence[TransferCause] = ("same_owner",),
+        porting_due: Duration = 0,
         time: Time | None = None,
     ) -> Outcome:
         """Put the rules in force; replaces the rulebook before. Rates are ``"0.05"`` or ``"5%"``.
@@ -284,8 +301,17 @@ class Commands(MoneyCommands):
         """Settle a future finally at ``price``, or an option at that price of its underlying."""
         return self._ask("expire", locals())
 
+    def resolve(
+        self,
+        contract: str,
+        price: Number,
+        *,
+        outcome: Literal["resolved", "voided"] = "resolved",
+        time: Time | None = None,
+    ) -> Outcome:
+        """End a resolvable contract at the price of its outcome or, ``voided``, refund everyone at ``price``."""
+        return self._ask("resolve", locals())
+
     def clock(self, time: Time | None = None) -> Outcome:
         """Let time act: staleness, order expiries, settlement cycles and missed calls."""
         return self._ask("clock", locals())
-
-    # --- how ----------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """ClearingHouse: the library's front door."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -13,9 +13,10 @@ from novate.core.book import Book
 from novate.core.commands import AnyCommand, PublishMarks
 from novate.core.decide import ROWS
 from novate.core.terms import TRADING
+from novate.house import questions
 from novate.house.commands import Commands
 from novate.house.outcome import Outcome, Recorded
-from novate.house.plain import plain
+from novate.house.plain import Number, plain
 from novate.house.records import recorded
 from novate.service.engine import Answer, Engine, Ticket
 from novate.service.journal import JournalReader
@@ -209,9 +210,56 @@ class ClearingHouse(Commands):
         """The gates that are closed, with cause and age; withdrawals of their assets wait."""
         return self._read(views.gates)
 
+    def trades_on_record(self) -> list[views.Trade]:
+        """The trades of the open cycle: what can still be busted, corrected or given up."""
+        return self._read(views.trades_on_record)
+
+    def give_ups(self) -> list[views.GiveUp]:
+        """The give-ups that wait for the receiving member."""
+        return self._read(views.give_ups)
+
+    def portings(self) -> list[views.Porting]:
+        """The clients whose member is in default, and who is asked to take them over."""
+        return self._read(views.portings)
+
     def compression(self) -> list[views.Compression]:
         """Lots traded against lots still open, contract by contract."""
         return self._read(views.compression)
+
+    # --- questions ----------------------------------------------------------------------------------------------
+
+    def what_if(
+        self,
+        account: str,
+        trades: Sequence[Mapping[str, Any]] = (),
+        deposits: Sequence[Mapping[str, Any]] = (),
+    ) -> questions.WhatIf:
+        """What an account would be after deposits and then trades, in order, if their other sides can bear them.
+
+        A trade has ``contract``, ``side`` (``buy`` or ``sell``), ``price`` and ``lots`` or ``quantity``; a deposit has
+        ``asset`` and ``amount``. What would be refused is answered with its reason and leaves the account as it was.
+        """
+        index = self._known(self._names.account, account)
+        asked = questions.decode(trades, deposits, self._names)
+        return self._read(lambda book: questions.what_if(book, index, asked, self._engine.decided_seq))
+
+    def largest_order(self, account: str, contract: str, side: questions.Side, price: Number) -> questions.LargestOrder:
+        """The most lots an account could buy or sell at a price: accepted, and one lot more is not.
+
+        Raises ``Refused`` for a price that is off the tick, ``LookupError`` for names that are not on record.
+        """
+        if side not in ("buy", "sell"):
+            raise ValueError(f"`$.side`: expected 'buy' or 'sell', got {side!r}")
+        index, of = self._known(self._names.account, account), self._known(self._names.contract, contract)
+        ticks = self._names.ticks(plain(price, "$.price"), of, "$.price")
+        return self._read(lambda book: questions.largest_order(book, index, of, side, ticks, self._engine.decided_seq))
+
+    def liquidation_price(self, account: str, contract: str) -> questions.LiquidationPrice:
+        """The first marks of a contract, all else equal, at which the account is short of its requirements."""
+        index, of = self._known(self._names.account, account), self._known(self._names.contract, contract)
+        return self._read(lambda book: questions.liquidation_price(book, index, of, self._engine.decided_seq))
+
+    # --- what happened ------------------------------------------------------------------------------------------
 
     def records(self, since: int = 0) -> Iterator[Recorded]:
         """The records after ``since``: commands and facts, in order; from disk where the house has a path."""

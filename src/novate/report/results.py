@@ -18,7 +18,7 @@ from typing import Protocol
 import msgspec
 import numpy as np
 
-from novate.core import commands, facts
+from novate.core import commands, facts, lifecycle_facts
 from novate.core.commands import AnyCommand
 from novate.core.facts import Fact
 from novate.core.money import ceil_div, round_half_even
@@ -93,6 +93,7 @@ class Results:
         self.fine_decimals: list[int] = []
         self.names: list[str] = ["house:fees", "house:rounding", "house:treasury", "house:skin", "house:insurance"]
         self.orders: dict[int, tuple[int, int]] = {}
+        self.give_ups: dict[int, lifecycle_facts.GiveUpProposed] = {}
 
     def fold(self, record: Recorded) -> None:
         """Take one record in. Records must come in order, from the first."""
@@ -146,11 +147,49 @@ class Results:
                     self._move(fact.bucket, contract, -lots, -cost, -cost)
                     self._move(taken_by, contract, lots, cost, cost)
             case facts.ContractExpired():
+                # A bust after this takes final results back; by then nothing of the contract is held.
                 self.contracts[fact.contract].value_fine = fact.value_fine
                 for (account, contract), holding in self.holdings.items():
                     if contract == fact.contract:
                         paid = -holding.lots * fact.value_fine
                         self._move(account, contract, -holding.lots, paid, paid)
+
+            case _:
+                self._fold_lifecycle(fact)
+
+    def _fold_lifecycle(self, fact: Fact) -> None:
+        """Legs after the trade. What is undone counts as traded back at its cost, so that the totals stay exact."""
+        match fact:
+            case lifecycle_facts.TradeBusted() | lifecycle_facts.PositionsCompressed():
+                for leg in fact.legs:
+                    self._move(leg.bucket, fact.contract, leg.lots, leg.cost_fine, leg.cost_fine)
+                    holding = self.holdings.setdefault((leg.bucket, fact.contract), Holding())
+                    if leg.lots:
+                        holding.fees_fine -= leg.carry_fine
+                    else:  # it expired: the final result is taken back, with the fee
+                        holding.realised_fine += leg.carry_fine
+            case lifecycle_facts.TradeCorrected():
+                entry = fact.value_fine + fact.index_fine
+                fees = ((fact.buyer, 1, fact.buyer_fee_fine), (fact.seller, -1, fact.seller_fee_fine))
+                for account, sign, fee in fees:
+                    lots = sign * fact.lots
+                    self._move(account, fact.contract, lots, lots * fact.value_fine, lots * entry)
+                    self.holdings[account, fact.contract].fees_fine += fee
+            case lifecycle_facts.TradeOffset():
+                cost = fact.lots * fact.value_fine
+                self._move(fact.buyer, fact.contract, -fact.lots, -cost, -cost)
+                self._move(fact.seller, fact.contract, fact.lots, cost, cost)
+            case lifecycle_facts.PositionTransferred():
+                self._move(fact.giver, fact.contract, -fact.lots, -fact.cost_fine, -fact.cost_fine)
+                self._move(fact.receiver, fact.contract, fact.lots, fact.cost_fine, fact.cost_fine)
+            case lifecycle_facts.GiveUpProposed():
+                self.give_ups[fact.give_up] = fact
+            case lifecycle_facts.GiveUpAccepted():
+                asked = self.give_ups[fact.give_up]
+                for account, sign in ((fact.giver, -1), (fact.receiver, 1)):
+                    cost = sign * fact.cost_fine
+                    self._move(account, asked.contract, sign * asked.lots, cost, cost)
+                    self.holdings[account, asked.contract].fees_fine += sign * fact.fee_fine
 
     def _fold_trades(self, rows: np.ndarray, command: commands.SubmitTrades) -> None:
         prices = np.frombuffer(command.rows, TRADE)["price_ticks"]

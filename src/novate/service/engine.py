@@ -107,6 +107,11 @@ class Engine:
         self.close()
 
     @property
+    def decided_seq(self) -> int:
+        """The last record that is decided, durable or not: inside a read, the one whose book is seen."""
+        return self._seq
+
+    @property
     def committed(self) -> Head:
         """The last record that is durable and its hash, which stands for the whole journal up to it."""
         return self._journal.last

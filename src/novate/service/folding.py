@@ -18,6 +18,7 @@ from novate.core.facts import (
     TradesNovated,
     Withdrawn,
 )
+from novate.core.novation import keep
 from novate.core.step import DECISION_VERSION, fold
 from novate.service.journal import JournalError, Record
 
@@ -70,6 +71,7 @@ class Folding:
         self._book = book
         self._facts: list[Fact] = []
         self._rows: list[bytes] = []
+        self._novated: list[TradesNovated] = []
         self._sources: dict[str, Fact] = {}
         self._first = self._last = self._time_ns = 0
 
@@ -101,7 +103,9 @@ class Folding:
             self._close_rows()
             facts = [*self._facts, *self._sources.values()]
             self._fold(facts, self._time_ns, f"records {self._first} to {self._last}: their facts do")
-            self._facts, self._sources, self._first = [], {}, 0
+            for fact in self._novated:
+                keep(self._book, fact)
+            self._facts, self._sources, self._novated, self._first = [], {}, [], 0
 
     def _gather(self, facts: list[AnyFact]) -> bool:
         for fact in facts:
@@ -111,6 +115,8 @@ class Folding:
             match fact:
                 case TradesNovated():
                     self._rows.append(fact.rows)
+                    if fact.source:
+                        self._novated.append(fact)
                 case SourceAdvanced():
                     self._sources[fact.source] = fact
                 case RowsRefused() | Rejected():

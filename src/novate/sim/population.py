@@ -85,7 +85,7 @@ HOUSE_MEDIAN, HOUSE_SPREAD = 9_000_000.0, 0.8
 ONE_BET_SCALE = 8.0
 COIN_HOLDERS, COIN_PART = 0.25, (0.2, 0.6)
 FUND_PART, FUND_LEAST = 0.03, 250_000.0
-SKIN, INSURANCE, TREASURY = 10_000_000.0, 15_000_000.0, 1_500_000_000.0
+SKIN, INSURANCE, TREASURY = 10_000_000.0, 5_000_000.0, 1_500_000_000.0
 USUAL_MONEY = 7_000_000_000.0
 """The house's own funds are stated for a population with so much margin, and scale with the one that is drawn."""
 

@@ -16,7 +16,6 @@ from novate.core.facts import (
     AssetAdded,
     Breached,
     CallMet,
-    CallPaid,
     CollateralConverted,
     Contributed,
     Deposited,
@@ -38,6 +37,7 @@ from novate.core.facts import (
 )
 from novate.core.reasons import Reason
 from novate.core.rows import LEG, NOVATED, POSTED, REFUSED, SETTLED
+from novate.core.supervision import CallPaid
 from novate.core.terms import HOUSE_ACCOUNTS, INSURANCE, SKIN, TREASURY, Kind, Role
 from novate.report.series import StepFigures
 from novate.sim.failures import Failures

@@ -15,15 +15,15 @@ import numpy as np
 from novate.core import commands as core
 from novate.core.commands import AnyCommand
 from novate.core.reasons import Reason
-from novate.core.rows import BUY, CASH, FUNDING, MARK, ORDER, SELL, TRADE, TRANSFER
+from novate.core.rows import BUY, CASH, FILLS_BUYER, FILLS_SELLER, FUNDING, MARK, ORDER, SELL, TRADE, TRANSFER
 from novate.tape import decimals, wire
-from novate.tape.fields import FILLS, NUMBER, NUMBER_OR_NULL, named, number
+from novate.tape.fields import named, number, size
 from novate.tape.names import Names
 from novate.tape.read import convert
 from novate.tape.refusal import Refusal, Refused, refuse
 from novate.tape.rows import CashRow, OrderRow, TradeRow, TransferRow
-from novate.tape.single import Registers, single_of
-from novate.tape.terms import guarded, size
+from novate.tape.single import Registers, single
+from novate.tape.terms import guarded
 
 
 class Decoded(msgspec.Struct, frozen=True):
@@ -88,7 +88,7 @@ def decode_command(command: wire.AnyWire, registers: Registers, names: Names) ->
         case wire.Funding():
             decoded = _funding(command, names)
         case _:
-            return Decoded(command, time_ns, single_of(command, registers, names))
+            return Decoded(command, time_ns, single(command, registers, names))
     return msgspec.structs.replace(decoded, time_ns=time_ns)
 
 
@@ -262,3 +262,10 @@ def _collect(items: Iterable[tuple[str, Any]], read: Callable[[Any, str], tuple[
 
 def _decoded(command: wire.AnyWire, made: AnyCommand | None, rows: Rows, count: int) -> Decoded:
     return Decoded(command, None, made, tuple(rows.refusals), count, tuple(rows.kept), tuple(rows.places))
+
+
+# --- fields -----------------------------------------------------------------------------------------------------
+
+FILLS: Final = {None: 0, "buyer": FILLS_BUYER, "seller": FILLS_SELLER, "both": FILLS_BUYER + FILLS_SELLER}
+NUMBER: Any = str | int
+NUMBER_OR_NULL: Any = str | int | None

@@ -17,9 +17,10 @@ from novate.core.money import E12, PPM
 from novate.core.rows import CASH, FUNDING, MARK, ORDER, TRADE, TRANSFER
 from novate.core.terms import Asset, Cap, Contract, Rulebook
 from novate.tape import decimals
-from novate.tape.fields import FILLS
-from novate.tape.single import Registers
-from novate.tape.supervision import at, supervision_fields
+from novate.tape.decode import FILLS, Registers
+from novate.tape.fields import at, price_text
+from novate.tape.lifecycle import encode_lifecycle
+from novate.tape.supervision import supervision_fields
 
 V = TypeVar("V")
 
@@ -98,20 +99,7 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
         case core.IsolatePosition() | core.RejoinPosition() | core.MoveCollateral():
             return _isolation(command, registers)
         case core.Contribute():
-            asset = at(registers.assets, command.asset, "asset")
-            fields = {
-                "command": "contribute",
-                "source": command.source,
-                "number": command.number,
-                "fund": command.fund,
-                "asset": asset.symbol,
-                "amount": decimals.text(command.amount_minor, asset.decimals),
-            }
-            return (
-                fields
-                if command.member is None
-                else {**fields, "member": at(registers.members, command.member, "member").name}
-            )
+            return _contribution(command, registers)
         case core.FinaliseDeposit() | core.CancelDeposit() | core.ReverseDeposit():
             given = {"source": command.source, "number": command.number, "deposit": command.deposit}
             return {"command": MONEY_NAMES[type(command)], **given}
@@ -139,9 +127,30 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
                 "contract": contract.symbol,
                 "price": price_text(command.price_ticks, quoted),
             }
+        case core.ResolveContract():
+            contract = at(registers.contracts, command.contract, "contract")
+            price = price_text(command.price_ticks, contract)
+            return {"command": "resolve", "contract": contract.symbol, "price": price, "outcome": command.outcome}
         case core.Clock():
             return {"command": "clock"}
-    return supervision_fields(command, registers)
+        case core.CancelRulebook() | core.SetLimit() | core.RemoveLimit() | core.HaltContract() | core.ResumeContract():
+            return supervision_fields(command, registers)
+    return encode_lifecycle(command, registers)
+
+
+def _contribution(command: core.Contribute, registers: Registers) -> dict[str, Any]:
+    asset = at(registers.assets, command.asset, "asset")
+    fields = {
+        "command": "contribute",
+        "source": command.source,
+        "number": command.number,
+        "fund": command.fund,
+        "asset": asset.symbol,
+        "amount": decimals.text(command.amount_minor, asset.decimals),
+    }
+    return (
+        fields if command.member is None else {**fields, "member": at(registers.members, command.member, "member").name}
+    )
 
 
 def _isolation(
@@ -162,11 +171,6 @@ def _isolation(
         asset = at(registers.assets, money.asset, "asset")
         put_once(collateral, asset.symbol, decimals.text(money.amount_minor, asset.decimals))
     return {"command": "isolate", **where, "collateral": collateral}
-
-
-def price_text(price_ticks: int, contract: Contract) -> str:
-    """A price in ticks as a decimal string."""
-    return decimals.text_of(Fraction(contract.tick_size) * price_ticks)
 
 
 def price_decimal(price_ticks: int, contract: Contract) -> Decimal:
@@ -309,6 +313,11 @@ def _contract(contract: Contract) -> dict[str, Any]:
         "inverse": contract.inverse,
         "fee": decimals.rate_text(contract.fee_ppm, PPM),
     }
+    if contract.margin_floor_ticks:
+        fields["margin_floor"] = decimals.text_of(tick * contract.margin_floor_ticks)
+    for flag in ("futures_style", "capped", "collateralised", "resolvable"):
+        if getattr(contract, flag):
+            fields[flag] = True
     if contract.underlying is not None:
         fields["underlying"] = contract.underlying
     if contract.strike is not None:
@@ -366,6 +375,11 @@ def rulebook_fields(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
             symbol: _amount(dust, symbol, registers) for symbol, dust in rulebook.withdrawal_gates.items()
         },
         "client_transfers": rulebook.client_transfers,
+        "kept_trades_max": rulebook.kept_trades_max,
+        "late_bust": rulebook.late_bust,
+        "give_up_due": decimals.duration_text(rulebook.give_up_due_ns),
+        "transfer_causes": list(rulebook.transfer_causes),
+        "porting_due": decimals.duration_text(rulebook.porting_due_ns),
     }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from novate.core import commands as core
 from novate.core.facts import Fact, Rejected, RowsRefused
+from novate.core.lifecycle_commands import CorrectTrade, OffsetTrade
 from novate.core.reasons import Reason
 from novate.core.rows import CASH, ORDER, REFUSED, TRADE, TRANSFER
 from novate.core.terms import Contract
@@ -24,6 +25,9 @@ _UNITS: Final = re.compile(r"(?<=[a-z])_(?:fine|ticks|lots|ns|ppm|minor|e12)\b")
 _UNTIL: Final = re.compile(r"(?<=until )\d+ ns$")
 _NESTED: Final = re.compile(r"^\$\.(?:asset|contract|rulebook|limit)\.(?=.)")
 _COLLATERAL: Final = re.compile(r"^\$\.collateral\[(\d+)\]")
+SIDES: Final = ("", "buyer", "seller")
+"""The fields of a trade by the side of a refused row: neither, buyer, seller."""
+
 _ASSET_ROW: Final = re.compile(r"^\$\.assets\[(\d+)\]$")
 
 
@@ -36,7 +40,9 @@ def explain_refusals(decoded: Decoded, facts: Iterable[Fact], registers: Registe
         elif isinstance(fact, RowsRefused):
             rows = np.frombuffer(fact.rows, REFUSED)
             found += [
-                _refused(decoded, int(row["row"]), Reason(int(row["reason"])), int(row["figure"]), registers)
+                _refused(
+                    decoded, int(row["row"]), Reason(int(row["reason"])), int(row["figure"]), row["side"], registers
+                )
                 for row in rows
             ]
     return tuple(sorted(found, key=lambda refusal: -1 if refusal.row is None else refusal.row))
@@ -57,8 +63,10 @@ def _rejected(decoded: Decoded, fact: Rejected, registers: Registers) -> Refusal
         message = "{} is past, it is {}: give a time to come, or none for at once".format(*times)
     if isinstance(decoded.command, core.ReverseDeposit):
         message = _UNTIL.sub(lambda found: decimals.time_text(int(found[0].removesuffix(" ns"))), message)
-    if isinstance(decoded.command, core.ExecuteLiquidation | core.ExpireContract):
+    if isinstance(decoded.command, core.ExecuteLiquidation | core.ExpireContract | core.ResolveContract):
         message = _price_message(fact.reason, decoded.command, registers) or message
+    if isinstance(decoded.command, CorrectTrade | OffsetTrade) and fact.reason is Reason.PRICE_OUT_OF_LIMITS:
+        message = _outside(decoded.command.price_ticks, registers.contracts[decoded.command.contract])
     if isinstance(decoded.command, core.IsolatePosition) and (match := _COLLATERAL.match(path)):
         asset = decoded.command.collateral[int(match[1])].asset
         path = f"$.collateral.{registers.assets[asset].symbol}"
@@ -68,10 +76,12 @@ def _rejected(decoded: Decoded, fact: Rejected, registers: Registers) -> Refusal
 
 
 def _price_message(
-    reason: Reason, command: core.ExecuteLiquidation | core.ExpireContract, registers: Registers
+    reason: Reason,
+    command: core.ExecuteLiquidation | core.ExpireContract | core.ResolveContract,
+    registers: Registers,
 ) -> str | None:
     """What the core says in ticks, said in prices."""
-    if isinstance(command, core.ExpireContract):
+    if isinstance(command, core.ExpireContract | core.ResolveContract):
         if reason is Reason.PRICE_OUT_OF_LIMITS:
             return _outside(command.price_ticks, quoted_in(registers.contracts[command.contract], registers))
         return None
@@ -93,17 +103,17 @@ def _outside(price_ticks: int, contract: Contract) -> str:
     return f"{price_text(price_ticks, contract)} is outside the limits of {contract.symbol}, {low} to {high}"
 
 
-def _refused(decoded: Decoded, at: int, reason: Reason, figure: int, registers: Registers) -> Refusal:
+def _refused(decoded: Decoded, at: int, reason: Reason, figure: int, side: int, registers: Registers) -> Refusal:
     row, place = decoded.kept[at], decoded.places[at]
     if isinstance(decoded.command, core.SubmitTrades):
         values = np.frombuffer(decoded.command.rows, TRADE)[at]
-        field, message = _trade_sentence(reason, figure, values, registers)
+        field, message = trade_sentence(reason, figure, side, values, registers)
     elif isinstance(decoded.command, core.ChangeOrders):
         values = np.frombuffer(decoded.command.rows, ORDER)[at]
         field, message = _order_sentence(reason, figure, values, registers)
     elif isinstance(decoded.command, CASH_COMMANDS):
         values = np.frombuffer(decoded.command.rows, CASH)[at]
-        field, message = _cash_sentence(reason, figure, values, registers)
+        field, message = cash_sentence(reason, figure, values, registers)
     elif isinstance(decoded.command, core.TransferCollateral):
         values = np.frombuffer(decoded.command.rows, TRANSFER)[at]
         field, message = _transfer_sentence(reason, figure, values, registers)
@@ -112,7 +122,10 @@ def _refused(decoded: Decoded, at: int, reason: Reason, figure: int, registers: 
     return Refusal(reason=reason, path=f"{place}.{field}" if field else place, message=message, row=row)
 
 
-def _trade_sentence(reason: Reason, figure: int, row: Any, registers: Registers) -> tuple[str, str]:
+def trade_sentence(reason: Reason, figure: int, side: int, row: Any, registers: Registers) -> tuple[str, str]:
+    """``(field, message)`` of a refused trade; the field is the side that failed where one did."""
+    field = SIDES[side]
+    who = _account(row[field], registers) if field else " or ".join(_account(row[at], registers) for at in SIDES[1:])
     contract = registers.contracts[row["contract"]] if 0 <= row["contract"] < len(registers.contracts) else None
     symbol = contract.symbol if contract else str(row["contract"])
     match reason:
@@ -122,31 +135,40 @@ def _trade_sentence(reason: Reason, figure: int, row: Any, registers: Registers)
             return "seller", f"{_account(figure, registers)} is on both sides: a trade needs two accounts"
         case Reason.ACCOUNT_NOT_TRADABLE | Reason.ACCOUNT_IN_LIQUIDATION:
             cause = "is no trading account" if reason is Reason.ACCOUNT_NOT_TRADABLE else "is in liquidation"
-            side = "buyer" if figure == row["buyer"] else "seller"
-            return side, f"{_account(figure, registers)} {cause}: use a member's or client's account in good standing"
+            field = field or ("buyer" if figure == row["buyer"] else "seller")
+            return field, f"{_account(figure, registers)} {cause}: use a member's or client's account in good standing"
         case Reason.PRICE_OUT_OF_LIMITS if contract is not None:
             return "price", _outside(figure, contract)
         case Reason.QUANTITY_MUST_BE_POSITIVE:
             return "lots", f"{figure} is not a size: give a positive number; the buyer is who is long of it"
         case Reason.POSITION_LIMIT_EXCEEDED:
-            return "lots", f"{row['lots']} lots would pass the position limit of {symbol}, {figure} lots: trade fewer"
+            whose = f" for {who}" if field else ""
+            lots = f"{row['lots']} lots would pass the position limit of {symbol}{whose}"
+            return "lots", f"{lots}, {figure} lots: trade fewer"
         case Reason.MARGIN_INSUFFICIENT:
-            return "", (
-                f"{_account(row['buyer'], registers)} or {_account(row['seller'], registers)} would be"
-                f" {_numeraire(figure, registers)} short of its initial requirement: deposit it or trade fewer lots"
-            )
+            lacking = _numeraire(figure, registers)
+            return field, f"{who} would be {lacking} short of its initial requirement: deposit it or trade fewer lots"
         case Reason.ORDERS_EXCEEDED:
-            return "", f"{figure} lots rest on the side that it fills, {row['lots']} are filled: name only what rests"
+            rest = f"{figure} lots rest on the side that it fills, {row['lots']} are filled"
+            return field, f"{rest}: name only what rests"
         case Reason.PREMIUM_NOT_COVERED if contract is not None:
             lacking = _fine(figure, contract.settlement, registers)
-            return "buyer", f"the settled balance is {lacking} short of the premium due: deposit that much first"
-        case Reason.MEMBER_IN_DEFAULT:
-            return "", "the member behind one side is in default: its accounts may only reduce their positions"
-        case Reason.ACCOUNT_RESTRICTED:
+            whose = f"{who}'s" if field else "the"
+            message = f"{whose} settled balance is {lacking} short of the premium due: deposit that much first"
+            return field or "buyer", message
+        case Reason.COLLATERAL_NOT_COVERED if contract is not None:
+            lacking = _fine(figure, contract.settlement, registers)
+            whose = who if field else "one side"
             return (
-                "",
-                "one side fell through the reduce-only level: it may only reduce until its equity is back",
+                field,
+                f"{symbol} is fully collateralised, and {whose} is {lacking} short of what it could lose: deposit it",
             )
+        case Reason.MEMBER_IN_DEFAULT:
+            whose = who if field else "one side"
+            return field, f"the member behind {whose} is in default: its accounts may only reduce their positions"
+        case Reason.ACCOUNT_RESTRICTED:
+            whose = who if field else "one side"
+            return field, f"{whose} fell through the reduce-only level: it may only reduce until its equity is back"
         case Reason.PRICE_OUTSIDE_BAND if contract is not None:
             bound = "at most" if figure < row["price_ticks"] else "at least"
             price = price_text(int(row["price_ticks"]), contract)
@@ -200,13 +222,14 @@ def _transfer_sentence(reason: Reason, figure: int, row: Any, registers: Registe
                 f"nothing goes from {payer} to {payee}: a member pays its own clients and its own fund, clients of one"
                 " member each other where the rulebook allows client transfers, and no client its member"
             )
-    field, message = _cash_sentence(reason, figure, row, registers, "payer")
+    field, message = cash_sentence(reason, figure, row, registers, "payer")
     return "payer" if field == "account" else field, message
 
 
-def _cash_sentence(
+def cash_sentence(
     reason: Reason, figure: int, row: Any, registers: Registers, whose: str = "account"
 ) -> tuple[str, str]:
+    """``(field, message)`` of a refused amount; ``whose`` is the field that names the account."""
     asset = registers.assets[row["asset"]] if 0 <= row["asset"] < len(registers.assets) else None
     symbol = asset.symbol if asset else str(row["asset"])
     account = _account(row[whose], registers)
@@ -229,6 +252,9 @@ def _cash_sentence(
         case Reason.MARGIN_INSUFFICIENT:
             lacking = _numeraire(figure, registers)
             return "amount", f"without it {account} would be {lacking} short of its initial requirement: withdraw less"
+        case Reason.COLLATERAL_NOT_COVERED:
+            lacking = _fine(figure, symbol, registers)
+            return "amount", f"what {account} owes and what its bets could lose would lack {lacking}: withdraw less"
         case Reason.MEMBER_IN_DEFAULT | Reason.ACCOUNT_IN_LIQUIDATION | Reason.ACCOUNT_RESTRICTED:
             cause = {
                 Reason.MEMBER_IN_DEFAULT: "its member is in default",

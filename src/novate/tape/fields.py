@@ -1,17 +1,30 @@
-"""What fields of commands have in common: numbers, names and words."""
+"""Fields that many commands have: sizes, numbers and names, both ways."""
 
-from typing import Any, Final
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Final, TypeVar
 
 from novate.core.reasons import Reason
-from novate.core.rows import FILLS_BUYER, FILLS_SELLER
+from novate.core.terms import Contract
 from novate.tape import decimals
 from novate.tape.decimals import INT64_MAX
+from novate.tape.names import Names
 from novate.tape.refusal import refuse
 
-PLACES_MAX: Final = 18
-FILLS: Final = {None: 0, "buyer": FILLS_BUYER, "seller": FILLS_SELLER, "both": FILLS_BUYER + FILLS_SELLER}
-NUMBER: Any = str | int
-NUMBER_OR_NULL: Any = str | int | None
+T = TypeVar("T")
+
+
+def size(lots: int | None, quantity: str | int | None, contract: int, names: Names, place: str) -> int:
+    """The size of a trade or fill in lots, from the one of the two fields that is given."""
+    if (lots is None) == (quantity is None):
+        message = "give the size once: lots (an integer) or quantity (a decimal)"
+        raise refuse(Reason.MALFORMED, f"{place}.lots", message)
+    if quantity is not None:
+        return names.lots(quantity, contract, f"{place}.quantity")
+    if lots is None or not -INT64_MAX <= lots <= INT64_MAX:
+        message = f"{decimals.shown(lots)} lots are beyond the range of the house (2^63 - 1)"
+        raise refuse(Reason.POSITION_LIMIT_EXCEEDED, f"{place}.lots", message)
+    return lots
 
 
 def number(value: int, path: str) -> int:
@@ -30,3 +43,15 @@ def named(name: str, path: str) -> str:
 
 
 NAME_MAX: Final = 100
+
+
+def price_text(price_ticks: int, contract: Contract) -> str:
+    """A price in ticks as a decimal string."""
+    return decimals.text_of(Fraction(contract.tick_size) * price_ticks)
+
+
+def at(register: Sequence[T], index: int, noun: str) -> T:
+    """The entry of a register. Raises ``LookupError`` where the command names none, which no tape can write."""
+    if not 0 <= index < len(register):
+        raise LookupError(f"there is no {noun} {index}: the command names it, so it cannot be written as a tape")
+    return register[index]

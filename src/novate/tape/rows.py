@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from novate.tape.wire import Number
+from novate.tape.base import Number
 
 
 class TradeRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""From single tape commands, those without rows, to commands of the core."""
+"""Single commands of the tape, those without rows, into commands of the core."""
 
 from typing import Any, Final, Protocol
 
@@ -9,12 +9,18 @@ from novate.core.commands import AnyCommand
 from novate.core.reasons import Reason
 from novate.core.terms import Limit
 from novate.tape import decimals, wire
-from novate.tape.fields import NUMBER, PLACES_MAX, named, number
+from novate.tape.fields import named, number, size
+from novate.tape.lifecycle import decode_lifecycle
+from novate.tape.lifecycle_wire import LifecycleWire
 from novate.tape.names import Names, Terms
 from novate.tape.read import convert
 from novate.tape.refusal import refuse
 from novate.tape.supervision import supervision_of
-from novate.tape.terms import contract_of, guarded, rulebook_of, size
+from novate.tape.supervision_wire import SupervisionWire
+from novate.tape.terms import contract_of, guarded, rulebook_of
+
+PLACES_MAX: Final = 18
+NUMBER: Any = str | int
 
 
 class Registers(Terms, Protocol):
@@ -43,15 +49,15 @@ WITHDRAWAL_STEPS: Final = {
 """What is done with one deposit or one withdrawal, by its number."""
 
 
-def single_of(command: wire.AnyWire, registers: Registers, names: Names) -> AnyCommand:
-    """The command of the core."""
+def single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyCommand:
+    """The command of the core that a tape command without rows stands for. Raises ``Refused``."""
     match command:
         case wire.AddAsset() | wire.ListContract():
             return _listing(command, names)
         case wire.AdoptRulebook():
             later = command.effective
-            at_ns = None if later is None else guarded(decimals.time_ns, later, "$.effective")
-            return core.AdoptRulebook(rulebook_of(command, names), at_ns)
+            effective_ns = None if later is None else guarded(decimals.time_ns, later, "$.effective")
+            return core.AdoptRulebook(rulebook_of(command, names), effective_ns)
         case wire.AddMember():
             return core.AddMember(named(command.name, "$.name"))
         case wire.OpenAccount():
@@ -82,10 +88,16 @@ def single_of(command: wire.AnyWire, registers: Registers, names: Names) -> AnyC
             option = names.terms.contracts[contract].is_option
             quoted = names.contract(underlying, "$.contract") if option and underlying is not None else contract
             return core.ExpireContract(contract, names.ticks(command.price, quoted, "$.price"))
+        case wire.Resolve():
+            contract = names.contract(command.contract, "$.contract")
+            return core.ResolveContract(contract, names.ticks(command.price, contract, "$.price"), command.outcome)
         case wire.Clock():
             return core.Clock()
-        case _:
+        case _ if isinstance(command, LifecycleWire):
+            return decode_lifecycle(command, names)
+        case _ if isinstance(command, SupervisionWire):
             return supervision_of(command, names)
+    raise TypeError(f"no single command: {type(command).__name__}")
 
 
 def _isolation(command: wire.Isolate | wire.Rejoin | wire.MoveCollateral, names: Names) -> AnyCommand:

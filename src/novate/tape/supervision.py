@@ -1,19 +1,16 @@
 """Limits, halts and rules to come: from the tape to the core and back."""
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from novate.core import commands as core
 from novate.core.commands import AnyCommand
 from novate.core.terms import Limit
-from novate.tape import wire
+from novate.tape import supervision_wire as wire
+from novate.tape.fields import at, size
 from novate.tape.names import Names, Terms
-from novate.tape.terms import size
-
-T = TypeVar("T")
 
 
-def supervision_of(command: wire.AnyWire, names: Names) -> AnyCommand:
+def supervision_of(command: wire.SupervisionWire, names: Names) -> AnyCommand:
     """The command of the core. Members, accounts and contracts must be on record; names of limits are the core's."""
     match command:
         case wire.CancelRulebook():
@@ -59,10 +56,3 @@ def supervision_fields(command: AnyCommand, terms: Terms) -> dict[str, Any]:
         case core.ResumeContract():
             return {"command": "resume", "contract": at(terms.contracts, command.contract, "contract").symbol}
     raise TypeError(f"no tape command for {type(command).__name__}")
-
-
-def at(register: Sequence[T], index: int, noun: str) -> T:
-    """The entry of a register. Raises ``LookupError`` where the command names none, which no tape can write."""
-    if not 0 <= index < len(register):
-        raise LookupError(f"there is no {noun} {index}: the command names it, so it cannot be written as a tape")
-    return register[index]

@@ -8,7 +8,7 @@ from novate.core import terms
 from novate.core.money import PPM
 from novate.core.reasons import Reason
 from novate.tape import decimals, wire
-from novate.tape.decimals import INT64_MAX, TooFine, Unfit, shown
+from novate.tape.decimals import TooFine, Unfit, shown
 from novate.tape.names import Names, lots, ticks
 from novate.tape.read import convert
 from novate.tape.refusal import refuse
@@ -54,6 +54,11 @@ def contract_of(command: wire.ListContract) -> terms.Contract:
         strike=None if strike is None else str(strike),
         expiry_ns=None if command.expiry is None else guarded(decimals.time_ns, command.expiry, "$.expiry"),
         fee_ppm=ppm(command.fee, "$.fee"),
+        margin_floor_ticks=ticks(command.margin_floor, tick, "$.margin_floor"),
+        futures_style=command.futures_style,
+        capped=command.capped,
+        collateralised=command.collateralised,
+        resolvable=command.resolvable,
     )
 
 
@@ -112,6 +117,11 @@ def rulebook_of(command: wire.AdoptRulebook, names: Names) -> terms.Rulebook:
             for symbol, content in command.withdrawal_gates.items()
         },
         client_transfers=command.client_transfers,
+        kept_trades_max=_small(command.kept_trades_max, "$.kept_trades_max", 10**8),
+        late_bust=command.late_bust,
+        give_up_due_ns=guarded(decimals.duration_ns, command.give_up_due, "$.give_up_due"),
+        transfer_causes=tuple(command.transfer_causes),
+        porting_due_ns=guarded(decimals.duration_ns, command.porting_due, "$.porting_due"),
     )
 
 
@@ -153,23 +163,10 @@ def _tier(row: Any, asset: terms.Asset, names: Names, path: str) -> terms.Tier:
     )
 
 
-def _small(value: int, path: str) -> int:
-    if not 0 <= value <= 1_000_000:
-        raise refuse(Reason.RULEBOOK_INVALID, path, f"{shown(value)} is out of range: give 0 to 1000000")
+def _small(value: int, path: str, most: int = 1_000_000) -> int:
+    if not 0 <= value <= most:
+        raise refuse(Reason.RULEBOOK_INVALID, path, f"{shown(value)} is out of range: give 0 to {most}")
     return value
-
-
-def size(lots: int | None, quantity: str | int | None, contract: int, names: Names, place: str) -> int:
-    """The size of a trade or fill in lots, from the one of the two fields that is given."""
-    if (lots is None) == (quantity is None):
-        message = "give the size once: lots (an integer) or quantity (a decimal)"
-        raise refuse(Reason.MALFORMED, f"{place}.lots", message)
-    if quantity is not None:
-        return names.lots(quantity, contract, f"{place}.quantity")
-    if lots is None or not -INT64_MAX <= lots <= INT64_MAX:
-        message = f"{decimals.shown(lots)} lots are beyond the range of the house (2^63 - 1)"
-        raise refuse(Reason.POSITION_LIMIT_EXCEEDED, f"{place}.lots", message)
-    return lots
 
 
 NUMBER: Any = str | int

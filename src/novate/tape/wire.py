@@ -8,14 +8,9 @@ from typing import Any, Literal
 
 import msgspec
 
-Number = str | int
-"""A decimal string, or an integer where the value is whole."""
-
-
-class Wire(msgspec.Struct, frozen=True, tag_field="command", forbid_unknown_fields=True, kw_only=True):
-    """Base of all tape commands. ``time`` is when the command happens; by default when the one before it did."""
-
-    time: Number | None = None
+from novate.tape.base import Number, Wire
+from novate.tape.lifecycle_wire import LifecycleWire
+from novate.tape.supervision_wire import SupervisionWire
 
 
 class AddAsset(Wire, frozen=True, tag="add_asset"):
@@ -40,13 +35,18 @@ class ListContract(Wire, frozen=True, tag="list_contract"):
     price_min: Number
     price_max: Number
     position_limit: Number
-    margin_class: str
     stale_after: Number
+    margin_class: str = ""
     inverse: bool = False
     underlying: str | None = None
     strike: Number | None = None
     expiry: Number | None = None
     fee: Number = 0
+    margin_floor: Number = 0
+    futures_style: bool = False
+    capped: bool = False
+    collateralised: bool = False
+    resolvable: bool = False
 
 
 class Tier(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -84,7 +84,7 @@ class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
     slippage: Number = "0.02"
     slice_expiry: Number = "1m"
     slices_max: int = 3
-    price_bands: dict[str, Any] = {}
+    price_bands: dict[str, Any] = msgspec.field(default_factory=dict)
     warning: Number = 0
     call_trigger: Number = 1
     call_target: Number = 1
@@ -93,16 +93,17 @@ class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
     release: Number = 1
     reserved_trades: Literal["checked", "guaranteed"] = "checked"
     deposit_final_after: Number = 0
-    collateral_caps: dict[str, Any] = {}
-    withdrawal_gates: dict[str, Any] = {}
+    collateral_caps: dict[str, Any] = msgspec.field(default_factory=dict)
+    withdrawal_gates: dict[str, Any] = msgspec.field(default_factory=dict)
     client_transfers: bool = False
+    kept_trades_max: int = 1_000_000
+    late_bust: Literal["refuse", "offset"] = "refuse"
+    give_up_due: Number = "1h"
+    transfer_causes: list[Literal["same_owner", "estate", "merger", "allocation"]] = msgspec.field(
+        default_factory=lambda: ["same_owner"]
+    )
+    porting_due: Number = 0
     effective: Number | None = None
-
-
-class CancelRulebook(Wire, frozen=True, tag="cancel_rulebook"):
-    """Take back a rulebook that was to come into force."""
-
-    name: str
 
 
 class Cap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -131,7 +132,7 @@ class Isolate(Wire, frozen=True, tag="isolate"):
 
     account: str
     contract: str
-    collateral: dict[str, Any] = {}
+    collateral: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Rejoin(Wire, frozen=True, tag="rejoin"):
@@ -263,8 +264,8 @@ class Trades(Wire, frozen=True, tag="trades"):
 class Marks(Wire, frozen=True, tag="marks"):
     """Prices by symbol: of contracts and indices, and of assets in the numeraire. Null says that there is none."""
 
-    prices: dict[str, Any] = {}
-    asset_prices: dict[str, Any] = {}
+    prices: dict[str, Any] = msgspec.field(default_factory=dict)
+    asset_prices: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Funding(Wire, frozen=True, tag="funding"):
@@ -292,35 +293,12 @@ class Expire(Wire, frozen=True, tag="expire"):
     price: Number
 
 
-class SetLimit(Wire, frozen=True, tag="set_limit"):
-    """Limit what members' and single accounts hold together in a contract, or everyone; in ``lots`` or ``quantity``."""
-
-    name: str
-    contract: str
-    measure: Literal["net", "gross"]
-    lots: int | None = None
-    quantity: Number | None = None
-    members: list[str] = []
-    accounts: list[str] = []
-
-
-class RemoveLimit(Wire, frozen=True, tag="remove_limit"):
-    """Lift a limit."""
-
-    name: str
-
-
-class Halt(Wire, frozen=True, tag="halt"):
-    """Stop trading in a contract."""
+class Resolve(Wire, frozen=True, tag="resolve"):
+    """The outcome of a resolvable contract as a price, or, where it is voided, the price of its refund."""
 
     contract: str
-    cause: str
-
-
-class Resume(Wire, frozen=True, tag="resume"):
-    """Let a halted contract trade again."""
-
-    contract: str
+    price: Number
+    outcome: Literal["resolved", "voided"] = "resolved"
 
 
 class Clock(Wire, frozen=True, tag="clock"):
@@ -354,10 +332,8 @@ AnyWire = (
     | Funding
     | Execute
     | Expire
+    | Resolve
     | Clock
-    | CancelRulebook
-    | SetLimit
-    | RemoveLimit
-    | Halt
-    | Resume
+    | LifecycleWire
+    | SupervisionWire
 )

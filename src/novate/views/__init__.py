@@ -1,6 +1,7 @@
 """The house as people read it: accounts, members, contracts, funds and facts with names and exact decimals."""
 
 from novate.views.facts import Named, detail, fact_name, fact_rows
+from novate.views.record import GiveUp, Porting, Trade, give_ups, portings, trades_on_record
 from novate.views.rules import Limit, Rules, limits, rulebook, scheduled
 from novate.views.state import (
     Account,
@@ -30,16 +31,19 @@ __all__ = [
     "Contract",
     "Fund",
     "Gate",
+    "GiveUp",
     "House",
     "Limit",
     "MarginCall",
     "Member",
     "Named",
     "Order",
+    "Porting",
     "Position",
     "Receipt",
     "Rules",
     "Table",
+    "Trade",
     "Withdrawal",
     "account",
     "aligned",
@@ -52,14 +56,17 @@ __all__ = [
     "facts_table",
     "funds",
     "gates",
+    "give_ups",
     "house",
     "limits",
     "member",
     "open_orders",
+    "portings",
     "receipts",
     "rulebook",
     "scheduled",
     "tables",
     "to_json",
+    "trades_on_record",
     "withdrawals",
 ]

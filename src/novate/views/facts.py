@@ -20,6 +20,9 @@ from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, POSTED, REFUSED, RESE
 from novate.core.terms import Asset, Contract
 from novate.tape.decimals import decimal, time_text
 from novate.tape.encode import price_decimal
+from novate.tape.explain import SIDES
+from novate.views.lifecycle import lifecycle_rows
+from novate.views.supervision import supervision_rows
 from novate.views.transit_facts import transit_rows
 
 _WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -119,6 +122,7 @@ def rows_of(fact: Fact, named: Named) -> list[Row]:
         case core.RowsRefused():
             return [
                 {"journaled_row": int(row["row"]), "reason": Reason(int(row["reason"])).text}
+                | ({"side": SIDES[row["side"]]} if row["side"] else {})
                 for row in np.frombuffer(fact.rows, REFUSED)
             ]
         case core.SourceAdvanced():
@@ -139,42 +143,15 @@ def rows_of(fact: Fact, named: Named) -> list[Row]:
             return [{"next_settlement": time_text(fact.settlement_due_ns)}]
         case core.MemberDefaulted():
             return [{"member": named.member(fact.member), "cause": fact.cause}]
-    supervised = supervision_rows(fact, named)
-    moved = supervised or _money_rows(fact, named) or _bucket_rows(fact, named) or transit_rows(fact, named)
-    return moved or _trade_rows(fact, named) or _trouble_rows(fact, named)
-
-
-def supervision_rows(fact: Fact, named: Named) -> list[Row]:
-    """Rules to come, limits, halts, and levels that equity fell through."""
-    match fact:
-        case core.RulebookScheduled():
-            return [{"rulebook": fact.rulebook.name, "effective": time_text(fact.effective_ns)}]
-        case core.RulebookCancelled():
-            return [{"rulebook": fact.name}]
-        case core.RulebookLapsed():
-            return [{"rulebook": fact.name, "reason": fact.reason.text, "path": fact.path, "message": fact.message}]
-        case core.LimitSet(limit=limit):
-            members = [named.member(member) for member in limit.members]
-            group = [*members, *(named.account(account) for account in limit.accounts)] or ["everyone"]
-            contract = named.contract(limit.contract).symbol
-            return [
-                {"limit": limit.name, "contract": contract, "measure": limit.measure, "lots": limit.lots, "of": group}
-            ]
-        case core.LimitRemoved():
-            return [{"limit": fact.name}]
-        case core.TradingHalted():
-            return [{"contract": named.contract(fact.contract).symbol, "cause": fact.cause}]
-        case core.TradingResumed():
-            return [{"contract": named.contract(fact.contract).symbol}]
-        case core.CallPaid():
-            paid, still = named.numeraire(fact.paid_fine), named.numeraire(fact.open_fine)
-            return [{"account": named.account(fact.bucket), "paid": paid, "open": still}]
-        case core.AccountRestricted():
-            equity, maintenance = named.numeraire(fact.equity_fine), named.numeraire(fact.maintenance_fine)
-            return [{"account": named.account(fact.bucket), "equity": equity, "maintenance": maintenance}]
-        case core.AccountReleased():
-            return [{"account": named.account(fact.bucket)}]
-    return []
+    return (
+        _money_rows(fact, named)
+        or _bucket_rows(fact, named)
+        or transit_rows(fact, named)
+        or _trade_rows(fact, named)
+        or lifecycle_rows(fact, named)
+        or supervision_rows(fact, named)
+        or _trouble_rows(fact, named)
+    )
 
 
 def _money_rows(fact: Fact, named: Named) -> list[Row]:
@@ -309,7 +286,7 @@ def _trade_rows(fact: Fact, named: Named) -> list[Row]:
             return [{"asset": named.asset(fact.asset).symbol, "cause": fact.cause}]
         case core.ContractExpired():
             value = named.fine(fact.value_fine, fact.contract)
-            return [{"contract": named.contract(fact.contract).symbol, "value_per_lot": value}]
+            return [{"contract": named.contract(fact.contract).symbol, "value_per_lot": value, "cause": fact.cause}]
     return []
 
 

@@ -10,8 +10,22 @@ from typing import Final
 import msgspec
 
 from novate.core.book import Book
-from novate.core.layout import EXPIRED, HALTED, LIQUIDATING, LIVE, OPEN, REDUCE_ONLY, RESTRICTED, UNMARKED
-from novate.core.margin import Judgement, judge
+from novate.core.layout import (
+    CAPPED,
+    COLLATERALISED,
+    EXPIRED,
+    FUTURES_STYLE,
+    HALTED,
+    LIQUIDATING,
+    LIVE,
+    OPEN,
+    PREMIUM,
+    REDUCE_ONLY,
+    RESTRICTED,
+    TIERED,
+    UNMARKED,
+)
+from novate.core.margin import Judgement, judge, locked_by
 from novate.core.money import charge
 from novate.core.orders import open_orders_of
 from novate.core.terms import TRADING, Asset, Role
@@ -20,6 +34,13 @@ from novate.tape.encode import price_decimal, quantity_decimal
 
 ACCESS: Final = {OPEN: "open", REDUCE_ONLY: "reduce_only", LIQUIDATING: "in_liquidation", RESTRICTED: "restricted"}
 CONTRACT_STATE: Final = {UNMARKED: "unmarked", LIVE: "live", HALTED: "halted", EXPIRED: "expired"}
+CONTRACT_STYLE: Final = {
+    TIERED: "tiered",
+    PREMIUM: "premium",
+    FUTURES_STYLE: "futures_style",
+    CAPPED: "capped",
+    COLLATERALISED: "collateralised",
+}
 
 
 class Balance(msgspec.Struct, frozen=True):
@@ -38,9 +59,10 @@ class Balance(msgspec.Struct, frozen=True):
 class Position(msgspec.Struct, frozen=True):
     """A position; long is positive.
 
-    ``price`` is the last mark. ``unsettled`` is the result that the next settlement pays: for an option the premium
-    still owed (negative) or due. ``value`` is what an option is worth at the mark; None for other contracts, whose
-    value is paid as variation.
+    ``price`` is the last mark. ``unsettled`` is the result that the next settlement pays: for an option paid up front
+    the premium still owed (negative) or due. ``value`` is what such an option is worth at the mark; None for other
+    contracts, whose value is paid as variation. ``locked`` is the settled cash that a fully collateralised position
+    keeps for its worst end.
     """
 
     contract: str
@@ -50,6 +72,7 @@ class Position(msgspec.Struct, frozen=True):
     unsettled: Decimal
     value: Decimal | None
     asset: str
+    locked: Decimal = Decimal(0)
 
 
 class Resting(msgspec.Struct, frozen=True):
@@ -111,7 +134,7 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Contract(msgspec.Struct, frozen=True):
-    """One contract: its state, last mark, value of one lot, and how much of it is open.
+    """One contract: its state, how it is margined (``style``), last mark, value of one lot, how much of it is open.
 
     ``state`` is about its price; ``halted`` says why the operator stopped trading, and is None while it trades.
     """
@@ -126,6 +149,7 @@ class Contract(msgspec.Struct, frozen=True):
     traded_lots: int
     holders: int
     expiry_ns: int | None
+    style: str
     halted: str | None = None
 
 
@@ -245,7 +269,7 @@ def positions(book: Book, index: int) -> tuple[Position, ...]:
         terms = book.registers.contracts[contract]
         row = book.contracts[contract]
         asset = book.registers.assets[int(row["asset"])]
-        value_fine = lots * int(row["value_fine"]) if terms.is_option else None
+        value_fine = lots * int(row["value_fine"]) if terms.pays_premium else None
         found.append(
             Position(
                 contract=terms.symbol,
@@ -255,6 +279,7 @@ def positions(book: Book, index: int) -> tuple[Position, ...]:
                 unsettled=decimal(_unsettled_fine(book, contract, lots, cost_fine), asset.fine_decimals),
                 value=None if value_fine is None else decimal(value_fine, asset.fine_decimals),
                 asset=asset.symbol,
+                locked=decimal(locked_by(book, contract, lots, cost_fine), asset.fine_decimals),
             )
         )
     return tuple(found)
@@ -262,7 +287,7 @@ def positions(book: Book, index: int) -> tuple[Position, ...]:
 
 def _unsettled_fine(book: Book, contract: int, lots: int, cost_fine: int) -> int:
     """What the next settlement pays: the variation result, or of an option the premium alone."""
-    if book.contracts[contract]["option"]:
+    if book.registers.contracts[contract].pays_premium:
         return -cost_fine
     return lots * int(book.contracts[contract]["value_fine"]) - cost_fine
 
@@ -281,7 +306,7 @@ def call(book: Book, index: int) -> MarginCall | None:
 def contract(book: Book, index: int) -> Contract:
     """One contract by its index."""
     terms, row = book.registers.contracts[index], book.contracts[index]
-    marked = int(row["price_ticks"]) != 0
+    marked = int(row["state"]) != UNMARKED
     places = book.registers.assets[int(row["asset"])].fine_decimals
     return Contract(
         symbol=terms.symbol,
@@ -294,6 +319,7 @@ def contract(book: Book, index: int) -> Contract:
         traded_lots=int(row["traded_lots"]),
         holders=int(row["holders_count"]),
         expiry_ns=terms.expiry_ns,
+        style=CONTRACT_STYLE[int(row["style"])],
         halted=halt.cause if (halt := book.registers.halts.get(index)) else None,
     )
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from novate.core import money_facts as core
-from novate.core.fact import Fact
+from novate.core.facts import Fact
 from novate.core.reasons import Reason
 from novate.core.rows import CASH, MOVED, POSTED
 from novate.tape.decimals import time_text

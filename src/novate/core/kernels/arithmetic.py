@@ -76,8 +76,14 @@ def value_at(price_ticks, contract):
 
 
 @njit(cache=True)
-def reference_at(price_ticks, contract):
-    """Size of one lot's value at a price, without funding, rounded up."""
+def size_at(price_ticks, contract):
+    """Size of one lot's value at a price, without funding or sign, rounded up: what fees are charged on."""
     if contract.inverse == 0 or contract.option != 0:
         return abs(price_ticks * contract.factor_fine)
     return (contract.factor_fine + price_ticks - 1) // price_ticks
+
+
+@njit(cache=True)
+def reference_at(price_ticks, contract):
+    """What margin is asked for: the size at a price, and never less than the contract's margin floor."""
+    return max(size_at(price_ticks, contract), contract.reference_least_fine)

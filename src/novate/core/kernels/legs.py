@@ -5,6 +5,7 @@ from numba import njit
 from novate.core.kernels.limits import count_leg
 from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
 from novate.core.kernels.search import find
+from novate.core.layout import PREMIUM
 
 
 @njit(cache=True, inline="always")
@@ -14,7 +15,7 @@ def apply_leg(position, balance, contract, lots, cost_fine):
     position.lots += lots
     position.cost_fine += cost_fine
     balance.exposure_fine += abs(position.lots) * contract.largest_value_fine + abs(position.cost_fine) - before
-    if contract.option != 0:
+    if contract.style == PREMIUM:
         balance.premium_fine += cost_fine
 
 

@@ -8,7 +8,13 @@ from numba import njit
 
 from novate.core.kernels.arithmetic import credit
 from novate.core.kernels.search import find
-from novate.core.layout import NET, POSITION
+from novate.core.layout import NET
+from novate.core.reasons import Reason
+
+ACCEPTED = int(Reason.ACCEPTED)
+OPEN_INTEREST_LIMIT_EXCEEDED = int(Reason.OPEN_INTEREST_LIMIT_EXCEEDED)
+GROUP_LIMIT_EXCEEDED = int(Reason.GROUP_LIMIT_EXCEEDED)
+NOBODY = -1
 
 
 @njit(cache=True, inline="always")
@@ -28,7 +34,9 @@ def gained(before, lots):
 
 @njit(cache=True)
 def holds(bucket, limit, spans, lists):
-    """1 where a limit is among a bucket's."""
+    """1 where a limit is among a bucket's; nobody has any."""
+    if bucket == NOBODY:
+        return 0
     for at in range(spans[bucket, 0], spans[bucket, 0] + spans[bucket, 1]):
         if lists[at] == limit:
             return 1
@@ -49,7 +57,7 @@ def passes(limit, net, long, short):
 def limit_passed(trade, held, positions, open_limit, counts, spans, lists):
     """The row of the limit that a trade would pass, or -1: open interest first, then in the order of their rows.
 
-    ``held`` names the rows of ``positions`` that its buyer and its seller hold before it.
+    ``held`` names the rows of ``positions`` that its buyer and its seller hold before it. A side may be ``NOBODY``.
     """
     buyer_long, buyer_short = gained(positions[held[0]].lots, trade.lots)
     seller_long, seller_short = gained(positions[held[1]].lots, -trade.lots)
@@ -58,6 +66,8 @@ def limit_passed(trade, held, positions, open_limit, counts, spans, lists):
     found = np.int64(len(counts))
     for side in range(2):
         own = trade.buyer if side == 0 else trade.seller
+        if own == NOBODY:
+            continue
         for at in range(spans[own, 0], spans[own, 0] + spans[own, 1]):
             limit = np.int64(lists[at])
             if counts[limit].contract != trade.contract or limit >= found:
@@ -73,6 +83,8 @@ def limit_passed(trade, held, positions, open_limit, counts, spans, lists):
 def count_leg(bucket, contract, before, lots, counts, spans, lists):
     """Add a leg to every limit of its bucket on the contract; ``before`` is what the position held."""
     long, short = gained(before, lots)
+    if bucket == NOBODY:
+        return
     for at in range(spans[bucket, 0], spans[bucket, 0] + spans[bucket, 1]):
         limit = lists[at]
         if counts[limit].contract == contract:
@@ -106,19 +118,22 @@ def count_trade(trade, held, positions, open_limit, counts, spans, lists):
 
 
 @njit(cache=True)
-def fill_passes(trade, tables):
-    """The row of the limit that one fill (a row of ``TRADE``) would pass, or -1."""
-    of = tables.contracts[trade.contract]
-    if of.limited == 0:
-        return np.int64(-1)
-    held, positions = np.array([0, 1]), np.zeros(2, POSITION)
-    for side in range(2):
-        bucket = trade.buyer if side == 0 else trade.seller
-        where, found = find(bucket, trade.contract, tables.buckets, tables.positions)
-        if found:
-            positions[side].lots = tables.positions[where].lots
-    counts = counted(tables.limits, tables.contracts)
-    return limit_passed(trade, held, positions, of.open_limit, counts, tables.limit_spans, tables.limit_lists)
+def count_ahead(rows, reasons, tables):
+    """The limits to count a batch on; none where no row that is judged is in a contract that has one."""
+    for at in range(len(rows)):
+        if reasons[at] == ACCEPTED and tables.contracts[rows[at].contract].limited != 0:
+            return counted(tables.limits, tables.contracts)
+    return tables.limits[:0].copy()
+
+
+@njit(cache=True)
+def check_limits(row, held, positions, contract, counts, spans, lists):
+    """Whether a trade stays inside every limit that its sides share: its reason and the number of the limit."""
+    limit = limit_passed(row, held, positions, contract.open_limit, counts, spans, lists)
+    if limit < 0:
+        return ACCEPTED, np.int64(0)
+    open_interest = counts[limit].everyone != 0
+    return OPEN_INTEREST_LIMIT_EXCEEDED if open_interest else GROUP_LIMIT_EXCEEDED, np.int64(counts[limit].number)
 
 
 @njit(cache=True)

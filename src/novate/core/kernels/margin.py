@@ -5,7 +5,7 @@ from numba import njit, prange
 
 from novate.core.kernels.arithmetic import charge, clamp, convert, credit, millionths
 from novate.core.kernels.prefetch import AHEAD, ask_for
-from novate.core.layout import LIVE, SUBTOTAL
+from novate.core.layout import COLLATERALISED, LIVE, PREMIUM, SUBTOTAL, TIERED
 from novate.core.money import PPM
 
 BRACKET_LOTS_MAX = 2**40
@@ -15,8 +15,8 @@ BRACKET_LOTS_MAX = 2**40
 def requirement(lots, contract, tiers):
     """``(initial, maintenance)`` of one position, rounded up, in the contract's settlement asset."""
     initial, maintenance = 0, 0
-    # The sign of a position is a coin toss for the processor, its being an option is not: ask that first.
-    if lots != 0 and (contract.option == 0 or lots < 0):
+    # The sign of a position is a coin toss for the processor, how its contract is margined is not: ask that first.
+    if lots != 0 and contract.style != COLLATERALISED and (contract.style != PREMIUM or lots < 0):
         size = abs(lots)
         reference = size * contract.reference_fine
         at = contract.tier_start
@@ -27,13 +27,35 @@ def requirement(lots, contract, tiers):
         above = reference - tier.floor_fine
         initial = tier.initial_base_fine + charge(above, tier.initial_ppm)
         maintenance = tier.maintenance_base_fine + charge(above, tier.maintenance_ppm)
-        if contract.option != 0:
-            relief = size * contract.otm_fine
-            initial = max(initial - relief, tier.initial_least_base_fine + charge(above, tier.initial_least_ppm))
-            maintenance = max(
-                maintenance - relief, tier.maintenance_least_base_fine + charge(above, tier.maintenance_least_ppm)
-            )
+        if contract.style != TIERED:
+            if contract.option != 0 and lots < 0:
+                relief = size * contract.otm_fine
+                initial = max(initial - relief, tier.initial_least_base_fine + charge(above, tier.initial_least_ppm))
+                maintenance = max(
+                    maintenance - relief, tier.maintenance_least_base_fine + charge(above, tier.maintenance_least_ppm)
+                )
+            else:
+                worst = lots * (contract.value_fine - worst_value(lots, contract))
+                initial, maintenance = min(initial, worst), min(maintenance, worst)
     return initial, maintenance
+
+
+@njit(cache=True, inline="always")
+def worst_value(lots, contract):
+    """The value per lot that a bounded position fears: the floor for a long one, the cap for a short one."""
+    return contract.floor_value_fine if lots > 0 else contract.cap_value_fine
+
+
+@njit(cache=True, inline="always")
+def collateralised_result(lots, cost_fine, contract):
+    """What a fully collateralised position counts for: its result at the worst end, and no gain before it is paid."""
+    return min(0, lots * worst_value(lots, contract) - cost_fine)
+
+
+@njit(cache=True, inline="always")
+def owed_in(balance, own):
+    """What a bucket will have to pay in one asset, with no premium it is due against it; not negative."""
+    return max(0, balance.premium_fine) - min(0, own.variation_fine + balance.carry_fine)
 
 
 @njit(cache=True, inline="always")
@@ -58,7 +80,7 @@ def set_lot(at, contracts, tiers, lot_terms):
     lot.value_fine = contract.value_fine
     lot.asset = contract.asset
     lot.bracket_lots = -1
-    if contract.option != 0 or contract.state != LIVE or contract.tier_count == 0:
+    if contract.style != TIERED or contract.state != LIVE or contract.tier_count == 0:
         return
     first = tiers[contract.tier_start]
     initial = (contract.reference_fine % PPM) * first.initial_ppm
@@ -118,10 +140,12 @@ def sum_run(first, end, asset, positions, lot_terms, own):
 def sum_one(position, open_orders, contract, tiers, long_option_ppm, own):
     """Add any position to the sums of its asset, the long way; returns 0 where its price is missing."""
     lots, bids, asks = position.lots, open_orders.bids, open_orders.asks
-    if contract.option == 0:
-        own.variation_fine += lots * contract.value_fine - position.cost_fine
-    else:
+    if contract.style == PREMIUM:
         own.option_fine += option_worth(lots, contract, long_option_ppm)
+    elif contract.style == COLLATERALISED:
+        own.variation_fine += collateralised_result(lots, position.cost_fine, contract)
+    else:
+        own.variation_fine += lots * contract.value_fine - position.cost_fine
     initial, maintenance = worse_side(lots, bids, asks, contract, tiers)
     own.initial_fine += initial
     own.maintenance_fine += maintenance
@@ -183,8 +207,8 @@ def payable(balances, bucket, sums, into, assets):
     covered = 0
     for at in range(sums.shape[1]):
         balance = balances[bucket, at]
-        owed = min(0, sums[into, at].variation_fine + balance.carry_fine) - max(0, balance.premium_fine)
-        covered = clamp(covered + convert(balance.balance_minor * assets[at].unit_fine + owed, assets[at]))
+        cash = balance.balance_minor * assets[at].unit_fine
+        covered = clamp(covered + convert(cash - owed_in(balance, sums[into, at]), assets[at]))
     return covered
 
 

@@ -7,7 +7,7 @@ from novate.core.kernels.arithmetic import reference_at, value_at
 from novate.core.kernels.margin import set_lot
 from novate.core.layout import EXPIRED, HALTED, LIVE
 from novate.core.reasons import Reason
-from novate.core.rows import MARKED, REFUSED
+from novate.core.rows import MARKED, NEITHER, REFUSED
 
 CONTRACT_UNKNOWN = int(Reason.CONTRACT_UNKNOWN)
 CONTRACT_EXPIRED = int(Reason.CONTRACT_EXPIRED)
@@ -21,7 +21,7 @@ def option_terms(spot_ticks, contract):
     distance = max(0, distance)
     unit = contract.underlying_factor_fine
     if contract.inverse == 0:
-        return abs(spot_ticks * unit), distance * unit
+        return max(abs(spot_ticks * unit), contract.reference_least_fine), distance * unit
     return unit, (unit // spot_ticks) * distance + (unit % spot_ticks) * distance // spot_ticks
 
 
@@ -72,6 +72,7 @@ def mark_rows(marks, n_contracts, tables):
                 refused[n_refused].row = at
                 refused[n_refused].reason = reason
                 refused[n_refused].figure = mark.contract
+                refused[n_refused].side = NEITHER
                 n_refused += 1
     return value_moved(moved, prices, states, contracts), halted[:n_halted], refused[:n_refused]
 

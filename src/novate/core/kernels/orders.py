@@ -10,6 +10,7 @@ from novate.core.kernels.overlay import load, slot_of, table_for, take_position
 from novate.core.kernels.search import bucket_of
 from novate.core.layout import (
     BALANCE,
+    COLLATERALISED,
     EXPIRED,
     JUDGED,
     LIQUIDATING,
@@ -22,7 +23,7 @@ from novate.core.layout import (
 )
 from novate.core.money import EXPOSURE_MAX
 from novate.core.reasons import Reason
-from novate.core.rows import BUY, REFUSED, RESERVED, SELL
+from novate.core.rows import BUY, NEITHER, REFUSED, RESERVED, SELL
 
 ACCEPTED = int(Reason.ACCEPTED)
 MALFORMED = int(Reason.MALFORMED)
@@ -56,7 +57,7 @@ def check_order(row, mark, n_contracts, n_accounts, contracts, buckets):
     if (row.side != BUY and row.side != SELL) or row.lots == 0:
         return MALFORMED, row.lots
     contract = contracts[row.contract]
-    if contract.tier_count == 0 and contract.tradable != 0:
+    if contract.tier_count == 0 and contract.tradable != 0 and contract.style != COLLATERALISED:
         return MARGIN_CLASS_UNKNOWN, np.int64(row.contract)
     if not may_name(row.account, buckets):
         return ACCOUNT_NOT_TRADABLE, np.int64(row.account)
@@ -174,7 +175,7 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
             n_reserved += 1
         else:
             no = refused[n_refused]
-            no.figure, no.row, no.reason = figures[at], at, reasons[at]
+            no.figure, no.row, no.reason, no.side = figures[at], at, reasons[at], NEITHER
             n_refused += 1
     return reserved[:n_reserved], refused[:n_refused], mark
 

@@ -6,6 +6,10 @@ from numba import njit
 from novate.core.kernels.margin import sum_positions, total
 from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
 from novate.core.kernels.search import find
+from novate.core.layout import OPEN_ORDERS, POSITION
+from novate.core.reasons import Reason
+
+ACCEPTED = int(Reason.ACCEPTED)
 
 
 @njit(cache=True, inline="always")
@@ -63,3 +67,29 @@ def take_position(bucket, contract, tables, positions, resting, into):
         positions[into].cost_fine = 0
         resting[into].bids = 0
         resting[into].asks = 0
+
+
+@njit(cache=True)
+def hold(rows, reasons, n_contracts, tables, touched, sides, held):
+    """Copy every position that a row touches, once, and its open orders; ``held`` gets the overlay row of each side.
+
+    A pass of its own, because look-ups that do not wait for one another overlap.
+    """
+    keys = table_for(len(rows))
+    slots = np.empty(len(keys), np.int32)
+    positions, resting = np.empty(2 * len(rows), POSITION), np.empty(2 * len(rows), OPEN_ORDERS)
+    n_positions = 0
+    for at in range(len(rows)):
+        if reasons[at] != ACCEPTED:
+            continue
+        for side in range(2):
+            bucket = touched[sides[at, side]]
+            key = np.int64(bucket) * n_contracts + rows[at].contract
+            slot = slot_of(key, keys)
+            if keys[slot] == -1:
+                keys[slot] = key
+                slots[slot] = n_positions
+                take_position(bucket, rows[at].contract, tables, positions, resting, n_positions)
+                n_positions += 1
+            held[at, side] = slots[slot]
+    return positions, resting

@@ -3,7 +3,7 @@
 from numba import njit
 
 from novate.core.kernels.legs import apply_leg
-from novate.core.layout import LIVE
+from novate.core.layout import LIVE, PREMIUM
 
 
 @njit(cache=True)
@@ -17,7 +17,7 @@ def settle_results(asset, count, tables, out):
             contract = tables.contracts[position.contract]
             if contract.asset != asset or contract.state != LIVE:
                 continue
-            if contract.option == 0:
+            if contract.style != PREMIUM:
                 result += position.lots * contract.value_fine
             result -= position.cost_fine
         out[bucket] = result
@@ -33,7 +33,7 @@ def settle_costs(asset, count, tables):
             contract = tables.contracts[position.contract]
             if contract.asset != asset or contract.state != LIVE:
                 continue
-            cost = position.lots * contract.value_fine if contract.option == 0 else 0
+            cost = position.lots * contract.value_fine if contract.style != PREMIUM else 0
             change = cost - position.cost_fine
             if change != 0:
                 apply_leg(position, tables.balances[bucket, asset], contract, 0, change)
@@ -54,7 +54,7 @@ def recount(count, tables, lots, costs, long_lots, exposure, premium):
             resting = tables.orders[position.orders]
             lots_at_most = abs(position.lots) + resting.bids + resting.asks
             exposure[bucket, contract.asset] += lots_at_most * contract.largest_value_fine + abs(position.cost_fine)
-            if contract.option != 0:
+            if contract.style == PREMIUM:
                 premium[bucket, contract.asset] += position.cost_fine
 
 

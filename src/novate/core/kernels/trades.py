@@ -8,24 +8,26 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.admit import check_row, is_promised
-from novate.core.kernels.arithmetic import charge, reference_at, value_at
+from novate.core.kernels.arithmetic import charge, size_at, value_at
 from novate.core.kernels.legs import apply_leg
-from novate.core.kernels.limits import count_trade, counted, limit_passed
-from novate.core.kernels.margin import option_worth, total, worse_side
-from novate.core.kernels.overlay import load, slot_of, table_for, take_position
+from novate.core.kernels.limits import check_limits, count_ahead, count_trade
+from novate.core.kernels.margin import collateralised_result, option_worth, owed_in, total, worse_side
+from novate.core.kernels.overlay import hold, load, slot_of, table_for, take_position
 from novate.core.kernels.search import bucket_of
 from novate.core.layout import (
     BALANCE,
+    COLLATERALISED,
     JUDGED,
     OPEN_ORDERS,
     POSITION,
+    PREMIUM,
     REDUCE_ONLY,
     RESTRICTED,
     SUBTOTAL,
 )
 from novate.core.money import EXPOSURE_MAX
 from novate.core.reasons import Reason
-from novate.core.rows import FILLS_BUYER, FILLS_SELLER, NOVATED, REFUSED, RESERVED
+from novate.core.rows import BUYER, FILLS_BUYER, FILLS_SELLER, NEITHER, NOVATED, REFUSED, RESERVED, SELLER
 
 ACCEPTED = int(Reason.ACCEPTED)
 DUPLICATE_OR_LATE = int(Reason.DUPLICATE_OR_LATE)
@@ -35,23 +37,62 @@ POSITION_LIMIT_EXCEEDED = int(Reason.POSITION_LIMIT_EXCEEDED)
 EXPOSURE_LIMIT_EXCEEDED = int(Reason.EXPOSURE_LIMIT_EXCEEDED)
 PREMIUM_NOT_COVERED = int(Reason.PREMIUM_NOT_COVERED)
 MARGIN_INSUFFICIENT = int(Reason.MARGIN_INSUFFICIENT)
-OPEN_INTEREST_LIMIT_EXCEEDED = int(Reason.OPEN_INTEREST_LIMIT_EXCEEDED)
-GROUP_LIMIT_EXCEEDED = int(Reason.GROUP_LIMIT_EXCEEDED)
+COLLATERAL_NOT_COVERED = int(Reason.COLLATERAL_NOT_COVERED)
 ACCOUNT_RESTRICTED = int(Reason.ACCOUNT_RESTRICTED)
 ORDERS_EXCEEDED = int(Reason.ORDERS_EXCEEDED)
 
 
+@njit(cache=True)
+def spares_the_house(equity, maintenance, over, balances, sums, judged, assets, gains_ppm):
+    """Whether a bucket below its initial requirement after a leg is no danger that it was not before.
+
+    Equity above zero may not fall below it, nor fall further, and what lacks to the maintenance requirement may not
+    grow: otherwise closing at a bad price would hand the house's money to whoever takes the other side.
+    """
+    was = judged[over].equity_fine
+    if equity < 0 and equity < was:
+        return False
+    if equity >= maintenance:
+        return True
+    _, _, _, maintenance_before, _ = total(balances, over, sums, over, assets, gains_ppm)
+    return maintenance - equity <= maintenance_before - was
+
+
 @njit(cache=True, inline="always")
-def more_required(old_lots, lots, filled, resting, contract, tiers):
-    """How much more of initial margin a leg asks for, ``filled`` lots of it taken off the resting orders."""
-    bids, asks = resting.bids, resting.asks
-    before, _ = worse_side(old_lots, bids, asks, contract, tiers)
+def uncovered(contract, cost, cash, balance, own, new_balance, new_own):
+    """What settled cash lacks after a leg: of a premium bought, or of the worst that a collateralised one can come to.
+
+    A leg of a collateralised contract that does not deepen the lack lacks nothing.
+    """
+    if contract.style == PREMIUM and cost > 0:
+        return new_balance.premium_fine - min(0, new_balance.carry_fine + new_own.variation_fine) - cash
+    if contract.style == COLLATERALISED and owed_in(new_balance, new_own) > owed_in(balance, own):
+        return owed_in(new_balance, new_own) - cash
+    return np.int64(0)
+
+
+@njit(cache=True, inline="always")
+def after_leg(lots, cost, position, resting, filled, contract, tiers, long_option_ppm, balance, own):
+    """Change a side's balance and sums by one leg: requirement with what still rests, result, option value, premium."""
+    old_lots, bids, asks = position.lots, resting.bids, resting.asks
+    new_lots = old_lots + lots
+    before, least_before = worse_side(old_lots, bids, asks, contract, tiers)
     if lots > 0:
         bids -= filled
     else:
         asks -= filled
-    after, _ = worse_side(old_lots + lots, bids, asks, contract, tiers)
-    return after - before
+    after, least = worse_side(new_lots, bids, asks, contract, tiers)
+    own.initial_fine += after - before
+    own.maintenance_fine += least - least_before
+    if contract.style == PREMIUM:
+        own.option_fine += option_worth(new_lots, contract, long_option_ppm)
+        own.option_fine -= option_worth(old_lots, contract, long_option_ppm)
+        balance.premium_fine += cost
+    elif contract.style == COLLATERALISED:
+        own.variation_fine += collateralised_result(new_lots, position.cost_fine + cost, contract)
+        own.variation_fine -= collateralised_result(old_lots, position.cost_fine, contract)
+    else:
+        own.variation_fine += lots * contract.value_fine - cost
 
 
 @njit(cache=True, inline="always")
@@ -89,24 +130,26 @@ def judge_leg(
             new_balances[side, at] = balances[over, at]
             new_sums[side, at] = sums[over, at]
         new_balances[side, asset].carry_fine -= fee
-        new_sums[side, asset].initial_fine += more_required(old_lots, lots, filled, resting, contract, tiers)
-        if contract.option == 0:
-            new_sums[side, asset].variation_fine += lots * contract.value_fine - cost
-        else:
-            new_sums[side, asset].option_fine += option_worth(new_lots, contract, long_option_ppm)
-            new_sums[side, asset].option_fine -= option_worth(old_lots, contract, long_option_ppm)
-            new_balances[side, asset].premium_fine += cost
-        equity, _, initial, _, still_priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
+        after_leg(
+            lots, cost, position, resting, filled, contract, tiers, long_option_ppm, new_balances[side, asset],
+            new_sums[side, asset],
+        )  # fmt: skip
+        equity, _, initial, maintenance, still_priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
         reduces = (old_lots > 0 and lots < 0 and new_lots >= 0) or (old_lots < 0 and lots > 0 and new_lots <= 0)
-        owed = new_balances[side, asset].premium_fine
-        owed -= min(0, new_balances[side, asset].carry_fine + new_sums[side, asset].variation_fine)
+        lack = uncovered(
+            contract, cost, cash, balance, sums[over, asset], new_balances[side, asset], new_sums[side, asset]
+        )
         if access == REDUCE_ONLY and not reduces:
             reason = MEMBER_IN_DEFAULT
         elif access == RESTRICTED and not (reduces or guaranteed):
             reason = ACCOUNT_RESTRICTED
-        elif contract.option != 0 and cost > 0 and owed > cash:
-            reason, figure = PREMIUM_NOT_COVERED, owed - cash
-        elif not (guaranteed or (reduces and initial - equity <= shortfall)):
+        elif lack > 0:
+            reason, figure = (PREMIUM_NOT_COVERED if contract.style == PREMIUM else COLLATERAL_NOT_COVERED), lack
+        elif not guaranteed and not (
+            reduces
+            and initial - equity <= shortfall
+            and spares_the_house(equity, maintenance, over, balances, sums, judged, assets, gains_ppm)
+        ):
             if priced == 0 or still_priced == 0:
                 reason = PRICE_MISSING
             elif equity < initial:
@@ -139,7 +182,7 @@ def judge_side(bucket, contract_index, lots, value, tables):
 
 
 @njit(cache=True)
-def route(rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figures, sides):
+def route(rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figures, failed, sides):
     """Check every row and give its buyer and seller their overlay slots; returns ``(buckets by slot, new mark)``."""
     contracts, buckets = tables.contracts, tables.buckets
     keys = table_for(len(rows))
@@ -147,7 +190,8 @@ def route(rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figu
     touched = np.empty(2 * len(rows), np.int32)
     n_touched = 0
     for at in range(len(rows)):
-        reasons[at], figures[at] = check_row(rows[at], mark, n_contracts, n_accounts, guaranteed, contracts, buckets)
+        reason, figure, side_failed = check_row(rows[at], mark, n_contracts, n_accounts, guaranteed, contracts, buckets)
+        reasons[at], figures[at], failed[at] = reason, figure, side_failed
         if reasons[at] != DUPLICATE_OR_LATE:
             mark = rows[at].number
         if reasons[at] != ACCEPTED:
@@ -165,90 +209,35 @@ def route(rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figu
 
 
 @njit(cache=True)
-def hold(rows, reasons, n_contracts, tables, touched, sides, held):
-    """Copy every position that a row touches, once, and its open orders; ``held`` gets the overlay row of each side.
-
-    A pass of its own, because look-ups that do not wait for one another overlap.
-    """
-    keys = table_for(len(rows))
-    slots = np.empty(len(keys), np.int32)
-    positions, resting = np.empty(2 * len(rows), POSITION), np.empty(2 * len(rows), OPEN_ORDERS)
-    n_positions = 0
-    for at in range(len(rows)):
-        if reasons[at] != ACCEPTED:
-            continue
-        for side in range(2):
-            bucket = touched[sides[at, side]]
-            key = np.int64(bucket) * n_contracts + rows[at].contract
-            slot = slot_of(key, keys)
-            if keys[slot] == -1:
-                keys[slot] = key
-                slots[slot] = n_positions
-                take_position(bucket, rows[at].contract, tables, positions, resting, n_positions)
-                n_positions += 1
-            held[at, side] = slots[slot]
-    return positions, resting
-
-
-@njit(cache=True)
-def count_ahead(rows, reasons, tables):
-    """The limits to count this batch on; none where no row is in a contract that has one."""
-    for at in range(len(rows)):
-        if reasons[at] == ACCEPTED and tables.contracts[rows[at].contract].limited != 0:
-            return counted(tables.limits, tables.contracts)
-    return tables.limits[:0].copy()
-
-
-@njit(cache=True)
-def check_limits(row, held, positions, contract, counts, spans, lists):
-    """Whether a trade stays inside every limit that its sides share: its reason and the number of the limit."""
-    limit = limit_passed(row, held, positions, contract.open_limit, counts, spans, lists)
-    if limit < 0:
-        return ACCEPTED, np.int64(0)
-    open_interest = counts[limit].everyone != 0
-    return OPEN_INTEREST_LIMIT_EXCEEDED if open_interest else GROUP_LIMIT_EXCEEDED, np.int64(counts[limit].number)
-
-
-@njit(cache=True)
 def check_filled(row, buying, selling):
-    """Whether the resting orders that a trade says it fills are as large as it is."""
+    """Whether the resting orders that a trade says it fills are as large as it is: ``(reason, figure, side)``."""
     if row.filled & FILLS_BUYER and row.lots > buying.bids:
-        return ORDERS_EXCEEDED, buying.bids
+        return ORDERS_EXCEEDED, buying.bids, BUYER
     if row.filled & FILLS_SELLER and row.lots > selling.asks:
-        return ORDERS_EXCEEDED, selling.asks
-    return ACCEPTED, np.int64(0)
-
-
-@njit(cache=True)
-def check_both(row, fee, fees, held, positions, resting, contract, counts, spans, lists):
-    """What both sides share: room for the fees, the orders that are filled, and the limits; a reason and its figure."""
-    if fees > EXPOSURE_MAX - 2 * fee:
-        return EXPOSURE_LIMIT_EXCEEDED, np.int64(EXPOSURE_MAX)
-    if row.filled != 0:
-        reason, figure = check_filled(row, resting[held[0]], resting[held[1]])
-        if reason != ACCEPTED:
-            return reason, figure
-    if contract.limited != 0:
-        return check_limits(row, held, positions, contract, counts, spans, lists)
-    return ACCEPTED, np.int64(0)
+        return ORDERS_EXCEEDED, selling.asks, SELLER
+    return ACCEPTED, np.int64(0), NEITHER
 
 
 @njit(cache=True, inline="always")
-def put_on_record(novated, row, at, value, fee, buyer, seller):
-    """Fill in a novated trade between two buckets; ``at`` is its row in the batch."""
-    novated.lots, novated.value_fine = row.lots, value
-    novated.buyer_fee_fine = novated.seller_fee_fine = fee
-    novated.contract, novated.row = row.contract, at
-    novated.buyer, novated.seller = buyer, seller
+def check_both(row, fee, fees, held, positions, resting, contract, counts, spans, lists):
+    """What both sides share: room for the fees, the orders that are filled, the limits: ``(reason, figure, side)``."""
+    reason, figure, side = ACCEPTED, np.int64(0), NEITHER
+    if fees > EXPOSURE_MAX - 2 * fee:
+        reason, figure = EXPOSURE_LIMIT_EXCEEDED, np.int64(EXPOSURE_MAX)
+    elif row.filled != 0:
+        reason, figure, side = check_filled(row, resting[held[0]], resting[held[1]])
+    if contract.limited != 0 and reason == ACCEPTED:
+        reason, figure = check_limits(row, held, positions, contract, counts, spans, lists)
+    return reason, figure, side
 
 
 @njit(cache=True)
 def judge_in_order(
-    rows, n_contracts, fees_account, guaranteed, tables, touched, sides, reasons, figures, novated, fills
-):  # fmt: skip
+    rows, n_contracts, fees_account, guaranteed, tables, touched, sides, reasons, figures, failed, novated, fills
+):
     """Judge the routed rows one after the other on the overlay; fills ``novated`` and ``fills``, returns how many.
 
-    A row that is refused leaves its reason and figure, and the overlay as it was.
+    A row that is refused leaves its reason, figure and the side that failed, and the overlay as it was.
     """
     contracts, assets, tiers, buckets = tables.contracts, tables.assets, tables.tiers, tables.buckets
     gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
@@ -257,10 +246,9 @@ def judge_in_order(
     judged, held = np.empty(len(touched), JUDGED), np.empty((len(rows), 2), np.int32)
     load(touched, tables, balances, sums, judged)
     positions, resting = hold(rows, reasons, n_contracts, tables, touched, sides, held)
-    fees = tables.balances[fees_account].copy()
+    fees, verdicts = tables.balances[fees_account].copy(), np.empty((2, 2), np.int64)
     counts, spans, lists = count_ahead(rows, reasons, tables), tables.limit_spans, tables.limit_lists
     new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
-    verdicts = np.empty((2, 2), np.int64)
     n_novated, n_fills = 0, 0
     for at in range(len(rows)):
         if reasons[at] != ACCEPTED:
@@ -268,8 +256,8 @@ def judge_in_order(
         row = rows[at]
         contract = contracts[row.contract]
         value = value_at(row.price_ticks, contract)
-        fee = charge(row.lots * reference_at(row.price_ticks, contract), contract.fee_ppm)
-        reasons[at], figures[at] = check_both(
+        fee = charge(row.lots * size_at(row.price_ticks, contract), contract.fee_ppm)
+        reasons[at], figures[at], failed[at] = check_both(
             row, fee, fees[contract.asset].carry_fine, held[at], positions, resting, contract, counts, spans, lists
         )
         for side in range(2):
@@ -283,6 +271,7 @@ def judge_in_order(
                 lots, value, fee, positions[own], resting[own], filled, guaranteed, side, over, contract, access,
                 balances, sums, judged, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
             )  # fmt: skip
+            failed[at] = BUYER if side == 0 else SELLER
         if reasons[at] != ACCEPTED:
             continue
         if contract.limited != 0:
@@ -300,9 +289,18 @@ def judge_in_order(
                 sums[over, asset] = new_sums[side, asset]
             judged[over].equity_fine, judged[over].initial_fine = verdicts[side, 0], verdicts[side, 1]
         fees[contract.asset].carry_fine += 2 * fee
-        put_on_record(novated[n_novated], row, at, value, fee, touched[sides[at, 0]], touched[sides[at, 1]])
+        write_novated(novated[n_novated], at, row, value, fee, touched[sides[at, 0]], touched[sides[at, 1]])
         n_novated += 1
     return n_novated, n_fills
+
+
+@njit(cache=True, inline="always")
+def write_novated(done, at, row, value, fee, buyer, seller):
+    """Write an accepted trade down, between the buckets of its accounts."""
+    done.lots, done.value_fine = row.lots, value
+    done.buyer_fee_fine = done.seller_fee_fine = fee
+    done.contract, done.row = row.contract, at
+    done.buyer, done.seller = buyer, seller
 
 
 @njit(cache=True)
@@ -320,15 +318,16 @@ def judge_trades(rows, mark, n_contracts, n_accounts, fees_account, guaranteed, 
     count = len(rows)
     reasons = np.empty(count, np.int64)
     figures = np.empty(count, np.int64)
+    failed = np.zeros(count, np.int16)
     sides = np.empty((count, 2), np.int32)
     novated = np.empty(count, NOVATED)
     n_filled = 0
     for at in range(count):
         n_filled += (rows[at].filled & FILLS_BUYER) + (rows[at].filled >> 1)
     fills = np.empty(n_filled, RESERVED)
-    touched, mark = route(rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figures, sides)
+    touched, mark = route(rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figures, failed, sides)
     n_novated, n_fills = judge_in_order(
-        rows, n_contracts, fees_account, guaranteed, tables, touched, sides, reasons, figures, novated, fills
+        rows, n_contracts, fees_account, guaranteed, tables, touched, sides, reasons, figures, failed, novated, fills
     )
     refused = np.empty(count - n_novated, REFUSED)
     n_refused = 0
@@ -337,5 +336,6 @@ def judge_trades(rows, mark, n_contracts, n_accounts, fees_account, guaranteed, 
             refused[n_refused].figure = figures[at]
             refused[n_refused].row = at
             refused[n_refused].reason = reasons[at]
+            refused[n_refused].side = failed[at]
             n_refused += 1
     return novated[:n_novated], fills[:n_fills], refused, mark

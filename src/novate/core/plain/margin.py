@@ -1,14 +1,50 @@
-"""What a bucket is worth and what it must hold."""
+"""What a bucket is worth and must hold."""
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 
 from novate.core.book import Book
 from novate.core.layout import LIVE
 from novate.core.margin import Judgement
 from novate.core.money import EXPOSURE_MAX, PPM
-from novate.core.plain.values import Bucket
+from novate.core.orders import open_orders_of
+from novate.core.plain.values import result_of, worst_end
 from novate.core.terms import Tier
+
+
+@dataclass
+class Bucket:
+    """One bucket: money per asset, and ``(lots, cost_fine)`` per contract; a result is lots x value - cost.
+
+    ``orders`` has the lots that resting orders may still buy and sell, per contract.
+    """
+
+    access: int
+    balance_minor: list[int]
+    carry_fine: list[int]
+    positions: dict[int, tuple[int, int]]
+    orders: dict[int, tuple[int, int]]
+
+    def copy(self) -> "Bucket":
+        money = list(self.balance_minor), list(self.carry_fine)
+        return Bucket(self.access, *money, dict(self.positions), dict(self.orders))
+
+    def contracts(self) -> list[int]:
+        """All contracts in which something is held or may be filled."""
+        return sorted({**self.positions, **self.orders})
+
+
+def read(book: Book, bucket: int) -> Bucket:
+    """A bucket of the book as it stands."""
+    rows = [book.balances[bucket, asset] for asset in range(book.asset_count)]
+    return Bucket(
+        int(book.buckets[bucket]["access"]),
+        [int(row["balance_minor"]) for row in rows],
+        [int(row["carry_fine"]) for row in rows],
+        {contract: (lots, cost) for contract, lots, cost in book.positions_of(bucket)},
+        open_orders_of(book, bucket),
+    )
 
 
 def bracketed(amount: int, tiers: tuple[Tier, ...], rate: str) -> int:
@@ -23,18 +59,25 @@ def bracketed(amount: int, tiers: tuple[Tier, ...], rate: str) -> int:
 def requirement(book: Book, contract: int, lots: int) -> tuple[int, int]:
     """``(initial, maintenance)`` of one position in its settlement asset.
 
-    A long option requires nothing, a short one the larger of rate *a* less its out-of-the-money amount and rate *b*.
+    A short option requires the larger of rate *a* less its out-of-the-money amount and rate *b*; a long one nothing
+    where it was paid up front, else rate *a*. What can lose no more than a bound requires no more than that: a long
+    option its value, a capped contract what lies between its mark and its floor or cap. A collateralised one requires
+    nothing: it counts as if it had come to its worst.
     """
     terms, row = book.registers.contracts[contract], book.contracts[contract]
-    if lots == 0 or (lots > 0 and terms.is_option):
+    if lots == 0 or terms.collateralised or (lots > 0 and terms.pays_premium):
         return 0, 0
     tiers = book.rulebook.margin_classes[terms.margin_class]
     size = abs(lots) * int(row["reference_fine"])
     initial, maintenance = bracketed(size, tiers, "initial_ppm"), bracketed(size, tiers, "maintenance_ppm")
-    if terms.is_option:
+    if terms.is_option and lots < 0:
         relief = abs(lots) * int(row["otm_fine"])
         initial = max(initial - relief, bracketed(size, tiers, "initial_least_ppm"))
         maintenance = max(maintenance - relief, bracketed(size, tiers, "maintenance_least_ppm"))
+    elif terms.is_option or terms.capped:
+        end = worst_end(book, contract, lots) if terms.capped else 0
+        most = lots * (int(row["value_fine"]) - end)
+        initial, maintenance = min(initial, most), min(maintenance, most)
     return initial, maintenance
 
 
@@ -60,7 +103,7 @@ def convert(book: Book, asset: int, amount: int) -> int:
 
 def premium_of(book: Book, bucket: Bucket, asset: int) -> int:
     """Premium bought less premium sold since the last settlement: what the bucket will pay in the next."""
-    return sum(cost for contract, (_, cost) in bucket.positions.items() if _is_option_in(book, contract, asset))
+    return sum(cost for contract, (_, cost) in bucket.positions.items() if _pays_premium_in(book, contract, asset))
 
 
 def variation_of(book: Book, bucket: Bucket, asset: int) -> int:
@@ -68,13 +111,19 @@ def variation_of(book: Book, bucket: Bucket, asset: int) -> int:
     total = 0
     for contract, (lots, cost) in bucket.positions.items():
         row = book.contracts[contract]
-        if int(row["asset"]) == asset and not book.registers.contracts[contract].is_option:
-            total += lots * int(row["value_fine"]) - cost
+        if int(row["asset"]) == asset and not book.registers.contracts[contract].pays_premium:
+            total += result_of(book, contract, lots, cost)
     return total
 
 
-def _is_option_in(book: Book, contract: int, asset: int) -> bool:
-    return int(book.contracts[contract]["asset"]) == asset and book.registers.contracts[contract].is_option
+def _pays_premium_in(book: Book, contract: int, asset: int) -> bool:
+    return int(book.contracts[contract]["asset"]) == asset and book.registers.contracts[contract].pays_premium
+
+
+def owed_in(book: Book, bucket: Bucket, asset: int) -> int:
+    """What a bucket will have to pay in one asset: premium bought, and what results and carry come to below zero."""
+    result = bucket.carry_fine[asset] + variation_of(book, bucket, asset)
+    return max(0, premium_of(book, bucket, asset)) - min(0, result)
 
 
 def judge(book: Book, bucket: Bucket) -> Judgement:
@@ -95,15 +144,14 @@ def judge(book: Book, bucket: Bucket) -> Judgement:
             if int(row["asset"]) != asset:
                 continue
             worth = lots * int(row["value_fine"])
-            if book.registers.contracts[contract].is_option:
+            if book.registers.contracts[contract].pays_premium:
                 options += worth * rules.long_option_ppm // PPM if lots > 0 and worth > 0 else worth
             else:
-                unsettled += worth - cost
+                unsettled += result_of(book, contract, lots, cost)
             own_initial += required(book, bucket, contract)[0]
             own_maintenance += required(book, bucket, contract)[1]
             priced &= (lots == 0 and contract not in bucket.orders) or int(row["state"]) == LIVE
-        owed = max(0, premium) - min(0, unsettled + premium)
-        payable = clamp(payable + convert(book, asset, cash - owed))
+        payable = clamp(payable + convert(book, asset, cash - owed_in(book, bucket, asset)))
         if unsettled > 0:
             unsettled = unsettled * rules.gains_ppm // PPM
         if cash + unsettled + options or cash or own_initial or premium:
@@ -113,3 +161,14 @@ def judge(book: Book, bucket: Bucket) -> Judgement:
             initial = clamp(initial - convert(book, asset, -own_initial))
             maintenance = clamp(maintenance - convert(book, asset, -own_maintenance))
     return Judgement(equity, settled, initial, maintenance, priced, payable)
+
+
+def exposure(book: Book, bucket: Bucket, asset: int) -> int:
+    """What bounds every later worth in one asset: sum of (|lots| + resting lots) x largest value per lot + |cost|."""
+    total = 0
+    for contract in bucket.contracts():
+        row, (lots, cost) = book.contracts[contract], bucket.positions.get(contract, (0, 0))
+        if int(row["asset"]) == asset:
+            lots_at_most = abs(lots) + sum(bucket.orders.get(contract, (0, 0)))
+            total += lots_at_most * int(row["largest_value_fine"]) + abs(cost)
+    return total

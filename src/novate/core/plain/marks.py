@@ -1,4 +1,4 @@
-"""Marks, and the options that move with their underlyings."""
+"""Prices into values per lot and margin terms."""
 
 from collections.abc import Iterable
 

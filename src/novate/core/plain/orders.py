@@ -1,4 +1,4 @@
-"""Changes of resting orders, each seeing those before it."""
+"""Changes of resting orders."""
 
 from collections.abc import Iterable
 
@@ -6,9 +6,8 @@ from novate.core.book import Book
 from novate.core.layout import EXPIRED, LIQUIDATING, LIVE, REDUCE_ONLY, RESTRICTED
 from novate.core.money import EXPOSURE_MAX
 from novate.core.plain.limits import may_be_named
-from novate.core.plain.margin import judge, required
-from novate.core.plain.trades import ACCEPTED, Refusal, Reserved, exposure
-from novate.core.plain.values import Bucket, read
+from novate.core.plain.margin import Bucket, exposure, judge, read, required
+from novate.core.plain.trades import ACCEPTED, Refusal, Reserved
 from novate.core.reasons import Reason
 from novate.core.terms import Kind
 
@@ -47,7 +46,8 @@ def _check_order(book: Book, mark: int, number: int, lots: int, contract: int, a
     if not 0 <= account < book.account_count:
         return Reason.ACCOUNT_UNKNOWN, account
     terms, state = book.registers.contracts[contract], int(book.contracts[contract]["state"])
-    tradable, known = terms.kind is not Kind.INDEX, terms.margin_class in book.rulebook.margin_classes
+    tradable = terms.kind is not Kind.INDEX
+    known = terms.collateralised or terms.margin_class in book.rulebook.margin_classes
     liquidating = int(book.buckets[book.bucket_of(account, contract)]["access"]) == LIQUIDATING
     tests: list[tuple[bool, Reason, int]] = [
         (side not in (0, 1) or lots == 0, Reason.MALFORMED, lots),

@@ -1,8 +1,8 @@
-"""The flows of a cycle."""
+"""What a cycle moves."""
 
 from novate.core.book import Book
 from novate.core.layout import LIVE
-from novate.core.plain.values import read
+from novate.core.plain.margin import read
 from novate.core.terms import ROUNDING
 
 
@@ -21,6 +21,6 @@ def flows(book: Book, asset: int) -> dict[int, tuple[int, int]]:
             row = book.contracts[contract]
             if int(row["asset"]) == asset and int(row["state"]) == LIVE:
                 owed -= cost
-                owed += 0 if book.registers.contracts[contract].is_option else lots * int(row["value_fine"])
+                owed += 0 if book.registers.contracts[contract].pays_premium else lots * int(row["value_fine"])
         out[at] = divmod(owed, unit)
     return out

@@ -1,4 +1,4 @@
-"""Trades, each seeing those before it."""
+"""Trades, each side judged afresh."""
 
 import math
 from collections.abc import Iterable
@@ -8,20 +8,23 @@ from novate.core.book import Book
 from novate.core.layout import EXPIRED, LIQUIDATING, LIVE, REDUCE_ONLY, RESTRICTED
 from novate.core.money import EXPOSURE_MAX, PPM
 from novate.core.plain.limits import check_limits, may_be_named, nearest_in_band
-from novate.core.plain.margin import judge, premium_of, variation_of
-from novate.core.plain.values import Bucket, read, reference_per_lot, value_per_lot
+from novate.core.plain.margin import Bucket, exposure, judge, owed_in, premium_of, read, variation_of
+from novate.core.plain.values import size_per_lot, value_per_lot
 from novate.core.reasons import Reason
+from novate.core.rows import BUYER, NEITHER, SELLER
 from novate.core.terms import FEES, Kind
 
 Refusal = tuple[Reason, int]
 Novated = tuple[int, int, int, int, int, int, int, int]
+Sided = tuple[Reason, int, int]
 Reserved = tuple[int, int, int, int]
 ACCEPTED: Refusal = (Reason.ACCEPTED, 0)
+TAKEN: Sided = (Reason.ACCEPTED, 0, NEITHER)
 
 
 def decide_trades(
     book: Book, mark: int, rows: Iterable[tuple[int, int, int, int, int, int, int]]
-) -> tuple[list[Novated], list[Reserved], list[tuple[int, int, Reason]], int]:
+) -> tuple[list[Novated], list[Reserved], list[tuple[int, int, Reason, int]], int]:
     """Trades ``(number, lots, price, contract, buyer, seller, filled)``, a source's after its mark.
 
     Returns novated rows, fills of resting orders, refused rows and the source's new mark. Each row sees the rows before
@@ -32,9 +35,9 @@ def decide_trades(
     fees = list(read(book, FEES).carry_fine)
     novated: list[Novated] = []
     fills: list[Reserved] = []
-    refused: list[tuple[int, int, Reason]] = []
+    refused: list[tuple[int, int, Reason, int]] = []
     for at, (number, lots, price, contract, buyer, seller, filled) in enumerate(rows):
-        reason, figure = _check_row(book, mark, number, lots, price, contract, buyer, seller, filled)
+        reason, figure, failed = _check_row(book, mark, number, lots, price, contract, buyer, seller, filled)
         if reason is Reason.ACCEPTED and not 0 <= filled <= 3:
             reason, figure = Reason.MALFORMED, filled
         mark = max(mark, number)
@@ -44,19 +47,19 @@ def decide_trades(
                 buckets.setdefault(side, read(book, side))
             value = value_per_lot(book, contract, price)
             fee = fee_of(book, contract, lots, price)
-            reason, figure = _judge_row(book, buckets, fees, contract, lots, value, fee, buyer, seller, filled)
+            reason, figure, failed = _judge_row(book, buckets, fees, contract, lots, value, fee, buyer, seller, filled)
             if reason is Reason.ACCEPTED:
                 fills += [(-lots, 0, contract, buyer)] if filled & 1 else []
                 fills += [(0, -lots, contract, seller)] if filled & 2 else []
                 novated.append((lots, value, fee, fee, contract, buyer, seller, at))
         if reason is not Reason.ACCEPTED:
-            refused.append((figure, at, reason))
+            refused.append((figure, at, reason, failed))
     return novated, fills, refused, mark
 
 
 def fee_of(book: Book, contract: int, lots: int, price_ticks: int) -> int:
-    """What each side of a trade pays: rate x |lots| x reference value at the trade price, rounded up."""
-    size = lots * reference_per_lot(book, contract, price_ticks)
+    """What each side of a trade pays: rate x |lots| x size of a lot at the trade price, rounded up."""
+    size = lots * size_per_lot(book, contract, price_ticks)
     return math.ceil(Fraction(size * book.registers.contracts[contract].fee_ppm, PPM))
 
 
@@ -71,19 +74,19 @@ def _judge_row(
     buyer: int,
     seller: int,
     filled: int,
-) -> Refusal:
+) -> Sided:
     """The buyer, then the seller; where both can bear it the leg is in their buckets and the fee in ``fees``."""
     asset = int(book.contracts[contract]["asset"])
     if fees[asset] + 2 * fee > EXPOSURE_MAX:
-        return Reason.EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
+        return Reason.EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX, NEITHER
     for side, at, bit in ((buyer, 0, 1), (seller, 1, 2)):
         resting = buckets[side].orders.get(contract, (0, 0))[at]
         if filled & bit and lots > resting:
-            return Reason.ORDERS_EXCEEDED, resting
+            return Reason.ORDERS_EXCEEDED, resting, BUYER if side == buyer else SELLER
     now = {side: bucket.positions.get(contract, (0, 0))[0] for side, bucket in buckets.items()}
     refusal = check_limits(book, contract, now, buyer, seller, lots)
     if refusal != ACCEPTED:
-        return refusal
+        return *refusal, NEITHER
     after: dict[int, Bucket] = {}
     for side, signed, bit in ((buyer, lots, 1), (seller, -lots, 2)):
         after[side] = with_leg(book, buckets[side], contract, signed, value, fee)
@@ -92,50 +95,53 @@ def _judge_row(
             after[side].orders[contract] = bids - max(0, signed), asks - max(0, -signed)
         refusal = judge_leg(book, buckets[side], after[side], contract, fee, filled=bool(filled & bit))
         if refusal != ACCEPTED:
-            return refusal
+            return *refusal, BUYER if side == buyer else SELLER
     buckets |= after
     fees[asset] += 2 * fee
-    return ACCEPTED
+    return TAKEN
 
 
 def is_promised(book: Book, contract: int) -> bool:
-    """Whether a fill of resting orders in a contract was promised when they were margined: no option's premium is."""
-    return book.rulebook.reserved_trades == "guaranteed" and not book.registers.contracts[contract].is_option
+    """Whether a fill of resting orders in a contract was promised when they were margined: no option's premium is, nor
+    the worst loss of what is fully collateralised."""
+    terms = book.registers.contracts[contract]
+    return book.rulebook.reserved_trades == "guaranteed" and not (terms.pays_premium or terms.collateralised)
 
 
 def _check_row(
     book: Book, mark: int, number: int, lots: int, price: int, contract: int, buyer: int, seller: int, filled: int
-) -> Refusal:
+) -> Sided:
     """Everything that does not need margin, in the order of precedence: the first that fails, with its figure."""
     if number <= mark:
-        return Reason.DUPLICATE_OR_LATE, mark
+        return Reason.DUPLICATE_OR_LATE, mark, NEITHER
     if not 0 <= contract < book.contract_count:
-        return Reason.CONTRACT_UNKNOWN, contract
+        return Reason.CONTRACT_UNKNOWN, contract, NEITHER
     for side in (buyer, seller):
         if not 0 <= side < book.account_count:
-            return Reason.ACCOUNT_UNKNOWN, side
+            return Reason.ACCOUNT_UNKNOWN, side, BUYER if side == buyer else SELLER
     terms, state = book.registers.contracts[contract], int(book.contracts[contract]["state"])
-    tradable, known = terms.kind is not Kind.INDEX, terms.margin_class in book.rulebook.margin_classes
+    tradable = terms.kind is not Kind.INDEX
+    known = terms.collateralised or terms.margin_class in book.rulebook.margin_classes
     access = {side: int(book.buckets[book.bucket_of(side, contract)]["access"]) for side in (buyer, seller)}
     house = [side for side in (buyer, seller) if not may_be_named(book, side)]
-    liquidating = [side for side in (buyer, seller) if access[side] == LIQUIDATING]
+    busy = [side for side in (buyer, seller) if access[side] == LIQUIDATING]
     limit = terms.position_limit_lots
     bound = price if filled and is_promised(book, contract) else nearest_in_band(book, contract, price)
-    tests: list[tuple[bool, Reason, int]] = [
-        (tradable and not known, Reason.MARGIN_CLASS_UNKNOWN, contract),
-        (buyer == seller, Reason.ACCOUNTS_MUST_DIFFER, buyer),
-        (bool(house), Reason.ACCOUNT_NOT_TRADABLE, house[0] if house else 0),
-        (not tradable, Reason.CONTRACT_NOT_TRADABLE, contract),
-        (lots <= 0, Reason.QUANTITY_MUST_BE_POSITIVE, lots),
-        (not terms.price_min_ticks <= price <= terms.price_max_ticks, Reason.PRICE_OUT_OF_LIMITS, price),
-        (state == EXPIRED, Reason.CONTRACT_EXPIRED, contract),
-        (contract in book.registers.halts, Reason.CONTRACT_HALTED, contract),
-        (state != LIVE, Reason.PRICE_MISSING, contract),
-        (bound != price, Reason.PRICE_OUTSIDE_BAND, bound),
-        (bool(liquidating), Reason.ACCOUNT_IN_LIQUIDATION, liquidating[0] if liquidating else 0),
-        (lots > limit, Reason.POSITION_LIMIT_EXCEEDED, limit),
+    tests: list[tuple[bool, Reason, int, int]] = [
+        (tradable and not known, Reason.MARGIN_CLASS_UNKNOWN, contract, NEITHER),
+        (buyer == seller, Reason.ACCOUNTS_MUST_DIFFER, buyer, NEITHER),
+        (bool(house), Reason.ACCOUNT_NOT_TRADABLE, house[0] if house else 0, BUYER if buyer in house else SELLER),
+        (not tradable, Reason.CONTRACT_NOT_TRADABLE, contract, NEITHER),
+        (lots <= 0, Reason.QUANTITY_MUST_BE_POSITIVE, lots, NEITHER),
+        (not terms.price_min_ticks <= price <= terms.price_max_ticks, Reason.PRICE_OUT_OF_LIMITS, price, NEITHER),
+        (state == EXPIRED, Reason.CONTRACT_EXPIRED, contract, NEITHER),
+        (contract in book.registers.halts, Reason.CONTRACT_HALTED, contract, NEITHER),
+        (state != LIVE, Reason.PRICE_MISSING, contract, NEITHER),
+        (bound != price, Reason.PRICE_OUTSIDE_BAND, bound, NEITHER),
+        (bool(busy), Reason.ACCOUNT_IN_LIQUIDATION, busy[0] if busy else 0, BUYER if buyer in busy else SELLER),
+        (lots > limit, Reason.POSITION_LIMIT_EXCEEDED, limit, NEITHER),
     ]
-    return next(((reason, figure) for failed, reason, figure in tests if failed), ACCEPTED)
+    return next(((reason, figure, side) for failed, reason, figure, side in tests if failed), TAKEN)
 
 
 def with_leg(book: Book, bucket: Bucket, contract: int, lots: int, value_fine: int, fee_fine: int) -> Bucket:
@@ -147,25 +153,14 @@ def with_leg(book: Book, bucket: Bucket, contract: int, lots: int, value_fine: i
     return after
 
 
-def exposure(book: Book, bucket: Bucket, asset: int) -> int:
-    """What bounds every later worth in one asset: sum of (|lots| + resting lots) x largest value per lot + |cost|."""
-    total = 0
-    for contract in bucket.contracts():
-        row, (lots, cost) = book.contracts[contract], bucket.positions.get(contract, (0, 0))
-        if int(row["asset"]) == asset:
-            lots_at_most = abs(lots) + sum(bucket.orders.get(contract, (0, 0)))
-            total += lots_at_most * int(row["largest_value_fine"]) + abs(cost)
-    return total
-
-
 def judge_leg(
     book: Book, before: Bucket, after: Bucket, contract: int, fee_fine: int, *, filled: bool = False
 ) -> Refusal:
-    """Whether a bucket may take a leg: limits, then what its member's default allows, then premium, then margin.
+    """Whether a bucket may take a leg: limits, then what its member's default allows, then cover, then margin.
 
     A leg that fills resting orders which the rulebook guarantees is not asked for margin and no restriction refuses
-    it, where no premium must be covered. A leg that only brings the position nearer to zero, and does not grow what the
-    bucket lacks, always may.
+    it, where no premium must be covered. A leg that only brings the position nearer to zero always may, where it does
+    not grow what the bucket lacks of either requirement nor takes its equity below zero.
     """
     terms, asset = book.registers.contracts[contract], int(book.contracts[contract]["asset"])
     old, new = before.positions.get(contract, (0, 0))[0], after.positions[contract][0]
@@ -183,11 +178,16 @@ def judge_leg(
     if before.access == RESTRICTED and not (reduces or guaranteed):
         return Reason.ACCOUNT_RESTRICTED, 0
     owed = premium_of(book, after, asset) - min(0, after.carry_fine[asset] + variation_of(book, after, asset))
-    if terms.is_option and cost > 0 and owed > cash:
+    if terms.pays_premium and cost > 0 and owed > cash:
         return Reason.PREMIUM_NOT_COVERED, owed - cash
+    owes = owed_in(book, after, asset)
+    if terms.collateralised and owes > cash and owes > owed_in(book, before, asset):
+        return Reason.COLLATERAL_NOT_COVERED, owes - cash
     was, now = judge(book, before), judge(book, after)
     lacked, lacks = was.initial_fine - was.equity_fine, now.initial_fine - now.equity_fine
-    if guaranteed or (reduces and lacks <= lacked):
+    sinks = now.equity_fine < 0 and now.equity_fine < was.equity_fine
+    below, was_below = now.maintenance_fine - now.equity_fine, was.maintenance_fine - was.equity_fine
+    if guaranteed or (reduces and lacks <= lacked and not sinks and not below > max(0, was_below)):
         return ACCEPTED
     if not now.priced:
         return Reason.PRICE_MISSING, 0

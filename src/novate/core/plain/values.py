@@ -1,46 +1,10 @@
-"""A bucket, and what a lot of a contract is worth."""
+"""What a price makes of one lot, and what a position counts for, in plain Python: part of ``plain``."""
 
 import math
-from dataclasses import dataclass
 from fractions import Fraction
 
 from novate.core.book import Book
-from novate.core.orders import open_orders_of
 from novate.core.terms import Kind
-
-
-@dataclass
-class Bucket:
-    """One bucket: money per asset, and ``(lots, cost_fine)`` per contract; a result is lots x value - cost.
-
-    ``orders`` has the lots that resting orders may still buy and sell, per contract.
-    """
-
-    access: int
-    balance_minor: list[int]
-    carry_fine: list[int]
-    positions: dict[int, tuple[int, int]]
-    orders: dict[int, tuple[int, int]]
-
-    def copy(self) -> "Bucket":
-        money = list(self.balance_minor), list(self.carry_fine)
-        return Bucket(self.access, *money, dict(self.positions), dict(self.orders))
-
-    def contracts(self) -> list[int]:
-        """All contracts in which something is held or may be filled."""
-        return sorted({**self.positions, **self.orders})
-
-
-def read(book: Book, bucket: int) -> Bucket:
-    """A bucket of the book as it stands."""
-    rows = [book.balances[bucket, asset] for asset in range(book.asset_count)]
-    return Bucket(
-        int(book.buckets[bucket]["access"]),
-        [int(row["balance_minor"]) for row in rows],
-        [int(row["carry_fine"]) for row in rows],
-        {contract: (lots, cost) for contract, lots, cost in book.positions_of(bucket)},
-        open_orders_of(book, bucket),
-    )
 
 
 def whole_unit(book: Book, contract: int) -> int:
@@ -60,9 +24,15 @@ def value_per_lot(book: Book, contract: int, price_ticks: int) -> int:
     return round(worth_of_lot(book, contract, price_ticks)) - int(book.contracts[contract]["index_fine"])
 
 
-def reference_per_lot(book: Book, contract: int, price_ticks: int) -> int:
-    """The size of one lot for fees and margin: its value without funding or sign, rounded up."""
+def size_per_lot(book: Book, contract: int, price_ticks: int) -> int:
+    """The size of one lot for fees: its value without funding or sign, rounded up."""
     return math.ceil(abs(worth_of_lot(book, contract, price_ticks)))
+
+
+def reference_per_lot(book: Book, contract: int, price_ticks: int) -> int:
+    """The size of one lot for margin: that at its price, or at the margin floor where that is larger."""
+    floor = book.registers.contracts[contract].margin_floor_ticks
+    return max(size_per_lot(book, contract, ticks) for ticks in (price_ticks, floor or price_ticks))
 
 
 def option_terms(book: Book, contract: int, spot_ticks: int) -> tuple[int, int]:
@@ -74,4 +44,18 @@ def option_terms(book: Book, contract: int, spot_ticks: int) -> tuple[int, int]:
     otm = max(Fraction(0), strike - spot if terms.kind is Kind.CALL else spot - strike)
     if terms.inverse:
         return math.ceil(lot), math.floor(Fraction(lot * otm, spot))
-    return math.ceil(lot * spot), math.floor(lot * otm)
+    size = max(abs(spot), of.margin_floor_ticks * of.tick)
+    return math.ceil(lot * size), math.floor(lot * otm)
+
+
+def worst_end(book: Book, contract: int, lots: int) -> int:
+    """The value per lot that is worst for a position in a capped contract: its floor if long, its cap if short."""
+    terms = book.registers.contracts[contract]
+    return value_per_lot(book, contract, terms.price_min_ticks if lots > 0 else terms.price_max_ticks)
+
+
+def result_of(book: Book, contract: int, lots: int, cost: int) -> int:
+    """What a position paid by variation counts for: its result, or a collateralised one's worst and no gain."""
+    if book.registers.contracts[contract].collateralised:
+        return min(0, lots * worst_end(book, contract, lots) - cost)
+    return lots * int(book.contracts[contract]["value_fine"]) - cost

@@ -1,0 +1,127 @@
+"""One bucket as it would stand after deposits and trades: the judgement of ``trades`` on rows of its own."""
+
+import numpy as np
+from numba import njit
+
+from novate.core.kernels.admit import ACCEPTED, CONTRACT_UNKNOWN, access_of, check_terms
+from novate.core.kernels.arithmetic import charge, size_at, value_at
+from novate.core.kernels.legs import apply_leg
+from novate.core.kernels.limits import count_trade, counted
+from novate.core.kernels.margin import judge_rows, sum_positions, total
+from novate.core.kernels.trades import MARGIN_INSUFFICIENT, check_both, judge_leg
+from novate.core.layout import BALANCE, JUDGED, OPEN, OPEN_ORDERS, POSITION, SUBTOTAL
+
+
+@njit(cache=True)
+def row_of(contract, positions, count):
+    """``(row, count)``: where a contract stands among the first ``count`` rows, or is put, by contract."""
+    at = 0
+    while at < count and positions[at].contract < contract:
+        at += 1
+    if at < count and positions[at].contract == contract:
+        return at, count
+    for below in range(count, at, -1):
+        positions[below] = positions[below - 1]
+    positions[at].contract = contract
+    positions[at].lots = 0
+    positions[at].cost_fine = 0
+    positions[at].orders = 0
+    return at, count + 1
+
+
+@njit(cache=True)
+def excess(reduces, balances, sums, new_balances, new_sums, assets, gains_ppm):
+    """By how much a leg misses what margin allows: above zero where it is refused, convex where requirements are.
+
+    A leg that reduces may lack what was lacking of either requirement, and be as far below zero, as before it.
+    """
+    equity, _, initial, maintenance, _ = total(new_balances, 0, new_sums, 0, assets, gains_ppm)
+    if not reduces:
+        return initial - equity
+    was, _, initial_before, maintenance_before, _ = total(balances, 0, sums, 0, assets, gains_ppm)
+    below_initial = initial - equity - max(0, initial_before - was)
+    below_maintenance = maintenance - equity - max(0, maintenance_before - was)
+    return max(below_initial, below_maintenance, -equity - max(0, -was))
+
+
+@njit(cache=True)
+def open_with(bucket, deposits_minor, tables, positions, balances, sums, judged):
+    """Copy a bucket into rows of its own, with deposits; returns what it was before them, as ``margin.judge_rows``."""
+    own, assets = tables.buckets[bucket], tables.assets
+    for at in range(own.count):
+        positions[at] = tables.positions[own.start + at]
+    for asset in range(len(assets)):
+        balances[0, asset] = tables.balances[bucket, asset]
+    before = judge_rows(0, own.count, positions, balances, 0, tables)
+    for asset in range(len(assets)):
+        balances[0, asset].balance_minor += deposits_minor[asset]
+    priced = sum_positions(
+        0, own.count, positions, tables.orders, tables.lot_terms, tables.contracts, tables.tiers,
+        tables.long_option_ppm, sums, 0,
+    )  # fmt: skip
+    equity, _, initial, _, known = total(balances, 0, sums, 0, assets, tables.gains_ppm)
+    judged[0].equity_fine, judged[0].initial_fine, judged[0].priced = equity, initial, priced * known
+    return before
+
+
+@njit(cache=True)
+def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tables):
+    """Deposits, then trades in order, against counterparties that can bear them; the book is not written.
+
+    ``rows`` are trades of one ``bucket`` of the account, in which the account is buyer or seller and the other side is
+    ``NOBODY``: it holds nothing in the contract before and shares no limit. Returns ``(answers, figures)``: per row its
+    reason, its figure and, where margin is lacking, its ``excess``; and the bucket before and after as
+    ``margin.judge_rows`` has it. A row that is refused leaves the bucket as it was. The fees of all rows are added to
+    ``fees``, the balances of the account that receives them.
+    """
+    contracts, assets, tiers = tables.contracts, tables.assets, tables.tiers
+    gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
+    width = len(assets)
+    own = tables.buckets[bucket]
+    balances, sums, judged = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL), np.zeros(1, JUDGED)
+    new_balances, new_sums = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL)
+    positions, none = np.empty(own.count + len(rows) + 1, POSITION), own.count + len(rows)
+    positions[none].lots, resting = 0, np.zeros(1, OPEN_ORDERS)
+    counts, spans, lists = counted(tables.limits, contracts), tables.limit_spans, tables.limit_lists
+    count = np.int64(own.count)
+    answers = np.zeros((len(rows), 3), np.int64)
+    before = open_with(bucket, deposits_minor, tables, positions, balances, sums, judged)
+    for at in range(len(rows)):
+        row = rows[at]
+        if row.contract < 0 or row.contract >= n_contracts:
+            answers[at, 0], answers[at, 1] = CONTRACT_UNKNOWN, row.contract
+            continue
+        contract = contracts[row.contract]
+        buys = row.buyer == account
+        access = access_of(account, row.contract, tables.buckets)
+        reason, figure, _ = check_terms(row, contract, False, access if buys else OPEN, OPEN if buys else access)
+        if reason == ACCEPTED:
+            value = value_at(row.price_ticks, contract)
+            fee = charge(row.lots * size_at(row.price_ticks, contract), contract.fee_ppm)
+            where, count = row_of(row.contract, positions, count)
+            held = (where, none) if buys else (none, where)
+            reason, figure, _ = check_both(
+                row, fee, fees[contract.asset].carry_fine, held, positions, resting, contract, counts, spans, lists
+            )
+        if reason == ACCEPTED:
+            lots = row.lots if buys else -row.lots
+            own_orders = tables.orders[np.uint32(positions[where].orders)]
+            reason, figure, equity, initial = judge_leg(
+                lots, value, fee, positions[where], own_orders, 0, False, 0, 0, contract, access, balances, sums,
+                judged, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
+            )  # fmt: skip
+            if reason == MARGIN_INSUFFICIENT:
+                had = positions[where].lots
+                reduces = (had > 0 and -had <= lots < 0) or (had < 0 and 0 < lots <= -had)
+                answers[at, 2] = excess(reduces, balances, sums, new_balances, new_sums, assets, gains_ppm)
+            if reason == ACCEPTED:
+                if contract.limited != 0:
+                    count_trade(row, held, positions, contract.open_limit, counts, spans, lists)
+                balances[0, contract.asset].carry_fine -= fee
+                apply_leg(positions[where], balances[0, contract.asset], contract, lots, lots * value)
+                for asset in range(width):
+                    sums[0, asset] = new_sums[0, asset]
+                judged[0].equity_fine, judged[0].initial_fine = equity, initial
+                fees[contract.asset].carry_fine += 2 * fee
+        answers[at, 0], answers[at, 1] = reason, figure
+    return answers, (before, judge_rows(0, count, positions, balances, 0, tables))

@@ -1,0 +1,21 @@
+"""An independent, naive clearing house that must agree with the real one.
+
+It shares the vocabulary (terms, commands, facts, their row layouts and the reasons for a no) and not one line of
+arithmetic. Money is in dicts, divisions are fractions, and every rounding that the house names is written down a second
+time in ``rounding``; whatever has no named rounding is exact. Slow, and meant to be read.
+
+    auditor      takes a command and the answer; compares facts and houses
+    house        one dict per noun
+    rounding     the named roundings
+    worth        one lot, one bucket: equity and requirements
+    exactness    how far roundings may carry a bucket from the unrounded payoff, proved after every step
+    admission, cash, trades, prices      commands
+    trouble, cycle, estates, following   what follows
+    picture      a house as plain dicts
+"""
+
+from novate.sim.auditor.auditor import Auditor
+from novate.sim.auditor.house import Disagreement
+from novate.sim.auditor.picture import Picture
+
+__all__ = ["Auditor", "Disagreement", "Picture"]

@@ -1,0 +1,225 @@
+"""The auditor: takes each command with the core's answer, works everything out on its own, and demands agreement.
+
+It is told nothing of the core but what the core answered. From the answer it takes only what it cannot know (whether
+the form of an admission was sound) and what the core may choose (the size of a slice), and checks the choice.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from novate.core import commands as asked
+from novate.core import facts as f
+from novate.core import rows as layouts
+from novate.core.commands import AnyCommand
+from novate.core.facts import Fact
+from novate.core.reasons import Reason
+from novate.core.supervision import CallPaid
+from novate.core.terms import ROUNDING
+from novate.sim.auditor import admission, cash, cycle, estates, exactness, prices, trades, trouble
+from novate.sim.auditor.following import follow
+from novate.sim.auditor.house import Disagreement, House
+from novate.sim.auditor.numbering import rejected, unpacked
+from novate.sim.auditor.picture import Picture, differences, picture
+from novate.sim.auditor.trouble import Choices
+
+DECIDES: dict[type, Callable[[House, Any], list[Fact]]] = {
+    asked.Contribute: cash.decide_contribute,
+    asked.Deposit: cash.decide_deposit,
+    asked.Withdraw: cash.decide_withdraw,
+    asked.SubmitTrades: trades.decide_trades,
+    asked.PublishMarks: prices.decide_marks,
+    asked.PublishFunding: prices.decide_funding,
+    asked.ExpireContract: prices.decide_expire,
+    asked.ExecuteLiquidation: trouble.decide_execution,
+}
+"""What each command comes to. A new command is given its line here, its facts theirs below."""
+
+ADMITS = (asked.AddAsset, asked.ListContract, asked.AddMember, asked.OpenAccount, asked.AdoptRulebook)
+"""Commands whose form the core alone judges."""
+
+PASSES_TIME = (asked.Clock,)
+"""Commands of which everything follows from the time."""
+
+WITHOUT_RULES = (*ADMITS, *PASSES_TIME, asked.Contribute)
+"""Commands that need no rulebook."""
+
+APPLIES: dict[type, Callable[[House, Any], None]] = {
+    f.AssetAdded: admission.apply_asset_added,
+    f.ContractListed: admission.apply_contract_listed,
+    f.MemberAdded: admission.apply_member_added,
+    f.AccountOpened: admission.apply_account_opened,
+    f.RulebookAdopted: admission.apply_rulebook_adopted,
+    f.Contributed: cash.apply_contributed,
+    f.Deposited: cash.apply_posted,
+    f.Withdrawn: cash.apply_posted,
+    f.TradesNovated: trades.apply_trades_novated,
+    f.MarksPublished: prices.apply_marks_published,
+    f.ContractHalted: prices.apply_contract_halted,
+    f.AssetHalted: prices.apply_asset_halted,
+    f.FundingPublished: prices.apply_funding_published,
+    f.ContractExpired: prices.apply_contract_expired,
+    f.MarginCalled: trouble.apply_margin_called,
+    f.CallMet: trouble.apply_call_met,
+    CallPaid: trouble.apply_call_paid,
+    f.Breached: trouble.apply_breached,
+    f.MemberDefaulted: trouble.apply_member_defaulted,
+    f.LiquidationOrdered: trouble.apply_liquidation_ordered,
+    f.LiquidationExecuted: trouble.apply_liquidation_executed,
+    f.OrderClosed: trouble.apply_order_closed,
+    f.LiquidationEnded: trouble.apply_liquidation_ended,
+    f.TakenOver: trouble.apply_taken_over,
+    f.CollateralConverted: cycle.apply_collateral_converted,
+    f.ShortfallAssigned: cycle.apply_shortfall_assigned,
+    f.LossAbsorbed: cycle.apply_loss_absorbed,
+    f.GainsCut: cycle.apply_gains_cut,
+    f.Settled: cycle.apply_settled,
+    f.CycleClosed: cycle.apply_cycle_closed,
+    f.Transferred: estates.apply_transferred,
+    f.LiquidationClosed: estates.apply_liquidation_closed,
+    f.Rejected: lambda house, fact: None,
+    f.RowsRefused: lambda house, fact: setattr(house, "refused", unpacked(fact.rows, layouts.REFUSED)),
+    f.SourceAdvanced: lambda house, fact: house.sources.__setitem__(fact.source, fact.number),
+}
+
+ROWS_OF = {
+    f.RowsRefused: {"rows": layouts.REFUSED},
+    f.Deposited: {"rows": layouts.POSTED},
+    f.Withdrawn: {"rows": layouts.POSTED},
+    f.TradesNovated: {"rows": layouts.NOVATED},
+    f.MarksPublished: {"rows": layouts.MARKED},
+    f.FundingPublished: {"rows": layouts.FUNDED},
+    f.TakenOver: {"rows": layouts.LEG},
+    f.Settled: {"rows": layouts.SETTLED},
+    f.GainsCut: {"rows": layouts.POSTED, "claims": layouts.CLAIMED},
+}
+"""How the rows of facts are packed."""
+
+ROWS_OF_COMMANDS = {
+    asked.Deposit: layouts.CASH,
+    asked.Withdraw: layouts.CASH,
+    asked.SubmitTrades: layouts.TRADE,
+    asked.PublishMarks: layouts.MARK,
+    asked.PublishFunding: layouts.FUNDING,
+}
+NOT_AUDITED = {f.Rejected: ("message",), f.LiquidationOrdered: ("order",)}
+"""Fields that are words, or that the house itself shows (an order's number)."""
+
+
+class Auditor:
+    """A naive clearing house beside the real one."""
+
+    def __init__(self) -> None:
+        self.house = House()
+
+    def step(self, command: AnyCommand, time_ns: int, answer: Sequence[Fact], seen: Picture) -> None:
+        """Carry out a command and demand the core's facts and house. ``seen`` is the core's own house as plain dicts.
+
+        Raises ``Disagreement``.
+        """
+        expected = self.carry_out(command, time_ns, answer)
+        compare_facts(expected, answer)
+        own = picture(self.house)
+        for difference in differences(own, seen):
+            raise Disagreement(*difference)
+        exactness.check(self.house)
+        self._nothing_unnoticed(own)
+        self._money_is_conserved()
+
+    def carry_out(self, command: AnyCommand, time_ns: int, answer: Sequence[Fact]) -> list[Fact]:
+        """Everything that the command must lead to, applied to the auditor's own house."""
+        house = self.house
+        house.now_ns, house.command, house.refused = time_ns, command, []
+        choices = Choices(answer)
+        expected: list[Fact] = []
+        for latest in self._phases(command, answer):
+            while latest:
+                # What is refused is noted first: the exact account of a batch leaves those rows out.
+                for fact in sorted(latest, key=lambda fact: not isinstance(fact, f.RowsRefused)):
+                    APPLIES[type(fact)](house, fact)
+                expected += latest
+                if isinstance(latest[-1], f.CycleClosed):
+                    exactness.check_settled(house)
+                latest = follow(house, latest, choices)
+        choices.check_all_taken()
+        return expected
+
+    def _phases(self, command: AnyCommand, answer: Sequence[Fact]) -> Iterator[list[Fact]]:
+        house = self.house
+        if isinstance(command, PASSES_TIME):
+            yield prices.grown_old(house)
+            yield trouble.orders_over(house)
+            due = house.settlement_due_ns
+            yield cycle.decide_cycle(house) if due is not None and due <= house.now_ns else []
+            yield trouble.calls_due(house)
+            return
+        layout = ROWS_OF_COMMANDS.get(type(command))
+        if layout is not None and len(getattr(command, "rows", b"")) % layout.itemsize:
+            yield [rejected(Reason.MALFORMED, "$.rows")]
+        elif house.rules_in_force is None and not isinstance(command, WITHOUT_RULES):
+            yield [rejected(Reason.RULEBOOK_MISSING, "$")]
+        elif isinstance(command, ADMITS):
+            yield admission.decide(house, command, answer)
+        elif type(command) in DECIDES:
+            yield DECIDES[type(command)](house, command)
+        else:
+            raise Disagreement("commands", f"the auditor has no rule for {type(command).__name__}; give it one")
+
+    def _nothing_unnoticed(self, own: Picture) -> None:
+        """Whoever falls short is called or in liquidation, after whatever command it was."""
+        house = self.house
+        for index, (equity, _, initial, maintenance, _) in own["judged"].items():
+            if not house.buckets[index].may_be_called:
+                continue
+            lack = initial - equity
+            called = index in house.calls or lack <= 0 or lack < house.rules.call_minimum_fine
+            if equity < maintenance if house.is_venue else not called:
+                raise Disagreement("unnoticed", f"bucket {index} has {equity} of {initial}, {maintenance} at least")
+
+    def _money_is_conserved(self) -> None:
+        """All worth in an asset is what came in; nobody owes a settled amount; the house holds no position."""
+        house = self.house
+        for asset, money in enumerate(house.monies):
+            held = sum(bucket.balance_minor[asset] for bucket in house.buckets.values())
+            carried = sum(bucket.carry_fine[asset] for bucket in house.buckets.values())
+            if held != money.external_minor or carried:
+                raise Disagreement("conservation", f"{held} of asset {asset} is held, {money.external_minor} came in")
+        for index, bucket in house.buckets.items():
+            if min(bucket.balance_minor.values(), default=0) < 0:
+                raise Disagreement("conservation", f"{bucket.name} has a negative balance")
+            if bucket.positions and bucket.member < 0 and index not in house.origins:
+                raise Disagreement("conservation", f"{bucket.name} holds positions")
+        if house.buckets[ROUNDING].positions:
+            raise Disagreement("conservation", "the rounding account holds positions")
+
+
+def compare_facts(expected: Sequence[Fact], answer: Sequence[Fact]) -> None:
+    """The same facts, in whatever order: what happened is audited, not how it was gone about."""
+    own, theirs = Counter(map(plain, expected)), Counter(map(plain, answer))
+    if own == theirs:
+        return
+    missing, extra = sorted((own - theirs).elements(), key=repr), sorted((theirs - own).elements(), key=repr)
+    noun = (missing or extra)[0][0]
+    raise Disagreement(f"fact {noun}", f"the auditor has {_few(missing)}, the core {_few(extra)}")
+
+
+def _few(facts: Sequence[Any]) -> str:
+    return " and ".join(str(fact)[:600] for fact in facts[:2]) or "nothing more"
+
+
+def plain(fact: Fact) -> tuple[Any, ...]:
+    """A fact as nested tuples, its rows unpacked and in order."""
+    layouts_of: Mapping[str, Any] = ROWS_OF.get(type(fact), {})
+    fields = []
+    for name in fact.__struct_fields__:
+        if name in NOT_AUDITED.get(type(fact), ()):
+            continue
+        value = getattr(fact, name)
+        if name in layouts_of:
+            value = tuple(sorted(unpacked(value, layouts_of[name])))
+        elif isinstance(value, msgspec.Struct):
+            value = msgspec.json.encode(value)
+        fields.append((name, value))
+    return type(fact).__name__, *fields

@@ -1,0 +1,157 @@
+"""Money in and money out."""
+
+from collections import defaultdict
+
+from novate.core.commands import Contribute, Deposit, Withdraw
+from novate.core.facts import Contributed, Deposited, Fact, SourceAdvanced, Withdrawn
+from novate.core.reasons import Reason
+from novate.core.rows import CASH, POSTED
+from novate.core.terms import INSURANCE, SKIN, TREASURY, Role
+from novate.sim.auditor.house import Bucket, House
+from novate.sim.auditor.numbering import FINE, Refusal, Rows, packed, rejected, unpacked
+from novate.sim.auditor.rounding import LARGEST, MONEY_LARGEST
+from novate.sim.auditor.worth import exposure, judge, premium
+
+FUNDS = {"skin_in_the_game": SKIN, "insurance_fund": INSURANCE, "treasury": TREASURY}
+
+
+def decide_contribute(house: House, command: Contribute) -> list[Fact]:
+    """Money for the house's own named accounts or for a member's fund account."""
+    if command.number <= house.sources.get(command.source, -1):
+        return [rejected(Reason.DUPLICATE_OR_LATE, "$.number")]
+    advanced = SourceAdvanced(command.source, command.number)
+    if not 0 <= command.asset < len(house.monies):
+        return [rejected(Reason.ASSET_UNKNOWN, "$.asset"), advanced]
+    account = FUNDS.get(command.fund)
+    if account is None:
+        if command.member is None or not 0 <= command.member < len(house.members):
+            return [rejected(Reason.MEMBER_UNKNOWN, "$.member"), advanced]
+        member = house.members[command.member]
+        if member.defaulted:
+            return [rejected(Reason.MEMBER_IN_DEFAULT, "$.member"), advanced]
+        account = member.fund
+    if command.amount_minor <= 0:
+        return [rejected(Reason.AMOUNT_MUST_BE_POSITIVE, "$.amount"), advanced]
+    if not _fits(house, house.buckets[account], command.asset, command.amount_minor, command.amount_minor):
+        return [rejected(Reason.MONEY_LIMIT_EXCEEDED, "$.amount"), advanced]
+    return [Contributed(account, command.asset, command.amount_minor), advanced]
+
+
+def _fits(house: House, bucket: Bucket, asset: int, amount: int, coming: int) -> bool:
+    """Whether an amount keeps the account and (with all that is coming in) the asset within their bounds."""
+    money = house.monies[asset]
+    cash = (bucket.balance_minor[asset] + amount) * money.unit
+    worth = cash + abs(bucket.carry_fine[asset]) + exposure(house, bucket, asset)
+    return money.external_minor + coming <= MONEY_LARGEST and worth <= LARGEST
+
+
+def decide_deposit(house: House, command: Deposit) -> list[Fact]:
+    """Each row on its own, after those before it."""
+    rows = Rows(house, command.source)
+    drafts = house.drafts()
+    coming: dict[int, int] = defaultdict(int)
+    kept: list[tuple[int, ...]] = []
+    for at, (_, amount, account, asset) in rows.in_turn(unpacked(command.rows, CASH)):
+        reason = _form_of(house, account, asset, amount, incoming=True)
+        if reason is Reason.ACCEPTED:
+            if not _fits(house, drafts[account], asset, amount, coming[asset] + amount):
+                reason = Reason.MONEY_LIMIT_EXCEEDED
+            elif not house.monies[asset].live:
+                reason = Reason.PRICE_MISSING
+        if reason is not Reason.ACCEPTED:
+            rows.refuse(at, (reason, amount))
+            continue
+        coming[asset] += amount
+        drafts[account].balance_minor[asset] += amount
+        kept.append((amount, account, asset))
+    return ([Deposited(packed(kept, POSTED))] if kept else []) + rows.facts()
+
+
+def decide_withdraw(house: House, command: Withdraw) -> list[Fact]:
+    """Each row on its own, after those before it: settled, and not needed for margin without any unsettled gain."""
+    rows = Rows(house, command.source)
+    drafts = house.drafts()
+    kept: list[tuple[int, ...]] = []
+    for at, (_, amount, account, asset) in rows.in_turn(unpacked(command.rows, CASH)):
+        reason = _form_of(house, account, asset, amount, incoming=False)
+        refusal: Refusal = (reason, amount)
+        if reason is Reason.ACCEPTED:
+            refusal = _may_leave(house, drafts[account], account, asset, amount)
+        if refusal != FINE:
+            rows.refuse(at, refusal)
+            continue
+        drafts[account].balance_minor[asset] -= amount
+        kept.append((-amount, account, asset))
+    return ([Withdrawn(packed(kept, POSTED))] if kept else []) + rows.facts()
+
+
+def _form_of(house: House, account: int, asset: int, amount: int, *, incoming: bool) -> Reason:
+    """Everything that does not need the account's worth, in order of precedence."""
+    if not 0 <= asset < len(house.monies):
+        return Reason.ASSET_UNKNOWN
+    if account not in house.buckets:
+        return Reason.ACCOUNT_UNKNOWN
+    if incoming and not house.monies[asset].eligible:
+        return Reason.ASSET_NOT_ELIGIBLE
+    if house.buckets[account].role not in (Role.HOUSE, Role.CLIENT):
+        return Reason.ACCOUNT_NOT_TRADABLE
+    return Reason.ACCEPTED if amount > 0 else Reason.AMOUNT_MUST_BE_POSITIVE
+
+
+def _may_leave(house: House, draft: Bucket, account: int, asset: int, amount: int) -> Refusal:
+    """Whether an amount is the account's own, settled and free. What others paid for it is not its own."""
+    if house.members[draft.member].defaulted:
+        return Reason.MEMBER_IN_DEFAULT, 0
+    if account in house.cases:
+        return Reason.ACCOUNT_IN_LIQUIDATION, 0
+    left = draft.copy()
+    for claim in house.claims.get(account, []):
+        left.balance_minor[claim.asset] -= claim.amount_minor
+    if amount > left.balance_minor[asset]:
+        return Reason.BALANCE_INSUFFICIENT, left.balance_minor[asset]
+    left.balance_minor[asset] -= amount
+    verdict = judge(house, left)
+    if not verdict.priced:
+        return Reason.PRICE_MISSING, 0
+    lacks = verdict.initial - min(verdict.payable, verdict.equity)
+    if lacks > 0:
+        return Reason.MARGIN_INSUFFICIENT, lacks
+    owed = max(0, premium(house, left, asset)) - min(0, left.carry_fine[asset])
+    uncovered = owed - left.balance_minor[asset] * house.monies[asset].unit
+    return (Reason.COLLATERAL_NOT_COVERED, uncovered) if uncovered > 0 else FINE
+
+
+# ---- applying -------------------------------------------------------------------------------------------------------
+
+
+def apply_posted(house: House, fact: Deposited | Withdrawn) -> None:
+    """Money crosses the border of the house."""
+    for amount, account, asset in unpacked(fact.rows, POSTED):
+        come_in(house, account, asset, amount)
+
+
+def apply_contributed(house: House, fact: Contributed) -> None:
+    """Money crosses the border of the house."""
+    come_in(house, fact.account, fact.asset, fact.amount_minor)
+
+
+def come_in(house: House, account: int, asset: int, amount_minor: int) -> None:
+    """An amount enters (or, negative, leaves) through an account."""
+    give(house, account, asset, amount_minor)
+    house.monies[asset].external_minor += amount_minor
+
+
+def give(house: House, account: int, asset: int, amount_minor: int) -> None:
+    """Agreed money comes to (or, negative, leaves) an account: it is exactly what it is."""
+    bucket = house.buckets[account]
+    bucket.balance_minor[asset] += amount_minor
+    bucket.exact[asset] += amount_minor * house.monies[asset].unit
+
+
+def hand_over(house: House, payer: int, payee: int, asset: int, amount_minor: int, carry_fine: int = 0) -> None:
+    """Agreed money and carry go from one account to another."""
+    give(house, payer, asset, -amount_minor)
+    give(house, payee, asset, amount_minor)
+    for account, sign in ((payer, -1), (payee, 1)):
+        house.buckets[account].carry_fine[asset] += sign * carry_fine
+        house.buckets[account].exact[asset] += sign * carry_fine

@@ -1,0 +1,227 @@
+"""The auditor's own house: one dict per noun, one small class per thing, nothing derived that could be worked out."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from novate.core.facts import Contributor
+from novate.core.terms import HOUSE_ACCOUNTS, Asset, Contract, Kind, Layer, Role, Rulebook
+
+
+class Disagreement(AssertionError):
+    """The core and the auditor do not have the same house. ``noun`` says in what."""
+
+    def __init__(self, noun: str, message: str) -> None:
+        super().__init__(f"{noun}: {message}")
+        self.noun = noun
+
+
+@dataclass
+class Money:
+    """An asset: its terms, its last price and what one fine unit counts for in the numeraire, as mantissa and scale."""
+
+    terms: Asset
+    price_fine: int = 0
+    credit: tuple[int, int] = (0, 1)
+    debit: tuple[int, int] = (0, 1)
+    eligible: bool = False
+    live: bool = False
+    marked_at_ns: int = 0
+    external_minor: int = 0
+
+    @property
+    def unit(self) -> int:
+        """Fine units of one minor unit."""
+        return 10 ** (self.terms.fine_decimals - self.terms.decimals)
+
+    @property
+    def whole(self) -> int:
+        """Fine units of one whole unit."""
+        return 10**self.terms.fine_decimals
+
+
+@dataclass
+class Instrument:
+    """A contract: its terms and its price now.
+
+    ``largest_fine`` bounds the size of one lot's value inside the price limits. ``index_e12`` is funding per lot, kept
+    to 10^-12 fine units, ``index`` the same without any rounding, and ``fundings`` how often it moved.
+    """
+
+    terms: Contract
+    asset: int
+    underlying: int
+    largest_fine: int = 0
+    state: str = "unmarked"
+    price_ticks: int = 0
+    value_fine: int = 0
+    reference_fine: int = 0
+    otm_fine: int = 0
+    index_e12: int = 0
+    index: Fraction = Fraction(0)
+    fundings: int = 0
+    marked_at_ns: int = 0
+
+    def __post_init__(self) -> None:
+        self.tick, self.size = Fraction(self.terms.tick_size), Fraction(self.terms.lot_size)
+        self.strike = Fraction(self.terms.strike or 0)
+
+    @property
+    def is_option(self) -> bool:
+        """Whether its cost is a premium."""
+        return self.terms.kind in (Kind.CALL, Kind.PUT)
+
+
+@dataclass
+class Position:
+    """Long is positive; the result is lots x value less cost."""
+
+    lots: int = 0
+    cost_fine: int = 0
+
+
+@dataclass
+class Bucket:
+    """Money per asset, positions per contract, and what it may do.
+
+    ``exact`` is what all payoffs, fees and agreed movements of money come to in each asset without any rounding,
+    ``slack`` how far roundings may have carried the real bucket away from it (``exactness`` has the derivation).
+    """
+
+    name: str
+    role: Role
+    member: int
+    access: str
+    balance_minor: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    carry_fine: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    positions: dict[int, Position] = field(default_factory=dict)
+    exact: dict[int, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
+    slack: dict[int, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
+
+    def copy(self) -> "Bucket":
+        """A bucket to try something on, without its exact account."""
+        positions = {contract: Position(held.lots, held.cost_fine) for contract, held in self.positions.items()}
+        balances = defaultdict(int, self.balance_minor)
+        return Bucket(
+            self.name, self.role, self.member, self.access, balances, defaultdict(int, self.carry_fine), positions
+        )
+
+    @property
+    def may_be_called(self) -> bool:
+        """Whether it acts for itself: open, or only reducing."""
+        return self.access in ("open", "reduce_only")
+
+
+@dataclass
+class Membership:
+    """A member: its house account, its fund account, whether it is in default."""
+
+    name: str
+    house: int
+    fund: int
+    defaulted: bool = False
+
+
+@dataclass
+class Call:
+    """An open margin call."""
+
+    amount_fine: int
+    due_ns: int
+    largest: tuple[Contributor, ...] = ()
+    since_ns: int = 0
+
+
+@dataclass
+class Slice:
+    """A liquidation order; lots are signed."""
+
+    bucket: int
+    contract: int
+    lots: int
+    open_lots: int
+    limit_ticks: int
+    expiry_ns: int
+
+
+@dataclass
+class Case:
+    """A bucket in liquidation: slices ordered, the open order, the liquidation account after a take-over (or -1)."""
+
+    slices: int = 0
+    order: int = -1
+    account: int = -1
+
+
+@dataclass
+class Claim:
+    """Who paid for an estate, in which layer (None: the client's own member), and how much it is still owed."""
+
+    layer: Layer | None
+    payee: int
+    asset: int
+    amount_minor: int
+
+
+@dataclass
+class House:
+    """Everything the auditor knows. Indices are those of the commands; ``command`` is the one
+    being carried out and ``refused`` its refused rows."""
+
+    now_ns: int = 0
+    command: Any = None
+    refused: list[tuple[int, ...]] = field(default_factory=list)
+    monies: list[Money] = field(default_factory=list)
+    instruments: list[Instrument] = field(default_factory=list)
+    members: list[Membership] = field(default_factory=list)
+    buckets: dict[int, Bucket] = field(default_factory=dict)
+    rules_in_force: Rulebook | None = None
+    sources: dict[str, int] = field(default_factory=dict)
+    calls: dict[int, Call] = field(default_factory=dict)
+    orders: dict[int, Slice] = field(default_factory=dict)
+    next_order: int = 0
+    cases: dict[int, Case] = field(default_factory=dict)
+    origins: dict[int, int] = field(default_factory=dict)
+    claims: dict[int, list[Claim]] = field(default_factory=dict)
+    receivables: dict[int, dict[int, int]] = field(default_factory=dict)
+    settlement_due_ns: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, role in HOUSE_ACCOUNTS:
+            self.open_bucket(name, role, -1)
+
+    @property
+    def rules(self) -> Rulebook:
+        """The rules in force."""
+        if self.rules_in_force is None:
+            raise LookupError("no rulebook is in force")
+        return self.rules_in_force
+
+    @property
+    def is_venue(self) -> bool:
+        """Whether losses go to the house's funds at once, and nobody is called."""
+        return self.rules.form == "venue"
+
+    def open_bucket(self, name: str, role: Role, member: int) -> int:
+        """A new account, and its index."""
+        index = len(self.buckets)
+        access = "open" if role in (Role.HOUSE, Role.CLIENT) else "house_only"
+        self.buckets[index] = Bucket(name, role, member, access)
+        return index
+
+    def numeraire(self, asset: int) -> bool:
+        """Whether an asset is what everything is judged in."""
+        return self.monies[asset].terms.symbol == self.rules.numeraire
+
+    def estate_of(self, bucket: int) -> int:
+        """In whose name a liquidation account works; any other bucket works in its own."""
+        return self.origins.get(bucket, bucket)
+
+    def member_of(self, bucket: int) -> int:
+        """The member behind a bucket or behind the estate that it liquidates; -1 for the house's own."""
+        return self.buckets[self.estate_of(bucket)].member
+
+    def drafts(self) -> dict[int, Bucket]:
+        """Copies of all buckets, to try something on."""
+        return {index: bucket.copy() for index, bucket in self.buckets.items()}

@@ -1,0 +1,370 @@
+"""Calls, breaches and defaults; slices and their fills; the take-over of a bucket as one package."""
+
+from collections import deque
+from collections.abc import Iterable
+from fractions import Fraction
+
+from novate.core.commands import ExecuteLiquidation
+from novate.core.facts import (
+    Breached,
+    CallMet,
+    Contributor,
+    Fact,
+    LiquidationEnded,
+    LiquidationExecuted,
+    LiquidationOrdered,
+    MarginCalled,
+    MemberDefaulted,
+    OrderClosed,
+    SourceAdvanced,
+    TakenOver,
+)
+from novate.core.liquidation_facts import CollateralMoved
+from novate.core.reasons import Reason
+from novate.core.rows import LEG
+from novate.core.supervision import CallPaid
+from novate.core.terms import Role
+from novate.sim.auditor import exactness
+from novate.sim.auditor.cash import hand_over
+from novate.sim.auditor.estates import reopen
+from novate.sim.auditor.house import Bucket, Call, Case, Disagreement, House, Slice
+from novate.sim.auditor.numbering import packed, rejected, unpacked
+from novate.sim.auditor.rounding import part_down, part_up, shares, up
+from novate.sim.auditor.trades import add_leg, bears, with_leg
+from novate.sim.auditor.worth import Verdict, judge, lot_value, positions_in, requirement
+
+# ---- calls and breaches ---------------------------------------------------------------------------------------------
+
+
+def short(house: House, skip: Iterable[int] = ()) -> list[Fact]:
+    """Who falls short and must be called (clearing house) or is in breach at once (venue)."""
+    facts: list[Fact] = []
+    for index, bucket in house.buckets.items():
+        if not bucket.may_be_called or index in skip:
+            continue
+        verdict = judge(house, bucket)
+        if house.is_venue:
+            if verdict.equity < verdict.maintenance:
+                facts.append(Breached(index, "below_maintenance", verdict.equity, verdict.maintenance))
+        else:
+            facts += called(house, index, verdict, house.calls.get(index))
+    return facts
+
+
+def called(house: House, index: int, verdict: Verdict, earlier: Call | None) -> list[Fact]:
+    """A call where the minimum more is lacking than is called already; it takes the place of the earlier one."""
+    lack = verdict.initial - verdict.equity
+    if lack < (earlier.amount_fine if earlier else 0) + max(1, house.rules.call_minimum_fine):
+        return []
+    due, since = house.now_ns + house.rules.call_due_ns, house.now_ns
+    if earlier:
+        due, since = earlier.due_ns, earlier.since_ns
+    why = largest(house, house.buckets[index])
+    return [MarginCalled(index, lack, due, verdict.equity, verdict.initial, why, since)]
+
+
+def largest(house: House, bucket: Bucket) -> tuple[Contributor, ...]:
+    """The three positions that ask for most: the why of a call."""
+    parts = [
+        Contributor(contract, held.lots, requirement(house, contract, held.lots)[0])
+        for contract, held in bucket.positions.items()
+        if held.lots
+    ]
+    return tuple(sorted(parts, key=lambda part: (-part.initial_fine, part.contract))[:3])
+
+
+def paid(house: House, rows: Iterable[tuple[int, ...]]) -> list[Fact]:
+    """What deposits ``(amount, account, asset)`` do to calls: what they added is paid of them, in full or in part."""
+    facts: list[Fact] = []
+    brought: dict[int, list[tuple[int, int]]] = {}
+    for amount, account, asset in rows:
+        brought.setdefault(account, []).append((asset, amount))
+    for account, money in brought.items():
+        if account not in house.calls:
+            continue
+        call, before = house.calls[account], house.buckets[account].copy()
+        for asset, amount in money:
+            before.balance_minor[asset] -= amount
+        verdict = judge(house, house.buckets[account])
+        added = verdict.equity - judge(house, before).equity
+        left = call.amount_fine - added
+        if left <= 0:
+            facts += [CallMet(account, "payment"), *called(house, account, verdict, None)]
+        elif verdict.equity >= verdict.initial:
+            facts.append(CallMet(account, "payment"))
+        elif added > 0:
+            rest = Call(left, call.due_ns, call.largest, call.since_ns)
+            facts += [CallPaid(account, added, left), *called(house, account, verdict, rest)]
+    return facts
+
+
+def calls_due(house: House) -> list[Fact]:
+    """Calls whose time is over: met by the price meanwhile, or missed; a house account's miss is a default."""
+    facts: list[Fact] = []
+    for index in sorted(house.calls):
+        if house.calls[index].due_ns > house.now_ns:
+            continue
+        bucket = house.buckets[index]
+        verdict = judge(house, bucket)
+        if verdict.equity >= verdict.initial:
+            facts.append(CallMet(index, "price"))
+        elif bucket.role is Role.HOUSE:
+            facts.append(MemberDefaulted(bucket.member, "call_missed"))
+        else:
+            facts.append(Breached(index, "call_missed", verdict.equity, verdict.maintenance))
+    return facts
+
+
+def orders_over(house: House) -> list[Fact]:
+    """Orders whose time is over or whose contract is."""
+    return [
+        OrderClosed(number, "expired")
+        for number, order in house.orders.items()
+        if order.expiry_ns <= house.now_ns or order.open_lots == 0
+    ]
+
+
+# ---- slices ---------------------------------------------------------------------------------------------------------
+
+
+class Choices:
+    """The slices that the core chose, by bucket: the auditor checks each against the rule and takes its size."""
+
+    def __init__(self, answer: Iterable[Fact]) -> None:
+        self.chosen: dict[int, deque[LiquidationOrdered]] = {}
+        for fact in answer:
+            if isinstance(fact, LiquidationOrdered):
+                self.chosen.setdefault(fact.bucket, deque()).append(fact)
+
+    def next_for(self, bucket: int) -> LiquidationOrdered:
+        """The next slice of a bucket."""
+        if not self.chosen.get(bucket):
+            raise Disagreement("slices", f"bucket {bucket} must be sold down and nothing was ordered")
+        return self.chosen[bucket].popleft()
+
+    def next_step(self, house: House, estate: int) -> list[Fact]:
+        """What comes next for a bucket in liquidation: its end, a slice, the take-over, or waiting."""
+        case = house.cases[estate]
+        if case.order >= 0:
+            return []
+        if case.account >= 0:
+            return self.slice_of(house, case.account, enough=False)
+        bucket = house.buckets[estate]
+        verdict = judge(house, bucket)
+        holds = any(held.lots for held in bucket.positions.values())
+        if verdict.equity >= (verdict.initial if holds else 0):
+            return [] if estate in house.claims else [LiquidationEnded(estate)]
+        if not holds:
+            return []
+        if verdict.equity <= 0 or case.slices >= house.rules.slices_max:
+            return [take_over(house, estate)]
+        return self.slice_of(house, estate, enough=True)
+
+    def slice_of(self, house: House, index: int, *, enough: bool) -> list[Fact]:
+        """A slice of the live position that frees most; its size is the core's choice within the rule."""
+        bucket = house.buckets[index]
+        live = [
+            contract
+            for contract, held in sorted(bucket.positions.items())
+            if held.lots and house.instruments[contract].state == "live"
+        ]
+        if not live:
+            return []
+        contract = max(live, key=lambda of: (_frees(house, bucket, of), -of))
+        chosen = self.next_for(index)
+        held, of = bucket.positions[contract].lots, house.instruments[contract]
+        side = -1 if held > 0 else 1
+        slip = part_down(of.price_ticks, house.rules.slippage_ppm)
+        limit = min(of.terms.price_max_ticks, max(of.terms.price_min_ticks, of.price_ticks + side * slip))
+        most = part_up(abs(held), house.rules.slice_ppm)
+        if chosen.contract != contract or chosen.limit_price_ticks != limit or chosen.lots * side <= 0:
+            raise Disagreement("slices", f"{chosen} is not a slice of contract {contract} at {limit}")
+        lots = abs(chosen.lots)
+        if lots > most or (not enough and lots != most):
+            raise Disagreement("slices", f"{chosen} is for more or less than the {most} lots that a slice may have")
+        if enough and lots < most and not _cures(house, bucket, contract, side * lots, limit):
+            raise Disagreement("slices", f"{chosen} is not enough to bring equity back to the requirement")
+        if enough and lots > 1 and _cures(house, bucket, contract, side * (lots - 1), limit):
+            raise Disagreement("slices", f"{chosen} is more than it takes to bring equity back to the requirement")
+        expiry = house.now_ns + house.rules.slice_expiry_ns
+        return [LiquidationOrdered(-1, index, contract, side * lots, limit, expiry)]
+
+    def check_all_taken(self) -> None:
+        """No slice was ordered without need."""
+        for left in self.chosen.values():
+            if left:
+                raise Disagreement("slices", f"{left[0]} was not called for")
+
+
+def _frees(house: House, bucket: Bucket, contract: int) -> int:
+    """What closing a position would free: its maintenance requirement in the numeraire."""
+    mantissa, scale = house.monies[house.instruments[contract].asset].debit
+    return up(Fraction(requirement(house, contract, bucket.positions[contract].lots)[1] * mantissa, scale))
+
+
+def _cures(house: House, bucket: Bucket, contract: int, lots: int, price_ticks: int) -> bool:
+    """Whether lots closed at a price bring equity back to the initial requirement."""
+    value = lot_value(house, house.instruments[contract], price_ticks)
+    verdict = judge(house, with_leg(bucket, contract, lots, lots * value))
+    return verdict.equity >= verdict.initial
+
+
+# ---- fills ----------------------------------------------------------------------------------------------------------
+
+
+def decide_execution(house: House, command: ExecuteLiquidation) -> list[Fact]:
+    """A fill of an open order at its limit or better, against somebody who can bear the other side."""
+    if command.number <= house.sources.get(command.source, -1):
+        return [rejected(Reason.DUPLICATE_OR_LATE, "$.number")]
+    advanced = SourceAdvanced(command.source, command.number)
+    wrong = _wrong_with(house, command)
+    if wrong:
+        return [rejected(*wrong), advanced]
+    order = house.orders[command.order]
+    side = 1 if order.lots > 0 else -1
+    value = lot_value(house, house.instruments[order.contract], command.price_ticks)
+    other = house.buckets[command.counterparty]
+    reason, _ = bears(house, other, order.contract, -side * command.lots, value, 0)
+    if reason is not Reason.ACCEPTED:
+        return [rejected(reason, "$.counterparty"), advanced]
+    facts: list[Fact] = [LiquidationExecuted(command.order, command.counterparty, side * command.lots, value), advanced]
+    return facts + ([OrderClosed(command.order, "filled")] if command.lots == abs(order.open_lots) else [])
+
+
+def _wrong_with(house: House, command: ExecuteLiquidation) -> tuple[Reason, str] | None:
+    """Everything about a fill that does not need margin, in order of precedence."""
+    order = house.orders.get(command.order)
+    if order is None:
+        past = 0 <= command.order < house.next_order
+        return (Reason.ORDER_NOT_OPEN if past else Reason.ORDER_UNKNOWN), "$.order"
+    other = house.buckets.get(command.counterparty)
+    if other is None:
+        return Reason.ACCOUNT_UNKNOWN, "$.counterparty"
+    if command.counterparty in (order.bucket, house.estate_of(order.bucket)):
+        return Reason.ACCOUNTS_MUST_DIFFER, "$.counterparty"
+    if other.access == "house_only":
+        return Reason.ACCOUNT_NOT_TRADABLE, "$.counterparty"
+    if other.access == "liquidating":
+        return Reason.ACCOUNT_IN_LIQUIDATION, "$.counterparty"
+    if command.lots <= 0:
+        return Reason.QUANTITY_MUST_BE_POSITIVE, "$.lots"
+    if command.lots > abs(order.open_lots):
+        return Reason.EXECUTION_EXCEEDS_ORDER, "$.lots"
+    of = house.instruments[order.contract]
+    if not of.terms.price_min_ticks <= command.price_ticks <= of.terms.price_max_ticks:
+        return Reason.PRICE_OUT_OF_LIMITS, "$.price"
+    worse = command.price_ticks > order.limit_ticks if order.lots > 0 else command.price_ticks < order.limit_ticks
+    if worse:
+        return Reason.PRICE_WORSE_THAN_LIMIT, "$.price"
+    return None if of.state == "live" else (Reason.PRICE_MISSING, "$.order")
+
+
+# ---- take-over ------------------------------------------------------------------------------------------------------
+
+
+def take_over(house: House, estate: int) -> TakenOver:
+    """The whole bucket at the costs that leave it exactly nothing.
+
+    In an asset with open lots each position moves at its value at the mark less its share of all that the bucket is
+    worth in that asset, by maintenance requirement; elsewhere money and unsettled results move as they are.
+    """
+    bucket = house.buckets[estate]
+    rows: list[tuple[int, ...]] = []
+    collateral: list[CollateralMoved] = []
+    for asset, money in enumerate(house.monies):
+        cash, carry = bucket.balance_minor[asset], bucket.carry_fine[asset]
+        own = positions_in(house, bucket, asset)
+        open_ones = [(contract, held.lots) for contract, held in own if held.lots]
+        if not open_ones:
+            rows += [(0, held.cost_fine, contract, 0) for contract, held in own]
+            collateral += [CollateralMoved(asset, cash, carry)] if cash or carry else []
+            continue
+        marks = [lots * house.instruments[contract].value_fine for contract, lots in open_ones]
+        worth = cash * money.unit + carry + sum(marks) - sum(held.cost_fine for _, held in own)
+        weights = [requirement(house, contract, lots)[1] for contract, lots in open_ones]
+        weights = weights if any(weights) else [abs(lots) for _, lots in open_ones]
+        for (contract, lots), mark, share in zip(open_ones, marks, shares(worth, weights), strict=True):
+            rows.append((lots, mark - share, contract, 0))
+    return TakenOver(estate, packed(rows, LEG), tuple(collateral))
+
+
+# ---- applying -------------------------------------------------------------------------------------------------------
+
+
+def apply_margin_called(house: House, fact: MarginCalled) -> None:
+    """A call is open."""
+    house.calls[fact.bucket] = Call(fact.amount_fine, fact.due_ns, fact.largest, fact.since_ns)
+
+
+def apply_call_paid(house: House, fact: CallPaid) -> None:
+    """Less of a call is open."""
+    house.calls[fact.bucket].amount_fine = fact.open_fine
+
+
+def apply_call_met(house: House, fact: CallMet) -> None:
+    """A call is closed."""
+    del house.calls[fact.bucket]
+
+
+def apply_breached(house: House, fact: Breached) -> None:
+    """The bucket does nothing for itself any more."""
+    house.calls.pop(fact.bucket, None)
+    house.cases[fact.bucket] = Case()
+    house.buckets[fact.bucket].access = "liquidating"
+
+
+def apply_member_defaulted(house: House, fact: MemberDefaulted) -> None:
+    """Its house account is the house's to close; what is open behind it may only reduce."""
+    member = house.members[fact.member]
+    member.defaulted = True
+    house.calls.pop(member.house, None)
+    house.cases[member.house] = Case()
+    for bucket in house.buckets.values():
+        if bucket.member == fact.member and bucket.access == "open":
+            bucket.access = "reduce_only"
+    house.buckets[member.house].access = "house_only"
+
+
+def apply_taken_over(house: House, fact: TakenOver) -> None:
+    """A liquidation account with the next index has the package."""
+    account = house.open_bucket(f"liquidation:{len(house.buckets)}", Role.LIQUIDATION, -1)
+    house.origins[account] = fact.bucket
+    house.cases[fact.bucket].account = account
+    for lots, cost, contract, _ in unpacked(fact.rows, LEG):
+        for index, sign in ((fact.bucket, -1), (account, 1)):
+            add_leg(house.buckets[index], contract, sign * lots, sign * cost)
+            exactness.agreed(house, index, contract, sign * cost)
+    for moved in fact.collateral:
+        hand_over(house, fact.bucket, account, moved.asset, moved.amount_minor, moved.carry_fine)
+
+
+def apply_liquidation_ordered(house: House, fact: LiquidationOrdered) -> None:
+    """An order with the next number is in the market."""
+    number, house.next_order = house.next_order, house.next_order + 1
+    house.orders[number] = Slice(
+        fact.bucket, fact.contract, fact.lots, fact.lots, fact.limit_price_ticks, fact.expiry_ns
+    )
+    case = house.cases[house.estate_of(fact.bucket)]
+    case.order = number
+    case.slices += 1
+
+
+def apply_liquidation_executed(house: House, fact: LiquidationExecuted) -> None:
+    """Both legs of a fill; the price of the command is for the exact account."""
+    order = house.orders[fact.order]
+    order.open_lots -= fact.lots
+    for index, lots in ((order.bucket, fact.lots), (fact.counterparty, -fact.lots)):
+        add_leg(house.buckets[index], order.contract, lots, lots * fact.value_fine)
+        exactness.traded(house, index, order.contract, lots, house.command.price_ticks)
+
+
+def apply_order_closed(house: House, fact: OrderClosed) -> None:
+    """An order is over."""
+    order = house.orders.pop(fact.order)
+    house.cases[house.estate_of(order.bucket)].order = -1
+
+
+def apply_liquidation_ended(house: House, fact: LiquidationEnded) -> None:
+    """The bucket acts for itself again."""
+    del house.cases[fact.bucket]
+    reopen(house, fact.bucket)

@@ -1,0 +1,204 @@
+"""What one lot is worth, what a bucket is worth, and what it must hold."""
+
+from fractions import Fraction
+from typing import NamedTuple
+
+from novate.core.terms import Kind, Tier
+from novate.sim.auditor.house import Bucket, House, Instrument, Position
+from novate.sim.auditor.rounding import E12, LARGEST, down, nearest, part_down, part_up, up, within
+
+# ---- one lot --------------------------------------------------------------------------------------------------------
+
+
+def lot_worth(house: House, of: Instrument, price_ticks: int) -> Fraction:
+    """What one lot is worth at a price in fine units, exactly and without funding.
+
+    A linear lot (and a premium) is price x lot size, an inverse lot -lot size / price.
+    """
+    terms, whole = of.terms, house.monies[of.asset].whole
+    if terms.inverse and not of.is_option:
+        return -of.size * whole / (price_ticks * of.tick)
+    return price_ticks * whole * of.tick * of.size
+
+
+def lot_value(house: House, of: Instrument, price_ticks: int) -> int:
+    """Value of one lot: rounded to the nearest fine unit (ties to even), less the funding index rounded likewise."""
+    return nearest(lot_worth(house, of, price_ticks)) - nearest(Fraction(of.index_e12, E12))
+
+
+def lot_reference(house: House, of: Instrument, price_ticks: int) -> int:
+    """Size of one lot for fees and tiers: without sign or funding, rounded up."""
+    return up(abs(lot_worth(house, of, price_ticks)))
+
+
+def option_reference(house: House, of: Instrument, spot_ticks: int) -> tuple[int, int]:
+    """One lot of an option at its underlying's price: its size (rounded up) and how far out of the money (down)."""
+    spot = spot_ticks * house.instruments[of.underlying].tick
+    size = of.size * house.monies[of.asset].whole
+    away = max(Fraction(0), of.strike - spot if of.terms.kind is Kind.CALL else spot - of.strike)
+    return (up(size), down(size * away / spot)) if of.terms.inverse else (up(size * spot), down(size * away))
+
+
+def lot_payoff(house: House, of: Instrument, spot_ticks: int) -> Fraction:
+    """What one lot of an option pays at its underlying's final price, exactly."""
+    spot = spot_ticks * house.instruments[of.underlying].tick
+    gain = max(Fraction(0), spot - of.strike if of.terms.kind is Kind.CALL else of.strike - spot)
+    worth = of.size * gain * house.monies[of.asset].whole
+    return worth / spot if of.terms.inverse else worth
+
+
+def largest_value(house: House, of: Instrument) -> int:
+    """A bound on the size of one lot's value inside the price limits, funding included.
+
+    A perpetual's index may reach the size of its value, so its bound is doubled. An option is bounded by its dearest
+    premium and its largest payoff: a whole underlying at its highest price; of an inverse one the coin itself, or what
+    the strike is worth at the lowest price.
+    """
+    terms = of.terms
+    dearest = terms.price_min_ticks if terms.inverse and not of.is_option else terms.price_max_ticks
+    largest = up(abs(lot_worth(house, of, dearest)))
+    if terms.kind is Kind.PERPETUAL:
+        return 2 * largest
+    if not of.is_option:
+        return largest
+    under = house.instruments[of.underlying]
+    size = of.size * house.monies[of.asset].whole
+    if not terms.inverse:
+        return max(largest, up(size * under.terms.price_max_ticks * under.tick))
+    strike_at_lowest = of.strike / (under.terms.price_min_ticks * under.tick)
+    return max(largest, up(size), up(size * strike_at_lowest))
+
+
+# ---- requirements ---------------------------------------------------------------------------------------------------
+
+
+def bracketed(size: int, tiers: tuple[Tier, ...], rate: str) -> int:
+    """Each tier's rate on the part of the size that lies above its floor and below the next one's, rounded up."""
+    total = 0
+    for at, tier in enumerate(tiers):
+        ceiling = tiers[at + 1].floor_fine if at + 1 < len(tiers) else max(size, tier.floor_fine)
+        total += part_up(max(0, min(size, ceiling) - tier.floor_fine), getattr(tier, rate))
+    return total
+
+
+def requirement(house: House, contract: int, lots: int) -> tuple[int, int]:
+    """``(initial, maintenance)`` of a position in its settlement asset.
+
+    A long option asks for nothing; a short one for rate *a* less the out-of-the-money amount, at least rate *b*.
+    """
+    of = house.instruments[contract]
+    if lots == 0 or (of.is_option and lots > 0):
+        return 0, 0
+    tiers = house.rules.margin_classes[of.terms.margin_class]
+    size = abs(lots) * of.reference_fine
+    asked = []
+    for rate in ("initial", "maintenance"):
+        amount = bracketed(size, tiers, f"{rate}_ppm")
+        if of.is_option:
+            amount = max(amount - abs(lots) * of.otm_fine, bracketed(size, tiers, f"{rate}_least_ppm"))
+        asked.append(amount)
+    return asked[0], asked[1]
+
+
+# ---- a bucket -------------------------------------------------------------------------------------------------------
+
+
+class Verdict(NamedTuple):
+    """A bucket judged in numeraire fine units.
+
+    ``payable`` is cash less everything owed and not yet settled. ``priced``: all it holds has a live price.
+    """
+
+    equity: int
+    settled: int
+    initial: int
+    maintenance: int
+    priced: bool
+    payable: int
+
+
+def in_numeraire(house: House, asset: int, amount: int) -> int:
+    """An amount in the numeraire: what counts for an account rounded down, what it owes rounded up."""
+    money = house.monies[asset]
+    mantissa, scale = money.credit if amount >= 0 else money.debit
+    size = abs(amount) * mantissa
+    return min(size // scale, LARGEST) if amount >= 0 else -min(-(-size // scale), LARGEST)
+
+
+def results(house: House, bucket: Bucket, asset: int) -> int:
+    """Unsettled results of variation-margined positions in one asset."""
+    return sum(
+        held.lots * house.instruments[contract].value_fine - held.cost_fine
+        for contract, held in positions_in(house, bucket, asset)
+        if not house.instruments[contract].is_option
+    )
+
+
+def premium(house: House, bucket: Bucket, asset: int) -> int:
+    """Premium bought less premium sold that the next settlement will pay."""
+    return sum(
+        held.cost_fine for contract, held in positions_in(house, bucket, asset) if house.instruments[contract].is_option
+    )
+
+
+def positions_in(house: House, bucket: Bucket, asset: int) -> list[tuple[int, Position]]:
+    """The positions settled in one asset, by contract."""
+    return sorted(
+        (contract, held) for contract, held in bucket.positions.items() if house.instruments[contract].asset == asset
+    )
+
+
+def option_worth(house: House, bucket: Bucket, asset: int) -> int:
+    """What option positions count for: long ones at the rulebook's rate, short ones in full."""
+    total = 0
+    for contract, held in positions_in(house, bucket, asset):
+        of = house.instruments[contract]
+        if of.is_option:
+            worth = held.lots * of.value_fine
+            total += part_down(worth, house.rules.long_option_ppm) if held.lots > 0 else worth
+    return total
+
+
+def judge(house: House, bucket: Bucket) -> Verdict:
+    """Judge a bucket, asset by asset, each converted on its own."""
+    equity = settled = initial = maintenance = payable = 0
+    priced = all(
+        house.instruments[contract].state == "live" for contract, held in bucket.positions.items() if held.lots
+    )
+    for asset, money in enumerate(house.monies):
+        cash = bucket.balance_minor[asset] * money.unit
+        owed_premium = premium(house, bucket, asset)
+        result = results(house, bucket, asset) + bucket.carry_fine[asset]
+        unsettled = result - owed_premium
+        counted = unsettled if unsettled < 0 else part_down(unsettled, house.rules.gains_ppm)
+        worth = cash + counted + option_worth(house, bucket, asset)
+        asked = [requirement(house, contract, held.lots) for contract, held in positions_in(house, bucket, asset)]
+        own_initial, own_maintenance = sum(one for one, _ in asked), sum(one for _, one in asked)
+        payable = within(payable + in_numeraire(house, asset, cash + min(0, result) - max(0, owed_premium)))
+        if worth or cash or own_initial or owed_premium:
+            priced = priced and money.live
+            equity = within(equity + in_numeraire(house, asset, worth))
+            settled = within(settled + in_numeraire(house, asset, cash - max(0, owed_premium)))
+            initial = within(initial - in_numeraire(house, asset, -own_initial))
+            maintenance = within(maintenance - in_numeraire(house, asset, -own_maintenance))
+    return Verdict(equity, settled, initial, maintenance, priced, payable)
+
+
+def exposure(house: House, bucket: Bucket, asset: int) -> int:
+    """What bounds every later worth of the positions in one asset: |lots| x largest value per lot + |cost|."""
+    return sum(
+        abs(held.lots) * house.instruments[contract].largest_fine + abs(held.cost_fine)
+        for contract, held in positions_in(house, bucket, asset)
+    )
+
+
+def fee_of(house: House, of: Instrument, lots: int, price_ticks: int) -> int:
+    """What each side of a trade pays: the rate on lots x size at the trade's price, rounded up."""
+    return part_up(lots * lot_reference(house, of, price_ticks), of.terms.fee_ppm)
+
+
+def exact_rate(house: House, asset: int) -> Fraction:
+    """Numeraire fine units for one fine unit of an asset at its price, before any haircut."""
+    if house.numeraire(asset):
+        return Fraction(1)
+    return Fraction(house.monies[asset].price_fine, house.monies[asset].whole)

@@ -1,0 +1,78 @@
+"""The book as plain dicts, noun by noun: what an auditor is shown of it, and what simulated people look at."""
+
+from typing import Any
+
+from novate.core.book import Book
+from novate.core.margin import judge_house
+
+ACCESS = ("open", "reduce_only", "liquidating", "house_only", "restricted")
+STATES = ("unmarked", "live", "halted", "expired")
+
+Picture = dict[str, dict[Any, Any]]
+
+
+def picture_of(book: Book) -> Picture:
+    """Everything in the book that people could quarrel about. Zero money and empty positions are left out."""
+    registers = book.registers
+    balances = book.balances[: book.account_count, : book.asset_count]
+    minor, carry = balances["balance_minor"].tolist(), balances["carry_fine"].tolist()
+    judged = {}
+    if registers.rulebook is not None:
+        judged = {at: (*row[:4], bool(row[4])) for at, row in enumerate(judge_house(book).tolist())}
+    return {
+        "balance": _nonzero(minor),
+        "carry": _nonzero(carry),
+        "position": _positions(book),
+        "judged": judged,
+        "access": dict(enumerate(ACCESS[at] for at in book.buckets["access"][: book.account_count].tolist())),
+        "account": {at: (account.name, account.member) for at, account in enumerate(registers.accounts)},
+        "contract": _contracts(book),
+        "asset": _assets(book),
+        "member in default": {at: member.defaulted for at, member in enumerate(registers.members)},
+        "call": {bucket: (call.amount_fine, call.due_ns) for bucket, call in registers.calls.items()},
+        "order": {
+            number: (one.bucket, one.contract, one.lots, one.open_lots, one.limit_price_ticks, one.expiry_ns)
+            for number, one in registers.orders.items()
+        },
+        "liquidation": {
+            estate: (state.slices, state.order, state.account) for estate, state in registers.liquidations.items()
+        },
+        "claim": {
+            estate: sorted((str(claim.layer), claim.payee, claim.asset, claim.amount_minor) for claim in claims)
+            for estate, claims in registers.claims.items()
+        },
+        "receivable": {estate: dict(owed) for estate, owed in registers.receivables.items()},
+        "source": dict(registers.sources),
+        "house": {
+            "time": registers.time_ns,
+            "settlement due": registers.settlement_due_ns,
+            "next order": registers.next_order,
+        },
+    }
+
+
+def _nonzero(table: list[list[int]]) -> dict[tuple[int, int], int]:
+    return {(row, at): amount for row, amounts in enumerate(table) for at, amount in enumerate(amounts) if amount}
+
+
+def _positions(book: Book) -> dict[tuple[int, int], tuple[int, int]]:
+    counts, rows = book.packed_positions()
+    owners = [bucket for bucket, count in enumerate(counts.tolist()) for _ in range(count)]
+    held = zip(owners, rows[["contract", "lots", "cost_fine"]].tolist(), strict=True)
+    return {(owner, contract): (lots, cost) for owner, (contract, lots, cost) in held}
+
+
+def _contracts(book: Book) -> dict[int, tuple[Any, ...]]:
+    rows = book.contracts[: book.contract_count]
+    columns = rows[["state", "price_ticks", "value_fine", "reference_fine", "otm_fine"]].tolist()
+    return {at: (STATES[state], *figures) for at, (state, *figures) in enumerate(columns)}
+
+
+def _assets(book: Book) -> dict[int, tuple[Any, ...]]:
+    found = {}
+    for at, external in enumerate(book.registers.external_minor):
+        row = book.assets[at]
+        credit = int(row["credit_mantissa"]), int(row["credit_scale"])
+        debit = int(row["debit_mantissa"]), int(row["debit_scale"])
+        found[at] = int(row["price_fine"]), credit, debit, bool(row["eligible"]), bool(row["live"]), external
+    return found

@@ -1,0 +1,70 @@
+"""Who trades what with whom, at which price and in which size."""
+
+from typing import TYPE_CHECKING
+
+from novate.core.terms import Kind
+from novate.sim.book_picture import Picture
+
+if TYPE_CHECKING:
+    from novate.sim.worlds.world import World
+
+Row = tuple[int, int, int, int, int, int]
+
+
+def draw_trade(world: "World", seen: Picture) -> Row | None:
+    """One row ``(number, lots, price, contract, buyer, seller)``; None where there is nobody to trade or nothing."""
+    random = world.random
+    live = [at for at, row in seen["contract"].items() if row[0] == "live"]
+    live = [at for at in live if world.contracts[at].kind is not Kind.INDEX]
+    if not live or len(world.people) < 2:
+        return None
+    able = [person for person in world.people if seen["access"][person.account] == "open"]
+    one, other = random.sample(able if len(able) > 1 and random.random() < 0.95 else world.people, 2)
+    if random.random() < 0.5 and world.people[0] not in (one, other):
+        other = world.people[0]
+    contract = random.choice(live)
+    mark = seen["contract"][contract][1]
+    price = max(1, round(mark * random.uniform(0.995, 1.005)))
+    if random.random() < max(one.character.off_market, other.character.off_market):
+        price = max(1, round(mark * random.choice([0.3, 0.7, 0.9, 1.1, 1.5, 3.0])))
+    held = seen["position"].get((one.account, contract), (0, 0))[0]
+    lots = _size(world, seen, one.account, one.character.appetite, contract)
+    buys = random.random() < 0.5
+    if held and random.random() < 0.4:  # bring it nearer to zero, or through it
+        lots, buys = max(1, abs(held) * random.choice([1000, 1000, 500, 1_300]) // 1000), held < 0
+    buyer, seller = (one.account, other.account) if buys else (other.account, one.account)
+    odd = random.random() < one.character.odd
+    row = (world.numbers.next("venue", odd=odd), lots, price, contract, buyer, seller)
+    return _spoilt(world, row) if odd else row
+
+
+def _size(world: "World", seen: Picture, account: int, appetite: float, contract: int) -> int:
+    """So many lots that about the wished part of what is spare would be needed, at a guessed tenth of their value."""
+    terms = world.contracts[contract]
+    asset = next(at for at, money in enumerate(world.terms.assets) if money.symbol == terms.settlement)
+    mantissa, scale = seen["asset"][asset][2]
+    equity, _, initial, _, _ = seen["judged"][account]
+    lot = max(1, seen["contract"][contract][3] * mantissa // scale)
+    most = min(max(0, equity - initial) * 10 // lot, terms.position_limit_lots)
+    return max(1, int(most * appetite * world.random.uniform(0.1, 1.0)))
+
+
+def _spoilt(world: "World", row: Row) -> Row:
+    """Something that must be refused, or that only looks so."""
+    number, lots, price, contract, buyer, seller = row
+    return world.random.choice(
+        [
+            (number, 0, price, contract, buyer, seller),
+            (number, -lots, price, contract, buyer, seller),
+            (number, 10**9, price, contract, buyer, seller),
+            (number, lots, 0, contract, buyer, seller),
+            (number, lots, 2**60, contract, buyer, seller),
+            (number, lots, price, 77, buyer, seller),
+            (number, lots, price, 0, buyer, seller),
+            (number, lots, price, contract, buyer, buyer),
+            (number, lots, price, contract, 3, seller),
+            (number, lots, price, contract, buyer, 999),
+            (number, 10_000, price, contract, buyer, seller),
+            row,
+        ]
+    )

@@ -1,0 +1,324 @@
+"""A seed is a world: terms, prices and people, and what they do next when they look at the house."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from random import Random
+
+import msgspec
+
+from novate.core import commands as c
+from novate.core.terms import Contract, Kind
+from novate.sim.book_picture import Picture
+from novate.sim.worlds import packing
+from novate.sim.worlds.people import CHARACTERS, HONEST, Numbers, Person
+from novate.sim.worlds.prices import Market
+from novate.sim.worlds.script import Restart, Step
+from novate.sim.worlds.terms import HOUR, MINUTE, SECOND, START_NS, Listing, draw_rulebook, draw_terms
+from novate.sim.worlds.trading import draw_trade
+
+FIRST_ACCOUNT = 5
+"""Index of the first account after the house's own."""
+
+
+class World:
+    """Draws everything from one seed; ``opening`` are its first steps, ``next`` the one after what is seen.
+
+    The house's registers are seen as pictures, and nothing else of the core: the same seed and the same house give the
+    same steps.
+    """
+
+    def __init__(self, seed: int, history: Path | None = None) -> None:
+        self.random = Random(seed)
+        self.terms = draw_terms(self.random)
+        self.rulebook = self.terms.rulebook
+        self.market = Market(self.random, len(self.terms.spots), list(self.terms.coin_prices), history)
+        self.contracts: list[Contract] = [listing.terms for listing in self.terms.listings]
+        self.listings = list(self.terms.listings)
+        self.numbers = Numbers(self.random)
+        self.people: list[Person] = []
+        self.names = 0
+        self.now_ns = START_NS
+        self.closed_orders: list[int] = []
+        self.restart_every = self.random.choice([0, 40, 90])
+        self.engine_restarts = self.random.random() < 0.04
+        self.wealth = self.random.choice([10**3, 10**5, 10**6])
+        self.calm = self.random.uniform(0.5, 2.0)
+
+    # ---- the first day ----------------------------------------------------------------------------------------------
+
+    def opening(self) -> list[Step]:
+        """Assets, contracts, rules, members, accounts, first prices, first money."""
+        random = self.random
+        asked: list[c.AnyCommand] = [c.AddAsset(asset) for asset in self.terms.assets]
+        asked += [c.ListContract(contract) for contract in self.contracts]
+        asked.append(c.AdoptRulebook(self.rulebook))
+        members = random.randint(2, 4)
+        asked += [c.AddMember(f"m{member}") for member in range(members)]
+        for member in range(members):
+            self.people.append(Person(FIRST_ACCOUNT + 2 * member, member, random.choice(CHARACTERS)))
+        self.people[0].character = HONEST
+        for client in range(random.randint(0, 4)):
+            member = random.randrange(members)
+            asked.append(c.OpenAccount(member, f"c{client}"))
+            self.people.append(Person(FIRST_ACCOUNT + 2 * members + client, member, random.choice(CHARACTERS)))
+        self.names = 10
+        asked.append(self.marks(dict.fromkeys(range(len(self.contracts)), "unmarked")))
+        rows = [
+            (self.numbers.next("bank"), self._first_money(person, asset), person.account, asset)
+            for person in self.people
+            for asset in range(len(self.terms.assets))
+            if asset == 0 or random.random() < 0.6
+        ]
+        asked.append(c.Deposit("bank", packing.cash(rows)))
+        asked += self._funds(members)
+        return [Step(self.now_ns, command) for command in asked]
+
+    def _first_money(self, person: Person, asset: int) -> int:
+        """Wealth times a draw; the first member is rich enough to take the other side."""
+        size = self.wealth * self.random.choice([0.05, 1, 1, 10]) * (50 if person is self.people[0] else 1)
+        price = self.terms.coin_prices.get(asset, Fraction(1))
+        return max(1, int(size / float(price) * 10 ** self.terms.assets[asset].decimals))
+
+    def _funds(self, members: int) -> list[c.AnyCommand]:
+        depth = self.random.choice([0.0, 0.001, 0.05, 1.0])
+        found: list[c.AnyCommand] = []
+        for fund in ("skin_in_the_game", "insurance_fund", "treasury", *["default_fund"] * members):
+            asset = self.random.randrange(len(self.terms.assets)) if self.random.random() < 0.3 else 0
+            price = float(self.terms.coin_prices.get(asset, Fraction(1)))
+            scale = 20 if fund == "treasury" else 1
+            unit = 10 ** self.terms.assets[asset].decimals
+            amount = int(self.wealth * depth * scale * self.random.uniform(0.2, 2) / price * unit)
+            member = len(found) - 3 if fund == "default_fund" else None
+            number = self.numbers.next("funds")
+            found.append(c.Contribute("funds", number, fund, asset, max(1, amount), member))  # type: ignore[arg-type]
+        return found
+
+    # ---- prices -----------------------------------------------------------------------------------------------------
+
+    def price_of(self, contract: int) -> int:
+        """Where a contract stands in the market, in its own ticks."""
+        listing = self.listings[contract]
+        spot = self.terms.spots[listing.spot]
+        level = spot.first_ticks * self.market.level["spot", listing.spot]
+        terms = listing.terms
+        if terms.kind in (Kind.CALL, Kind.PUT):
+            tick = float(Fraction(spot.tick))
+            strike = float(Fraction(terms.strike or 0)) / tick
+            inner = max(0.0, level - strike if terms.kind is Kind.CALL else strike - level)
+            premium = (inner + level * listing.basis_ppm / 10**6) * tick
+            premium = premium / (level * tick) if terms.inverse else premium
+            ticks = premium / float(Fraction(terms.tick_size))
+        else:
+            ticks = level * (1 + listing.basis_ppm / 10**6)
+        return max(terms.price_min_ticks, min(terms.price_max_ticks, round(ticks)))
+
+    def asset_price(self, asset: int) -> int:
+        """A coin follows its spot, any other asset its own path; numeraire fine units per whole unit."""
+        tied = [at for at, spot in enumerate(self.terms.spots) if spot.coin == asset]
+        key = ("spot", tied[0]) if tied else ("asset", asset)
+        price = self.terms.coin_prices[asset] * Fraction(self.market.level[key])
+        return max(1, int(price * 10 ** self.terms.assets[0].fine_decimals))
+
+    def marks(self, states: dict[int, str]) -> c.PublishMarks:
+        """Marks of everything, or of a few; now and then one is missing, absurd, late, given twice or of nothing."""
+        random = self.random
+        known = [at for at, state in states.items() if state != "expired"]
+        if states and random.random() < 0.25:
+            known = random.sample(known, min(len(known), random.randint(1, 3)))
+        rows: list[tuple[int, int | None]] = [(at, self.price_of(at)) for at in known]
+        if random.random() < 0.08 and rows:
+            odd = random.choice([None, 0, -5, 2**60])
+            rows.append(random.choice([(random.randrange(len(self.contracts)), odd), (99, 7), (-1, None)]))
+        if random.random() < 0.1:
+            random.shuffle(rows)
+        prices: tuple[c.AssetPrice, ...] = ()
+        if self.terms.coin_prices and (random.random() < 0.7 or "unmarked" in states.values()):
+            prices = tuple(c.AssetPrice(asset, self.asset_price(asset)) for asset in self.terms.coin_prices)
+            if random.random() < 0.06:
+                asset = random.randrange(len(self.terms.assets) + 1)
+                prices = (*prices, c.AssetPrice(asset, random.choice([None, 0, 2**62, 10**6])))
+        return c.PublishMarks(packing.marks(rows), prices)
+
+    # ---- the next step ----------------------------------------------------------------------------------------------
+
+    def next(self, seen: Picture) -> Step:
+        """What somebody does next in the house that is seen."""
+        self.now_ns += self.random.choice([0, 1, SECOND, MINUTE])
+        if self.restart_every and self.random.random() < 1 / self.restart_every:
+            snapshot, facts, engine = Restart("snapshot"), Restart("facts"), Restart("engine")
+            return Step(self.now_ns, engine if self.engine_restarts else self.random.choice([snapshot, facts]))
+        acts: list[tuple[float, Callable[[Picture], c.AnyCommand | None]]] = [
+            (22 * self.calm, self.tick),
+            (30, self.trade),
+            (12, self.wait),
+            (5, self.deposit),
+            (7, self.withdraw),
+            (4, self.fund),
+            (30 if seen["order"] else 1, self.execute),
+            (14 if seen["call"] else 0, self.answer_call),
+            (8 if self.due(seen) else 0.3, self.expire),
+            (1.0, self.contribute),
+            (2.0, self.administer),
+        ]
+        while True:
+            (act,) = self.random.choices([act for _, act in acts], [weight for weight, _ in acts])
+            command = act(seen)
+            if command is not None:
+                return Step(self.now_ns, command)
+
+    def tick(self, seen: Picture) -> c.AnyCommand:
+        """Prices move and are published."""
+        self.market.tick()
+        return self.marks({at: row[0] for at, row in seen["contract"].items()})
+
+    def wait(self, seen: Picture) -> c.AnyCommand:
+        """Time passes: a little, or until something is due."""
+        house = seen["house"]
+        moments = [house["settlement due"], *(due for _, due in seen["call"].values())]
+        moments += [order[5] for order in seen["order"].values()]
+        moments += [contract.expiry_ns for contract in self.contracts]
+        later = [moment for moment in moments if moment is not None and moment > self.now_ns]
+        if later and self.random.random() < 0.6:
+            self.now_ns = min(later)
+        else:
+            self.now_ns += self.random.choice([SECOND, MINUTE, 20 * MINUTE, HOUR, 1 + 4 * HOUR])
+        return c.Clock()
+
+    def trade(self, seen: Picture) -> c.AnyCommand | None:
+        """A batch of one to four trades."""
+        rows = [draw_trade(self, seen) for _ in range(self.random.choice([1, 1, 2, 4]))]
+        kept = [row for row in rows if row is not None]
+        return c.SubmitTrades("venue", packing.trades(kept)) if kept else None
+
+    # ---- money ------------------------------------------------------------------------------------------------------
+
+    def deposit(self, seen: Picture) -> c.AnyCommand:
+        """Somebody brings more; now and then nonsense."""
+        person = self.random.choice(self.people)
+        asset = self.random.randrange(len(self.terms.assets))
+        odd = self.random.random() < person.character.odd
+        amount = self._first_money(person, asset) // self.random.choice([1, 3, 10])
+        account = person.account
+        if odd:
+            amount = self.random.choice([amount, 0, -1, 2**61])
+            account = self.random.choice([account, 0, FIRST_ACCOUNT + 1, 999])
+            asset = self.random.choice([asset, 9])
+        return c.Deposit("bank", packing.cash([(self.numbers.next("bank", odd=odd), amount, account, asset)]))
+
+    def withdraw(self, seen: Picture) -> c.AnyCommand | None:
+        """Somebody takes money out: some of it, or all that is free and a unit more."""
+        rows = []
+        for person in self.random.sample(self.people, min(len(self.people), self.random.choice([1, 1, 2]))):
+            asset = self.random.randrange(len(self.terms.assets))
+            held = seen["balance"].get((person.account, asset), 0)
+            amount = max(1, held // self.random.choice([2, 10]))
+            if self.random.random() < person.character.greed:
+                equity, settled, initial, _, _ = seen["judged"][person.account]
+                unit = 10 ** (self.terms.assets[0].fine_decimals - self.terms.assets[0].decimals)
+                free = max(0, min(equity, settled) - initial) // unit
+                amount = self.random.choice([held, held + 1, max(1, free), free + 1])
+            odd = self.random.random() < person.character.odd
+            rows.append((self.numbers.next("bank", odd=odd), amount, person.account, asset))
+        return c.Withdraw("bank", packing.cash(rows))
+
+    def answer_call(self, seen: Picture) -> c.AnyCommand | None:
+        """Somebody who was called pays what was asked, a little more or too little; or does not."""
+        called = [person for person in self.people if person.account in seen["call"]]
+        if not called:
+            return None
+        person = self.random.choice(called)
+        if self.random.random() > person.character.pays:
+            return None
+        amount_fine, _ = seen["call"][person.account]
+        unit = 10 ** (self.terms.assets[0].fine_decimals - self.terms.assets[0].decimals)
+        amount = -(-amount_fine // unit) + self.random.choice([0, 0, -1, 1_000])
+        return c.Deposit("bank", packing.cash([(self.numbers.next("bank"), max(1, amount), person.account, 0)]))
+
+    def contribute(self, seen: Picture) -> c.AnyCommand:
+        """More for a fund, or to somebody who cannot have it."""
+        funds = ("default_fund", "skin_in_the_game", "insurance_fund", "treasury")
+        member = self.random.randrange(len(seen["member in default"]) + 1)
+        asset = self.random.randrange(len(self.terms.assets))
+        amount = self.random.choice([0, 1, self.wealth, self.wealth * 10])
+        number = self.numbers.next("funds", odd=self.random.random() < 0.1)
+        return c.Contribute("funds", number, self.random.choice(funds), asset, amount, member)
+
+    def fund(self, seen: Picture) -> c.AnyCommand | None:
+        """Funding of perpetuals, either way; now and then of something else, or absurd."""
+        perpetuals = [at for at, contract in enumerate(self.contracts) if contract.kind is Kind.PERPETUAL]
+        if not perpetuals:
+            return None
+        rows = [(at, self.random.randint(-(10**9), 10**9)) for at in perpetuals]
+        if self.random.random() < 0.15:
+            rows.append((self.random.randrange(len(self.contracts) + 1), self.random.choice([10**11, 2 * 10**12, -1])))
+        return c.PublishFunding(packing.funding(rows))
+
+    # ---- what is rare -----------------------------------------------------------------------------------------------
+
+    def execute(self, seen: Picture) -> c.AnyCommand | None:
+        """A fill of an open order: whole, partial, too much, too dear, twice, too late, or against the wrong one."""
+        random, orders = self.random, seen["order"]
+        self.closed_orders += [number for number in range(seen["house"]["next order"]) if number not in orders][-2:]
+        odd = random.random() < 0.12
+        if not orders or (odd and random.random() < 0.3):
+            order = random.choice([*self.closed_orders, 0, 10**6])
+            return c.ExecuteLiquidation("desk", self.numbers.next("desk"), order, 1, 1, self.people[0].account)
+        number = random.choice(list(orders))
+        bucket, _, lots, open_lots, limit, _ = orders[number]
+        side = 1 if lots > 0 else -1
+        size = max(1, abs(open_lots) * random.choice([1000, 1000, 500, 100]) // 1000)
+        price = limit - side * random.choice([0, 0, 1, 3]) if random.random() < 0.8 else limit
+        other = random.choice([self.people[0], *self.people]).account
+        if odd:
+            size, price = random.choice([(size + 10**6, price), (0, price), (size, limit + side), (size, 0)])
+            other = random.choice([other, bucket, 0, 999])
+        return c.ExecuteLiquidation("desk", self.numbers.next("desk", odd=odd), number, size, max(0, price), other)
+
+    def due(self, seen: Picture) -> list[int]:
+        """Contracts whose time is over and that are not settled yet."""
+        return [
+            at
+            for at, contract in enumerate(self.contracts)
+            if contract.expiry_ns is not None
+            and contract.expiry_ns <= self.now_ns
+            and seen["contract"].get(at, ("expired",))[0] != "expired"
+        ]
+
+    def expire(self, seen: Picture) -> c.AnyCommand:
+        """A contract that is due gets its final price; or one that is not is asked for."""
+        due = self.due(seen)
+        contract = self.random.choice(due) if due else self.random.randrange(len(self.contracts) + 1)
+        if contract == len(self.contracts):
+            return c.ExpireContract(contract, 1)
+        listing = self.listings[contract]
+        of = contract
+        if listing.terms.underlying is not None:
+            of = next(at for at, one in enumerate(self.contracts) if one.symbol == listing.terms.underlying)
+        return c.ExpireContract(contract, 0 if self.random.random() < 0.05 else self.price_of(of))
+
+    def administer(self, seen: Picture) -> c.AnyCommand:
+        """A new account or member, other rules, a new contract in place of one that is over."""
+        choice = self.random.randrange(5)
+        self.names += 1
+        if choice == 0:
+            return c.AddMember(self.random.choice([f"n{self.names}", "m0"]))
+        if choice == 1:
+            member = self.random.randrange(len(seen["member in default"]) + 1)
+            if len(self.people) < 10 and not seen["member in default"].get(member, True):
+                self.people.append(Person(len(seen["account"]), member, self.random.choice(CHARACTERS)))
+            return c.OpenAccount(member, f"c{self.names}")
+        if choice == 2 and len(self.contracts) < 14:
+            listing = self.random.choice(self.terms.listings)
+            terms: dict[str, object] = {"symbol": f"{listing.terms.symbol}-{self.names}"}
+            if listing.terms.expiry_ns is not None:
+                terms["expiry_ns"] = self.now_ns + self.random.randint(1, 40) * HOUR
+            return self._list(listing, terms)
+        form = None if self.random.random() < 0.2 else self.rulebook.form
+        return c.AdoptRulebook(draw_rulebook(self.random, self.terms.assets, form))
+
+    def _list(self, listing: Listing, terms: dict[str, object]) -> c.AnyCommand:
+        contract = msgspec.structs.replace(listing.terms, **terms)
+        self.contracts.append(contract)
+        self.listings.append(Listing(contract, listing.spot, listing.basis_ppm))
+        return c.ListContract(contract)

@@ -1,0 +1,170 @@
+"""Worlds with the auditor beside the core; and bugs planted in the core, each of which the auditor must find."""
+
+import builtins
+import os
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from numba import njit
+
+from novate.core import (
+    collateral,
+    consequences,
+    estate,
+    ledger,
+    liquidation,
+    novation,
+    settlement,
+    variation,
+    waterfall,
+)
+from novate.core.commands import AnyCommand
+from novate.core.facts import AnyFact
+from novate.core.kernels import marks as mark_kernels
+from novate.core.money import ceil_div, rate_of
+from novate.core.reasons import Reason
+from novate.core.rows import FUNDING
+from novate.core.settlement import Flows
+from novate.sim.auditor import auditor
+from novate.sim.worlds.many import Report, play_many
+from novate.sim.worlds.play import Failure, Played, play
+
+ROOT = Path(__file__).resolve().parents[2]
+JOBS = min(4, os.cpu_count() or 1)
+
+
+def all_agree(reports: list[Report]) -> Counter[str]:
+    """What was seen in worlds of which none may fail."""
+    failed = [f"world {report.seed}: {report.message}\n    {report.line}" for report in reports if report.line]
+    assert not failed, "\n".join(failed)
+    return sum((report.seen for report in reports), Counter())
+
+
+def test_fifty_worlds_agree_and_reach_every_fact() -> None:
+    seen = all_agree(list(play_many(0, 50, 200, JOBS)))
+    assert [kind.__name__ for kind in get_args(AnyFact) if kind in auditor.APPLIES and not seen[kind.__name__]] == []
+    assert all(seen[f"restart {how}"] for how in ("snapshot", "facts", "engine"))
+
+
+@pytest.mark.long
+def test_a_thousand_worlds_agree() -> None:
+    all_agree(list(play_many(1_000, 1_000, 200, JOBS)))
+
+
+def test_the_auditor_has_a_rule_for_every_command_of_the_worlds() -> None:
+    """What the worlds do not send yet is listed where the page on simulation lists it."""
+    decided = {*auditor.DECIDES, *auditor.ADMITS, *auditor.PASSES_TIME}
+    page = (ROOT / "docs" / "operating" / "simulation.md").read_text("utf-8")
+    unsent = page[page.index("## What the worlds do not do yet") :]
+    missing = {kind.__name__ for kind in get_args(AnyCommand) if kind not in decided}
+    assert missing == set(re.findall(r"`(\w+)`", unsent))
+
+
+# ---- planted bugs ---------------------------------------------------------------------------------------------------
+
+
+def first_failure(worlds: int = 60, steps: int = 200) -> tuple[Played, Failure]:
+    """The first world that fails."""
+    for seed in range(worlds):
+        played = play(seed, steps)
+        if played.failure is not None:
+            return played, played.failure
+    raise AssertionError(f"{worlds} worlds did not find the bug")
+
+
+honest_flows = settlement.flows_of
+honest_trades = novation.judge_trades
+honest_funding = variation.decide_funding
+honest_marks = mark_kernels.set_marks
+
+
+def last_gets_the_rest(total: int, weights: list[int]) -> list[int]:
+    """Pro rata with what is left over for the last one."""
+    shares = [total * weight // sum(weights) for weight in weights]
+    shares[-1] += total - sum(shares)
+    return shares
+
+
+def rounded_up(book: Any, asset: int) -> Flows:
+    """A payer pays less, a receiver receives more."""
+    flow, carry = honest_flows(book, asset)
+    up = (carry > 0).astype(np.int64)
+    return Flows(flow + up, carry - up * int(book.assets[asset]["unit_fine"]))
+
+
+def paid_and_kept(book: Any, asset: int) -> Flows:
+    """A part of what is paid out stays in the carry too."""
+    flow, carry = honest_flows(book, asset)
+    return Flows(flow, carry + (carry > 0))
+
+
+def cheaper(*arguments: Any) -> Any:
+    """Fees a unit too low."""
+    novated, *rest = honest_trades(*arguments)
+    for side in ("buyer_fee_fine", "seller_fee_fine"):
+        novated[side] -= novated[side] > 0
+    return novated, *rest
+
+
+def turned_round(book: Any, command: Any) -> Any:
+    """Shorts pay longs where longs should pay shorts."""
+    rows = np.frombuffer(command.rows, FUNDING).copy()
+    rows["rate_e12"] = -rows["rate_e12"]
+    return honest_funding(book, type(command)(rows.tobytes()))
+
+
+@njit
+def lot_terms_of(tables: Any) -> Any:
+    """The tables are opaque to Python."""
+    return tables.lot_terms
+
+
+def one_ppm_off(rows: Any, time_ns: int, tables: Any) -> None:
+    """What a lot asks for is not quite what its mark and its tier say: a cache that is not current."""
+    honest_marks(rows, time_ns, tables)
+    for contract in rows["contract"]:
+        lot_terms_of(tables)[contract]["initial_whole_fine"] -= 1
+
+
+def floor_div(numerator: int, denominator: int) -> int:
+    return numerator // denominator
+
+
+def one_more(numerator: int, denominator: int) -> int:
+    """A slice a lot too large where it comes out even."""
+    return ceil_div(numerator, denominator) if denominator != 10**6 else numerator // denominator + 1
+
+
+BUGS: dict[str, tuple[Any, str, Any]] = {
+    "shares of a loss": (waterfall, "split_pro_rata", last_gets_the_rest),
+    "shares of a cut": (settlement, "split_pro_rata", last_gets_the_rest),
+    "shares of a take-over": (liquidation, "split_pro_rata", last_gets_the_rest),
+    "shares of a repayment": (estate, "split_pro_rata", last_gets_the_rest),
+    "a settlement rounded up": (settlement, "flows_of", rounded_up),
+    "a remainder paid again and again": (settlement, "flows_of", paid_and_kept),
+    "fees rounded down": (novation, "judge_trades", cheaper),
+    "funding with the wrong sign": (variation, "decide_funding", turned_round),
+    "a value cut off instead of rounded": (variation, "round_half_even", floor_div),
+    "haircuts the wrong way round": (collateral, "rate_of", lambda price, up: rate_of(price, up=not up)),
+    "a conversion in favour of the payer": (collateral, "ceil_div", floor_div),
+    "withdrawals without margin": (ledger, "check_withdrawal", lambda *_: (Reason.ACCEPTED, 0)),
+    "nobody is called": (consequences, "check", lambda *_: []),
+    "slices too small": (liquidation, "enough_lots", lambda *_: 1),
+    "slices too large": (liquidation, "ceil_div", one_more),
+    "repaid in the order of payment": (estate, "SENIORITY", estate.SENIORITY[::-1]),
+    "a transfer that is not paid": (estate, "post", lambda *_: None),
+    "a requirement out of date": (variation, "set_marks", one_ppm_off),
+}
+QUICK = ("a settlement rounded up", "fees rounded down", "withdrawals without margin", "a requirement out of date")
+
+
+@pytest.mark.parametrize("bug", [bug if bug in QUICK else pytest.param(bug, marks=pytest.mark.long) for bug in BUGS])
+def test_the_auditor_finds_a_planted_bug(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*BUGS[bug])
+    _, failure = first_failure()
+    crashed = hasattr(builtins, failure.noun)
+    assert not crashed, f"the auditor must object, or a law of the house, and not {failure}"
