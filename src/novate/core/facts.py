@@ -37,7 +37,9 @@ from novate.core.money_facts import (
 )
 from novate.core.reasons import Reason
 from novate.core.record import Fact
-from novate.core.terms import Asset, Contract, Layer, MarginMode, RiskSheet, Rulebook
+from novate.core.sheet_facts import MarginModeSet, RiskSheetAdopted, WorstScenario
+from novate.core.supervision import SupervisionFact
+from novate.core.terms import Asset, Contract, Layer, Rulebook
 
 
 class Rejected(Fact, frozen=True):
@@ -109,12 +111,13 @@ class RulebookAdopted(Fact, frozen=True):
     """A rulebook is in force; ``settlement_due_ns`` is the next cycle.
 
     ``rates`` are those of the assets that have a price, at the new haircuts; an asset that is no longer eligible counts
-    for nothing, and what is owed in it at the rate of before.
+    for nothing, and what is owed in it at the rate of before. ``scheduled`` says that its time had come.
     """
 
     rulebook: Rulebook
     settlement_due_ns: int
     rates: tuple[AssetRate, ...] = ()
+    scheduled: bool = False
 
 
 class MemberAdded(Fact, frozen=True):
@@ -210,18 +213,12 @@ class Contributor(msgspec.Struct, frozen=True, array_like=True):
     initial_fine: int
 
 
-class WorstScenario(msgspec.Struct, frozen=True, array_like=True):
-    """The scenario (counted within its block) in which a portfolio bucket loses most, and that loss."""
-
-    block: int
-    scenario: int
-    loss_fine: int
-
-
 class MarginCalled(Fact, frozen=True):
     """A bucket must bring ``amount_fine`` of the numeraire by ``due_ns``. ``largest`` says why.
 
-    For a portfolio bucket ``worst`` has each block's worst scenario, the block that asks most first.
+    Where a call is open, this one takes its place: the amount is the new total and the due time stays. ``since_ns`` is
+    when the first of them was made. For a portfolio bucket ``worst`` has each block's worst scenario, the block that
+    asks most first.
     """
 
     bucket: int
@@ -230,25 +227,12 @@ class MarginCalled(Fact, frozen=True):
     equity_fine: int
     initial_fine: int
     largest: tuple[Contributor, ...]
+    since_ns: int = 0
     worst: tuple[WorstScenario, ...] = ()
 
 
-class RiskSheetAdopted(Fact, frozen=True):
-    """A risk sheet is in force; ``digest`` is the SHA-256 of its canonical form."""
-
-    sheet: RiskSheet
-    digest: str
-
-
-class MarginModeSet(Fact, frozen=True):
-    """A bucket is margined in this mode from now."""
-
-    bucket: int
-    mode: MarginMode
-
-
 class CallMet(Fact, frozen=True):
-    """A call is closed: the bucket is above its initial requirement again, by payment or by price."""
+    """A call is closed: it was paid, or equity is back at what it asked for, by payment or by price."""
 
     bucket: int
     by: Literal["payment", "price"]
@@ -394,4 +378,5 @@ AnyFact = (
     | RiskSheetAdopted
     | MarginModeSet
     | LifecycleFact
+    | SupervisionFact
 )

@@ -3,6 +3,7 @@
 import numpy as np
 
 from novate.core.book import Book
+from novate.core.kernels.limits import recount_limits
 from novate.core.kernels.margin import set_lots
 from novate.core.kernels.portfolio import first_uncovered, same_sheet
 from novate.core.kernels.settle import first_unbalanced, recount
@@ -30,6 +31,7 @@ def check_whole(book: Book) -> None:
     house_is_flat(book)
     lot_terms_are_current(book)
     sheet_covers(book)
+    limits_recount(book)
     record_of_trades_is_whole(book)
 
 
@@ -124,6 +126,16 @@ def sheet_covers(book: Book) -> None:
     if bucket >= 0:
         what = "more than the sheet can judge exactly" if contract < 0 else "a contract without a row in the sheet"
         raise LawBroken(f"{book.registers.accounts[int(bucket)].name} holds {what}")
+
+
+def limits_recount(book: Book) -> None:
+    """What is counted on each limit equals a fresh count of what its group holds."""
+    fresh = book.limits.copy()
+    recount_limits(book.contract_count, book.tables(), fresh)
+    wrong = np.flatnonzero(fresh != book.limits)
+    if len(wrong):
+        name = book.registers.limits[int(fresh[wrong[0]]["number"])].name
+        raise LawBroken(f"the limit {name!r} has counted {book.limits[wrong[0]]}, its group holds {fresh[wrong[0]]}")
 
 
 def record_of_trades_is_whole(book: Book) -> None:

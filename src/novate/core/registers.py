@@ -5,16 +5,35 @@ from typing import Literal
 import msgspec
 
 from novate.core.facts import Contributor, WorstScenario
-from novate.core.terms import Account, Asset, Contract, Layer, Member, RiskSheet, Rulebook
+from novate.core.terms import Account, Asset, Contract, Layer, Limit, Member, RiskSheet, Rulebook
 
 
 class Call(msgspec.Struct):
-    """An open margin call: an amount of the numeraire, when it is due, its largest contributors and worst scenarios."""
+    """An open margin call: what of the numeraire is still to be paid, when it is due and the largest contributors.
+
+    ``since_ns`` is when it was first made; a later call takes its place and ages from there. ``worst`` has the worst
+    scenario of each block where the bucket is a portfolio.
+    """
 
     amount_fine: int
     due_ns: int
     largest: tuple[Contributor, ...] = ()
+    since_ns: int = 0
     worst: tuple[WorstScenario, ...] = ()
+
+
+class Halt(msgspec.Struct, frozen=True):
+    """Why and since when the operator has stopped trading in a contract."""
+
+    cause: str
+    since_ns: int
+
+
+class Scheduled(msgspec.Struct, frozen=True):
+    """A rulebook that is to come into force."""
+
+    rulebook: Rulebook
+    effective_ns: int
 
 
 class Order(msgspec.Struct):
@@ -105,6 +124,11 @@ class Registers(msgspec.Struct):
     time_ns: int = 0
     settlement_due_ns: int | None = None
     sheet: RiskSheet | None = None
+    scheduled: dict[str, Scheduled] = {}
+    limits: dict[int, Limit] = {}
+    next_limit: int = 0
+    halts: dict[int, Halt] = {}
+    restricted: dict[int, int] = {}
     give_ups: dict[int, PendingGiveUp] = {}
     next_give_up: int = 0
     undone_trades: dict[str, list[int]] = {}

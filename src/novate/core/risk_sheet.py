@@ -186,6 +186,8 @@ def decide_set_margin_mode(book: Book, command: SetMarginMode) -> list[Fact]:
         return [Rejected(Reason.ACCOUNT_NOT_TRADABLE, "$.account", f"{name} is one of the house's own accounts")]
     if row["access"] == layout.REDUCE_ONLY or book.registers.members[int(row["member"])].defaulted:
         return [Rejected(Reason.MEMBER_IN_DEFAULT, "$.account", f"{name} may only reduce: its member is in default")]
+    if row["access"] == layout.RESTRICTED:
+        return [Rejected(Reason.ACCOUNT_RESTRICTED, "$.account", f"{name} may only reduce until its equity is back")]
     if row["access"] != layout.OPEN:
         return [Rejected(Reason.ACCOUNT_IN_LIQUIDATION, "$.account", f"{name} is in liquidation")]
     portfolio = mode is MarginMode.PORTFOLIO

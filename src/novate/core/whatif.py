@@ -218,6 +218,9 @@ class Overlay:
             book.holders,
             book.ends,
             book.sheet,
+            book.limits,
+            book.limit_spans,
+            book.limit_lists,
             rulebook.gains_ppm,
             rulebook.long_option_ppm,
         )

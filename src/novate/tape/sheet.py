@@ -6,22 +6,26 @@ from typing import Any, Protocol
 import numpy as np
 
 from novate.core import terms
+from novate.core.commands import AdoptRiskSheet, SetMarginMode
 from novate.core.money import PPM
 from novate.core.reasons import Reason
 from novate.tape import decimals
 from novate.tape import sheet_wire as wire
 from novate.tape.decimals import INT64_MAX, shown
+from novate.tape import fields
 from novate.tape.names import Names
 from novate.tape.read import convert
 from novate.tape.refusal import refuse
 from novate.tape.terms import guarded, ppm
 
 
-class Assets(Protocol):
-    """The registers that a sheet's amounts are written by."""
+class Named(Protocol):
+    """The registers that sheets and modes are written by."""
 
     @property
     def assets(self) -> Sequence[terms.Asset]: ...
+    @property
+    def accounts(self) -> Sequence[terms.Account]: ...
 
 
 def sheet_of(command: wire.AdoptRiskSheet, names: Names) -> terms.RiskSheet:
@@ -92,7 +96,15 @@ def _whole(value: int, path: str) -> int:
     return value
 
 
-def sheet_fields(sheet: terms.RiskSheet, registers: Assets) -> dict[str, Any]:
+def encode_sheet(command: AdoptRiskSheet | SetMarginMode, registers: Named) -> dict[str, Any]:
+    """The tape's form of a command about sheets. Raises ``LookupError`` for what is not on record."""
+    if isinstance(command, AdoptRiskSheet):
+        return {"command": "adopt_risk_sheet", **sheet_fields(command.sheet, registers)}
+    account = fields.at(registers.accounts, command.account, "account").name
+    return {"command": "set_margin_mode", "account": account, "mode": command.mode.value}
+
+
+def sheet_fields(sheet: terms.RiskSheet, registers: Named) -> dict[str, Any]:
     """The fields of ``adopt_risk_sheet``. Raises ``LookupError`` for assets that are not on record."""
     assets = {asset.symbol: asset for asset in registers.assets}
     contracts = {row.symbol: _row_fields(row) for row in sheet.contracts}

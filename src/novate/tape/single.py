@@ -7,7 +7,7 @@ import msgspec
 from novate.core import commands as core
 from novate.core.commands import AnyCommand
 from novate.core.reasons import Reason
-from novate.core.terms import MarginMode
+from novate.core.terms import Limit, MarginMode
 from novate.tape import decimals, wire
 from novate.tape.fields import named, number, size
 from novate.tape.lifecycle import decode_lifecycle
@@ -17,6 +17,8 @@ from novate.tape.read import convert
 from novate.tape.refusal import refuse
 from novate.tape.sheet import sheet_of
 from novate.tape.sheet_wire import AdoptRiskSheet, SetMarginMode
+from novate.tape.supervision import supervision_of
+from novate.tape.supervision_wire import SupervisionWire
 from novate.tape.terms import contract_of, guarded, rulebook_of
 
 PLACES_MAX: Final = 18
@@ -32,6 +34,8 @@ class Registers(Terms, Protocol):
     def next_order(self) -> int: ...
     @property
     def time_ns(self) -> int: ...
+    @property
+    def limits(self) -> dict[int, Limit]: ...
 
 
 DEPOSIT_STEPS: Final = {
@@ -53,7 +57,9 @@ def single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyComm
         case wire.AddAsset() | wire.ListContract():
             return _listing(command, names)
         case wire.AdoptRulebook():
-            return core.AdoptRulebook(rulebook_of(command, names))
+            later = command.effective
+            effective_ns = None if later is None else guarded(decimals.time_ns, later, "$.effective")
+            return core.AdoptRulebook(rulebook_of(command, names), effective_ns)
         case AdoptRiskSheet():
             return core.AdoptRiskSheet(sheet_of(command, names))
         case SetMarginMode():
@@ -95,6 +101,8 @@ def single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyComm
             return core.Clock()
         case _ if isinstance(command, LifecycleWire):
             return decode_lifecycle(command, names)
+        case _ if isinstance(command, SupervisionWire):
+            return supervision_of(command, names)
     raise TypeError(f"no single command: {type(command).__name__}")
 
 

@@ -21,16 +21,18 @@ from novate.core.layout import (
     OPEN,
     PREMIUM,
     REDUCE_ONLY,
+    RESTRICTED,
     TIERED,
     UNMARKED,
 )
-from novate.core.margin import judge, locked_by
+from novate.core.margin import Judgement, judge, locked_by
+from novate.core.money import charge
 from novate.core.orders import open_orders_of
 from novate.core.terms import TRADING, Asset, RiskSheet, Role
 from novate.tape.decimals import decimal
 from novate.tape.encode import price_decimal, quantity_decimal
 
-ACCESS: Final = {OPEN: "open", REDUCE_ONLY: "reduce_only", LIQUIDATING: "in_liquidation"}
+ACCESS: Final = {OPEN: "open", REDUCE_ONLY: "reduce_only", LIQUIDATING: "in_liquidation", RESTRICTED: "restricted"}
 CONTRACT_STATE: Final = {UNMARKED: "unmarked", LIVE: "live", HALTED: "halted", EXPIRED: "expired"}
 CONTRACT_STYLE: Final = {
     TIERED: "tiered",
@@ -82,10 +84,11 @@ class Resting(msgspec.Struct, frozen=True):
 
 
 class MarginCall(msgspec.Struct, frozen=True):
-    """An open margin call: how much of the numeraire, by when, and the contracts that require most.
+    """An open margin call: how much of the numeraire is still to be paid, by when, and the contracts that require most.
 
-    In portfolio mode ``worst`` has the worst scenario of each block of the risk sheet, as ``stressed 17: 1200``, the
-    loss in the numeraire, and ``largest`` the contracts that lose most in the first of them.
+    ``since_ns`` is when it was first made: a later call takes its place and ages from there. In portfolio mode
+    ``worst`` has the worst scenario of each block of the risk sheet, as ``stressed 17: 1200``, the loss in the
+    numeraire, and ``largest`` the contracts that lose most in the first of them.
     """
 
     account: str
@@ -93,6 +96,7 @@ class MarginCall(msgspec.Struct, frozen=True):
     asset: str
     due_ns: int
     largest: tuple[str, ...]
+    since_ns: int = 0
     worst: tuple[str, ...] = ()
 
 
@@ -100,9 +104,11 @@ class Account(msgspec.Struct, frozen=True):
     """One account, judged in the numeraire at the last marks.
 
     ``equity``, ``initial``, ``maintenance`` and ``free`` are None before a rulebook is in force. ``priced`` is False
-    where the account holds something without a live price. ``status`` is ``open``, ``reduce_only``,
-    ``in_liquidation`` or ``house``, ``mode`` ``cross`` (tiers) or ``portfolio`` (the risk sheet). An isolated bucket
-    stands as an account of its own that names its ``owner``.
+    where the account holds something without a live price. ``status`` is ``open``, ``reduce_only``
+    (its member is in default), ``restricted`` (only reduce: equity fell through the rulebook's level),
+    ``in_liquidation`` or ``house``, ``mode`` ``cross`` (tiers) or ``portfolio`` (the risk sheet). ``warned`` is True
+    where equity is below the rulebook's warning level. An isolated bucket stands as an account of its own that names
+    its ``owner``.
     """
 
     name: str
@@ -121,6 +127,7 @@ class Account(msgspec.Struct, frozen=True):
     priced: bool
     call: MarginCall | None
     mode: str = "cross"
+    warned: bool = False
 
     def balance(self, asset: str) -> Decimal:
         """Settled cash in an asset; zero where there is none."""
@@ -132,7 +139,10 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Contract(msgspec.Struct, frozen=True):
-    """One contract: its state, how it is margined (``style``), last mark, value of one lot, how much of it is open."""
+    """One contract: its state, how it is margined (``style``), last mark, value of one lot, how much of it is open.
+
+    ``state`` is about its price; ``halted`` says why the operator stopped trading, and is None while it trades.
+    """
 
     symbol: str
     kind: str
@@ -145,6 +155,7 @@ class Contract(msgspec.Struct, frozen=True):
     holders: int
     expiry_ns: int | None
     style: str
+    halted: str | None = None
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -199,12 +210,12 @@ def account(book: Book, index: int) -> Account:
     terms = registers.accounts[index]
     asset = numeraire(book)
     figures: tuple[Decimal | None, ...] = (None, None, None, None)
-    priced = True
+    priced, warned = True, False
     if asset is not None:
         judged = judge(book, index)
         amounts = (judged.equity_fine, judged.initial_fine, judged.maintenance_fine, judged.free_fine)
         figures = tuple(decimal(int(amount), asset.fine_decimals) for amount in amounts)
-        priced = judged.priced
+        priced, warned = judged.priced, is_warned(book, judged)
     equity, initial, maintenance, free = figures
     return Account(
         name=terms.name,
@@ -225,7 +236,13 @@ def account(book: Book, index: int) -> Account:
         priced=priced,
         call=call(book, index),
         mode="portfolio" if book.buckets[index]["portfolio"] else "cross",
+        warned=warned,
     )
+
+
+def is_warned(book: Book, judged: Judgement) -> bool:
+    """Whether equity is below the rulebook's warning level."""
+    return judged.equity_fine < charge(judged.initial_fine, book.rulebook.warning_ppm)
 
 
 def numeraire(book: Book) -> Asset | None:
@@ -294,7 +311,8 @@ def call(book: Book, index: int) -> MarginCall | None:
         f"{decimal(part.loss_fine, asset.fine_decimals).normalize():f}"
         for part in found.worst
     )
-    return MarginCall(registers.accounts[index].name, amount, asset.symbol, found.due_ns, largest, worst)
+    name = registers.accounts[index].name
+    return MarginCall(name, amount, asset.symbol, found.due_ns, largest, found.since_ns, worst)
 
 
 def block_name(sheet: RiskSheet | None, block: int) -> str:
@@ -319,6 +337,7 @@ def contract(book: Book, index: int) -> Contract:
         holders=int(row["holders_count"]),
         expiry_ns=terms.expiry_ns,
         style=CONTRACT_STYLE[int(row["style"])],
+        halted=halt.cause if (halt := book.registers.halts.get(index)) else None,
     )
 
 

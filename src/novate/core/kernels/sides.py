@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit
 
+from novate.core.kernels.admit import is_promised
 from novate.core.kernels.margin import collateralised_result, option_worth, owed_in, total, worse_side
 from novate.core.kernels.overlay import load, take_position
 from novate.core.kernels.pool import begin_alone, maintenance_of, refused_by_sheet, require_after, slot_for
@@ -15,6 +16,7 @@ from novate.core.layout import (
     POSITION,
     PREMIUM,
     REDUCE_ONLY,
+    RESTRICTED,
     SUBTOTAL,
 )
 from novate.core.money import EXPOSURE_MAX
@@ -22,6 +24,7 @@ from novate.core.reasons import Reason
 
 ACCEPTED = int(Reason.ACCEPTED)
 PRICE_MISSING = int(Reason.PRICE_MISSING)
+ACCOUNT_RESTRICTED = int(Reason.ACCOUNT_RESTRICTED)
 MEMBER_IN_DEFAULT = int(Reason.MEMBER_IN_DEFAULT)
 POSITION_LIMIT_EXCEEDED = int(Reason.POSITION_LIMIT_EXCEEDED)
 EXPOSURE_LIMIT_EXCEEDED = int(Reason.EXPOSURE_LIMIT_EXCEEDED)
@@ -129,6 +132,8 @@ def allowed(reduces, spared, guaranteed, priced, equity, initial, lack, contract
     reason, figure = ACCEPTED, np.int64(0)
     if access == REDUCE_ONLY and not reduces:
         reason = MEMBER_IN_DEFAULT
+    elif access == RESTRICTED and not (reduces or guaranteed):
+        reason = ACCOUNT_RESTRICTED
     elif lack > 0:
         reason, figure = (PREMIUM_NOT_COVERED if contract.style == PREMIUM else COLLATERAL_NOT_COVERED), lack
     elif not guaranteed and not spared:
@@ -146,9 +151,10 @@ def judge_leg(
 ):  # fmt: skip
     """Whether one side of a trade is acceptable in tiers: ``(reason, figure, equity after, initial after)``.
 
-    ``filled`` lots of the side's ``resting`` orders become the trade; where those are guaranteed it is not asked for
-    margin, unless a premium must be covered. Row ``over`` of ``balances``, ``sums`` and ``judged`` is the side before
-    the trade; its rows after it are left in row ``side`` of ``new_balances`` and ``new_sums``. Nothing else is written.
+    ``filled`` lots of the side's ``resting`` orders become the trade; where those are guaranteed neither a restriction
+    nor a lack of margin refuses it, unless a premium must be covered. Row ``over`` of ``balances``, ``sums`` and
+    ``judged`` is the side before the trade; its rows after it are left in row ``side`` of ``new_balances`` and
+    ``new_sums``. Nothing else is written.
     """
     asset, cost = contract.asset, lots * value
     balance = balances[over, asset]
@@ -171,7 +177,7 @@ def judge_leg(
             and initial - equity <= lacked
             and spares_the_house(equity, maintenance, over, balances, sums, judged, assets, gains_ppm)
         )
-        waived = guaranteed and filled > 0 and contract.style != PREMIUM and contract.style != COLLATERALISED
+        waived = is_promised(filled, guaranteed, contract)
         priced *= judged[over].priced
         reason, figure = allowed(reduces, spared, waived, priced, equity, initial, lack, contract, access)
     return reason, figure, equity, initial
@@ -210,7 +216,7 @@ def judge_leg_by_sheet(
             least = maintenance_of(slot, at, lots, initial, after_it, balances, over, sheet)
             least_before = maintenance_of(slot, at, np.int64(0), asked, counts, balances, over, sheet)
             spared = equity >= least or least - equity <= least_before - was
-        waived = guaranteed and filled > 0 and contract.style != PREMIUM and contract.style != COLLATERALISED
+        waived = is_promised(filled, guaranteed, contract)
         priced *= judged[over].priced
         reason, figure = allowed(reduces, spared, waived, priced, equity, initial, lack, contract, access)
     return reason, figure, equity, initial

@@ -3,20 +3,14 @@
 import numpy as np
 from numba import njit
 
+from novate.core.kernels.admit import ACCEPTED, CONTRACT_UNKNOWN, access_of, check_terms
 from novate.core.kernels.arithmetic import charge, size_at, value_at
+from novate.core.kernels.limits import count_trade, counted
 from novate.core.kernels.margin import judge_rows, sum_positions, total
 from novate.core.kernels.pool import begin_alone, keep, maintenance_of, slot_for
 from novate.core.kernels.sides import MARGIN_INSUFFICIENT, brings_nearer, judge_leg, judge_leg_by_sheet
-from novate.core.kernels.trades import (
-    ACCEPTED,
-    CONTRACT_UNKNOWN,
-    EXPOSURE_LIMIT_EXCEEDED,
-    access_of,
-    check_terms,
-    take_on,
-)
-from novate.core.layout import BALANCE, JUDGED, OPEN, POSITION, SUBTOTAL
-from novate.core.money import EXPOSURE_MAX
+from novate.core.kernels.trades import check_both, take_on
+from novate.core.layout import BALANCE, JUDGED, OPEN, OPEN_ORDERS, POSITION, SUBTOTAL
 
 
 @njit(cache=True)
@@ -50,20 +44,39 @@ def excess(reduces, equity, initial, maintenance, was, initial_before, maintenan
 
 
 @njit(cache=True)
-def excess_of_leg(reduces, balances, sums, new_balances, new_sums, assets, gains_ppm):
-    """The excess of a leg that was judged in tiers."""
-    equity, _, initial, maintenance, _ = total(new_balances, 0, new_sums, 0, assets, gains_ppm)
-    was, _, initial_before, maintenance_before, _ = total(balances, 0, sums, 0, assets, gains_ppm)
-    return excess(reduces, equity, initial, maintenance, was, initial_before, maintenance_before)
+def judge_with_excess(
+    lots, value, fee, position, resting, contract, access, balances, sums, judged, new_balances, new_sums, assets,
+    tiers, gains_ppm, long_option_ppm,
+):  # fmt: skip
+    """A leg judged in tiers: what ``judge_leg`` says, and the excess where margin is lacking."""
+    reason, figure, equity, initial = judge_leg(
+        lots, value, fee, position, resting, 0, False, 0, 0, contract, access, balances, sums, judged, new_balances,
+        new_sums, assets, tiers, gains_ppm, long_option_ppm,
+    )  # fmt: skip
+    over = np.int64(0)
+    if reason == MARGIN_INSUFFICIENT:
+        _, _, _, least, _ = total(new_balances, 0, new_sums, 0, assets, gains_ppm)
+        was, _, asked, least_before, _ = total(balances, 0, sums, 0, assets, gains_ppm)
+        over = excess(brings_nearer(position.lots, lots), equity, initial, least, was, asked, least_before)
+    return reason, figure, equity, initial, over
 
 
 @njit(cache=True)
-def excess_by_sheet(reduces, at, lots, equity, initial, judged, slot, balances, sheet):
-    """The excess of a leg of ``lots`` in contract ``at`` that was judged by the sheet."""
-    was, asked, pool = judged[0].equity_fine, judged[0].initial_fine, sheet.pool
-    least = maintenance_of(slot, at, lots, initial, pool.new_counts[0], balances, 0, sheet)
-    least_before = maintenance_of(slot, at, np.int64(0), asked, pool.counts[slot], balances, 0, sheet)
-    return excess(reduces, equity, initial, least, was, asked, least_before)
+def judge_with_excess_by_sheet(
+    lots, value, fee, position, resting, slot, at, access, balances, sums, judged, new_balances, new_sums, tables
+):
+    """The same of a leg in contract ``at`` judged by the sheet."""
+    reason, figure, equity, initial = judge_leg_by_sheet(
+        lots, value, fee, position, resting, 0, False, 0, 0, slot, at, access, balances, sums, judged, new_balances,
+        new_sums, tables,
+    )  # fmt: skip
+    over = np.int64(0)
+    if reason == MARGIN_INSUFFICIENT:
+        sheet, was, asked = tables.sheet, judged[0].equity_fine, judged[0].initial_fine
+        least = maintenance_of(slot, at, lots, initial, sheet.pool.new_counts[0], balances, 0, sheet)
+        least_before = maintenance_of(slot, at, np.int64(0), asked, sheet.pool.counts[slot], balances, 0, sheet)
+        over = excess(brings_nearer(position.lots, lots), equity, initial, least, was, asked, least_before)
+    return reason, figure, equity, initial, over
 
 
 @njit(cache=True)
@@ -95,34 +108,24 @@ def open_with(bucket, deposits_minor, more, tables, positions, balances, sums, j
 
 
 @njit(cache=True)
-def check_alone(row, contract, access, buys, fees):
-    """What a trade's terms and the house's room for its fees say, with nobody on the other side; and its fee."""
-    reason, figure, _ = check_terms(row, contract, access if buys else OPEN, OPEN if buys else access)
-    fee = np.int64(0)
-    if reason == ACCEPTED:
-        fee = charge(row.lots * size_at(row.price_ticks, contract), contract.fee_ppm)
-        if fees[contract.asset].carry_fine > EXPOSURE_MAX - 2 * fee:
-            reason, figure = EXPOSURE_LIMIT_EXCEEDED, np.int64(EXPOSURE_MAX)
-    return reason, figure, fee
-
-
-@njit(cache=True)
 def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tables):
     """Deposits, then trades in order, against counterparties that can bear them; the book is not written.
 
     ``rows`` are trades of one ``bucket`` of the account, in which the account is buyer or seller and the other side is
-    -1. Returns ``(answers, figures)``: per row its reason, its figure and, where margin is lacking, its ``excess``; and
-    the bucket before and after as ``margin.judge_rows`` has it. A row that is refused leaves the bucket as it was. The
-    fees of all rows are added to ``fees``, the balances of the account that receives them.
+    ``NOBODY``: it holds nothing in the contract before and shares no limit. Returns ``(answers, figures)``: per row its
+    reason, its figure and, where margin is lacking, its ``excess``; and the bucket before and after as
+    ``margin.judge_rows`` has it. A row that is refused leaves the bucket as it was. The fees of all rows are added to
+    ``fees``, the balances of the account that receives them.
     """
     contracts, assets, tiers = tables.contracts, tables.assets, tables.tiers
     gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
-    width = len(assets)
-    own = tables.buckets[bucket]
+    width, own = len(assets), tables.buckets[bucket]
     balances, sums, judged = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL), np.zeros(1, JUDGED)
     new_balances, new_sums = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL)
-    positions, count = np.empty(own.count + len(rows), POSITION), np.int64(own.count)
-    answers, verdict = np.zeros((len(rows), 3), np.int64), np.empty((1, 2), np.int64)
+    positions, none = np.empty(own.count + len(rows) + 1, POSITION), own.count + len(rows)
+    positions[none].lots, resting = 0, np.zeros(1, OPEN_ORDERS)
+    counts, spans, lists = counted(tables.limits, contracts), tables.limit_spans, tables.limit_lists
+    count, answers, verdict = np.int64(own.count), np.zeros((len(rows), 3), np.int64), np.empty((1, 2), np.int64)
     before, slot = open_with(bucket, deposits_minor, len(rows), tables, positions, balances, sums, judged)
     for at in range(len(rows)):
         row = rows[at]
@@ -131,33 +134,34 @@ def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tabl
             continue
         contract, buys = contracts[row.contract], row.buyer == account
         access = access_of(account, row.contract, tables.buckets)
-        reason, figure, fee = check_alone(row, contract, access, buys, fees)
+        reason, figure, _ = check_terms(row, contract, False, access if buys else OPEN, OPEN if buys else access)
         if reason == ACCEPTED:
-            lots, value = row.lots if buys else -row.lots, value_at(row.price_ticks, contract)
+            value = value_at(row.price_ticks, contract)
+            fee = charge(row.lots * size_at(row.price_ticks, contract), contract.fee_ppm)
             where, count = row_of(row.contract, positions, count)
-            resting = tables.orders[np.uint32(positions[where].orders)]
-            reduces = brings_nearer(positions[where].lots, lots)
+            held = (where, none) if buys else (none, where)
+            reason, figure, _ = check_both(
+                row, fee, fees[contract.asset].carry_fine, held, positions, resting, contract, counts, spans, lists
+            )
+        if reason == ACCEPTED:
+            lots, own_orders = row.lots if buys else -row.lots, tables.orders[np.uint32(positions[where].orders)]
             if slot < 0:
-                reason, figure, equity, initial = judge_leg(
-                    lots, value, fee, positions[where], resting, 0, False, 0, 0, contract, access, balances, sums,
-                    judged, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
+                reason, figure, equity, initial, answers[at, 2] = judge_with_excess(
+                    lots, value, fee, positions[where], own_orders, contract, access, balances, sums, judged,
+                    new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
                 )  # fmt: skip
-                if reason == MARGIN_INSUFFICIENT:
-                    answers[at, 2] = excess_of_leg(reduces, balances, sums, new_balances, new_sums, assets, gains_ppm)
             else:
-                reason, figure, equity, initial = judge_leg_by_sheet(
-                    lots, value, fee, positions[where], resting, 0, False, 0, 0, slot, row.contract, access, balances,
-                    sums, judged, new_balances, new_sums, tables,
+                reason, figure, equity, initial, answers[at, 2] = judge_with_excess_by_sheet(
+                    lots, value, fee, positions[where], own_orders, slot, row.contract, access, balances, sums, judged,
+                    new_balances, new_sums, tables,
                 )  # fmt: skip
-                if reason == MARGIN_INSUFFICIENT:
-                    answers[at, 2] = excess_by_sheet(
-                        reduces, row.contract, lots, equity, initial, judged, slot, balances, tables.sheet
-                    )
             if reason == ACCEPTED:
+                if contract.limited != 0:
+                    count_trade(row, held, positions, contract.open_limit, counts, spans, lists)
                 verdict[0, 0], verdict[0, 1] = equity, initial
                 take_on(lots, value, fee, positions[where], 0, 0, contract, balances, sums, new_sums, judged, verdict)
                 if slot >= 0:
-                    keep(0, 0, row.contract, positions[where], resting, tables.sheet)
+                    keep(0, 0, row.contract, positions[where], own_orders, tables.sheet)
                 fees[contract.asset].carry_fine += 2 * fee
         answers[at, 0], answers[at, 1] = reason, figure
     return answers, (before, judge_rows(0, count, positions, balances, 0, own.portfolio != 0, tables))
