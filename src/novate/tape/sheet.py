@@ -9,10 +9,9 @@ from novate.core import terms
 from novate.core.commands import AdoptRiskSheet, SetMarginMode
 from novate.core.money import PPM
 from novate.core.reasons import Reason
-from novate.tape import decimals
+from novate.tape import decimals, fields
 from novate.tape import sheet_wire as wire
 from novate.tape.decimals import INT64_MAX, shown
-from novate.tape import fields
 from novate.tape.names import Names
 from novate.tape.read import convert
 from novate.tape.refusal import refuse
