@@ -3,7 +3,9 @@
 import numpy as np
 from numba import njit
 
+from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
+from novate.core.kernels.tables import columns
 from novate.core.layout import PREMIUM
 
 
@@ -29,7 +31,7 @@ def bucket_of(account, contract, buckets):
     return np.int64(account)
 
 
-@njit(cache=True)
+@borrowing
 def find(bucket, contract, buckets, positions):
     """``(row, found)``: where the contract stands or belongs in the bucket's sorted rows."""
     own = buckets[np.uint64(bucket)]
@@ -44,7 +46,7 @@ def find(bucket, contract, buckets, positions):
     return np.int64(low), low < end and positions[low].contract == contract
 
 
-@njit(cache=True)
+@borrowing
 def place(bucket, contract, buckets, contracts, positions, holders, ends):
     """The row of a contract in a bucket, made where it is missing; -1 where the tables need more room first.
 
@@ -111,6 +113,12 @@ def place_and_move(bucket, contract, lots, cost_fine, tables):
 @njit(cache=True)
 def novate_rows(rows, first, fees_account, tables):
     """Fold novated trades into the book from row ``first`` on; returns the row reached (tables full) or the count."""
+    return novate_from(rows, first, fees_account, columns(tables))
+
+
+@borrowing
+def novate_from(rows, first, fees_account, tables):
+    """The loop of ``novate_rows``."""
     buckets, contracts, positions, holders = tables.buckets, tables.contracts, tables.positions, tables.holders
     balances, ends = tables.balances, tables.ends
     for at in range(first, len(rows)):

@@ -4,7 +4,9 @@ import numpy as np
 from numba import njit, prange
 
 from novate.core.kernels.arithmetic import charge, clamp, convert, credit, millionths
+from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.prefetch import AHEAD, ask_for
+from novate.core.kernels.tables import columns
 from novate.core.layout import COLLATERALISED, LIVE, PREMIUM, SUBTOTAL, TIERED
 from novate.core.money import PPM
 
@@ -65,14 +67,18 @@ def worse_side(lots, bids, asks, contract, tiers):
     Orders that reduce the position count for nothing until they are larger than it. Maintenance asks for what is held.
     """
     initial, maintenance = requirement(lots, contract, tiers)
-    if bids > 0:
-        initial = max(initial, requirement(lots + bids, contract, tiers)[0])
-    if asks > 0:
-        initial = max(initial, requirement(lots - asks, contract, tiers)[0])
+    if bids > 0 or asks > 0:
+        initial = max(initial, filled_initial(lots + bids, contract, tiers), filled_initial(lots - asks, contract, tiers))
     return initial, maintenance
 
 
-@njit(cache=True)
+@borrowing
+def filled_initial(lots, contract, tiers):
+    """What a position would have to hold with the orders of one side filled; a call, since few have orders."""
+    return requirement(lots, contract, tiers)[0]
+
+
+@borrowing
 def set_lot(at, contracts, tiers, lot_terms):
     """Work out afresh what one lot of a contract is worth and asks for inside the first bracket."""
     contract = contracts[at]
@@ -136,7 +142,7 @@ def sum_run(first, end, asset, positions, lot_terms, own):
     return at
 
 
-@njit(cache=True)
+@borrowing
 def sum_one(position, open_orders, contract, tiers, long_option_ppm, own):
     """Add any position to the sums of its asset, the long way; returns 0 where its price is missing."""
     lots, bids, asks = position.lots, open_orders.bids, open_orders.asks
@@ -201,7 +207,7 @@ def requirement_of(lots, contract_index, tables):
     return requirement(lots, tables.contracts[contract_index], tables.tiers)
 
 
-@njit(cache=True)
+@borrowing
 def payable(balances, bucket, sums, into, assets):
     """What cash covers after everything that is owed unsettled, in the numeraire; gains of one asset pay in none."""
     covered = 0
@@ -237,11 +243,15 @@ def judge_one(bucket, balances, at, tables):
 @njit(cache=True)
 def judge_range(first, last, chosen, tables, out):
     """Judge ``chosen[first:last]`` (or the buckets themselves where ``chosen`` is empty) into ``out``."""
-    # A tuple of tables handed on per bucket would count references per bucket: take it apart once.
+    judge_in_range(first, last, chosen, columns(tables), out, np.empty((1, len(tables.assets)), SUBTOTAL))
+
+
+@borrowing
+def judge_in_range(first, last, chosen, tables, out, sums):
+    """The loop of ``judge_range``, with a row of ``sums`` to work on."""
     buckets, balances, positions, contracts = tables.buckets, tables.balances, tables.positions, tables.contracts
     lot_terms, tiers, assets, orders = tables.lot_terms, tables.tiers, tables.assets, tables.orders
     gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
-    sums = np.empty((1, len(assets)), SUBTOTAL)
     for at in range(first, last):
         bucket = np.uint64(chosen[at]) if len(chosen) else np.uint64(at)
         if at + AHEAD < last:

@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit
 
+from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.legs import bucket_of, reserve
 from novate.core.kernels.margin import total, worse_side
 from novate.core.kernels.overlay import load, slot_of, table_for, take_position
@@ -41,7 +42,7 @@ ORDERS_EXCEEDED = int(Reason.ORDERS_EXCEEDED)
 MARGIN_INSUFFICIENT = int(Reason.MARGIN_INSUFFICIENT)
 
 
-@njit(cache=True)
+@borrowing
 def check_order(row, mark, n_contracts, n_accounts, contracts, buckets):
     """Everything about a change of orders that does not need the account: its reason and the figure with it."""
     if row.number <= mark:
@@ -68,7 +69,7 @@ def check_order(row, mark, n_contracts, n_accounts, contracts, buckets):
     return ACCEPTED, np.int64(0)
 
 
-@njit(cache=True)
+@borrowing
 def judge_order(row, position, resting, over, contract, access, balances, sums, judged, assets, tiers, gains_ppm):
     """Whether an account may have these orders more, or fewer: ``(reason, figure)``.
 
@@ -139,7 +140,7 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
         slot = slot_of(key, position_keys)
         if position_keys[slot] == -1:
             position_keys[slot], position_slots[slot] = key, n_positions
-            take_position(bucket, row.contract, tables, positions, resting, n_positions)
+            take_position(bucket, row.contract, tables.buckets, tables.positions, tables.orders, positions, resting, n_positions)
             n_positions += 1
         held[at] = position_slots[slot]
     balances, sums = np.empty((n_touched, width), BALANCE), np.empty((n_touched, width), SUBTOTAL)

@@ -8,9 +8,12 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.arithmetic import charge, size_at, value_at
+from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.legs import apply_leg, bucket_of
 from novate.core.kernels.margin import collateralised_result, option_worth, owed_in, total, worse_side
 from novate.core.kernels.overlay import hold, load, slot_of, table_for, take_position
+from novate.core.kernels.prefetch import AHEAD, prefetch
+from novate.core.kernels.tables import columns
 from novate.core.layout import (
     BALANCE,
     COLLATERALISED,
@@ -68,7 +71,7 @@ def access_of(account, contract, buckets):
     return buckets[bucket_of(account, contract, buckets)].access
 
 
-@njit(cache=True)
+@borrowing
 def check_row(row, mark, n_contracts, n_accounts, contracts, buckets):
     """Everything about a trade that does not need margin: ``(reason, figure, side)``, the first that fails."""
     if row.number <= mark:
@@ -84,7 +87,7 @@ def check_row(row, mark, n_contracts, n_accounts, contracts, buckets):
     return check_terms(row, contracts[row.contract], buyer_access, seller_access)
 
 
-@njit(cache=True)
+@borrowing
 def check_terms(row, contract, buyer_access, seller_access):
     """What the contract's terms and the accesses of two known accounts say of a trade: ``(reason, figure, side)``."""
     if contract.tier_count == 0 and contract.tradable != 0 and contract.style != COLLATERALISED:
@@ -114,15 +117,17 @@ def check_terms(row, contract, buyer_access, seller_access):
     return ACCEPTED, np.int64(0), NEITHER
 
 
-@njit(cache=True)
-def spares_the_house(equity, maintenance, over, balances, sums, judged, assets, gains_ppm):
-    """Whether a bucket below its initial requirement after a leg is no danger that it was not before.
+@borrowing
+def spares_the_house(new_balances, new_sums, side, over, balances, sums, judged, assets, gains_ppm):
+    """Whether a bucket that lacks margin after a leg that reduces is no danger that it was not before.
 
-    Equity above zero may not fall below it, nor fall further, and what lacks to the maintenance requirement may not
-    grow: otherwise closing at a bad price would hand the house's money to whoever takes the other side.
+    What lacks to the initial requirement may not grow. Equity above zero may not fall below it, nor fall further, and
+    what lacks to the maintenance requirement may not grow: otherwise closing at a bad price would hand the house's
+    money to whoever takes the other side.
     """
     was = judged[over].equity_fine
-    if equity < 0 and equity < was:
+    equity, _, initial, maintenance, _ = total(new_balances, side, new_sums, side, assets, gains_ppm)
+    if initial - equity > judged[over].initial_fine - was or (equity < 0 and equity < was):
         return False
     if equity >= maintenance:
         return True
@@ -185,7 +190,6 @@ def judge_leg(
     guaranteed = guaranteed and filled > 0 and contract.style != PREMIUM and contract.style != COLLATERALISED
     balance = balances[over, asset]
     equity, initial, priced = judged[over].equity_fine, judged[over].initial_fine, judged[over].priced
-    shortfall = initial - equity
     cash = balance.balance_minor * assets[asset].unit_fine
     grown = (abs(new_lots) - abs(old_lots) - filled) * contract.largest_value_fine
     grown += abs(old_cost + cost) - abs(old_cost)
@@ -205,7 +209,7 @@ def judge_leg(
             lots, cost, position, resting, filled, contract, tiers, long_option_ppm, new_balances[side, asset],
             new_sums[side, asset],
         )  # fmt: skip
-        equity, _, initial, maintenance, still_priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
+        equity, _, initial, _, still_priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
         reduces = (old_lots > 0 and lots < 0 and new_lots >= 0) or (old_lots < 0 and lots > 0 and new_lots <= 0)
         lack = uncovered(
             contract, cost, cash, balance, sums[over, asset], new_balances[side, asset], new_sums[side, asset]
@@ -214,14 +218,16 @@ def judge_leg(
             reason = MEMBER_IN_DEFAULT
         elif lack > 0:
             reason, figure = (PREMIUM_NOT_COVERED if contract.style == PREMIUM else COLLATERAL_NOT_COVERED), lack
-        elif not guaranteed and not (
-            reduces
-            and initial - equity <= shortfall
-            and spares_the_house(equity, maintenance, over, balances, sums, judged, assets, gains_ppm)
+        elif (priced == 0 or still_priced == 0 or equity < initial) and not (
+            guaranteed
+            or (
+                reduces
+                and spares_the_house(new_balances, new_sums, side, over, balances, sums, judged, assets, gains_ppm)
+            )
         ):
             if priced == 0 or still_priced == 0:
                 reason = PRICE_MISSING
-            elif equity < initial:
+            else:
                 reason, figure = MARGIN_INSUFFICIENT, initial - equity
     return reason, figure, equity, initial
 
@@ -237,7 +243,7 @@ def judge_side(bucket, contract_index, lots, value, tables):
     touched = np.array([bucket], np.int32)
     load(touched, tables, balances, sums, judged)
     position, resting = np.zeros(1, POSITION), np.zeros(1, OPEN_ORDERS)
-    take_position(bucket, contract_index, tables, position, resting, 0)
+    take_position(bucket, contract_index, tables.buckets, tables.positions, tables.orders, position, resting, 0)
     contract = contracts[contract_index]
     access = tables.buckets[bucket].access
     new_balances, new_sums = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL)
@@ -253,12 +259,24 @@ def judge_side(bucket, contract_index, lots, value, tables):
 @njit(cache=True)
 def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, failed, sides):
     """Check every row and give its buyer and seller their overlay slots; returns ``(buckets by slot, new mark)``."""
-    contracts, buckets = tables.contracts, tables.buckets
     keys = table_for(len(rows))
     slots = np.empty(len(keys), np.int32)
     touched = np.empty(2 * len(rows), np.int32)
+    n_touched, mark = route_rows(
+        rows, mark, n_contracts, n_accounts, columns(tables), reasons, figures, failed, sides, keys, slots, touched
+    )
+    return touched[:n_touched], mark
+
+
+@borrowing
+def route_rows(rows, mark, n_contracts, n_accounts, tables, reasons, figures, failed, sides, keys, slots, touched):
+    """The loop of ``route``; ``keys`` and ``slots`` are its table of the buckets that it has."""
+    contracts, buckets = tables.contracts, tables.buckets
     n_touched = 0
     for at in range(len(rows)):
+        if at + AHEAD < len(rows):
+            prefetch(buckets, np.int64(rows[at + AHEAD].buyer))
+            prefetch(buckets, np.int64(rows[at + AHEAD].seller))
         reason, figure, side_failed = check_row(rows[at], mark, n_contracts, n_accounts, contracts, buckets)
         reasons[at], figures[at], failed[at] = reason, figure, side_failed
         if reasons[at] != DUPLICATE_OR_LATE:
@@ -274,7 +292,7 @@ def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, failed,
                 touched[n_touched] = bucket
                 n_touched += 1
             sides[at, side] = slots[slot]
-    return touched[:n_touched], mark
+    return n_touched, mark
 
 
 @njit(cache=True)
@@ -285,8 +303,6 @@ def judge_in_order(
 
     A row that is refused leaves its reason, figure and the side that failed, and the overlay as it was.
     """
-    contracts, assets, tiers, buckets = tables.contracts, tables.assets, tables.tiers, tables.buckets
-    gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
     width = tables.balances.shape[1]
     balances, sums = np.empty((len(touched), width), BALANCE), np.empty((len(touched), width), SUBTOTAL)
     judged = np.empty(len(touched), JUDGED)
@@ -296,6 +312,21 @@ def judge_in_order(
     fees = tables.balances[fees_account].copy()
     new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
     verdicts = np.empty((2, 2), np.int64)
+    return judge_held(
+        rows, guaranteed, columns(tables), touched, sides, reasons, figures, failed, novated, fills, balances, sums,
+        judged, held, positions, resting, fees, new_balances, new_sums, verdicts,
+    )  # fmt: skip
+
+
+@borrowing
+def judge_held(
+    rows, guaranteed, tables, touched, sides, reasons, figures, failed, novated, fills, balances, sums, judged,
+    held, positions, resting, fees, new_balances, new_sums, verdicts,
+):  # fmt: skip
+    """The loop of ``judge_in_order`` over an overlay that is loaded and held."""
+    contracts, assets, tiers, buckets = tables.contracts, tables.assets, tables.tiers, tables.buckets
+    gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
+    width = balances.shape[1]
     n_novated, n_fills = 0, 0
     for at in range(len(rows)):
         if reasons[at] != ACCEPTED:
@@ -349,7 +380,7 @@ def write_novated(done, at, row, value, fee, buyer, seller):
     done.buyer, done.seller = buyer, seller
 
 
-@njit(cache=True)
+@borrowing
 def check_filled(row, buying, selling):
     """Whether the resting orders that a trade says it fills are as large as it is: ``(reason, figure, side)``."""
     if row.filled & FILLS_BUYER and row.lots > buying.bids:
@@ -359,7 +390,7 @@ def check_filled(row, buying, selling):
     return ACCEPTED, np.int64(0), NEITHER
 
 
-@njit(cache=True)
+@borrowing
 def fill(resting, lots, balance, contract, out):
     """Take what a trade fills off the resting orders of one side, and write it down."""
     out.bids, out.asks = -max(0, lots), min(0, lots)

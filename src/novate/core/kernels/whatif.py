@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.arithmetic import charge, size_at, value_at
+from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.legs import apply_leg
 from novate.core.kernels.margin import judge_rows, sum_positions, total
 from novate.core.kernels.trades import (
@@ -19,7 +20,7 @@ from novate.core.layout import BALANCE, JUDGED, OPEN, POSITION, SUBTOTAL
 from novate.core.money import EXPOSURE_MAX
 
 
-@njit(cache=True)
+@borrowing
 def row_of(contract, positions, count):
     """``(row, count)``: where a contract stands among the first ``count`` rows, or is put, by contract."""
     at = 0
@@ -36,7 +37,7 @@ def row_of(contract, positions, count):
     return at, count + 1
 
 
-@njit(cache=True)
+@borrowing
 def excess(reduces, balances, sums, new_balances, new_sums, assets, gains_ppm):
     """By how much a leg misses what margin allows: above zero where it is refused, convex where requirements are.
 
