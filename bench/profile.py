@@ -49,7 +49,8 @@ BATCHES_EACH_STAGE = 15
 def kernel_inputs(recorder: Recorder, command: SubmitTrades) -> tuple:
     """What the passes of the kernel share: rows, tables and the columns of their verdicts."""
     rows = np.frombuffer(command.rows, TRADE)
-    columns = *(np.empty(len(rows), np.int64) for _ in range(3)), np.empty((len(rows), 2), np.int32)
+    reasons, figures = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
+    columns = reasons, figures, np.empty(len(rows), np.int16), np.empty((len(rows), 2), np.int32)
     return rows, recorder.book.tables(), columns
 
 

@@ -1,4 +1,4 @@
-"""How loops are compiled that own nothing: they make no arrays and hand none back, they read and write what they get."""
+"""How loops are compiled that own nothing: no array is made in them and none handed back."""
 
 from numba import njit
 

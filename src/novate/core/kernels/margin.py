@@ -68,7 +68,9 @@ def worse_side(lots, bids, asks, contract, tiers):
     """
     initial, maintenance = requirement(lots, contract, tiers)
     if bids > 0 or asks > 0:
-        initial = max(initial, filled_initial(lots + bids, contract, tiers), filled_initial(lots - asks, contract, tiers))
+        initial = max(
+            initial, filled_initial(lots + bids, contract, tiers), filled_initial(lots - asks, contract, tiers)
+        )
     return initial, maintenance
 
 
@@ -118,27 +120,29 @@ def option_worth(lots, contract, long_option_ppm):
 
 
 @njit(cache=True, inline="always")
-def sum_run(first, end, asset, positions, lot_terms, own):
-    """Add a run of positions of one asset inside their first brackets to its sums; returns where the run ends.
+def sum_run(first, end, positions, orders, lot_terms, sums, into):
+    """Add a run of positions inside their first brackets to row ``into`` of the sums; returns where the run ends.
 
+    Inside its first bracket a requirement grows with size, so the worse side is the larger of all that may be filled.
     Indices are unsigned: a signed one may count from the end, and every use of it pays for asking.
     """
-    variation, initial, maintenance = 0, 0, 0
     at = first
     while at < end:
         position = positions[at]
         lot = lot_terms[np.uint32(position.contract)]
         lots = position.lots
         size = abs(lots)
-        if size > lot.bracket_lots or lot.asset != asset or position.orders != 0:
+        worst = size
+        if position.orders != 0:
+            rest = orders[np.uint32(position.orders)]
+            worst = max(size, abs(lots + rest.bids), abs(lots - rest.asks))
+        if worst > lot.bracket_lots:
             break
-        variation += lots * lot.value_fine - position.cost_fine
-        initial += size * lot.initial_whole_fine + millionths(size * lot.initial_rest_ppm)
-        maintenance += size * lot.maintenance_whole_fine + millionths(size * lot.maintenance_rest_ppm)
+        own = sums[into, np.uint32(lot.asset)]
+        own.variation_fine += lots * lot.value_fine - position.cost_fine
+        own.initial_fine += worst * lot.initial_whole_fine + millionths(worst * lot.initial_rest_ppm)
+        own.maintenance_fine += size * lot.maintenance_whole_fine + millionths(size * lot.maintenance_rest_ppm)
         at += np.uint64(1)
-    own.variation_fine += variation
-    own.initial_fine += initial
-    own.maintenance_fine += maintenance
     return at
 
 
@@ -169,14 +173,12 @@ def sum_positions(start, count, positions, orders, lot_terms, contracts, tiers, 
     priced = 1
     at, end = np.uint64(start), np.uint64(start + count)
     while at < end:
-        asset = lot_terms[np.uint32(positions[at].contract)].asset
-        after = sum_run(at, end, asset, positions, lot_terms, sums[into, asset])
-        if after == at:
+        at = sum_run(at, end, positions, orders, lot_terms, sums, into)
+        if at < end:
             contract = contracts[np.uint32(positions[at].contract)]
-            own_orders = orders[np.uint32(positions[at].orders)]
-            priced &= sum_one(positions[at], own_orders, contract, tiers, long_option_ppm, sums[into, asset])
-            after += np.uint64(1)
-        at = after
+            own_orders, own = orders[np.uint32(positions[at].orders)], sums[into, np.uint32(contract.asset)]
+            priced &= sum_one(positions[at], own_orders, contract, tiers, long_option_ppm, own)
+            at += np.uint64(1)
     return priced
 
 

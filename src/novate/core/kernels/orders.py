@@ -3,11 +3,11 @@
 import numpy as np
 from numba import njit
 
+from novate.core.kernels.admit import may_name
 from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.legs import bucket_of, reserve
 from novate.core.kernels.margin import total, worse_side
 from novate.core.kernels.overlay import load, slot_of, table_for, take_position
-from novate.core.kernels.trades import may_name
 from novate.core.layout import (
     BALANCE,
     COLLATERALISED,
@@ -114,7 +114,7 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
     """Decide changes of resting orders: ``(RESERVED rows, REFUSED rows, new high-water mark)``, each row on its own."""
     count, width = len(rows), tables.balances.shape[1]
     contracts, assets, tiers, buckets = tables.contracts, tables.assets, tables.tiers, tables.buckets
-    gains_ppm = tables.gains_ppm
+    book_positions, orders, gains_ppm = tables.positions, tables.orders, tables.gains_ppm
     reasons, figures = np.empty(count, np.int64), np.empty(count, np.int64)
     over, held = np.empty(count, np.int32), np.empty(count, np.int32)
     bucket_keys, position_keys = table_for(count), table_for(count)
@@ -140,7 +140,7 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
         slot = slot_of(key, position_keys)
         if position_keys[slot] == -1:
             position_keys[slot], position_slots[slot] = key, n_positions
-            take_position(bucket, row.contract, tables.buckets, tables.positions, tables.orders, positions, resting, n_positions)
+            take_position(bucket, row.contract, buckets, book_positions, orders, positions, resting, n_positions)
             n_positions += 1
         held[at] = position_slots[slot]
     balances, sums = np.empty((n_touched, width), BALANCE), np.empty((n_touched, width), SUBTOTAL)

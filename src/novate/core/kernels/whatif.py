@@ -3,17 +3,15 @@
 import numpy as np
 from numba import njit
 
+from novate.core.kernels.admit import CONTRACT_UNKNOWN, access_of, check_terms
 from novate.core.kernels.arithmetic import charge, size_at, value_at
 from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.legs import apply_leg
 from novate.core.kernels.margin import judge_rows, sum_positions, total
 from novate.core.kernels.trades import (
     ACCEPTED,
-    CONTRACT_UNKNOWN,
     EXPOSURE_LIMIT_EXCEEDED,
     MARGIN_INSUFFICIENT,
-    access_of,
-    check_terms,
     judge_leg,
 )
 from novate.core.layout import BALANCE, JUDGED, OPEN, POSITION, SUBTOTAL
