@@ -1,11 +1,12 @@
-"""Whether a trade may be judged at all: everything about it that does not need margin."""
+"""What a trade must pass before anybody's margin is looked at."""
 
 import numpy as np
 from numba import njit
 
 from novate.core.kernels.borrowing import borrowing
-from novate.core.kernels.legs import bucket_of
-from novate.core.layout import COLLATERALISED, CROSS, EXPIRED, HOUSE_ONLY, LIQUIDATING, LIVE
+from novate.core.kernels.limits import nearest_in_band
+from novate.core.kernels.search import bucket_of
+from novate.core.layout import COLLATERALISED, CROSS, EXPIRED, HOUSE_ONLY, LIQUIDATING, LIVE, PREMIUM
 from novate.core.reasons import Reason
 from novate.core.rows import BUYER, FILLS_BUYER, FILLS_SELLER, NEITHER, SELLER
 
@@ -23,6 +24,8 @@ PRICE_MISSING = int(Reason.PRICE_MISSING)
 CONTRACT_EXPIRED = int(Reason.CONTRACT_EXPIRED)
 ACCOUNT_IN_LIQUIDATION = int(Reason.ACCOUNT_IN_LIQUIDATION)
 POSITION_LIMIT_EXCEEDED = int(Reason.POSITION_LIMIT_EXCEEDED)
+PRICE_OUTSIDE_BAND = int(Reason.PRICE_OUTSIDE_BAND)
+CONTRACT_HALTED = int(Reason.CONTRACT_HALTED)
 MALFORMED = int(Reason.MALFORMED)
 
 
@@ -41,8 +44,23 @@ def access_of(account, contract, buckets):
     return buckets[bucket_of(account, contract, buckets)].access
 
 
+@njit(cache=True, inline="always")
+def is_promised(filled, guaranteed, contract):
+    """Whether what is filled was promised when it was margined; a premium or a worst loss, which must be covered, never
+    is."""
+    return guaranteed and filled != 0 and contract.style != PREMIUM and contract.style != COLLATERALISED
+
+
 @borrowing
-def check_row(row, mark, n_contracts, n_accounts, contracts, buckets):
+def untraded(contract):
+    """Why a contract takes no new trades and orders: it is over, the operator has halted it, or it has no price."""
+    if contract.state == EXPIRED:
+        return CONTRACT_EXPIRED
+    return CONTRACT_HALTED if contract.halted != 0 else PRICE_MISSING
+
+
+@borrowing
+def check_row(row, mark, n_contracts, n_accounts, guaranteed, contracts, buckets):
     """Everything about a trade that does not need margin: ``(reason, figure, side)``, the first that fails."""
     if row.number <= mark:
         return DUPLICATE_OR_LATE, mark, NEITHER
@@ -54,12 +72,15 @@ def check_row(row, mark, n_contracts, n_accounts, contracts, buckets):
         return ACCOUNT_UNKNOWN, np.int64(row.seller), SELLER
     buyer_access = access_of(row.buyer, row.contract, buckets)
     seller_access = access_of(row.seller, row.contract, buckets)
-    return check_terms(row, contracts[row.contract], buyer_access, seller_access)
+    return check_terms(row, contracts[row.contract], guaranteed, buyer_access, seller_access)
 
 
 @borrowing
-def check_terms(row, contract, buyer_access, seller_access):
-    """What the contract's terms and the accesses of two known accounts say of a trade: ``(reason, figure, side)``."""
+def check_terms(row, contract, guaranteed, buyer_access, seller_access):
+    """What the contract's terms and the accesses of two known accounts say of a trade: ``(reason, figure, side)``.
+
+    A trade that fills guaranteed orders keeps to no price band: its price was agreed when the order was margined.
+    """
     if contract.tier_count == 0 and contract.tradable != 0 and contract.style != COLLATERALISED:
         return MARGIN_CLASS_UNKNOWN, np.int64(row.contract), NEITHER
     if row.buyer == row.seller:
@@ -74,8 +95,12 @@ def check_terms(row, contract, buyer_access, seller_access):
         return QUANTITY_MUST_BE_POSITIVE, row.lots, NEITHER
     if row.price_ticks < contract.price_min_ticks or row.price_ticks > contract.price_max_ticks:
         return PRICE_OUT_OF_LIMITS, row.price_ticks, NEITHER
-    if contract.state != LIVE:
-        return CONTRACT_EXPIRED if contract.state == EXPIRED else PRICE_MISSING, np.int64(row.contract), NEITHER
+    if contract.state != LIVE or contract.halted != 0:
+        return untraded(contract), np.int64(row.contract), NEITHER
+    if contract.band_ppm != 0 and not is_promised(row.filled, guaranteed, contract):
+        nearest = nearest_in_band(row.price_ticks, contract)
+        if nearest != row.price_ticks:
+            return PRICE_OUTSIDE_BAND, nearest, NEITHER
     if buyer_access == LIQUIDATING:
         return ACCOUNT_IN_LIQUIDATION, np.int64(row.buyer), BUYER
     if seller_access == LIQUIDATING:

@@ -22,7 +22,8 @@ class Tables(structref.StructRefProxy):
     """A reference to the tables of a book, as ``kernels`` read and write them; opaque to Python.
 
     The tables are the book's own: what a kernel writes is written. ``ends`` is ``[end of positions, end of
-    holders, end of orders]``.
+    holders, end of orders]``. ``limit_spans`` says per bucket where its limits stand in ``limit_lists`` (start and
+    count), which holds rows of ``limits``.
     """
 
     __slots__ = ()
@@ -42,6 +43,9 @@ TABLES = TablesType(
         ("orders", typeof(np.zeros(0, layout.OPEN_ORDERS))),
         ("holders", typeof(np.zeros(0, np.int32))),
         ("ends", typeof(np.zeros(0, np.int64))),
+        ("limits", typeof(np.zeros(0, layout.LIMIT))),
+        ("limit_spans", typeof(np.zeros((0, 2), np.int32))),
+        ("limit_lists", typeof(np.zeros(0, np.int32))),
         ("gains_ppm", types.int64),
         ("long_option_ppm", types.int64),
     ]
@@ -50,8 +54,9 @@ TABLES = TablesType(
 
 @njit(cache=True)
 def _refer(
-    assets, contracts, lot_terms, tiers, buckets, balances, positions, orders, holders, ends, gains_ppm, long_option_ppm
-):
+    assets, contracts, lot_terms, tiers, buckets, balances, positions, orders, holders, ends, limits, limit_spans,
+    limit_lists, gains_ppm, long_option_ppm,
+):  # fmt: skip
     tables = structref.new(TABLES)
     tables.assets = assets
     tables.contracts = contracts
@@ -63,6 +68,9 @@ def _refer(
     tables.orders = orders
     tables.holders = holders
     tables.ends = ends
+    tables.limits = limits
+    tables.limit_spans = limit_spans
+    tables.limit_lists = limit_lists
     tables.gains_ppm = gains_ppm
     tables.long_option_ppm = long_option_ppm
     return tables
@@ -77,7 +85,8 @@ def columns(tables):
     """The tables taken apart; they live as long as the reference to them."""
     return Columns(
         tables.assets, tables.contracts, tables.lot_terms, tables.tiers, tables.buckets, tables.balances,
-        tables.positions, tables.orders, tables.holders, tables.ends, tables.gains_ppm, tables.long_option_ppm,
+        tables.positions, tables.orders, tables.holders, tables.ends, tables.limits, tables.limit_spans,
+        tables.limit_lists, tables.gains_ppm, tables.long_option_ppm,
     )  # fmt: skip
 
 

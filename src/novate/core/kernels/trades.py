@@ -7,13 +7,15 @@ Four passes: *route* each row to its two overlay buckets, *load* every touched b
 import numpy as np
 from numba import njit
 
-from novate.core.kernels.admit import check_row
+from novate.core.kernels.admit import check_row, is_promised
 from novate.core.kernels.arithmetic import charge, size_at, value_at
 from novate.core.kernels.borrowing import borrowing
-from novate.core.kernels.legs import apply_leg, bucket_of
+from novate.core.kernels.legs import apply_leg
+from novate.core.kernels.limits import check_limits, count_ahead, count_trade
 from novate.core.kernels.margin import collateralised_result, option_worth, owed_in, total, worse_side
 from novate.core.kernels.overlay import hold, load, slot_of, table_for, take_position
 from novate.core.kernels.prefetch import AHEAD, prefetch
+from novate.core.kernels.search import bucket_of
 from novate.core.kernels.tables import columns
 from novate.core.layout import (
     BALANCE,
@@ -23,6 +25,7 @@ from novate.core.layout import (
     POSITION,
     PREMIUM,
     REDUCE_ONLY,
+    RESTRICTED,
     SUBTOTAL,
 )
 from novate.core.money import EXPOSURE_MAX
@@ -38,6 +41,7 @@ EXPOSURE_LIMIT_EXCEEDED = int(Reason.EXPOSURE_LIMIT_EXCEEDED)
 PREMIUM_NOT_COVERED = int(Reason.PREMIUM_NOT_COVERED)
 MARGIN_INSUFFICIENT = int(Reason.MARGIN_INSUFFICIENT)
 COLLATERAL_NOT_COVERED = int(Reason.COLLATERAL_NOT_COVERED)
+ACCOUNT_RESTRICTED = int(Reason.ACCOUNT_RESTRICTED)
 ORDERS_EXCEEDED = int(Reason.ORDERS_EXCEEDED)
 
 
@@ -103,15 +107,16 @@ def judge_leg(
 ):  # fmt: skip
     """Whether one side of a trade is acceptable: ``(reason, figure, equity after, initial after)``.
 
-    ``filled`` lots of the side's ``resting`` orders become the trade; where those are guaranteed it is not asked for
-    margin, unless a premium must be covered. Row ``over`` of ``balances``, ``sums`` and ``judged`` is the side before
-    the trade; its rows after it are left in row ``side`` of ``new_balances`` and ``new_sums``. Nothing else is written.
+    ``filled`` lots of the side's ``resting`` orders become the trade; where those are guaranteed neither a restriction
+    nor a lack of margin refuses it, unless a premium must be covered. Row ``over`` of ``balances``, ``sums`` and
+    ``judged`` is the side before the trade; its rows after it are left in row ``side`` of ``new_balances`` and
+    ``new_sums``. Nothing else is written.
     """
     asset = contract.asset
     old_lots, old_cost = position.lots, position.cost_fine
     new_lots = old_lots + lots
     cost = lots * value
-    guaranteed = guaranteed and filled > 0 and contract.style != PREMIUM and contract.style != COLLATERALISED
+    guaranteed = is_promised(filled, guaranteed, contract)
     balance = balances[over, asset]
     equity, initial, priced = judged[over].equity_fine, judged[over].initial_fine, judged[over].priced
     cash = balance.balance_minor * assets[asset].unit_fine
@@ -140,6 +145,8 @@ def judge_leg(
         )
         if access == REDUCE_ONLY and not reduces:
             reason = MEMBER_IN_DEFAULT
+        elif access == RESTRICTED and not (reduces or guaranteed):
+            reason = ACCOUNT_RESTRICTED
         elif lack > 0:
             reason, figure = (PREMIUM_NOT_COVERED if contract.style == PREMIUM else COLLATERAL_NOT_COVERED), lack
         elif (priced == 0 or still_priced == 0 or equity < initial) and not (
@@ -181,19 +188,22 @@ def judge_side(bucket, contract_index, lots, value, tables):
 
 
 @njit(cache=True)
-def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, failed, sides):
+def route(rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figures, failed, sides):
     """Check every row and give its buyer and seller their overlay slots; returns ``(buckets by slot, new mark)``."""
     keys = table_for(len(rows))
     slots = np.empty(len(keys), np.int32)
     touched = np.empty(2 * len(rows), np.int32)
     n_touched, mark = route_rows(
-        rows, mark, n_contracts, n_accounts, columns(tables), reasons, figures, failed, sides, keys, slots, touched
-    )
+        rows, mark, n_contracts, n_accounts, guaranteed, columns(tables), reasons, figures, failed, sides, keys, slots,
+        touched,
+    )  # fmt: skip
     return touched[:n_touched], mark
 
 
 @borrowing
-def route_rows(rows, mark, n_contracts, n_accounts, tables, reasons, figures, failed, sides, keys, slots, touched):
+def route_rows(
+    rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figures, failed, sides, keys, slots, touched
+):
     """The loop of ``route``; ``keys`` and ``slots`` are its table of the buckets that it has."""
     contracts, buckets = tables.contracts, tables.buckets
     n_touched = 0
@@ -201,7 +211,7 @@ def route_rows(rows, mark, n_contracts, n_accounts, tables, reasons, figures, fa
         if at + AHEAD < len(rows):
             prefetch(buckets, np.int64(rows[at + AHEAD].buyer))
             prefetch(buckets, np.int64(rows[at + AHEAD].seller))
-        reason, figure, side_failed = check_row(rows[at], mark, n_contracts, n_accounts, contracts, buckets)
+        reason, figure, side_failed = check_row(rows[at], mark, n_contracts, n_accounts, guaranteed, contracts, buckets)
         reasons[at], figures[at], failed[at] = reason, figure, side_failed
         if reasons[at] != DUPLICATE_OR_LATE:
             mark = rows[at].number
@@ -219,6 +229,29 @@ def route_rows(rows, mark, n_contracts, n_accounts, tables, reasons, figures, fa
     return n_touched, mark
 
 
+@borrowing
+def check_filled(row, buying, selling):
+    """Whether the resting orders that a trade says it fills are as large as it is: ``(reason, figure, side)``."""
+    if row.filled & FILLS_BUYER and row.lots > buying.bids:
+        return ORDERS_EXCEEDED, buying.bids, BUYER
+    if row.filled & FILLS_SELLER and row.lots > selling.asks:
+        return ORDERS_EXCEEDED, selling.asks, SELLER
+    return ACCEPTED, np.int64(0), NEITHER
+
+
+@njit(cache=True, inline="always")
+def check_both(row, fee, fees, held, positions, resting, contract, counts, spans, lists):
+    """What both sides share: room for the fees, the orders that are filled, the limits: ``(reason, figure, side)``."""
+    reason, figure, side = ACCEPTED, np.int64(0), NEITHER
+    if fees > EXPOSURE_MAX - 2 * fee:
+        reason, figure = EXPOSURE_LIMIT_EXCEEDED, np.int64(EXPOSURE_MAX)
+    elif row.filled != 0:
+        reason, figure, side = check_filled(row, resting[held[0]], resting[held[1]])
+    if contract.limited != 0 and reason == ACCEPTED:
+        reason, figure = check_limits(row, held, positions, contract, counts, spans, lists)
+    return reason, figure, side
+
+
 @njit(cache=True)
 def judge_in_order(
     rows, n_contracts, fees_account, guaranteed, tables, touched, sides, reasons, figures, failed, novated, fills
@@ -229,28 +262,27 @@ def judge_in_order(
     """
     width = tables.balances.shape[1]
     balances, sums = np.empty((len(touched), width), BALANCE), np.empty((len(touched), width), SUBTOTAL)
-    judged = np.empty(len(touched), JUDGED)
+    judged, held = np.empty(len(touched), JUDGED), np.empty((len(rows), 2), np.int32)
     load(touched, tables, balances, sums, judged)
-    held = np.empty((len(rows), 2), np.int32)
     positions, resting = hold(rows, reasons, n_contracts, tables, touched, sides, held)
-    fees = tables.balances[fees_account].copy()
+    fees, verdicts = tables.balances[fees_account].copy(), np.empty((2, 2), np.int64)
+    counts = count_ahead(rows, reasons, tables)
     new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
-    verdicts = np.empty((2, 2), np.int64)
     return judge_held(
         rows, guaranteed, columns(tables), touched, sides, reasons, figures, failed, novated, fills, balances, sums,
-        judged, held, positions, resting, fees, new_balances, new_sums, verdicts,
+        judged, held, positions, resting, fees, counts, new_balances, new_sums, verdicts,
     )  # fmt: skip
 
 
 @borrowing
 def judge_held(
     rows, guaranteed, tables, touched, sides, reasons, figures, failed, novated, fills, balances, sums, judged,
-    held, positions, resting, fees, new_balances, new_sums, verdicts,
+    held, positions, resting, fees, counts, new_balances, new_sums, verdicts,
 ):  # fmt: skip
     """The loop of ``judge_in_order`` over an overlay that is loaded and held."""
     contracts, assets, tiers, buckets = tables.contracts, tables.assets, tables.tiers, tables.buckets
     gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
-    width = balances.shape[1]
+    spans, lists, width = tables.limit_spans, tables.limit_lists, balances.shape[1]
     n_novated, n_fills = 0, 0
     for at in range(len(rows)):
         if reasons[at] != ACCEPTED:
@@ -259,10 +291,9 @@ def judge_held(
         contract = contracts[row.contract]
         value = value_at(row.price_ticks, contract)
         fee = charge(row.lots * size_at(row.price_ticks, contract), contract.fee_ppm)
-        if fees[contract.asset].carry_fine > EXPOSURE_MAX - 2 * fee:
-            reasons[at], figures[at] = EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
-        elif row.filled != 0:
-            reasons[at], figures[at], failed[at] = check_filled(row, resting[held[at, 0]], resting[held[at, 1]])
+        reasons[at], figures[at], failed[at] = check_both(
+            row, fee, fees[contract.asset].carry_fine, held[at], positions, resting, contract, counts, spans, lists
+        )
         for side in range(2):
             if reasons[at] != ACCEPTED:
                 break
@@ -277,12 +308,14 @@ def judge_held(
             failed[at] = BUYER if side == 0 else SELLER
         if reasons[at] != ACCEPTED:
             continue
+        if contract.limited != 0:
+            count_trade(row, held[at], positions, contract.open_limit, counts, spans, lists)
         for side in range(2):
             over, own = sides[at, side], held[at, side]
             lots = row.lots if side == 0 else -row.lots
             if row.filled & (1 << side):
-                fill(resting[own], lots, balances[over, contract.asset], contract, fills[n_fills])
-                fills[n_fills].contract, fills[n_fills].bucket = row.contract, touched[over]
+                fill(resting[own], row.contract, touched[over], lots, fills[n_fills])
+                balances[over, contract.asset].exposure_fine -= row.lots * contract.largest_value_fine
                 n_fills += 1
             balances[over, contract.asset].carry_fine -= fee
             apply_leg(positions[own], balances[over, contract.asset], contract, lots, lots * value)
@@ -305,22 +338,12 @@ def write_novated(done, at, row, value, fee, buyer, seller):
 
 
 @borrowing
-def check_filled(row, buying, selling):
-    """Whether the resting orders that a trade says it fills are as large as it is: ``(reason, figure, side)``."""
-    if row.filled & FILLS_BUYER and row.lots > buying.bids:
-        return ORDERS_EXCEEDED, buying.bids, BUYER
-    if row.filled & FILLS_SELLER and row.lots > selling.asks:
-        return ORDERS_EXCEEDED, selling.asks, SELLER
-    return ACCEPTED, np.int64(0), NEITHER
-
-
-@borrowing
-def fill(resting, lots, balance, contract, out):
+def fill(resting, contract, bucket, lots, out):
     """Take what a trade fills off the resting orders of one side, and write it down."""
     out.bids, out.asks = -max(0, lots), min(0, lots)
+    out.contract, out.bucket = contract, bucket
     resting.bids += out.bids
     resting.asks += out.asks
-    balance.exposure_fine -= abs(lots) * contract.largest_value_fine
 
 
 @njit(cache=True)
@@ -336,7 +359,7 @@ def judge_trades(rows, mark, n_contracts, n_accounts, fees_account, guaranteed, 
     for at in range(count):
         n_filled += (rows[at].filled & FILLS_BUYER) + (rows[at].filled >> 1)
     fills = np.empty(n_filled, RESERVED)
-    touched, mark = route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, failed, sides)
+    touched, mark = route(rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figures, failed, sides)
     n_novated, n_fills = judge_in_order(
         rows, n_contracts, fees_account, guaranteed, tables, touched, sides, reasons, figures, failed, novated, fills
     )
