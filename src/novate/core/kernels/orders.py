@@ -4,12 +4,14 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.admit import may_name
+from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.legs import reserve
 from novate.core.kernels.margin import total, worse_side
 from novate.core.kernels.overlay import load, slot_of, table_for, take_position
 from novate.core.kernels.pool import begin, keep, link, make_room, refused_by_sheet, require_after, slot_for
 from novate.core.kernels.portfolio import reach
 from novate.core.kernels.search import bucket_of
+from novate.core.kernels.tables import columns
 from novate.core.layout import (
     BALANCE,
     COLLATERALISED,
@@ -47,7 +49,7 @@ ORDERS_EXCEEDED = int(Reason.ORDERS_EXCEEDED)
 MARGIN_INSUFFICIENT = int(Reason.MARGIN_INSUFFICIENT)
 
 
-@njit(cache=True)
+@borrowing
 def check_order(row, mark, n_contracts, n_accounts, contracts, buckets):
     """Everything about a change of orders that does not need the account: its reason and the figure with it."""
     if row.number <= mark:
@@ -84,7 +86,7 @@ def changed(row, resting):
     return resting.bids + (row.lots if row.side == BUY else 0), resting.asks + (row.lots if row.side == SELL else 0)
 
 
-@njit(cache=True)
+@borrowing
 def check_bounds(row, bids, asks, position, resting, balance, cash, contract, access):
     """What has nothing to do with margin: orders to cancel, the position limit, 64 bits, a default."""
     if bids < 0 or asks < 0:
@@ -105,7 +107,7 @@ def check_bounds(row, bids, asks, position, resting, balance, cash, contract, ac
     return ACCEPTED, np.int64(0)
 
 
-@njit(cache=True)
+@borrowing
 def check_margin(contract, more, priced, equity, initial):
     """Whether a bucket bears its orders; where no ``more`` is required of it, it does."""
     if more and priced == 0:
@@ -115,7 +117,7 @@ def check_margin(contract, more, priced, equity, initial):
     return ACCEPTED, np.int64(0)
 
 
-@njit(cache=True)
+@borrowing
 def judge_order(row, position, resting, over, contract, access, balances, sums, judged, assets, tiers, gains_ppm):
     """Whether an account may have these orders more, or fewer: ``(reason, figure)``.
 
@@ -172,6 +174,7 @@ def judge_order_by_sheet(row, position, resting, over, slot, access, balances, j
 def route_orders(rows, mark, n_contracts, n_accounts, tables, reasons, figures, over, held):
     """Check every row and copy what it touches: ``(buckets, their positions and open orders, new high-water mark)``."""
     contracts, buckets, count = tables.contracts, tables.buckets, len(rows)
+    book_positions, orders = tables.positions, tables.orders
     bucket_keys, position_keys = table_for(count), table_for(count)
     bucket_slots, position_slots = np.empty(len(bucket_keys), np.int32), np.empty(len(position_keys), np.int32)
     touched = np.empty(count, np.int32)
@@ -195,7 +198,7 @@ def route_orders(rows, mark, n_contracts, n_accounts, tables, reasons, figures, 
         slot = slot_of(key, position_keys)
         if position_keys[slot] == -1:
             position_keys[slot], position_slots[slot] = key, n_positions
-            take_position(bucket, row.contract, tables, positions, resting, n_positions)
+            take_position(bucket, row.contract, buckets, book_positions, orders, positions, resting, n_positions)
             n_positions += 1
         held[at] = position_slots[slot]
     return touched[:n_touched], positions[:n_positions], resting[:n_positions], mark
@@ -229,7 +232,9 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
                     judged, assets, tiers, gains_ppm,
                 )  # fmt: skip
             else:
-                slot = slot_for(over[at], touched[over[at]], positions, resting, tables, balances, sums, judged)
+                slot = slot_for(
+                    over[at], touched[over[at]], positions, resting, columns(tables), balances, sums, judged
+                )
                 reasons[at], figures[at] = judge_order_by_sheet(
                     row, positions[own], resting[own], over[at], slot, of.access, balances, judged, tables
                 )

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.arithmetic import charge, divided
+from novate.core.kernels.borrowing import owning
 from novate.core.kernels.portfolio import (
     COUNTS,
     add_row,
@@ -117,7 +118,7 @@ def row_in(slot, contract, pool):
     return at
 
 
-@njit(cache=True)
+@owning
 def slot_for(over, bucket, positions, resting, tables, balances, sums, judged):
     """The slot with the bucket's vectors as the batch has left them; its first judgement goes to ``judged``."""
     sheet = tables.sheet
@@ -146,7 +147,7 @@ def slot_for(over, bucket, positions, resting, tables, balances, sums, judged):
 # ---- a change in one contract ---------------------------------------------------------------------------------------
 
 
-@njit(cache=True)
+@owning
 def refused_by_sheet(contract, style, before, after, slot, sheet):
     """``(reason, figure)``: the sheet must know the contract, and |lots| x largest result must stay below 2^52.
 
@@ -164,7 +165,7 @@ def refused_by_sheet(contract, style, before, after, slot, sheet):
     return ACCEPTED, np.int64(0)
 
 
-@njit(cache=True)
+@owning
 def require_after(over, slot, side, contract, before, after, sheet):
     """Initial requirement of a bucket after a change, whose vectors are left in row ``side`` of the new ones."""
     pool, at = sheet.pool, row_of(contract, sheet)
@@ -184,7 +185,7 @@ def require_after(over, slot, side, contract, before, after, sheet):
     return initial
 
 
-@njit(cache=True)
+@owning
 def keep(over, side, contract, position, resting, sheet):
     """The change stands: what it left is the bucket's, unless the other side has taken its slot meanwhile."""
     pool, at = sheet.pool, row_of(contract, sheet)
@@ -201,7 +202,7 @@ def keep(over, side, contract, position, resting, sheet):
             pool.vectors[slot, last] = pool.new_vectors[side, 1]
 
 
-@njit(cache=True)
+@owning
 def maintenance_of(slot, contract, lots, initial, counts, balances, at, sheet):
     """Maintenance requirement of a slot's bucket with ``lots`` more of a contract: of what it holds, orders left out.
 

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.arithmetic import charge, clamp, convert, credit, divided
+from novate.core.kernels.borrowing import owning
 from novate.core.kernels.measures import combine, measure
 from novate.core.kernels.sheet import row_of, row_of_asset
 from novate.core.layout import COLLATERALISED, SHEET_HELD
@@ -248,13 +249,12 @@ def rows_of(start, count, positions, orders):
     return rows[: read_rows(start, count, positions, orders, rows)]
 
 
-@njit(cache=True)
-def judge_portfolio(
-    start, count, positions, orders, balances, at, sums, assets, gains_ppm, sheet, vectors, measures, counts
-):
+@owning
+def judge_portfolio(start, count, positions, orders, balances, at, sums, assets, gains_ppm, sheet, room):
     """``(equity, settled, initial, maintenance, priced)`` of position rows that stand summed in row 0 of ``sums``."""
     rows = rows_of(start, count, positions, orders)
     equity, settled, priced = equity_of(balances, at, sums, 0, assets, gains_ppm, sheet)
+    vectors, measures, counts = room
     initial, maintenance = require(rows, balances, at, sheet, vectors, measures, counts)
     return equity, settled, initial, maintenance, priced
 

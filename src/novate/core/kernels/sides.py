@@ -4,10 +4,12 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.admit import is_promised
+from novate.core.kernels.borrowing import borrowing, owning
 from novate.core.kernels.margin import collateralised_result, option_worth, owed_in, total, worse_side
 from novate.core.kernels.overlay import load, take_position
 from novate.core.kernels.pool import begin_alone, maintenance_of, refused_by_sheet, require_after, slot_for
 from novate.core.kernels.portfolio import equity_of, reach
+from novate.core.kernels.tables import columns
 from novate.core.layout import (
     BALANCE,
     COLLATERALISED,
@@ -33,15 +35,17 @@ MARGIN_INSUFFICIENT = int(Reason.MARGIN_INSUFFICIENT)
 COLLATERAL_NOT_COVERED = int(Reason.COLLATERAL_NOT_COVERED)
 
 
-@njit(cache=True)
-def spares_the_house(equity, maintenance, over, balances, sums, judged, assets, gains_ppm):
-    """Whether a bucket below its initial requirement after a leg is no danger that it was not before.
+@borrowing
+def spares_the_house(new_balances, new_sums, side, over, balances, sums, judged, assets, gains_ppm):
+    """Whether a bucket that lacks margin after a leg that reduces is no danger that it was not before.
 
-    Equity above zero may not fall below it, nor fall further, and what lacks to the maintenance requirement may not
-    grow: otherwise closing at a bad price would hand the house's money to whoever takes the other side.
+    What lacks to the initial requirement may not grow. Equity above zero may not fall below it, nor fall further, and
+    what lacks to the maintenance requirement may not grow: otherwise closing at a bad price would hand the house's
+    money to whoever takes the other side.
     """
     was = judged[over].equity_fine
-    if equity < 0 and equity < was:
+    equity, _, initial, maintenance, _ = total(new_balances, side, new_sums, side, assets, gains_ppm)
+    if initial - equity > judged[over].initial_fine - was or (equity < 0 and equity < was):
         return False
     if equity >= maintenance:
         return True
@@ -127,8 +131,8 @@ def brings_nearer(old_lots, lots):
 
 
 @njit(cache=True, inline="always")
-def allowed(reduces, spared, guaranteed, priced, equity, initial, lack, contract, access):
-    """Whether default, cover and margin allow a leg: ``(reason, figure)``."""
+def not_allowed(reduces, guaranteed, lack, contract, access):
+    """Why a default, a restriction or missing cover forbids a leg: ``(reason, figure)``."""
     reason, figure = ACCEPTED, np.int64(0)
     if access == REDUCE_ONLY and not reduces:
         reason = MEMBER_IN_DEFAULT
@@ -136,11 +140,6 @@ def allowed(reduces, spared, guaranteed, priced, equity, initial, lack, contract
         reason = ACCOUNT_RESTRICTED
     elif lack > 0:
         reason, figure = (PREMIUM_NOT_COVERED if contract.style == PREMIUM else COLLATERAL_NOT_COVERED), lack
-    elif not guaranteed and not spared:
-        if priced == 0:
-            reason = PRICE_MISSING
-        elif equity < initial:
-            reason, figure = MARGIN_INSUFFICIENT, initial - equity
     return reason, figure
 
 
@@ -157,9 +156,9 @@ def judge_leg(
     ``new_sums``. Nothing else is written.
     """
     asset, cost = contract.asset, lots * value
+    waived = is_promised(filled, guaranteed, contract)
     balance = balances[over, asset]
-    equity, initial = judged[over].equity_fine, judged[over].initial_fine
-    lacked = initial - equity
+    equity, initial, priced = judged[over].equity_fine, judged[over].initial_fine, judged[over].priced
     cash = balance.balance_minor * assets[asset].unit_fine
     reason, figure = check_bounds(lots, cost, fee, filled, position, balance, contract, cash)
     if reason == ACCEPTED:
@@ -167,23 +166,31 @@ def judge_leg(
             lots, cost, fee, position, resting, filled, side, over, contract, balances, sums, new_balances, new_sums,
             tiers, long_option_ppm,
         )  # fmt: skip
-        equity, _, initial, maintenance, priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
+        equity, _, initial, _, still_priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
+        reduces = brings_nearer(position.lots, lots)
         lack = uncovered(
             contract, cost, cash, balance, sums[over, asset], new_balances[side, asset], new_sums[side, asset]
         )
-        reduces = brings_nearer(position.lots, lots)
-        spared = (
-            reduces
-            and initial - equity <= lacked
-            and spares_the_house(equity, maintenance, over, balances, sums, judged, assets, gains_ppm)
-        )
-        waived = is_promised(filled, guaranteed, contract)
-        priced *= judged[over].priced
-        reason, figure = allowed(reduces, spared, waived, priced, equity, initial, lack, contract, access)
+        reason, figure = not_allowed(reduces, waived, lack, contract, access)
+        if (
+            reason == ACCEPTED
+            and (priced == 0 or still_priced == 0 or equity < initial)
+            and not (
+                waived
+                or (
+                    reduces
+                    and spares_the_house(new_balances, new_sums, side, over, balances, sums, judged, assets, gains_ppm)
+                )
+            )
+        ):
+            if priced == 0 or still_priced == 0:
+                reason = PRICE_MISSING
+            else:
+                reason, figure = MARGIN_INSUFFICIENT, initial - equity
     return reason, figure, equity, initial
 
 
-@njit(cache=True)
+@owning
 def judge_leg_by_sheet(
     lots, value, fee, position, resting, filled, guaranteed, side, over, slot, at, access, balances, sums, judged,
     new_balances, new_sums, tables,
@@ -209,16 +216,20 @@ def judge_leg_by_sheet(
         lack = uncovered(
             contract, cost, cash, balance, sums[over, asset], new_balances[side, asset], new_sums[side, asset]
         )
-        reduces = brings_nearer(position.lots, lots)
-        spared = reduces and initial - equity <= asked - was and (equity >= 0 or equity >= was)
-        if spared and equity < initial:
-            counts, after_it = sheet.pool.counts[slot], sheet.pool.new_counts[side]
-            least = maintenance_of(slot, at, lots, initial, after_it, balances, over, sheet)
-            least_before = maintenance_of(slot, at, np.int64(0), asked, counts, balances, over, sheet)
-            spared = equity >= least or least - equity <= least_before - was
-        waived = is_promised(filled, guaranteed, contract)
+        reduces, waived = brings_nearer(position.lots, lots), is_promised(filled, guaranteed, contract)
         priced *= judged[over].priced
-        reason, figure = allowed(reduces, spared, waived, priced, equity, initial, lack, contract, access)
+        reason, figure = not_allowed(reduces, waived, lack, contract, access)
+        if reason == ACCEPTED and not waived and (priced == 0 or equity < initial):
+            spared = reduces and initial - equity <= asked - was and (equity >= 0 or equity >= was)
+            if spared and equity < initial:
+                counts, after_it = sheet.pool.counts[slot], sheet.pool.new_counts[side]
+                least = maintenance_of(slot, at, lots, initial, after_it, balances, over, sheet)
+                least_before = maintenance_of(slot, at, np.int64(0), asked, counts, balances, over, sheet)
+                spared = equity >= least or least - equity <= least_before - was
+            if not spared and priced == 0:
+                reason = PRICE_MISSING
+            elif not spared:
+                reason, figure = MARGIN_INSUFFICIENT, initial - equity
     return reason, figure, equity, initial
 
 
@@ -240,16 +251,16 @@ def judge_side(bucket, contract_index, lots, value, tables):
     touched = np.array([bucket], np.int32)
     by_sheet = load(touched, tables, balances, sums, judged)
     position, resting = np.zeros(1, POSITION), np.zeros(1, OPEN_ORDERS)
-    take_position(bucket, contract_index, tables, position, resting, 0)
+    take_position(bucket, contract_index, tables.buckets, tables.positions, tables.orders, position, resting, 0)
     contract = contracts[contract_index]
     access = tables.buckets[bucket].access
     new_balances, new_sums = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL)
     if by_sheet > 0:
         begin_alone(touched, 1, tables)
-        slot = slot_for(0, bucket, position, resting, tables, balances, sums, judged)
+        slot = slot_for(0, bucket, position, resting, columns(tables), balances, sums, judged)
         return judge_leg_by_sheet(
             lots, value, 0, position[0], resting[0], 0, False, 0, 0, slot, contract_index, access, balances, sums,
-            judged, new_balances, new_sums, tables,
+            judged, new_balances, new_sums, columns(tables),
         )  # fmt: skip
     return judge_leg(
         lots, value, 0, position[0], resting[0], 0, False, 0, 0, contract, access, balances, sums, judged,

@@ -9,12 +9,15 @@ from numba import njit
 
 from novate.core.kernels.admit import check_row
 from novate.core.kernels.arithmetic import charge, size_at, value_at
+from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.legs import apply_leg
 from novate.core.kernels.limits import check_limits, count_ahead, count_trade
 from novate.core.kernels.overlay import hold, load, slot_of, table_for
 from novate.core.kernels.pool import begin, keep, link_trades, slot_for
+from novate.core.kernels.prefetch import AHEAD, prefetch
 from novate.core.kernels.search import bucket_of
 from novate.core.kernels.sides import judge_leg, judge_leg_by_sheet
+from novate.core.kernels.tables import columns
 from novate.core.layout import BALANCE, JUDGED, SUBTOTAL
 from novate.core.money import EXPOSURE_MAX
 from novate.core.reasons import Reason
@@ -32,12 +35,27 @@ ORDERS_EXCEEDED = int(Reason.ORDERS_EXCEEDED)
 @njit(cache=True)
 def route(rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figures, failed, sides):
     """Check every row and give its buyer and seller their overlay slots; returns ``(buckets by slot, new mark)``."""
-    contracts, buckets = tables.contracts, tables.buckets
     keys = table_for(len(rows))
     slots = np.empty(len(keys), np.int32)
     touched = np.empty(2 * len(rows), np.int32)
+    n_touched, mark = route_rows(
+        rows, mark, n_contracts, n_accounts, guaranteed, columns(tables), reasons, figures, failed, sides, keys, slots,
+        touched,
+    )  # fmt: skip
+    return touched[:n_touched], mark
+
+
+@borrowing
+def route_rows(
+    rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figures, failed, sides, keys, slots, touched
+):
+    """The loop of ``route``; ``keys`` and ``slots`` are its table of the buckets that it has."""
+    contracts, buckets = tables.contracts, tables.buckets
     n_touched = 0
     for at in range(len(rows)):
+        if at + AHEAD < len(rows):
+            prefetch(buckets, np.int64(rows[at + AHEAD].buyer))
+            prefetch(buckets, np.int64(rows[at + AHEAD].seller))
         reason, figure, side_failed = check_row(rows[at], mark, n_contracts, n_accounts, guaranteed, contracts, buckets)
         reasons[at], figures[at], failed[at] = reason, figure, side_failed
         if reasons[at] != DUPLICATE_OR_LATE:
@@ -53,10 +71,10 @@ def route(rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figu
                 touched[n_touched] = bucket
                 n_touched += 1
             sides[at, side] = slots[slot]
-    return touched[:n_touched], mark
+    return n_touched, mark
 
 
-@njit(cache=True)
+@borrowing
 def check_filled(row, buying, selling):
     """Whether the resting orders that a trade says it fills are as large as it is: ``(reason, figure, side)``."""
     if row.filled & FILLS_BUYER and row.lots > buying.bids:
@@ -79,20 +97,6 @@ def check_both(row, fee, fees, held, positions, resting, contract, counts, spans
     return reason, figure, side
 
 
-@njit(cache=True)
-def overlay_of(rows, reasons, n_contracts, tables, touched, sides):
-    """Load what the routed rows touch: balances, sums and judgements by bucket, the sides' positions and orders."""
-    width = tables.balances.shape[1]
-    balances, sums = np.empty((len(touched), width), BALANCE), np.empty((len(touched), width), SUBTOTAL)
-    judged, held = np.empty(len(touched), JUDGED), np.empty((len(rows), 2), np.int32)
-    by_sheet = load(touched, tables, balances, sums, judged)
-    positions, resting = hold(rows, reasons, n_contracts, tables, touched, sides, held)
-    if by_sheet > 0:
-        pool = begin(by_sheet, touched, len(positions), tables.sheet)
-        link_trades(rows, reasons, sides, held, touched, tables.buckets, pool)
-    return balances, sums, judged, held, positions, resting
-
-
 @njit(cache=True, inline="always")
 def take_on(lots, value, fee, position, over, side, contract, balances, sums, new_sums, judged, verdicts):
     """A side of an accepted trade to the overlay."""
@@ -111,16 +115,38 @@ def judge_in_order(
 
     A row that is refused leaves its reason, figure and the side that failed, and the overlay as it was.
     """
+    width = tables.balances.shape[1]
+    balances, sums = np.empty((len(touched), width), BALANCE), np.empty((len(touched), width), SUBTOTAL)
+    judged, held = np.empty(len(touched), JUDGED), np.empty((len(rows), 2), np.int32)
+    by_sheet = load(touched, tables, balances, sums, judged)
+    positions, resting = hold(rows, reasons, n_contracts, tables, touched, sides, held)
+    if by_sheet > 0:
+        pool = begin(by_sheet, touched, len(positions), tables.sheet)
+        link_trades(rows, reasons, sides, held, touched, tables.buckets, pool)
+    fees, verdicts = tables.balances[fees_account].copy(), np.empty((2, 2), np.int64)
+    counts = count_ahead(rows, reasons, tables)
+    new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
+    return judge_held(
+        rows, guaranteed, columns(tables), touched, sides, reasons, figures, failed, novated, fills, balances, sums,
+        judged, held, positions, resting, fees, counts, new_balances, new_sums, verdicts,
+    )  # fmt: skip
+
+
+@borrowing
+def judge_held(
+    rows, guaranteed, tables, touched, sides, reasons, figures, failed, novated, fills, balances, sums, judged,
+    held, positions, resting, fees, counts, new_balances, new_sums, verdicts,
+):  # fmt: skip
+    """The loop of ``judge_in_order`` over an overlay that is loaded and held."""
     contracts, assets, tiers, buckets = tables.contracts, tables.assets, tables.tiers, tables.buckets
-    fees, gains_ppm, long_option_ppm = tables.balances[fees_account].copy(), tables.gains_ppm, tables.long_option_ppm
-    balances, sums, judged, held, positions, resting = overlay_of(rows, reasons, n_contracts, tables, touched, sides)
-    counts, spans, lists = count_ahead(rows, reasons, tables), tables.limit_spans, tables.limit_lists
-    new_balances, new_sums = np.empty((2, len(fees)), BALANCE), np.empty((2, len(fees)), SUBTOTAL)
-    verdicts, n_novated, n_fills = np.empty((2, 2), np.int64), 0, 0
+    gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
+    spans, lists = tables.limit_spans, tables.limit_lists
+    n_novated, n_fills = 0, 0
     for at in range(len(rows)):
         if reasons[at] != ACCEPTED:
             continue
-        row, contract = rows[at], contracts[rows[at].contract]
+        row = rows[at]
+        contract = contracts[row.contract]
         value = value_at(row.price_ticks, contract)
         fee = charge(row.lots * size_at(row.price_ticks, contract), contract.fee_ppm)
         reasons[at], figures[at], failed[at] = check_both(
@@ -175,7 +201,7 @@ def write_novated(done, at, row, value, fee, buyer, seller):
     done.buyer, done.seller = buyer, seller
 
 
-@njit(cache=True)
+@borrowing
 def fill(resting, contract, bucket, lots, out):
     """Take what a trade fills off the resting orders of one side, and write it down."""
     out.bids, out.asks = -max(0, lots), min(0, lots)

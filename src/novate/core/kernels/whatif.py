@@ -5,15 +5,17 @@ from numba import njit
 
 from novate.core.kernels.admit import ACCEPTED, CONTRACT_UNKNOWN, access_of, check_terms
 from novate.core.kernels.arithmetic import charge, size_at, value_at
+from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.limits import count_trade, counted
 from novate.core.kernels.margin import judge_rows, sum_positions, total
 from novate.core.kernels.pool import begin_alone, keep, maintenance_of, slot_for
 from novate.core.kernels.sides import MARGIN_INSUFFICIENT, brings_nearer, judge_leg, judge_leg_by_sheet
+from novate.core.kernels.tables import columns
 from novate.core.kernels.trades import check_both, take_on
 from novate.core.layout import BALANCE, JUDGED, OPEN, OPEN_ORDERS, POSITION, SUBTOTAL
 
 
-@njit(cache=True)
+@borrowing
 def row_of(contract, positions, count):
     """``(row, count)``: where a contract stands among the first ``count`` rows, or is put, by contract."""
     at = 0
@@ -30,7 +32,7 @@ def row_of(contract, positions, count):
     return at, count + 1
 
 
-@njit(cache=True)
+@borrowing
 def excess(reduces, equity, initial, maintenance, was, initial_before, maintenance_before):
     """By how much a leg misses what margin allows: above zero where it is refused, convex where requirements are.
 
@@ -100,7 +102,7 @@ def open_with(bucket, deposits_minor, more, tables, positions, balances, sums, j
     if own.portfolio != 0:
         judged[0].priced = priced
         begin_alone(np.array([bucket], np.int32), more, tables)
-        slot = slot_for(0, bucket, positions, tables.orders, tables, balances, sums, judged)
+        slot = slot_for(0, bucket, positions, tables.orders, columns(tables), balances, sums, judged)
         return before, slot
     equity, _, initial, _, known = total(balances, 0, sums, 0, assets, tables.gains_ppm)
     judged[0].equity_fine, judged[0].initial_fine, judged[0].priced = equity, initial, priced * known
@@ -153,7 +155,7 @@ def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tabl
             else:
                 reason, figure, equity, initial, answers[at, 2] = judge_with_excess_by_sheet(
                     lots, value, fee, positions[where], own_orders, slot, row.contract, access, balances, sums, judged,
-                    new_balances, new_sums, tables,
+                    new_balances, new_sums, columns(tables),
                 )  # fmt: skip
             if reason == ACCEPTED:
                 if contract.limited != 0:
