@@ -39,10 +39,12 @@ def lot_slack(of: Instrument) -> Fraction:
     return slack
 
 
-def traded(house: House, account: int, contract: int, lots: int, price_ticks: int) -> None:
-    """A leg at a price: what it costs exactly."""
+def traded(
+    house: House, account: int, contract: int, lots: int, price_ticks: int, index: Fraction | None = None
+) -> None:
+    """A leg at a price: what it costs exactly, with the exact funding index of now or of another time."""
     of, bucket = house.instruments[contract], house.buckets[account]
-    bucket.exact[of.asset] -= lots * (lot_worth(house, of, price_ticks) - of.index)
+    bucket.exact[of.asset] -= lots * (lot_worth(house, of, price_ticks) - (of.index if index is None else index))
     bucket.slack[of.asset] += abs(lots) * lot_slack(of)
 
 

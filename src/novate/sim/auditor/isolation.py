@@ -14,7 +14,7 @@ from novate.core.liquidation_facts import CollateralMoved
 from novate.core.reasons import Reason
 from novate.core.terms import Kind, Role
 from novate.sim.auditor import exactness
-from novate.sim.auditor.cash import hand_over
+from novate.sim.auditor.cash import hand_over, own_of
 from novate.sim.auditor.house import Bucket, House
 from novate.sim.auditor.numbering import rejected
 from novate.sim.auditor.rounding import LARGEST
@@ -155,28 +155,20 @@ def _has_no_orders(house: House, account: int, contract: int) -> Wrong:
     return (Reason.ORDERS_OPEN, "$.contract") if resting else None
 
 
-def _own(house: House, index: int, bucket: Bucket) -> Bucket:
-    """A bucket without what others paid for it."""
-    own = bucket.copy()
-    for claim in house.claims.get(index, []):
-        own.balance_minor[claim.asset] -= claim.amount_minor
-    return own
-
-
 def _has(house: House, index: int, asset: int, amount: int, path: str) -> Wrong:
     """A positive amount of what is its own."""
     if not 0 <= asset < len(house.monies):
         return Reason.ASSET_UNKNOWN, f"{path}.asset"
     if amount <= 0:
         return Reason.AMOUNT_MUST_BE_POSITIVE, f"{path}.amount"
-    if amount > _own(house, index, house.buckets[index]).balance_minor[asset]:
+    if amount > own_of(house, index, house.buckets[index]).balance_minor[asset]:
         return Reason.BALANCE_INSUFFICIENT, f"{path}.amount"
     return None
 
 
 def _may_go(house: House, index: int, left: Bucket, leaving: list[int]) -> Wrong:
     """What stays is margined without any unsettled gain, as after a withdrawal."""
-    own = _own(house, index, left)
+    own = own_of(house, index, left)
     verdict = judge(house, own)
     if not verdict.priced:
         return Reason.PRICE_MISSING, "$"

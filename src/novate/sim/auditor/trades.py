@@ -12,6 +12,7 @@ from novate.core.terms import FEES, Kind
 from novate.sim.auditor import exactness
 from novate.sim.auditor.house import Bucket, House, Position
 from novate.sim.auditor.numbering import FINE, Refusal, Rows, packed, unpacked
+from novate.sim.auditor.record import forgotten, keep
 from novate.sim.auditor.rounding import LARGEST
 from novate.sim.auditor.worth import Verdict, exposure, fee_of, judge, lot_value, premium, results
 
@@ -60,7 +61,7 @@ def decide_trades(house: House, command: SubmitTrades) -> list[Fact]:
         return rows.facts()
     novated = TradesNovated(packed(kept, NOVATED), command.source, *_names_of(kept, numbers))
     from_orders: list[Fact] = [OrdersFilled(packed(fills, RESERVED))] if fills else []
-    return [*from_orders, novated, *rows.facts()]
+    return [*from_orders, novated, *forgotten(house, len(kept)), *rows.facts()]
 
 
 def _borne(
@@ -208,6 +209,7 @@ def with_leg(bucket: Bucket, contract: int, lots: int, cost_fine: int) -> Bucket
 
 def apply_trades_novated(house: House, fact: TradesNovated) -> None:
     """Both legs of every trade and its fees. The prices of the command are for the exact account."""
+    keep(house, fact)
     prices = [row[2] for row in unpacked(house.command.rows, TRADE)]
     for lots, value, buyer_fee, seller_fee, contract, buyer, seller, row in unpacked(fact.rows, NOVATED):
         of = house.instruments[contract]

@@ -30,24 +30,33 @@ from novate.sim.auditor.house import Bucket, Call, Case, Disagreement, House, Sl
 from novate.sim.auditor.numbering import packed, rejected, unpacked
 from novate.sim.auditor.rounding import part_down, part_up, shares, up
 from novate.sim.auditor.trades import add_leg, bears, may_be_named, with_leg
+from novate.sim.auditor.withdrawals import recall
 from novate.sim.auditor.worth import judge, lot_value, positions_in, requirement
 
 # ---- calls and breaches ---------------------------------------------------------------------------------------------
 
 
 def short(house: House, among: Iterable[int], skip: Iterable[int] = ()) -> list[Fact]:
-    """Who of some buckets falls short and must be called (clearing house) or is in breach at once (venue)."""
+    """Who of some buckets falls short and must be called (clearing house) or is in breach at once (venue).
+
+    Its own money answers first, even what it asked to have back.
+    """
     facts: list[Fact] = []
     for index in sorted(among):
         bucket = house.buckets[index]
-        if not bucket.may_be_called or index in skip:
+        if not bucket.may_be_called:
             continue
         verdict = judge(house, bucket)
         lack = verdict.initial - verdict.equity
+        if verdict.equity >= (verdict.maintenance if house.is_venue else verdict.initial):
+            continue
+        back = recall(house, index)
+        facts += back
+        if back or index in skip:
+            continue
         if house.is_venue:
-            if verdict.equity < verdict.maintenance:
-                facts.append(Breached(index, "below_maintenance", verdict.equity, verdict.maintenance))
-        elif lack > 0 and lack >= house.rules.call_minimum_fine and index not in house.calls:
+            facts.append(Breached(index, "below_maintenance", verdict.equity, verdict.maintenance))
+        elif lack >= house.rules.call_minimum_fine and index not in house.calls:
             due = house.now_ns + house.rules.call_due_ns
             why = largest(house, bucket)
             facts.append(MarginCalled(index, lack, due, verdict.equity, verdict.initial, why))
@@ -128,6 +137,8 @@ class Choices:
         bucket = house.buckets[estate]
         verdict = judge(house, bucket)
         holds = any(held.lots for held in bucket.positions.values())
+        if case.to_the_end and holds and verdict.equity > 0:
+            return self.slice_of(house, estate, enough=False)
         if verdict.equity >= (verdict.initial if holds else 0):
             return [] if estate in house.claims else [LiquidationEnded(estate)]
         if not holds:
@@ -279,7 +290,7 @@ def apply_call_met(house: House, fact: CallMet) -> None:
 def apply_breached(house: House, fact: Breached) -> None:
     """The bucket does nothing for itself any more; its orders are gone."""
     house.calls.pop(fact.bucket, None)
-    house.cases[fact.bucket] = Case()
+    house.cases[fact.bucket] = Case(to_the_end=fact.cause == "not_ported")
     house.buckets[fact.bucket].access = "liquidating"
     house.buckets[fact.bucket].orders.clear()
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
 
-from novate.core.terms import Asset, Contract, Kind, Layer, Rulebook, Tier
+from novate.core.terms import Asset, Cap, Contract, Kind, Layer, Rulebook, Tier
 
 SECOND = 10**9
 MINUTE = 60 * SECOND
@@ -173,7 +173,26 @@ def draw_rulebook(random: Random, assets: list[Asset], form: str | None = None) 
         slice_expiry_ns=random.choice([MINUTE, 20 * MINUTE, 2 * HOUR]),
         slices_max=random.choice([0, 1, 3]),
         reserved_trades=random.choice(["checked", "guaranteed"]),
+        deposit_final_after_ns=random.choice([0, MINUTE, 2 * HOUR, 2 * DAY, 2 * DAY]),
+        collateral_caps={asset.symbol: _cap(random, asset) for asset in assets if random.random() < 0.2},
+        withdrawal_gates={asset.symbol: random.choice([0, 0, 10**4]) for asset in assets if random.random() < 0.5},
+        client_transfers=random.random() < 0.5,
+        kept_trades_max=random.choice([0, 3, 17, 10**6, 10**6, 10**6]),
+        late_bust=random.choice(["refuse", "offset"]),
+        give_up_due_ns=random.choice([MINUTE, HOUR, DAY]),
+        transfer_causes=random.choice([("same_owner",), ("estate", "merger", "allocation"), ("same_owner", "merger")]),
+        porting_due_ns=random.choice([0, 30 * MINUTE, 6 * HOUR]),
     )
+
+
+def _cap(random: Random, asset: Asset) -> Cap:
+    """The most that may be brought in of an asset; often it does not bind."""
+    whole = 10**asset.decimals
+
+    def most() -> int | None:
+        return random.choice([None, whole * 10**3, whole * 10**5, whole * 10**7])
+
+    return Cap(most(), most(), most())
 
 
 def _tiers(random: Random, *, option: bool) -> tuple[Tier, ...]:
