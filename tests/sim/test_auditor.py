@@ -90,6 +90,7 @@ honest_trades = novation.judge_trades
 honest_estate = settlement.estate_of
 honest_apply = busts.apply
 honest_settle_in, honest_forget = Blotter.settle_in, Blotter.forget
+honest_value = variation.value_at
 honest_reserve = orders.reserve_rows
 honest_funding = variation.decide_funding
 honest_marks = mark_kernels.set_marks
@@ -172,6 +173,18 @@ def one_fewer(blotter: Any, count: int) -> None:
     honest_forget(blotter, count - 1)
 
 
+def a_unit_more(price_ticks: int, row: Any) -> int:
+    """The final value of one lot is not that of its price."""
+    return int(honest_value(price_ticks, row)) + 1
+
+
+def without_floor(book: Any, contract: int, side: int) -> int:
+    """A limit price as if every mark were far from zero."""
+    row = book.contracts[contract]
+    price = int(row["price_ticks"]) + side * (abs(int(row["price_ticks"])) * book.rulebook.slippage_ppm // 10**6)
+    return max(int(row["price_min_ticks"]), min(int(row["price_max_ticks"]), price))
+
+
 def one_more(numerator: int, denominator: int) -> int:
     """A slice a lot too large where it comes out even."""
     return ceil_div(numerator, denominator) if denominator != 10**6 else numerator // denominator + 1
@@ -211,6 +224,9 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "a trade that should be forgotten": (Blotter, "forget", one_fewer),
     "a give-up without margin": (give_ups, "check_margin", lambda *_: None),
     "a position moved without margin": (position_transfers, "check_margin", lambda *_: None),
+    "an end that is a unit off": (variation, "value_at", a_unit_more),
+    "a bet without its cover": (ledger, "uncovered_fine", lambda *_: 0),
+    "a slice at the slippage of its mark alone": (liquidation, "limit_price", without_floor),
     "a requirement out of date": (variation, "set_marks", one_ppm_off),
 }
 QUICK = ("a settlement rounded up", "fees rounded down", "withdrawals without margin", "a requirement out of date")

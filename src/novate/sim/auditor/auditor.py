@@ -75,6 +75,7 @@ DECIDES: dict[type, Callable[[House, Any], list[Fact]]] = {
     asked.PublishMarks: prices.decide_marks,
     asked.PublishFunding: prices.decide_funding,
     asked.ExpireContract: prices.decide_expire,
+    asked.ResolveContract: prices.decide_resolve,
     asked.ExecuteLiquidation: trouble.decide_execution,
     asked.IsolatePosition: isolation.decide_isolate,
     asked.RejoinPosition: isolation.decide_rejoin,

@@ -70,7 +70,7 @@ class Cycle(Collector):
             of = self.house.instruments[contract]
             if of.state == "live":
                 total -= held.cost_fine
-                total += 0 if of.is_option else held.lots * of.value_fine
+                total += 0 if of.has_premium else held.lots * of.value_fine
         return total
 
     def anything(self, carry: dict[int, int], before: dict[int, int]) -> bool:
@@ -199,7 +199,7 @@ def apply_settled(house: House, fact: Settled) -> None:
         for contract, held in positions_in(house, bucket, fact.asset):
             of = house.instruments[contract]
             if of.state == "live":
-                held.cost_fine = 0 if of.is_option else held.lots * of.value_fine
+                held.cost_fine = 0 if of.has_premium else held.lots * of.value_fine
                 if not held.lots and not held.cost_fine:
                     del bucket.positions[contract]
 

@@ -46,7 +46,8 @@ class Instrument:
     """A contract: its terms and its price now.
 
     ``largest_fine`` bounds the size of one lot's value inside the price limits. ``index_e12`` is funding per lot, kept
-    to 10^-12 fine units, ``index`` the same without any rounding, and ``fundings`` how often it moved.
+    to 10^-12 fine units, ``index`` the same without any rounding, and ``fundings`` how often it moved. An option ends
+    at a payoff of its underlying's price; the cost of one that ``has_premium`` is paid by the next settlement.
     """
 
     terms: Contract
@@ -66,11 +67,8 @@ class Instrument:
     def __post_init__(self) -> None:
         self.tick, self.size = Fraction(self.terms.tick_size), Fraction(self.terms.lot_size)
         self.strike = Fraction(self.terms.strike or 0)
-
-    @property
-    def is_option(self) -> bool:
-        """Whether its cost is a premium."""
-        return self.terms.kind in (Kind.CALL, Kind.PUT)
+        self.is_option = self.terms.kind in (Kind.CALL, Kind.PUT)
+        self.has_premium = self.is_option and not self.terms.futures_style
 
 
 @dataclass

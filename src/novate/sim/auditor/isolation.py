@@ -19,7 +19,7 @@ from novate.sim.auditor.house import Bucket, House
 from novate.sim.auditor.numbering import rejected
 from novate.sim.auditor.rounding import LARGEST
 from novate.sim.auditor.trades import add_leg
-from novate.sim.auditor.worth import judge, uncovered, weight
+from novate.sim.auditor.worth import judge, locked, uncovered, weight
 
 Wrong = tuple[Reason, str] | None
 """Why not, and the field at fault."""
@@ -174,8 +174,7 @@ def _may_go(house: House, index: int, left: Bucket, leaving: list[int]) -> Wrong
         return Reason.PRICE_MISSING, "$"
     if min(verdict.payable, verdict.equity) < verdict.initial:
         return Reason.MARGIN_INSUFFICIENT, "$"
-    bare = [asset for asset in leaving if uncovered(house, own, asset) > 0]
-    return (Reason.COLLATERAL_NOT_COVERED, "$") if bare else None
+    return _covered(house, own, leaving)
 
 
 def _stands(house: House, bucket: Bucket) -> Wrong:
@@ -183,7 +182,17 @@ def _stands(house: House, bucket: Bucket) -> Wrong:
     verdict = judge(house, bucket)
     if not verdict.priced:
         return Reason.PRICE_MISSING, "$.contract"
-    return (Reason.MARGIN_INSUFFICIENT, "$") if verdict.equity < verdict.initial else None
+    if verdict.equity < verdict.initial:
+        return Reason.MARGIN_INSUFFICIENT, "$"
+    return _covered(house, bucket, [])
+
+
+def _covered(house: House, bucket: Bucket, leaving: list[int]) -> Wrong:
+    """Settled cash has all that could be lost and, in an asset that leaves, all that is owed."""
+    for asset in range(len(house.monies)):
+        if uncovered(house, bucket, asset) > 0 and (asset in leaving or locked(house, bucket, asset)):
+            return Reason.COLLATERAL_NOT_COVERED, "$"
+    return None
 
 
 # ---- applying -------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from novate.sim.auditor.house import House
 from novate.sim.auditor.numbering import demand
 from novate.sim.auditor.rounding import LARGEST, up
 from novate.sim.auditor.trades import add_leg, bears, may_be_named, with_leg
-from novate.sim.auditor.worth import judge, weight
+from novate.sim.auditor.worth import judge, uncovered, weight
 
 
 def tradable(house: House, contract: int, path: str) -> None:
@@ -60,7 +60,10 @@ def margined(house: House, bucket: int, contract: int, lots: int, value: int, pa
 
 
 def room(house: House, contract: int, leg: Leg, path: str) -> None:
-    """A leg within the position limit (or nearer to it) and within 64 bits (or no further from it)."""
+    """A leg within the position limit (or nearer to it) and within 64 bits (or no further from it).
+
+    What is collateralised stays so.
+    """
     of, bucket = house.instruments[contract], house.buckets[leg.bucket]
     after = with_leg(bucket, contract, leg.lots, leg.cost_fine)
     held, then = (each.positions[contract].lots if contract in each.positions else 0 for each in (bucket, after))
@@ -68,6 +71,9 @@ def room(house: House, contract: int, leg: Leg, path: str) -> None:
     was = weight(house, bucket, of.asset)
     more = weight(house, after, of.asset) - was + abs(leg.carry_fine)
     demand(more <= 0 or was + more <= LARGEST, Reason.EXPOSURE_LIMIT_EXCEEDED, path)
+    after.carry_fine[of.asset] += leg.carry_fine
+    covered = uncovered(house, after, of.asset) <= max(0, uncovered(house, bucket, of.asset))
+    demand(covered or not (of.terms.collateralised and leg.lots), Reason.COLLATERAL_NOT_COVERED, path)
 
 
 def book_leg(house: House, contract: int, leg: Leg) -> None:

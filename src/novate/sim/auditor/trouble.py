@@ -161,7 +161,9 @@ class Choices:
         chosen = self.next_for(index)
         held, of = bucket.positions[contract].lots, house.instruments[contract]
         side = -1 if held > 0 else 1
-        slip = part_down(of.price_ticks, house.rules.slippage_ppm)
+        floor = of.terms.price_max_ticks - of.terms.price_min_ticks
+        floor = floor if of.terms.collateralised else of.terms.margin_floor_ticks
+        slip = part_down(max(abs(of.price_ticks), floor), house.rules.slippage_ppm)
         limit = min(of.terms.price_max_ticks, max(of.terms.price_min_ticks, of.price_ticks + side * slip))
         most = part_up(abs(held), house.rules.slice_ppm)
         if chosen.contract != contract or chosen.limit_price_ticks != limit or chosen.lots * side <= 0:

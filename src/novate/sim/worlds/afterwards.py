@@ -7,6 +7,7 @@ from novate.core import commands as c
 from novate.core import lifecycle_commands as after
 from novate.core.terms import TransferCause
 from novate.sim.book_picture import Picture
+from novate.sim.worlds.trading import near
 
 if TYPE_CHECKING:
     from novate.sim.worlds.world import World
@@ -49,7 +50,7 @@ def correct(world: "World", seen: Picture) -> c.AnyCommand | None:
     trade, lots, price, contract, buyer, seller = random.choice(world.sent[-4:])[:6]
     match random.randrange(6):
         case 0 | 1:
-            price = max(1, round(price * random.uniform(0.9, 1.1)))
+            price = near(world, contract, price, random.uniform(0.9, 1.1))
         case 2:
             lots = max(1, round(lots * random.uniform(0.3, 1.6)))
         case 3:

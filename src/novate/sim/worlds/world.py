@@ -106,12 +106,16 @@ class World:
         listing = self.listings[contract]
         spot = self.terms.spots[listing.spot]
         level = spot.first_ticks * self.market.level["spot", listing.spot]
+        if listing.along == "spread":
+            level -= spot.first_ticks
+        elif listing.along == "event":
+            level = 50 * self.market.level["spot", listing.spot] ** 3
         terms = listing.terms
         if terms.kind in (Kind.CALL, Kind.PUT):
             tick = float(Fraction(spot.tick))
             strike = float(Fraction(terms.strike or 0)) / tick
             inner = max(0.0, level - strike if terms.kind is Kind.CALL else strike - level)
-            premium = (inner + level * listing.basis_ppm / 10**6) * tick
+            premium = (inner + abs(level) * listing.basis_ppm / 10**6) * tick
             premium = premium / (level * tick) if terms.inverse else premium
             ticks = premium / float(Fraction(terms.tick_size))
         else:
@@ -158,7 +162,7 @@ class World:
             return Step(self.now_ns, engine if self.engine_restarts else self.random.choice([snapshot, facts]))
         acts: list[tuple[float, Callable[[Picture], c.AnyCommand | None]]] = [
             (22 * self.calm, self.tick),
-            (30, self.trade),
+            (45, self.trade),
             (12, self.wait),
             (4, self.deposit),
             (4, self.withdraw),
@@ -166,6 +170,7 @@ class World:
             (30 if seen["order"] else 1, self.execute),
             (14 if seen["call"] else 0, self.answer_call),
             (8 if self.due(seen) else 0.3, self.expire),
+            (0.6, self.resolve),
             (1.0, self.contribute),
             (2.0, self.administer),
             (2.5, partial(banking.announce, self)),
@@ -295,7 +300,7 @@ class World:
         if odd:
             size, price = random.choice([(size + 10**6, price), (0, price), (size, limit + side), (size, 0)])
             other = random.choice([other, bucket, 0, 999])
-        return c.ExecuteLiquidation("desk", self.numbers.next("desk", odd=odd), number, size, max(0, price), other)
+        return c.ExecuteLiquidation("desk", self.numbers.next("desk", odd=odd), number, size, price, other)
 
     def due(self, seen: Picture) -> list[int]:
         """Contracts whose time is over and that are not settled yet."""
@@ -318,6 +323,16 @@ class World:
         if listing.terms.underlying is not None:
             of = next(at for at, one in enumerate(self.contracts) if one.symbol == listing.terms.underlying)
         return c.ExpireContract(contract, 0 if self.random.random() < 0.05 else self.price_of(of))
+
+    def resolve(self, seen: Picture) -> c.AnyCommand | None:
+        """An event is decided or never will be; or somebody ends what does not end so."""
+        bets = [at for at, contract in enumerate(self.contracts) if contract.resolvable]
+        odd = self.random.random() < 0.2
+        if not bets and not odd:
+            return None
+        contract = self.random.randrange(len(self.contracts) + 1) if odd else self.random.choice(bets)
+        price = self.random.choice([0, 100, 100, 37, 101 if odd else 50])
+        return c.ResolveContract(contract, price, self.random.choice(["resolved", "resolved", "voided"]))
 
     def administer(self, seen: Picture) -> c.AnyCommand:
         """A new account or member, other rules, a new contract in place of one that is over."""
@@ -342,5 +357,5 @@ class World:
     def _list(self, listing: Listing, terms: dict[str, object]) -> c.AnyCommand:
         contract = msgspec.structs.replace(listing.terms, **terms)
         self.contracts.append(contract)
-        self.listings.append(Listing(contract, listing.spot, listing.basis_ppm))
+        self.listings.append(Listing(contract, listing.spot, listing.basis_ppm, listing.along))
         return c.ListContract(contract)
