@@ -189,6 +189,8 @@ def check_withdrawal(
         return Reason.MEMBER_IN_DEFAULT, 0
     if account in book.registers.liquidations:
         return Reason.ACCOUNT_IN_LIQUIDATION, 0
+    if account in book.registers.restricted:
+        return Reason.ACCOUNT_RESTRICTED, 0
     before = not_its_own(book, account)
     for (of, held), sooner in taken.items():
         if of == account:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from novate.core.facts import (
     Breached,
+    CallMet,
     CollateralAssigned,
     ContractExpired,
     CycleClosed,
@@ -12,6 +13,7 @@ from novate.core.facts import (
     FundingPublished,
     GainsCut,
     LossAbsorbed,
+    MarginCalled,
     MarksPublished,
     MemberDefaulted,
     OrderClosed,
@@ -89,11 +91,13 @@ def follow(house: House, facts: Sequence[Fact], choices: Choices) -> list[Fact]:
         found += withdrawals.recall(house, account) or [trouble.take_over(house, account)]
     for fact in facts:
         found += moves.porting_opened(house, fact.member) if isinstance(fact, MemberDefaulted) else []
-    found += trouble.met_by_payment(house, paid_to(facts))
+    settled = money_moved(house, facts)
+    found += settled
     missed = paid_for_by_others(house, facts)
     found += missed
     if any(isinstance(fact, MOVED) for fact in facts):
-        found += trouble.short(house, house.buckets, skip=[breach.bucket for breach in missed])
+        told = [fact.bucket for fact in settled if isinstance(fact, CallMet | MarginCalled)]
+        found += trouble.short(house, house.buckets, skip=[*told, *(breach.bucket for breach in missed)])
     begun = [fact.bucket for fact in found if isinstance(fact, Breached | TakenOver)]
     for estate in dict.fromkeys(going_on):
         if estate in house.cases and estate not in begun:
@@ -114,22 +118,27 @@ def once(facts: Sequence[Fact]) -> list[Fact]:
     return kept
 
 
-def paid_to(facts: Sequence[Fact]) -> list[int]:
-    """Buckets that money came to from outside or from the same people, which may close a call."""
-    paid: list[int] = []
+def money_moved(house: House, facts: Sequence[Fact]) -> list[Fact]:
+    """What money from outside, from another account or from another bucket does to calls, and moves of positions."""
+    brought: list[tuple[int, ...]] = []
+    eased: list[int] = []
     for fact in facts:
         match fact:
             case Deposited():
-                paid += [row[1] for row in unpacked(fact.rows, POSTED)]
+                brought += unpacked(fact.rows, POSTED)
             case CollateralTransferred():
-                paid += [row[2] for row in unpacked(fact.rows, MOVED_ROW)]
+                brought += [(amount, payee, asset) for amount, _, payee, asset, _ in unpacked(fact.rows, MOVED_ROW)]
             case WithdrawalReturned():
-                paid.append(fact.account)
-            case PositionIsolated() | PositionRejoined() | CollateralAssigned():
-                paid += [fact.account, fact.bucket]
+                brought.append((fact.amount_minor, fact.account, fact.asset))
+            case CollateralAssigned():
+                giver, taker = (fact.account, fact.bucket) if fact.amount_minor > 0 else (fact.bucket, fact.account)
+                brought.append((abs(fact.amount_minor), taker, fact.asset))
+                eased.append(giver)
+            case PositionIsolated() | PositionRejoined():
+                eased += [fact.account, fact.bucket]
             case _:
                 pass
-    return paid
+    return [*trouble.paid(house, brought), *trouble.eased(house, eased)]
 
 
 def to_be_taken_over(house: House, facts: Sequence[Fact]) -> list[int]:
