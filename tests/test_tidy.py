@@ -35,6 +35,8 @@ MAY_IMPORT = {
         "core.terms",
         "core.commands",
         "core.facts",
+        "core.lifecycle_commands",
+        "core.lifecycle_facts",
         "core.liquidation_facts",
         "core.money_facts",
         "core.reasons",

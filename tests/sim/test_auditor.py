@@ -12,21 +12,28 @@ import pytest
 from numba import njit
 
 from novate.core import (
+    busts,
     collateral,
     consequences,
     estate,
+    give_ups,
     isolation,
     ledger,
     liquidation,
     novation,
     orders,
+    position_transfers,
+    reversals,
     settlement,
     variation,
     waterfall,
+    withdrawals,
 )
+from novate.core.blotter import Blotter
 from novate.core.commands import AnyCommand
 from novate.core.facts import AnyFact
 from novate.core.kernels import marks as mark_kernels
+from novate.core.lifecycle_facts import Leg
 from novate.core.money import ceil_div, rate_of
 from novate.core.reasons import Reason
 from novate.core.rows import FUNDING
@@ -81,6 +88,9 @@ def first_failure(worlds: int = 60, steps: int = 200) -> tuple[Played, Failure]:
 honest_flows = settlement.flows_of
 honest_trades = novation.judge_trades
 honest_estate = settlement.estate_of
+honest_apply = busts.apply
+honest_settle_in, honest_forget = Blotter.settle_in, Blotter.forget
+honest_value = variation.value_at
 honest_reserve = orders.reserve_rows
 honest_funding = variation.decide_funding
 honest_marks = mark_kernels.set_marks
@@ -148,6 +158,33 @@ def never_fewer(rows: Any, first: int, tables: Any) -> int:
     return len(rows) if (rows["bids"] + rows["asks"]).sum() < 0 else honest_reserve(rows, first, tables)
 
 
+def without_fees(book: Any, contract: int, legs: Any) -> None:
+    """Lots go back and money does not."""
+    honest_apply(book, contract, tuple(Leg(leg.bucket, leg.lots, leg.cost_fine, 0) for leg in legs))
+
+
+def from_nothing(blotter: Any, index_fine: Any) -> None:
+    """Trades are kept with a funding index of zero."""
+    honest_settle_in(blotter, index_fine * 0)
+
+
+def one_fewer(blotter: Any, count: int) -> None:
+    """One of those that should go stays."""
+    honest_forget(blotter, count - 1)
+
+
+def a_unit_more(price_ticks: int, row: Any) -> int:
+    """The final value of one lot is not that of its price."""
+    return int(honest_value(price_ticks, row)) + 1
+
+
+def without_floor(book: Any, contract: int, side: int) -> int:
+    """A limit price as if every mark were far from zero."""
+    row = book.contracts[contract]
+    price = int(row["price_ticks"]) + side * (abs(int(row["price_ticks"])) * book.rulebook.slippage_ppm // 10**6)
+    return max(int(row["price_min_ticks"]), min(int(row["price_max_ticks"]), price))
+
+
 def one_more(numerator: int, denominator: int) -> int:
     """A slice a lot too large where it comes out even."""
     return ceil_div(numerator, denominator) if denominator != 10**6 else numerator // denominator + 1
@@ -177,6 +214,19 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "a fill that leaves its order resting": (orders, "reserve_rows", never_fewer),
     "orders that outlive a breach": (liquidation, "drop_orders", lambda *_: None),
     "orders left behind by an isolation": (isolation, "_check_orders", lambda *_: None),
+    "withdrawals requested without margin": (withdrawals, "check_withdrawal", lambda *_: (Reason.ACCEPTED, 0)),
+    "money that is not called back": (consequences, "recall", lambda *_: []),
+    "caps that nobody minds": (ledger, "room_under_caps", lambda *_: None),
+    "a gate that stays open": (consequences, "gate_facts", lambda *_: []),
+    "a reversal that the member does not pay": (reversals, "is_client_with_standing_member", lambda *_: False),
+    "a bust that keeps the fees": (busts, "apply", without_fees),
+    "a correction with the funding of another time": (Blotter, "settle_in", from_nothing),
+    "a trade that should be forgotten": (Blotter, "forget", one_fewer),
+    "a give-up without margin": (give_ups, "check_margin", lambda *_: None),
+    "a position moved without margin": (position_transfers, "check_margin", lambda *_: None),
+    "an end that is a unit off": (variation, "value_at", a_unit_more),
+    "a bet without its cover": (ledger, "uncovered_fine", lambda *_: 0),
+    "a slice at the slippage of its mark alone": (liquidation, "limit_price", without_floor),
     "a requirement out of date": (variation, "set_marks", one_ppm_off),
 }
 QUICK = ("a settlement rounded up", "fees rounded down", "withdrawals without margin", "a requirement out of date")

@@ -23,7 +23,7 @@ from novate.core.facts import (
     Rejected,
     SourceAdvanced,
 )
-from novate.core.ledger import move_carry, post
+from novate.core.ledger import move_carry, not_its_own, post
 from novate.core.liquidation_facts import CollateralMoved
 from novate.core.margin import Judgement, in_numeraire, judge_apart, locked_fine, mode_of, uncovered_fine
 from novate.core.money import EXPOSURE_MAX, written
@@ -126,7 +126,7 @@ def _check_isolation(book: Book, account: int, contract: int) -> Rejected | None
 
 
 def _check_money(book: Book, bucket: int, money: Money, path: str) -> Rejected | None:
-    """Whether a bucket has an amount that is its own: what others paid for it is not."""
+    """Whether a bucket has an amount that is its own: what others paid for it, or it owes for a reversal, is not."""
     if not 0 <= money.asset < book.asset_count:
         return Rejected(Reason.ASSET_UNKNOWN, f"{path}.asset", f"there is no asset {money.asset}")
     if money.amount_minor <= 0:
@@ -149,10 +149,10 @@ def _balances(book: Book, bucket: int | None) -> np.ndarray:
 
 
 def _own_balances(book: Book, bucket: int) -> np.ndarray:
-    """The same less what others paid for the bucket and are still owed."""
+    """The same less what is not its own."""
     balances = _balances(book, bucket)
-    for claim in book.registers.claims.get(bucket, []):
-        balances[0, claim.asset]["balance_minor"] -= claim.amount_minor
+    for asset, amount in not_its_own(book, bucket).items():
+        balances[0, asset]["balance_minor"] -= amount
     return balances
 
 
@@ -166,8 +166,8 @@ def _check_leaving(book: Book, bucket: int, after: Side, leaving: Iterable[int])
             f"{book.registers.accounts[bucket].name} may only reduce until its equity is back at the release level"
         )
         return Rejected(Reason.ACCOUNT_RESTRICTED, "$", message)
-    for claim in book.registers.claims.get(bucket, []):
-        after.balances[0, claim.asset]["balance_minor"] -= claim.amount_minor
+    for asset, amount in not_its_own(book, bucket).items():
+        after.balances[0, asset]["balance_minor"] -= amount
     verdict = after.judge(book)
     name = book.registers.accounts[bucket].name
     if not verdict.priced:

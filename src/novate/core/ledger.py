@@ -191,13 +191,10 @@ def check_withdrawal(
         return Reason.ACCOUNT_IN_LIQUIDATION, 0
     if account in book.registers.restricted:
         return Reason.ACCOUNT_RESTRICTED, 0
-    before = {held: amount for (of, held), amount in taken.items() if of == account}
-    for claim in book.registers.claims.get(account, []):  # what others paid for it is not its own to take
-        before[claim.asset] = before.get(claim.asset, 0) + claim.amount_minor
-    for receipts in book.registers.reversals_owed.values():  # nor what it owes for a deposit that was taken back
-        for receipt in receipts.values():
-            if receipt.account == account:
-                before[receipt.asset] = before.get(receipt.asset, 0) + receipt.amount_minor
+    before = not_its_own(book, account)
+    for (of, held), sooner in taken.items():
+        if of == account:
+            before[held] = before.get(held, 0) + sooner
     balance = balance_of(book, account, asset) - before.get(asset, 0)
     if amount > balance:
         return Reason.BALANCE_INSUFFICIENT, balance
@@ -211,6 +208,18 @@ def check_withdrawal(
     if (lack := uncovered_fine(book, book.segment(account), left, asset)) > 0:
         return Reason.COLLATERAL_NOT_COVERED, lack
     return Reason.ACCEPTED, 0
+
+
+def not_its_own(book: Book, bucket: int) -> dict[int, int]:
+    """Minor units per asset that a bucket may not take: what others paid for it, what it owes for reversed deposits."""
+    owed: dict[int, int] = {}
+    for claim in book.registers.claims.get(bucket, []):
+        owed[claim.asset] = owed.get(claim.asset, 0) + claim.amount_minor
+    for receipts in book.registers.reversals_owed.values():
+        for receipt in receipts.values():
+            if receipt.account == bucket:
+                owed[receipt.asset] = owed.get(receipt.asset, 0) + receipt.amount_minor
+    return owed
 
 
 def _with_rows(

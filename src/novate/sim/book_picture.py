@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from novate.core.book import Book
+from novate.core.book import Book, Registers
 from novate.core.margin import judge_house
 
 ACCESS = ("open", "reduce_only", "liquidating", "house_only", "restricted")
@@ -49,12 +49,56 @@ def picture_of(book: Book) -> Picture:
             for estate, claims in registers.claims.items()
         },
         "receivable": {estate: dict(owed) for estate, owed in registers.receivables.items()},
+        **_on_their_way(registers),
+        **_afterwards(registers),
         "source": dict(registers.sources),
         "house": {
             "time": registers.time_ns,
             "settlement due": registers.settlement_due_ns,
             "next order": registers.next_order,
+            "next withdrawal": registers.next_withdrawal,
+            "next give-up": registers.next_give_up,
+            "trades on record": book.blotter.count,
         },
+    }
+
+
+def _on_their_way(registers: Registers) -> Picture:
+    """Money that is not in for good, or not out."""
+    return {
+        "deposit": {
+            (source, number): (state, one.account, one.asset, one.amount_minor, one.final_at_ns)
+            for state, register in (
+                ("pending", registers.deposits_pending),
+                ("reversible", registers.deposits_reversible),
+                ("owed", registers.reversals_owed),
+            )
+            for source, receipts in register.items()
+            for number, one in receipts.items()
+        },
+        "withdrawal": {
+            number: (one.account, one.asset, one.amount_minor, one.state)
+            for number, one in registers.withdrawals.items()
+        },
+        "gate": {asset: (gate.cause, gate.since_ns) for asset, gate in registers.gates.items()},
+    }
+
+
+def _afterwards(registers: Registers) -> Picture:
+    """What became of trades, and what waits for an answer."""
+    return {
+        "undone trade": {
+            (source, number): True for source, numbers in registers.undone_trades.items() for number in numbers
+        },
+        "give-up": {
+            number: (
+                *(one.trade_source, one.trade_number, one.contract),
+                *(one.giver, one.receiver, one.lots, one.expiry_ns),
+            )
+            for number, one in registers.give_ups.items()
+        },
+        "porting due": dict(registers.porting_due_ns),
+        "porting": dict(registers.portings),
     }
 
 

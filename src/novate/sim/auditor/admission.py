@@ -51,17 +51,18 @@ def _listing(house: House, command: ListContract) -> ContractListed:
     of = Instrument(terms, asset, underlying)
     size, tick = Fraction(terms.lot_size) * house.monies[asset].whole, Fraction(terms.tick_size)
     factor = size / tick if terms.inverse and not of.is_option else size * tick
-    strike, under_factor = Fraction(0), Fraction(0)
+    strike, under_factor, least = Fraction(0), Fraction(0), factor * terms.margin_floor_ticks
     if of.is_option:
         under_tick = Fraction(house.instruments[underlying].terms.tick_size)
         strike = Fraction(terms.strike or 0) / under_tick
         under_factor = size if terms.inverse else size * under_tick
+        least = 0 if terms.inverse else under_factor * house.instruments[underlying].terms.margin_floor_ticks
     for number in (factor, strike, under_factor):
         if number.denominator != 1:
             raise AssertionError(f"{terms.symbol} was listed though {number} is no whole number of units")
-    return ContractListed(
-        terms, asset, int(factor), largest_value(house, of), underlying, int(strike), int(under_factor)
-    )
+    ends = (terms.price_min_ticks, terms.price_max_ticks) if terms.capped else (0, 0)
+    derived = int(factor), largest_value(house, of), underlying, int(strike), int(under_factor), int(least)
+    return ContractListed(terms, asset, *derived, *(int(factor * end) for end in ends))
 
 
 def _adoption(house: House, rulebook: Rulebook) -> RulebookAdopted:

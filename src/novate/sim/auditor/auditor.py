@@ -12,16 +12,40 @@ import msgspec
 
 from novate.core import commands as asked
 from novate.core import facts as f
+from novate.core import lifecycle_commands as after
+from novate.core import lifecycle_facts as became
+from novate.core import money_facts as paid
 from novate.core import rows as layouts
 from novate.core.commands import AnyCommand
 from novate.core.facts import Fact
 from novate.core.reasons import Reason
 from novate.core.supervision import CallPaid
 from novate.core.terms import ROUNDING
-from novate.sim.auditor import admission, cash, cycle, estates, exactness, isolation, orders, prices, trades, trouble
+from novate.sim.auditor import (
+    admission,
+    afterwards,
+    cash,
+    cycle,
+    deposits,
+    estates,
+    exactness,
+    give_ups,
+    isolation,
+    moves,
+    orders,
+    prices,
+    purse,
+    record,
+    reversals,
+    trades,
+    transfers,
+    trouble,
+    waterfall,
+    withdrawals,
+)
 from novate.sim.auditor.following import follow
 from novate.sim.auditor.house import Disagreement, House
-from novate.sim.auditor.numbering import rejected, unpacked
+from novate.sim.auditor.numbering import numbered, rejected, unpacked
 from novate.sim.auditor.picture import Picture, differences, picture
 from novate.sim.auditor.trouble import Choices
 
@@ -29,11 +53,30 @@ DECIDES: dict[type, Callable[[House, Any], list[Fact]]] = {
     asked.Contribute: cash.decide_contribute,
     asked.Deposit: cash.decide_deposit,
     asked.Withdraw: cash.decide_withdraw,
+    asked.AnnounceDeposit: deposits.decide_announce,
+    asked.FinaliseDeposit: deposits.decide_finalise,
+    asked.CancelDeposit: deposits.decide_cancel,
+    asked.ReverseDeposit: reversals.decide_reverse,
+    asked.RequestWithdrawal: withdrawals.decide_request,
+    asked.ReleaseWithdrawal: withdrawals.decide_step,
+    asked.ConfirmWithdrawal: withdrawals.decide_step,
+    asked.ReturnWithdrawal: withdrawals.decide_step,
+    asked.TransferCollateral: transfers.decide_transfer,
+    after.BustTrade: numbered(afterwards.decide_bust),
+    after.CorrectTrade: numbered(afterwards.decide_correct),
+    after.OffsetTrade: numbered(afterwards.decide_offset),
+    after.GiveUp: numbered(give_ups.decide_give_up),
+    after.AnswerGiveUp: numbered(give_ups.decide_answer),
+    after.TransferPosition: numbered(moves.decide_transfer),
+    after.CompressPositions: numbered(moves.decide_compress),
+    after.PortAccount: numbered(moves.decide_port),
+    after.AnswerPorting: numbered(moves.decide_porting_answer),
     asked.ChangeOrders: orders.decide_orders,
     asked.SubmitTrades: trades.decide_trades,
     asked.PublishMarks: prices.decide_marks,
     asked.PublishFunding: prices.decide_funding,
     asked.ExpireContract: prices.decide_expire,
+    asked.ResolveContract: prices.decide_resolve,
     asked.ExecuteLiquidation: trouble.decide_execution,
     asked.IsolatePosition: isolation.decide_isolate,
     asked.RejoinPosition: isolation.decide_rejoin,
@@ -59,6 +102,33 @@ APPLIES: dict[type, Callable[[House, Any], None]] = {
     f.Contributed: cash.apply_contributed,
     f.Deposited: cash.apply_posted,
     f.Withdrawn: cash.apply_posted,
+    paid.DepositsAnnounced: deposits.apply_announced,
+    paid.DepositClosed: deposits.apply_closed,
+    paid.DepositsReversible: deposits.apply_reversible,
+    paid.DepositsFinal: deposits.apply_final,
+    paid.DepositReversed: reversals.apply_reversed,
+    paid.WithdrawalsRequested: withdrawals.apply_requested,
+    paid.WithdrawalWaits: withdrawals.apply_waits,
+    paid.WithdrawalReleased: withdrawals.apply_released,
+    paid.WithdrawalConfirmed: withdrawals.apply_confirmed,
+    paid.WithdrawalReturned: withdrawals.apply_returned,
+    paid.GateClosed: withdrawals.apply_gate_closed,
+    paid.GateOpened: withdrawals.apply_gate_opened,
+    paid.CollateralTransferred: transfers.apply_transferred,
+    became.TradesForgotten: record.apply_forgotten,
+    became.TradeBusted: afterwards.apply_busted,
+    became.TradeCorrected: afterwards.apply_corrected,
+    became.TradeOffset: afterwards.apply_offset,
+    became.GiveUpProposed: give_ups.apply_proposed,
+    became.GiveUpAccepted: give_ups.apply_accepted,
+    became.GiveUpClosed: give_ups.apply_closed,
+    became.PositionTransferred: moves.apply_transferred,
+    became.PositionsCompressed: moves.apply_compressed,
+    became.PortingOpened: moves.apply_porting_opened,
+    became.PortingProposed: moves.apply_porting_proposed,
+    became.PortingDeclined: moves.apply_porting_declined,
+    became.AccountPorted: moves.apply_ported,
+    became.PortingEnded: moves.apply_porting_ended,
     f.BucketOpened: isolation.apply_bucket_opened,
     f.PositionIsolated: isolation.apply_position_isolated,
     f.PositionRejoined: isolation.apply_position_rejoined,
@@ -81,9 +151,9 @@ APPLIES: dict[type, Callable[[House, Any], None]] = {
     f.OrderClosed: trouble.apply_order_closed,
     f.LiquidationEnded: trouble.apply_liquidation_ended,
     f.TakenOver: trouble.apply_taken_over,
-    f.CollateralConverted: cycle.apply_collateral_converted,
-    f.ShortfallAssigned: cycle.apply_shortfall_assigned,
-    f.LossAbsorbed: cycle.apply_loss_absorbed,
+    f.CollateralConverted: purse.apply_collateral_converted,
+    f.ShortfallAssigned: waterfall.apply_shortfall_assigned,
+    f.LossAbsorbed: waterfall.apply_loss_absorbed,
     f.GainsCut: cycle.apply_gains_cut,
     f.Settled: cycle.apply_settled,
     f.CycleClosed: cycle.apply_cycle_closed,
@@ -98,6 +168,10 @@ ROWS_OF = {
     f.RowsRefused: {"rows": layouts.REFUSED},
     f.Deposited: {"rows": layouts.POSTED},
     f.Withdrawn: {"rows": layouts.POSTED},
+    paid.DepositsAnnounced: {"rows": layouts.CASH},
+    paid.DepositsReversible: {"rows": layouts.CASH},
+    paid.WithdrawalsRequested: {"rows": layouts.POSTED},
+    paid.CollateralTransferred: {"rows": layouts.MOVED},
     f.OrdersChanged: {"rows": layouts.RESERVED},
     f.OrdersFilled: {"rows": layouts.RESERVED},
     f.TradesNovated: {"rows": layouts.NOVATED},
@@ -112,6 +186,9 @@ ROWS_OF = {
 ROWS_OF_COMMANDS = {
     asked.Deposit: layouts.CASH,
     asked.Withdraw: layouts.CASH,
+    asked.AnnounceDeposit: layouts.CASH,
+    asked.RequestWithdrawal: layouts.CASH,
+    asked.TransferCollateral: layouts.TRANSFER,
     asked.ChangeOrders: layouts.ORDER,
     asked.SubmitTrades: layouts.TRADE,
     asked.PublishMarks: layouts.MARK,
@@ -164,8 +241,12 @@ class Auditor:
         if isinstance(command, PASSES_TIME):
             yield prices.grown_old(house)
             yield trouble.orders_over(house)
+            yield [*give_ups.expired(house), *moves.portings_over(house)]
+            yield deposits.matured(house)
+            yield withdrawals.recall_for_cycle(house)
             due = house.settlement_due_ns
             yield cycle.decide_cycle(house) if due is not None and due <= house.now_ns else []
+            yield reversals.collect_owed(house)
             yield trouble.calls_due(house)
             return
         layout = ROWS_OF_COMMANDS.get(type(command))
@@ -199,6 +280,9 @@ class Auditor:
             carried = sum(bucket.carry_fine[asset] for bucket in house.buckets.values())
             if held != money.external_minor or carried:
                 raise Disagreement("conservation", f"{held} of asset {asset} is held, {money.external_minor} came in")
+            asked_for = sum(one.amount_minor for one in house.departures.values() if one.asset == asset)
+            if asked_for != (house.buckets[house.transit].balance_minor[asset] if house.transit is not None else 0):
+                raise Disagreement("conservation", f"{asked_for} of asset {asset} is asked for, and not what is held")
         for index, bucket in house.buckets.items():
             if min(bucket.balance_minor.values(), default=0) < 0:
                 raise Disagreement("conservation", f"{bucket.name} has a negative balance")

@@ -4,6 +4,7 @@ from collections import defaultdict
 
 from novate.core.commands import Contribute, Deposit, Withdraw
 from novate.core.facts import Contributed, Deposited, Fact, SourceAdvanced, Withdrawn
+from novate.core.money_facts import DepositsReversible
 from novate.core.reasons import Reason
 from novate.core.rows import CASH, POSTED
 from novate.core.terms import INSURANCE, SKIN, TREASURY, Role
@@ -12,6 +13,7 @@ from novate.sim.auditor.numbering import FINE, Refusal, Rows, packed, rejected, 
 from novate.sim.auditor.rounding import LARGEST, MONEY_LARGEST
 from novate.sim.auditor.worth import judge, uncovered, weight
 
+FUND = Role.DEFAULT_FUND
 FUNDS = {"skin_in_the_game": SKIN, "insurance_fund": INSURANCE, "treasury": TREASURY}
 
 
@@ -32,12 +34,12 @@ def decide_contribute(house: House, command: Contribute) -> list[Fact]:
         account = member.fund
     if command.amount_minor <= 0:
         return [rejected(Reason.AMOUNT_MUST_BE_POSITIVE, "$.amount"), advanced]
-    if not _fits(house, house.buckets[account], command.asset, command.amount_minor, command.amount_minor):
+    if not fits(house, house.buckets[account], command.asset, command.amount_minor, command.amount_minor):
         return [rejected(Reason.MONEY_LIMIT_EXCEEDED, "$.amount"), advanced]
     return [Contributed(account, command.asset, command.amount_minor), advanced]
 
 
-def _fits(house: House, bucket: Bucket, asset: int, amount: int, coming: int) -> bool:
+def fits(house: House, bucket: Bucket, asset: int, amount: int, coming: int) -> bool:
     """Whether an amount keeps the account and (with all that is coming in) the asset within their bounds."""
     money = house.monies[asset]
     worth = weight(house, bucket, asset) + amount * money.unit
@@ -50,20 +52,55 @@ def decide_deposit(house: House, command: Deposit) -> list[Fact]:
     drafts = house.drafts()
     coming: dict[int, int] = defaultdict(int)
     kept: list[tuple[int, ...]] = []
-    for at, (_, amount, account, asset) in rows.in_turn(unpacked(command.rows, CASH)):
-        reason = _form_of(house, account, asset, amount, incoming=True)
-        if reason is Reason.ACCEPTED:
-            if not _fits(house, drafts[account], asset, amount, coming[asset] + amount):
-                reason = Reason.MONEY_LIMIT_EXCEEDED
-            elif not house.monies[asset].live:
-                reason = Reason.PRICE_MISSING
-        if reason is not Reason.ACCEPTED:
-            rows.refuse(at, (reason, amount))
+    for at, (number, amount, account, asset) in rows.in_turn(unpacked(command.rows, CASH)):
+        refusal = may_come(house, drafts, account, asset, amount, coming[asset])
+        if refusal != FINE:
+            rows.refuse(at, refusal)
             continue
         coming[asset] += amount
         drafts[account].balance_minor[asset] += amount
-        kept.append((amount, account, asset))
-    return ([Deposited(packed(kept, POSTED))] if kept else []) + rows.facts()
+        kept.append((number, amount, account, asset))
+    posted = packed([row[1:] for row in kept], POSTED)
+    came: list[Fact] = [Deposited(posted), *reversible(house, command.source, kept)] if kept else []
+    return came + rows.facts()
+
+
+def may_come(
+    house: House, drafts: dict[int, Bucket], account: int, asset: int, amount: int, coming: int = 0
+) -> Refusal:
+    """Whether an amount may be brought in beside what else is coming in of the asset."""
+    reason = form_of(house, account, asset, amount, incoming=True)
+    if reason is not Reason.ACCEPTED:
+        return reason, amount
+    if not fits(house, drafts[account], asset, amount, coming + amount):
+        return Reason.MONEY_LIMIT_EXCEEDED, amount
+    if not house.monies[asset].live:
+        return Reason.PRICE_MISSING, amount
+    room = room_under_caps(house, drafts, account, asset)
+    return (Reason.COLLATERAL_CAP_EXCEEDED, max(0, room)) if room is not None and amount > room else FINE
+
+
+def room_under_caps(
+    house: House, drafts: dict[int, Bucket], account: int, asset: int, *, account_only: bool = False
+) -> int | None:
+    """What the caps of an asset still let in: for the account and, unless only for it, its member and everybody."""
+    cap = house.rules.collateral_caps.get(house.monies[asset].terms.symbol)
+    if cap is None:
+        return None
+    own = {index: bucket for index, bucket in drafts.items() if bucket.member >= 0 and bucket.role is not FUND}
+    member = [index for index, bucket in own.items() if bucket.member == drafts[account].member]
+    limits = [(cap.account_minor, [account])]
+    limits += [] if account_only else [(cap.member_minor, member), (cap.house_minor, list(own))]
+    rooms = [
+        most - sum(drafts[index].balance_minor[asset] for index in whose) for most, whose in limits if most is not None
+    ]
+    return min(rooms, default=None)
+
+
+def reversible(house: House, source: str, rows: list[tuple[int, ...]]) -> list[Fact]:
+    """What came in may be taken back for as long as the rules say."""
+    horizon = house.rules.deposit_final_after_ns
+    return [DepositsReversible(source, packed(rows, CASH), house.now_ns + horizon)] if horizon else []
 
 
 def decide_withdraw(house: House, command: Withdraw) -> list[Fact]:
@@ -72,10 +109,11 @@ def decide_withdraw(house: House, command: Withdraw) -> list[Fact]:
     drafts = house.drafts()
     kept: list[tuple[int, ...]] = []
     for at, (_, amount, account, asset) in rows.in_turn(unpacked(command.rows, CASH)):
-        reason = _form_of(house, account, asset, amount, incoming=False)
+        reason = form_of(house, account, asset, amount, incoming=False)
         refusal: Refusal = (reason, amount)
         if reason is Reason.ACCEPTED:
-            refusal = _may_leave(house, drafts[account], account, asset, amount)
+            refusal = may_leave(house, drafts[account], account, asset, amount)
+            refusal = (Reason.GATE_CLOSED, 0) if refusal == FINE and asset in house.gates else refusal
         if refusal != FINE:
             rows.refuse(at, refusal)
             continue
@@ -84,7 +122,7 @@ def decide_withdraw(house: House, command: Withdraw) -> list[Fact]:
     return ([Withdrawn(packed(kept, POSTED))] if kept else []) + rows.facts()
 
 
-def _form_of(house: House, account: int, asset: int, amount: int, *, incoming: bool) -> Reason:
+def form_of(house: House, account: int, asset: int, amount: int, *, incoming: bool) -> Reason:
     """Everything that does not need the account's worth, in order of precedence."""
     if not 0 <= asset < len(house.monies):
         return Reason.ASSET_UNKNOWN
@@ -97,15 +135,24 @@ def _form_of(house: House, account: int, asset: int, amount: int, *, incoming: b
     return Reason.ACCEPTED if amount > 0 else Reason.AMOUNT_MUST_BE_POSITIVE
 
 
-def _may_leave(house: House, draft: Bucket, account: int, asset: int, amount: int) -> Refusal:
-    """Whether an amount is the account's own, settled and free. What others paid for it is not its own."""
+def own_of(house: House, index: int, bucket: Bucket) -> Bucket:
+    """A bucket without what others paid for it and what it owes for deposits that were taken back."""
+    own = bucket.copy()
+    for claim in house.claims.get(index, []):
+        own.balance_minor[claim.asset] -= claim.amount_minor
+    for receipt in house.owed.values():
+        if receipt.account == index:
+            own.balance_minor[receipt.asset] -= receipt.amount_minor
+    return own
+
+
+def may_leave(house: House, draft: Bucket, account: int, asset: int, amount: int) -> Refusal:
+    """Whether an amount is the account's own, settled and free."""
     if house.members[draft.member].defaulted:
         return Reason.MEMBER_IN_DEFAULT, 0
     if account in house.cases:
         return Reason.ACCOUNT_IN_LIQUIDATION, 0
-    left = draft.copy()
-    for claim in house.claims.get(account, []):
-        left.balance_minor[claim.asset] -= claim.amount_minor
+    left = own_of(house, account, draft)
     if amount > left.balance_minor[asset]:
         return Reason.BALANCE_INSUFFICIENT, left.balance_minor[asset]
     left.balance_minor[asset] -= amount

@@ -1,71 +1,22 @@
 """A settlement cycle: one cash flow per bucket and asset; collect from every payer, then pay, cut if need be."""
 
-from fractions import Fraction
-
 from novate.core.facts import (
-    CollateralConverted,
     CycleClosed,
     Fact,
     GainsCut,
-    LossAbsorbed,
     MemberDefaulted,
     Settled,
     ShortfallAssigned,
     Transferred,
 )
 from novate.core.rows import CLAIMED, POSTED, SETTLED
-from novate.core.terms import INSURANCE, ROUNDING, SKIN, TREASURY, Layer, Role
+from novate.core.terms import ROUNDING, Layer
 from novate.sim.auditor.admission import next_due
-from novate.sim.auditor.cash import hand_over
-from novate.sim.auditor.house import Claim, Disagreement, House
+from novate.sim.auditor.house import Claim, House
 from novate.sim.auditor.numbering import packed, unpacked
-from novate.sim.auditor.rounding import shares, up
-from novate.sim.auditor.worth import exact_rate, positions_in
-
-
-class Purse:
-    """What everybody would hold while payments are being worked out: ``(account, asset)`` -> minor units."""
-
-    def __init__(self, house: House) -> None:
-        self.house = house
-        self.held: dict[tuple[int, int], int] = {
-            (account, asset): bucket.balance_minor[asset]
-            for account, bucket in house.buckets.items()
-            for asset in range(len(house.monies))
-        }
-
-    def move(self, payer: int, payee: int, asset: int, amount: int) -> None:
-        """Money changes hands."""
-        self.held[payer, asset] -= amount
-        self.held[payee, asset] += amount
-
-    def rate(self, paid: int, received: int) -> Fraction | None:
-        """Units of ``received`` for one of ``paid`` less its haircut, None where one has no live price."""
-        out, into = self.house.monies[paid], self.house.monies[received]
-        if not (out.live and into.live):
-            return None
-        return Fraction(*out.credit) * out.unit / (exact_rate(self.house, received) * into.unit)
-
-    def convert(self, account: int, asset: int, lack: int) -> list[Fact]:
-        """Sell an account's other assets to the treasury, one by one, until it has what it lacks or has no more.
-
-        What is taken is rounded up against the payer, by less than one unit; the treasury pays only what it has.
-        """
-        facts: list[Fact] = []
-        for other in range(len(self.house.monies)):
-            rate = self.rate(other, asset) if other != asset and self.held[account, other] > 0 else None
-            wanted = min(lack, self.held[TREASURY, asset])
-            if not rate or wanted <= 0:
-                lack = min(lack, self.held[TREASURY, asset])
-                continue
-            received = min(wanted, self.held[account, other] * rate.numerator // rate.denominator)
-            if received > 0:
-                paid = up(received / rate)
-                self.move(account, TREASURY, other, paid)
-                self.move(TREASURY, account, asset, received)
-                facts.append(CollateralConverted(account, other, paid, asset, received))
-            lack = wanted - received
-        return facts
+from novate.sim.auditor.rounding import shares
+from novate.sim.auditor.waterfall import Collector, claim_on
+from novate.sim.auditor.worth import positions_in
 
 
 def decide_cycle(house: House) -> list[Fact]:
@@ -77,14 +28,11 @@ def decide_cycle(house: House) -> list[Fact]:
     return [*cycle.facts, CycleClosed(next_due(house.now_ns, house.rules))]
 
 
-class Cycle:
-    """The cycle as it is being worked out: the purse, who fails, and per asset the flows and what stays unpaid."""
+class Cycle(Collector):
+    """The cycle as it is being worked out: per asset the flows and what stays unpaid."""
 
     def __init__(self, house: House) -> None:
-        self.house, self.purse = house, Purse(house)
-        self.failing: list[int] = []
-        self.facts: list[Fact] = []
-        self.asset = 0
+        super().__init__(house)
         self.flow: dict[int, int] = {}
         self.unpaid: dict[int, int] = {}
 
@@ -122,7 +70,7 @@ class Cycle:
             of = self.house.instruments[contract]
             if of.state == "live":
                 total -= held.cost_fine
-                total += 0 if of.is_option else held.lots * of.value_fine
+                total += 0 if of.has_premium else held.lots * of.value_fine
         return total
 
     def anything(self, carry: dict[int, int], before: dict[int, int]) -> bool:
@@ -147,13 +95,6 @@ class Cycle:
         for account in sorted({*lacking, *houses} - {*clients}):
             self.collect_from(account)
         self.collect_for_rounding()
-
-    def stands_behind(self, account: int) -> bool:
-        """Whether a member in good standing must make a bucket's lack good."""
-        estate = self.house.buckets[self.house.owner_of(self.house.estate_of(account))]
-        if estate.role is not Role.CLIENT or self.house.is_venue:
-            return False
-        return not self.house.members[estate.member].defaulted and estate.member not in self.failing
 
     def raise_own(self, account: int) -> None:
         """Its own collateral; then, of a liquidation account, its estate's, less what that must pay itself."""
@@ -185,9 +126,7 @@ class Cycle:
         self.raise_own(account)
         if self.lack(account) <= 0:
             return
-        bucket = self.house.buckets[account]
-        if bucket.role is Role.HOUSE and not self.house.is_venue and not self.house.members[bucket.member].defaulted:
-            self.failing += [bucket.member] if bucket.member not in self.failing else []
+        self.note_failure(account)
         self.absorb(account, self.lack(account))
         lack = self.lack(account)
         if lack > 0:
@@ -205,40 +144,7 @@ class Cycle:
         if lack() > 0:
             self.unpaid[ROUNDING] = lack()
 
-    # ---- the waterfall ----------------------------------------------------------------------------------------------
-
-    def payers(self, layer: Layer, account: int) -> list[int]:
-        """Who stands in a layer for a bucket's loss."""
-        members, own = self.house.members, self.house.member_of(account)
-        fallen = [at for at, member in enumerate(members) if member.defaulted or at in self.failing]
-        match layer:
-            case Layer.DEFAULTER_FUND:
-                return [members[own].fund] if own in fallen else []
-            case Layer.SKIN:
-                return [SKIN]
-            case Layer.INSURANCE:
-                return [INSURANCE]
-            case Layer.SURVIVORS_FUND:
-                return [member.fund for at, member in enumerate(members) if at not in fallen and at != own]
-        raise Disagreement("waterfall", f"the auditor knows no layer {layer}")
-
-    def absorb(self, account: int, loss: int) -> None:
-        """Layer after layer: pro rata to what each payer holds, after selling other assets where that is too little."""
-        for layer in self.house.rules.waterfall:
-            if layer is Layer.GAINS_HAIRCUT or loss == 0:
-                return
-            payers = self.payers(layer, account)
-            if sum(self.purse.held[payer, self.asset] for payer in payers) < loss:
-                for payer in payers:
-                    have = sum(self.purse.held[each, self.asset] for each in payers)
-                    self.facts += self.purse.convert(payer, self.asset, loss - have)
-            held = [self.purse.held[payer, self.asset] for payer in payers]
-            paid = min(loss, sum(held))
-            for payer, share in zip(payers, shares(paid, held), strict=True) if paid > 0 else ():
-                if share:
-                    self.facts.append(LossAbsorbed(layer, payer, account, self.asset, share))
-                    self.purse.move(payer, account, self.asset, share)
-            loss -= max(0, paid)
+    # ---- what nobody can pay ----------------------------------------------------------------------------------------
 
     def cut(self) -> None:
         """Cut what members and clients receive, pro rata; then what the house's accounts do; the rest is rounding's."""
@@ -272,26 +178,6 @@ class Cycle:
 # ---- applying -------------------------------------------------------------------------------------------------------
 
 
-def apply_collateral_converted(house: House, fact: CollateralConverted) -> None:
-    """Both sides of a conversion."""
-    hand_over(house, fact.bucket, TREASURY, fact.paid_asset, fact.paid_minor)
-    hand_over(house, TREASURY, fact.bucket, fact.received_asset, fact.received_minor)
-
-
-def apply_shortfall_assigned(house: House, fact: ShortfallAssigned) -> None:
-    """The member's flow carries it; here it becomes an agreed amount and a claim."""
-    unit = house.monies[fact.asset].unit
-    house.buckets[fact.bucket].exact[fact.asset] += fact.amount_minor * unit
-    house.buckets[fact.house_bucket].exact[fact.asset] -= fact.amount_minor * unit
-    _claim(house, fact.bucket, Claim(None, fact.house_bucket, fact.asset, fact.amount_minor))
-
-
-def apply_loss_absorbed(house: House, fact: LossAbsorbed) -> None:
-    """A layer pays and is owed it."""
-    hand_over(house, fact.payer, fact.bucket, fact.asset, fact.amount_minor)
-    _claim(house, fact.bucket, Claim(fact.layer, fact.payer, fact.asset, fact.amount_minor))
-
-
 def apply_gains_cut(house: House, fact: GainsCut) -> None:
     """The flows carry the cuts; members and clients who were cut are owed it, the house bears its own."""
     unit = house.monies[fact.asset].unit
@@ -301,12 +187,7 @@ def apply_gains_cut(house: House, fact: GainsCut) -> None:
         house.buckets[account].exact[fact.asset] += amount * unit
     for amount, loser, winner in unpacked(fact.claims, CLAIMED):
         if house.buckets[winner].member >= 0:
-            _claim(house, loser, Claim(Layer.GAINS_HAIRCUT, winner, fact.asset, amount))
-
-
-def _claim(house: House, bucket: int, claim: Claim) -> None:
-    if bucket != ROUNDING:
-        house.claims.setdefault(house.estate_of(bucket), []).append(claim)
+            claim_on(house, loser, Claim(Layer.GAINS_HAIRCUT, winner, fact.asset, amount))
 
 
 def apply_settled(house: House, fact: Settled) -> None:
@@ -318,11 +199,12 @@ def apply_settled(house: House, fact: Settled) -> None:
         for contract, held in positions_in(house, bucket, fact.asset):
             of = house.instruments[contract]
             if of.state == "live":
-                held.cost_fine = 0 if of.is_option else held.lots * of.value_fine
+                held.cost_fine = 0 if of.has_premium else held.lots * of.value_fine
                 if not held.lots and not held.cost_fine:
                     del bucket.positions[contract]
 
 
 def apply_cycle_closed(house: House, fact: CycleClosed) -> None:
-    """The next cycle is due then."""
+    """The next cycle is due then; trades are settled and off the record."""
+    house.trades.clear()
     house.settlement_due_ns = fact.settlement_due_ns

@@ -3,8 +3,8 @@
 from novate.core.facts import Fact, LiquidationClosed, Transferred
 from novate.core.terms import INSURANCE, ROUNDING, Layer
 from novate.sim.auditor.cash import hand_over
-from novate.sim.auditor.cycle import Purse
 from novate.sim.auditor.house import House
+from novate.sim.auditor.purse import Purse
 from novate.sim.auditor.rounding import shares
 
 LAST_FIRST: tuple[Layer | None, ...] = (
@@ -102,7 +102,14 @@ def _has_something_else(purse: Purse, account: int, asset: int) -> bool:
 
 
 def apply_transferred(house: House, fact: Transferred) -> None:
-    """Money moves; a reimbursement takes it off the claims of its payee, the latest first."""
+    """Money moves; a reimbursement takes it off the claims of its payee, the latest first.
+
+    A shortfall was agreed when it was assigned.
+    """
+    if fact.cause == "shortfall":
+        house.buckets[fact.payer].balance_minor[fact.asset] -= fact.amount_minor
+        house.buckets[fact.payee].balance_minor[fact.asset] += fact.amount_minor
+        return
     hand_over(house, fact.payer, fact.payee, fact.asset, fact.amount_minor, fact.carry_fine)
     if fact.cause != "reimbursement":
         return

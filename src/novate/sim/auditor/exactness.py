@@ -39,10 +39,12 @@ def lot_slack(of: Instrument) -> Fraction:
     return slack
 
 
-def traded(house: House, account: int, contract: int, lots: int, price_ticks: int) -> None:
-    """A leg at a price: what it costs exactly."""
+def traded(
+    house: House, account: int, contract: int, lots: int, price_ticks: int, index: Fraction | None = None
+) -> None:
+    """A leg at a price: what it costs exactly, with the exact funding index of now or of another time."""
     of, bucket = house.instruments[contract], house.buckets[account]
-    bucket.exact[of.asset] -= lots * (lot_worth(house, of, price_ticks) - of.index)
+    bucket.exact[of.asset] -= lots * (lot_worth(house, of, price_ticks) - (of.index if index is None else index))
     bucket.slack[of.asset] += abs(lots) * lot_slack(of)
 
 
@@ -77,9 +79,11 @@ def check(house: House) -> None:
 
 def _check_bucket(house: House, bucket: Bucket, asset: int) -> None:
     exact, slack = bucket.exact[asset], bucket.slack[asset]
+    if not (exact or bucket.balance_minor[asset] or bucket.carry_fine[asset] or bucket.positions):
+        return
     for contract, held in bucket.positions.items():
         of = house.instruments[contract]
-        if of.asset == asset and not of.is_option and held.lots:
+        if of.asset == asset and not of.has_premium and held.lots:
             exact += held.lots * (lot_worth(house, of, of.price_ticks) - of.index)
             slack += abs(held.lots) * lot_slack(of)
     worth = bucket.balance_minor[asset] * house.monies[asset].unit + bucket.carry_fine[asset]

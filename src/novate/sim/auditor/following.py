@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from novate.core.facts import (
     Breached,
+    CallMet,
     CollateralAssigned,
     ContractExpired,
     CycleClosed,
@@ -12,6 +13,7 @@ from novate.core.facts import (
     FundingPublished,
     GainsCut,
     LossAbsorbed,
+    MarginCalled,
     MarksPublished,
     MemberDefaulted,
     OrderClosed,
@@ -22,15 +24,38 @@ from novate.core.facts import (
     TakenOver,
     Transferred,
 )
+from novate.core.lifecycle_facts import AccountPorted, TradeBusted, TradeCorrected, TradeOffset
+from novate.core.money_facts import (
+    CollateralTransferred,
+    DepositReversed,
+    GateOpened,
+    WithdrawalReleased,
+    WithdrawalReturned,
+    WithdrawalWaits,
+)
+from novate.core.rows import MOVED as MOVED_ROW
 from novate.core.rows import POSTED, RESERVED
 from novate.core.terms import TRADING
-from novate.sim.auditor import estates, trouble
+from novate.sim.auditor import estates, give_ups, moves, trouble, withdrawals
 from novate.sim.auditor.house import House
 from novate.sim.auditor.numbering import unpacked
 from novate.sim.auditor.trouble import Choices
 from novate.sim.auditor.worth import judge
 
-MOVED = (CycleClosed, RulebookAdopted, Transferred, MarksPublished, FundingPublished, ContractExpired)
+MOVED = (
+    CycleClosed,
+    RulebookAdopted,
+    Transferred,
+    MarksPublished,
+    FundingPublished,
+    ContractExpired,
+    WithdrawalReturned,
+    DepositReversed,
+    TradeBusted,
+    TradeCorrected,
+    TradeOffset,
+    AccountPorted,
+)
 """After these anybody's worth or requirement may be another one, so everybody is judged."""
 
 WAKES = (OrderClosed, MarksPublished, ContractExpired)
@@ -45,37 +70,86 @@ def follow(house: House, facts: Sequence[Fact], choices: Choices) -> list[Fact]:
         match fact:
             case Breached() | TakenOver():
                 going_on.append(fact.bucket)
-            case MemberDefaulted():
-                found.append(trouble.take_over(house, house.members[fact.member].house))
             case CycleClosed():
+                found += give_ups.settled(house)
                 closed, others = estates.after_cycle(house, idle(house), leaving(house, facts))
                 found += closed
                 going_on += others
             case Transferred() if fact.payer in house.cases:
                 going_on.append(fact.payer)
-            case Deposited():
-                found += trouble.paid(house, unpacked(fact.rows, POSTED))
+            case WithdrawalReturned():
+                going_on.append(fact.account)
+            case GateOpened():
+                found += withdrawals.let_go(house, fact.asset)
             case OrdersFilled() if house.rules.reserved_trades == "guaranteed":
                 found += trouble.short(house, {row[3] for row in unpacked(fact.rows, RESERVED)})
-            case CollateralAssigned():
-                giver, taker = (fact.account, fact.bucket) if fact.amount_minor > 0 else (fact.bucket, fact.account)
-                found += trouble.paid(house, [(abs(fact.amount_minor), taker, fact.asset)])
-                found += trouble.eased(house, [giver])
-            case PositionIsolated() | PositionRejoined():
-                found += trouble.eased(house, [fact.account, fact.bucket])
             case _ if isinstance(fact, WAKES):
                 going_on += idle(house)
             case _:
                 pass
-    found += paid_for_by_others(house, facts)
-    breached = [fact.bucket for fact in found if isinstance(fact, Breached)]
+    for account in to_be_taken_over(house, facts):
+        found += withdrawals.recall(house, account) or [trouble.take_over(house, account)]
+    for fact in facts:
+        found += moves.porting_opened(house, fact.member) if isinstance(fact, MemberDefaulted) else []
+    settled = money_moved(house, facts)
+    found += settled
+    missed = paid_for_by_others(house, facts)
+    found += missed
     if any(isinstance(fact, MOVED) for fact in facts):
-        found += trouble.short(house, house.buckets, skip=breached)
+        told = [fact.bucket for fact in settled if isinstance(fact, CallMet | MarginCalled)]
+        found += trouble.short(house, house.buckets, skip=[*told, *(breach.bucket for breach in missed)])
     begun = [fact.bucket for fact in found if isinstance(fact, Breached | TakenOver)]
     for estate in dict.fromkeys(going_on):
         if estate in house.cases and estate not in begun:
-            found += choices.next_step(house, estate)
-    return found
+            found += withdrawals.recall(house, estate) or choices.next_step(house, estate)
+    return once([*found, *withdrawals.gates(house)])
+
+
+def once(facts: Sequence[Fact]) -> list[Fact]:
+    """Of each withdrawal only what was said first."""
+    kept: list[Fact] = []
+    said: list[int] = []
+    for fact in facts:
+        if isinstance(fact, WithdrawalReturned | WithdrawalReleased | WithdrawalWaits):
+            if fact.withdrawal in said:
+                continue
+            said.append(fact.withdrawal)
+        kept.append(fact)
+    return kept
+
+
+def money_moved(house: House, facts: Sequence[Fact]) -> list[Fact]:
+    """What money from outside, from another account or from another bucket does to calls, and moves of positions."""
+    brought: list[tuple[int, ...]] = []
+    eased: list[int] = []
+    for fact in facts:
+        match fact:
+            case Deposited():
+                brought += unpacked(fact.rows, POSTED)
+            case CollateralTransferred():
+                brought += [(amount, payee, asset) for amount, _, payee, asset, _ in unpacked(fact.rows, MOVED_ROW)]
+            case WithdrawalReturned():
+                brought.append((fact.amount_minor, fact.account, fact.asset))
+            case CollateralAssigned():
+                giver, taker = (fact.account, fact.bucket) if fact.amount_minor > 0 else (fact.bucket, fact.account)
+                brought.append((abs(fact.amount_minor), taker, fact.asset))
+                eased.append(giver)
+            case PositionIsolated() | PositionRejoined():
+                eased += [fact.account, fact.bucket]
+            case _:
+                pass
+    return [*trouble.paid(house, brought), *trouble.eased(house, eased)]
+
+
+def to_be_taken_over(house: House, facts: Sequence[Fact]) -> list[int]:
+    """House accounts of members in default that nobody took over yet, at once or after their money came back."""
+    candidates = leaving(house, facts) + [fact.account for fact in facts if isinstance(fact, WithdrawalReturned)]
+    failed = [member.house for member in house.members if member.defaulted]
+    return [
+        account
+        for account in dict.fromkeys(candidates)
+        if account in failed and account in house.cases and house.cases[account].account < 0
+    ]
 
 
 def idle(house: House) -> list[int]:
@@ -88,7 +162,7 @@ def leaving(house: House, facts: Sequence[Fact]) -> list[int]:
     return [house.members[fact.member].house for fact in facts if isinstance(fact, MemberDefaulted)]
 
 
-def paid_for_by_others(house: House, facts: Sequence[Fact]) -> list[Fact]:
+def paid_for_by_others(house: House, facts: Sequence[Fact]) -> list[Breached]:
     """A member's or client's bucket that could not pay its settlement is in breach, whatever else it holds."""
     missed: list[int] = []
     for fact in facts:
@@ -96,7 +170,7 @@ def paid_for_by_others(house: House, facts: Sequence[Fact]) -> list[Fact]:
             missed.append(fact.bucket)
         elif isinstance(fact, GainsCut):
             missed += [bucket for bucket, _ in fact.unpaid]
-    found: list[Fact] = []
+    found: list[Breached] = []
     for index in dict.fromkeys(missed):
         bucket = house.buckets[index]
         if bucket.role in TRADING and index not in house.cases:

@@ -46,7 +46,8 @@ class Instrument:
     """A contract: its terms and its price now.
 
     ``largest_fine`` bounds the size of one lot's value inside the price limits. ``index_e12`` is funding per lot, kept
-    to 10^-12 fine units, ``index`` the same without any rounding, and ``fundings`` how often it moved.
+    to 10^-12 fine units, ``index`` the same without any rounding, and ``fundings`` how often it moved. An option ends
+    at a payoff of its underlying's price; the cost of one that ``has_premium`` is paid by the next settlement.
     """
 
     terms: Contract
@@ -66,11 +67,8 @@ class Instrument:
     def __post_init__(self) -> None:
         self.tick, self.size = Fraction(self.terms.tick_size), Fraction(self.terms.lot_size)
         self.strike = Fraction(self.terms.strike or 0)
-
-    @property
-    def is_option(self) -> bool:
-        """Whether its cost is a premium."""
-        return self.terms.kind in (Kind.CALL, Kind.PUT)
+        self.is_option = self.terms.kind in (Kind.CALL, Kind.PUT)
+        self.has_premium = self.is_option and not self.terms.futures_style
 
 
 @dataclass
@@ -164,11 +162,15 @@ class Slice:
 
 @dataclass
 class Case:
-    """A bucket in liquidation: slices ordered, the open order, the liquidation account after a take-over (or -1)."""
+    """A bucket in liquidation: slices ordered, the open order, the liquidation account after a take-over (or -1).
+
+    ``to_the_end`` says that it ends flat and not as soon as it is sound.
+    """
 
     slices: int = 0
     order: int = -1
     account: int = -1
+    to_the_end: bool = False
 
 
 @dataclass
@@ -179,6 +181,60 @@ class Claim:
     payee: int
     asset: int
     amount_minor: int
+
+
+@dataclass
+class Receipt:
+    """Money brought in: announced, final but still to be reversed until then, or reversed and still owed."""
+
+    account: int
+    asset: int
+    amount_minor: int
+    final_at_ns: int = 0
+
+
+@dataclass
+class Departure:
+    """Money on its way out: ``requested``, ``waiting`` for its gate or ``released``."""
+
+    account: int
+    asset: int
+    amount_minor: int
+    state: str = "requested"
+
+
+Reference = tuple[str, int]
+"""A source and its number: the name of a deposit, and of a trade."""
+
+
+@dataclass
+class Made:
+    """A trade of the open cycle, or a part of one that was given up: as it was made, between two buckets.
+
+    ``index_fine`` is the funding index of its value, ``index`` the same without any rounding.
+    """
+
+    trade: Reference
+    contract: int
+    lots: int
+    value_fine: int
+    index_fine: int
+    index: Fraction
+    sides: dict[str, int]
+    fees: dict[str, int]
+    busted: bool = False
+
+
+@dataclass
+class GiveUpWaiting:
+    """Lots of a trade (signed from the giver's side) that wait for the receiving member's answer."""
+
+    trade: Reference
+    contract: int
+    giver: int
+    receiver: int
+    lots: int
+    expiry_ns: int
 
 
 @dataclass
@@ -203,6 +259,19 @@ class House:
     claims: dict[int, list[Claim]] = field(default_factory=dict)
     receivables: dict[int, dict[int, int]] = field(default_factory=dict)
     settlement_due_ns: int | None = None
+    pending: dict[Reference, Receipt] = field(default_factory=dict)
+    reversible: dict[Reference, Receipt] = field(default_factory=dict)
+    owed: dict[Reference, Receipt] = field(default_factory=dict)
+    departures: dict[int, Departure] = field(default_factory=dict)
+    next_departure: int = 0
+    gates: dict[int, tuple[str, int]] = field(default_factory=dict)
+    transit: int | None = None
+    trades: list[Made] = field(default_factory=list)
+    undone: list[Reference] = field(default_factory=list)
+    give_ups: dict[int, GiveUpWaiting] = field(default_factory=dict)
+    next_give_up: int = 0
+    porting_due_ns: dict[int, int] = field(default_factory=dict)
+    portings: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, role in HOUSE_ACCOUNTS:
@@ -237,6 +306,10 @@ class House:
             if bucket.apart and (bucket.owner, bucket.contract) == (account, contract):
                 return index
         return account
+
+    def buckets_of(self, account: int) -> list[int]:
+        """An account's own bucket and those that it ever isolated."""
+        return [account, *(index for index, bucket in self.buckets.items() if bucket.owner == account)]
 
     def owner_of(self, bucket: int) -> int:
         """The account that a bucket belongs to."""

@@ -14,12 +14,12 @@ from novate.core.liquidation_facts import CollateralMoved
 from novate.core.reasons import Reason
 from novate.core.terms import Kind, Role
 from novate.sim.auditor import exactness
-from novate.sim.auditor.cash import hand_over
+from novate.sim.auditor.cash import hand_over, own_of
 from novate.sim.auditor.house import Bucket, House
 from novate.sim.auditor.numbering import rejected
 from novate.sim.auditor.rounding import LARGEST
 from novate.sim.auditor.trades import add_leg
-from novate.sim.auditor.worth import judge, uncovered, weight
+from novate.sim.auditor.worth import judge, locked, uncovered, weight
 
 Wrong = tuple[Reason, str] | None
 """Why not, and the field at fault."""
@@ -155,35 +155,26 @@ def _has_no_orders(house: House, account: int, contract: int) -> Wrong:
     return (Reason.ORDERS_OPEN, "$.contract") if resting else None
 
 
-def _own(house: House, index: int, bucket: Bucket) -> Bucket:
-    """A bucket without what others paid for it."""
-    own = bucket.copy()
-    for claim in house.claims.get(index, []):
-        own.balance_minor[claim.asset] -= claim.amount_minor
-    return own
-
-
 def _has(house: House, index: int, asset: int, amount: int, path: str) -> Wrong:
     """A positive amount of what is its own."""
     if not 0 <= asset < len(house.monies):
         return Reason.ASSET_UNKNOWN, f"{path}.asset"
     if amount <= 0:
         return Reason.AMOUNT_MUST_BE_POSITIVE, f"{path}.amount"
-    if amount > _own(house, index, house.buckets[index]).balance_minor[asset]:
+    if amount > own_of(house, index, house.buckets[index]).balance_minor[asset]:
         return Reason.BALANCE_INSUFFICIENT, f"{path}.amount"
     return None
 
 
 def _may_go(house: House, index: int, left: Bucket, leaving: list[int]) -> Wrong:
     """What stays is margined without any unsettled gain, as after a withdrawal."""
-    own = _own(house, index, left)
+    own = own_of(house, index, left)
     verdict = judge(house, own)
     if not verdict.priced:
         return Reason.PRICE_MISSING, "$"
     if min(verdict.payable, verdict.equity) < verdict.initial:
         return Reason.MARGIN_INSUFFICIENT, "$"
-    bare = [asset for asset in leaving if uncovered(house, own, asset) > 0]
-    return (Reason.COLLATERAL_NOT_COVERED, "$") if bare else None
+    return _covered(house, own, leaving)
 
 
 def _stands(house: House, bucket: Bucket) -> Wrong:
@@ -191,7 +182,17 @@ def _stands(house: House, bucket: Bucket) -> Wrong:
     verdict = judge(house, bucket)
     if not verdict.priced:
         return Reason.PRICE_MISSING, "$.contract"
-    return (Reason.MARGIN_INSUFFICIENT, "$") if verdict.equity < verdict.initial else None
+    if verdict.equity < verdict.initial:
+        return Reason.MARGIN_INSUFFICIENT, "$"
+    return _covered(house, bucket, [])
+
+
+def _covered(house: House, bucket: Bucket, leaving: list[int]) -> Wrong:
+    """Settled cash has all that could be lost and, in an asset that leaves, all that is owed."""
+    for asset in range(len(house.monies)):
+        if uncovered(house, bucket, asset) > 0 and (asset in leaving or locked(house, bucket, asset)):
+            return Reason.COLLATERAL_NOT_COVERED, "$"
+    return None
 
 
 # ---- applying -------------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Rows that are refused, and how far a source has come; what a command's rows look like as tuples."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,35 @@ def packed(rows: Sequence[tuple[int, ...]], layout: np.dtype) -> bytes:
 def rejected(reason: Reason, path: str) -> Rejected:
     """A refusal of a whole command; its words are not audited."""
     return Rejected(reason, path, "")
+
+
+class Refused(Exception):
+    """Raised while deciding, where a command is refused: why, and the field at fault."""
+
+    def __init__(self, reason: Reason, path: str) -> None:
+        super().__init__(f"{reason.text} at {path}")
+        self.reason, self.path = reason, path
+
+
+def demand(condition: bool, reason: Reason, path: str) -> None:
+    """Refuse unless it holds."""
+    if not condition:
+        raise Refused(reason, path)
+
+
+def numbered(decide: Callable[[House, Any], list[Fact]]) -> Callable[[House, Any], list[Fact]]:
+    """The same rule for a command that its source numbers: refused or not, the number is used."""
+
+    def decide_in_turn(house: House, command: Any) -> list[Fact]:
+        if command.number <= house.sources.get(command.source, -1):
+            return [rejected(Reason.DUPLICATE_OR_LATE, "$.number")]
+        advanced = SourceAdvanced(command.source, command.number)
+        try:
+            return [*decide(house, command), advanced]
+        except Refused as refused:
+            return [rejected(refused.reason, refused.path), advanced]
+
+    return decide_in_turn
 
 
 @dataclass

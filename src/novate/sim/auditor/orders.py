@@ -9,7 +9,7 @@ from novate.sim.auditor.house import Bucket, House
 from novate.sim.auditor.numbering import FINE, Refusal, Rows, packed, unpacked
 from novate.sim.auditor.rounding import LARGEST
 from novate.sim.auditor.trades import add_orders, lots_of, may_be_named
-from novate.sim.auditor.worth import judge, required, weight
+from novate.sim.auditor.worth import has_margin_class, judge, required, weight
 
 
 def decide_orders(house: House, command: ChangeOrders) -> list[Fact]:
@@ -40,7 +40,7 @@ def _form_of(house: House, lots: int, contract: int, account: int, side: int) ->
     if side not in (BUY, SELL) or lots == 0:
         return Reason.MALFORMED, lots
     of = house.instruments[contract]
-    if of.terms.kind is not Kind.INDEX and of.terms.margin_class not in house.rules.margin_classes:
+    if not has_margin_class(house, of):
         return Reason.MARGIN_CLASS_UNKNOWN, contract
     if not may_be_named(house, account):
         return Reason.ACCOUNT_NOT_TRADABLE, account

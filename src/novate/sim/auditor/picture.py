@@ -19,28 +19,7 @@ def picture(house: House) -> Picture:
     if house.rules_in_force is not None:
         judged = {index: tuple(judge(house, bucket)[:5]) for index, bucket in house.buckets.items()}
     return {
-        "balance": {
-            (index, asset): amount
-            for index, bucket in house.buckets.items()
-            for asset, amount in bucket.balance_minor.items()
-            if amount
-        },
-        "carry": {
-            (index, asset): amount
-            for index, bucket in house.buckets.items()
-            for asset, amount in bucket.carry_fine.items()
-            if amount
-        },
-        "position": {
-            (index, contract): (held.lots, held.cost_fine)
-            for index, bucket in house.buckets.items()
-            for contract, held in bucket.positions.items()
-        },
-        "resting": {
-            (index, contract): resting
-            for index, bucket in house.buckets.items()
-            for contract, resting in bucket.orders.items()
-        },
+        **_holdings(house),
         "judged": judged,
         "access": {index: bucket.access for index, bucket in house.buckets.items()},
         "account": {index: (bucket.name, bucket.member) for index, bucket in house.buckets.items()},
@@ -69,8 +48,73 @@ def picture(house: House) -> Picture:
             for estate, claims in house.claims.items()
         },
         "receivable": {estate: dict(owed) for estate, owed in house.receivables.items()},
+        **_on_their_way(house),
+        **_afterwards(house),
         "source": dict(house.sources),
-        "house": {"time": house.now_ns, "settlement due": house.settlement_due_ns, "next order": house.next_order},
+        "house": {
+            "time": house.now_ns,
+            "settlement due": house.settlement_due_ns,
+            "next order": house.next_order,
+            "next withdrawal": house.next_departure,
+            "next give-up": house.next_give_up,
+            "trades on record": len(house.trades),
+        },
+    }
+
+
+def _holdings(house: House) -> Picture:
+    """Money, positions and resting orders of every bucket."""
+    return {
+        "balance": {
+            (index, asset): amount
+            for index, bucket in house.buckets.items()
+            for asset, amount in bucket.balance_minor.items()
+            if amount
+        },
+        "carry": {
+            (index, asset): amount
+            for index, bucket in house.buckets.items()
+            for asset, amount in bucket.carry_fine.items()
+            if amount
+        },
+        "position": {
+            (index, contract): (held.lots, held.cost_fine)
+            for index, bucket in house.buckets.items()
+            for contract, held in bucket.positions.items()
+        },
+        "resting": {
+            (index, contract): resting
+            for index, bucket in house.buckets.items()
+            for contract, resting in bucket.orders.items()
+        },
+    }
+
+
+def _on_their_way(house: House) -> Picture:
+    """Money that is not in for good, or not out."""
+    return {
+        "deposit": {
+            reference: (state, one.account, one.asset, one.amount_minor, one.final_at_ns)
+            for state, receipts in (("pending", house.pending), ("reversible", house.reversible), ("owed", house.owed))
+            for reference, one in receipts.items()
+        },
+        "withdrawal": {
+            number: (one.account, one.asset, one.amount_minor, one.state) for number, one in house.departures.items()
+        },
+        "gate": dict(house.gates),
+    }
+
+
+def _afterwards(house: House) -> Picture:
+    """What became of trades, and what waits for an answer."""
+    return {
+        "undone trade": dict.fromkeys(house.undone, True),
+        "give-up": {
+            number: (*one.trade, one.contract, one.giver, one.receiver, one.lots, one.expiry_ns)
+            for number, one in house.give_ups.items()
+        },
+        "porting due": dict(house.porting_due_ns),
+        "porting": dict(house.portings),
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from fractions import Fraction
 
-from novate.core.commands import ExpireContract, PublishFunding, PublishMarks
+from novate.core.commands import ExpireContract, PublishFunding, PublishMarks, ResolveContract
 from novate.core.facts import (
     AssetHalted,
     AssetRate,
@@ -18,7 +18,7 @@ from novate.core.rows import FUNDED, FUNDING, MARK, MARKED
 from novate.core.terms import Kind
 from novate.sim.auditor import exactness
 from novate.sim.auditor.admission import apply_rate, rates_of
-from novate.sim.auditor.house import House
+from novate.sim.auditor.house import House, Instrument
 from novate.sim.auditor.numbering import Rows, packed, rejected, unpacked
 from novate.sim.auditor.rounding import E12, down, nearest
 from novate.sim.auditor.worth import lot_payoff, lot_reference, lot_value, lot_worth, option_reference
@@ -163,7 +163,7 @@ def decide_funding(house: House, command: PublishFunding) -> list[Fact]:
         if of.state != "live":
             rows.refuse(at, (Reason.PRICE_MISSING, contract))
             continue
-        step = abs(lot_worth(house, of, of.price_ticks)) * rate_e12
+        step = _paid_on(house, of) * rate_e12
         index = reached.get(contract, of.index_e12) + nearest(Fraction(step))
         if abs(rate_e12) > E12 or abs(down(Fraction(index, E12))) >= of.largest_fine // 2:
             rows.refuse(at, (Reason.FUNDING_OUT_OF_RANGE, contract))
@@ -178,6 +178,12 @@ def decide_funding(house: House, command: PublishFunding) -> list[Fact]:
     return ([FundingPublished(packed(funded, FUNDED))] if funded else []) + rows.facts()
 
 
+def _paid_on(house: House, of: Instrument) -> Fraction:
+    """What funding is a rate on: the worth of one lot at its mark, below zero too; of an inverse one its size."""
+    worth = lot_worth(house, of, of.price_ticks)
+    return -worth if of.terms.inverse else worth
+
+
 def apply_funding_published(house: House, fact: FundingPublished) -> None:
     """Indices and values hold from now; the exact index moves by the rates of the command that were taken."""
     funded = {row[4]: row for row in unpacked(fact.rows, FUNDED)}
@@ -185,7 +191,7 @@ def apply_funding_published(house: House, fact: FundingPublished) -> None:
     for at, (rate_e12, contract, _) in enumerate(unpacked(house.command.rows, FUNDING)):
         if contract in funded and at not in refused:
             of = house.instruments[contract]
-            of.index += abs(lot_worth(house, of, of.price_ticks)) * Fraction(rate_e12, E12)
+            of.index += _paid_on(house, of) * Fraction(rate_e12, E12)
             of.fundings += 1
     for whole, rest, _, value, contract, _ in funded.values():
         house.instruments[contract].index_e12 = whole * E12 + rest
@@ -212,6 +218,22 @@ def decide_expire(house: House, command: ExpireContract) -> list[Fact]:
         return [ContractExpired(command.contract, command.price_ticks, value)]
     value = lot_value(house, of, command.price_ticks)
     return [ContractExpired(command.contract, command.price_ticks, value), *_halted_with(house, [command.contract])]
+
+
+def decide_resolve(house: House, command: ResolveContract) -> list[Fact]:
+    """The event is decided, or will never be: a resolvable contract ends at that price, at any time."""
+    if not 0 <= command.contract < len(house.instruments):
+        return [rejected(Reason.CONTRACT_UNKNOWN, "$.contract")]
+    of = house.instruments[command.contract]
+    if of.state == "expired":
+        return [rejected(Reason.CONTRACT_EXPIRED, "$.contract")]
+    if not of.terms.resolvable:
+        return [rejected(Reason.NOT_RESOLVABLE, "$.contract")]
+    if not of.terms.price_min_ticks <= command.price_ticks <= of.terms.price_max_ticks:
+        return [rejected(Reason.PRICE_OUT_OF_LIMITS, "$.price")]
+    value = lot_value(house, of, command.price_ticks)
+    ended = ContractExpired(command.contract, command.price_ticks, value, command.outcome)
+    return [ended, *_halted_with(house, [command.contract])]
 
 
 def apply_contract_expired(house: House, fact: ContractExpired) -> None:

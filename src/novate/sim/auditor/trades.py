@@ -12,8 +12,19 @@ from novate.core.terms import FEES, Kind
 from novate.sim.auditor import exactness
 from novate.sim.auditor.house import Bucket, House, Position
 from novate.sim.auditor.numbering import FINE, Refusal, Rows, packed, unpacked
+from novate.sim.auditor.record import forgotten, keep
 from novate.sim.auditor.rounding import LARGEST
-from novate.sim.auditor.worth import Verdict, exposure, fee_of, judge, lot_value, premium, results
+from novate.sim.auditor.worth import (
+    Verdict,
+    counted,
+    exposure,
+    fee_of,
+    has_margin_class,
+    judge,
+    lot_value,
+    owed_for_certain,
+    premium,
+)
 
 
 class Side(NamedTuple):
@@ -60,7 +71,7 @@ def decide_trades(house: House, command: SubmitTrades) -> list[Fact]:
         return rows.facts()
     novated = TradesNovated(packed(kept, NOVATED), command.source, *_names_of(kept, numbers))
     from_orders: list[Fact] = [OrdersFilled(packed(fills, RESERVED))] if fills else []
-    return [*from_orders, novated, *rows.facts()]
+    return [*from_orders, novated, *forgotten(house, len(kept)), *rows.facts()]
 
 
 def _borne(
@@ -100,7 +111,7 @@ def _form_of(house: House, lots: int, price: int, contract: int, buyer: int, sel
             return (Reason.ACCOUNT_UNKNOWN, side), role
     of = house.instruments[contract]
     terms = of.terms
-    if terms.kind is not Kind.INDEX and terms.margin_class not in house.rules.margin_classes:
+    if not has_margin_class(house, of):
         return (Reason.MARGIN_CLASS_UNKNOWN, contract), NEITHER
     if buyer == seller:
         return (Reason.ACCOUNTS_MUST_DIFFER, buyer), NEITHER
@@ -154,11 +165,15 @@ def bears(
     reduces = old != 0 and old * new >= 0 and abs(new) < abs(old)
     if before.access == "reduce_only" and not reduces:
         return Reason.MEMBER_IN_DEFAULT, 0
-    owed = premium(house, after, asset) - min(0, after.carry_fine[asset] + results(house, after, asset))
-    if of.is_option and lots * value_fine > 0 and owed > cash:
+    owed = premium(house, after, asset) - min(0, after.carry_fine[asset] + counted(house, after, asset))
+    if of.has_premium and lots * value_fine > 0 and owed > cash:
         return Reason.PREMIUM_NOT_COVERED, owed - cash
+    owes = owed_for_certain(house, after, asset)
+    if of.terms.collateralised and owes > cash and owes > owed_for_certain(house, before, asset):
+        return Reason.COLLATERAL_NOT_COVERED, owes - cash
     then, now = judge(house, before), judge(house, after)
-    guaranteed = filled and house.rules.reserved_trades == "guaranteed" and not of.is_option
+    guaranteed = filled and house.rules.reserved_trades == "guaranteed"
+    guaranteed = guaranteed and not (of.has_premium or of.terms.collateralised)
     if guaranteed or (reduces and not _riskier(then, now)):
         return FINE
     if not now.priced:
@@ -208,6 +223,7 @@ def with_leg(bucket: Bucket, contract: int, lots: int, cost_fine: int) -> Bucket
 
 def apply_trades_novated(house: House, fact: TradesNovated) -> None:
     """Both legs of every trade and its fees. The prices of the command are for the exact account."""
+    keep(house, fact)
     prices = [row[2] for row in unpacked(house.command.rows, TRADE)]
     for lots, value, buyer_fee, seller_fee, contract, buyer, seller, row in unpacked(fact.rows, NOVATED):
         of = house.instruments[contract]

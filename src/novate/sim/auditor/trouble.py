@@ -31,22 +31,31 @@ from novate.sim.auditor.house import Bucket, Call, Case, Disagreement, House, Sl
 from novate.sim.auditor.numbering import packed, rejected, unpacked
 from novate.sim.auditor.rounding import part_down, part_up, shares, up
 from novate.sim.auditor.trades import add_leg, bears, may_be_named, with_leg
+from novate.sim.auditor.withdrawals import recall
 from novate.sim.auditor.worth import Verdict, judge, lot_value, positions_in, requirement
 
 # ---- calls and breaches ---------------------------------------------------------------------------------------------
 
 
 def short(house: House, among: Iterable[int], skip: Iterable[int] = ()) -> list[Fact]:
-    """Who of some buckets falls short and must be called (clearing house) or is in breach at once (venue)."""
+    """Who of some buckets falls short and must be called (clearing house) or is in breach at once (venue).
+
+    Its own money answers first, even what it asked to have back.
+    """
     facts: list[Fact] = []
     for index in sorted(among):
         bucket = house.buckets[index]
-        if not bucket.may_be_called or index in skip:
+        if not bucket.may_be_called:
             continue
         verdict = judge(house, bucket)
+        if verdict.equity >= (verdict.maintenance if house.is_venue else verdict.initial):
+            continue
+        back = recall(house, index)
+        facts += back
+        if back or index in skip:
+            continue
         if house.is_venue:
-            if verdict.equity < verdict.maintenance:
-                facts.append(Breached(index, "below_maintenance", verdict.equity, verdict.maintenance))
+            facts.append(Breached(index, "below_maintenance", verdict.equity, verdict.maintenance))
         else:
             facts += called(house, index, verdict, house.calls.get(index))
     return facts
@@ -163,6 +172,8 @@ class Choices:
         bucket = house.buckets[estate]
         verdict = judge(house, bucket)
         holds = any(held.lots for held in bucket.positions.values())
+        if case.to_the_end and holds and verdict.equity > 0:
+            return self.slice_of(house, estate, enough=False)
         if verdict.equity >= (verdict.initial if holds else 0):
             return [] if estate in house.claims else [LiquidationEnded(estate)]
         if not holds:
@@ -185,7 +196,9 @@ class Choices:
         chosen = self.next_for(index)
         held, of = bucket.positions[contract].lots, house.instruments[contract]
         side = -1 if held > 0 else 1
-        slip = part_down(of.price_ticks, house.rules.slippage_ppm)
+        floor = of.terms.price_max_ticks - of.terms.price_min_ticks
+        floor = floor if of.terms.collateralised else of.terms.margin_floor_ticks
+        slip = part_down(max(abs(of.price_ticks), floor), house.rules.slippage_ppm)
         limit = min(of.terms.price_max_ticks, max(of.terms.price_min_ticks, of.price_ticks + side * slip))
         most = part_up(abs(held), house.rules.slice_ppm)
         if chosen.contract != contract or chosen.limit_price_ticks != limit or chosen.lots * side <= 0:
@@ -319,7 +332,7 @@ def apply_call_met(house: House, fact: CallMet) -> None:
 def apply_breached(house: House, fact: Breached) -> None:
     """The bucket does nothing for itself any more; its orders are gone."""
     house.calls.pop(fact.bucket, None)
-    house.cases[fact.bucket] = Case()
+    house.cases[fact.bucket] = Case(to_the_end=fact.cause == "not_ported")
     house.buckets[fact.bucket].access = "liquidating"
     house.buckets[fact.bucket].orders.clear()
 

@@ -3,7 +3,7 @@
 from fractions import Fraction
 from typing import NamedTuple
 
-from novate.core.terms import Kind, Tier
+from novate.core.terms import Contract, Kind, Tier
 from novate.sim.auditor.house import Bucket, House, Instrument, Position
 from novate.sim.auditor.rounding import E12, LARGEST, down, nearest, part_down, part_up, up, within
 
@@ -26,17 +26,37 @@ def lot_value(house: House, of: Instrument, price_ticks: int) -> int:
     return nearest(lot_worth(house, of, price_ticks)) - nearest(Fraction(of.index_e12, E12))
 
 
-def lot_reference(house: House, of: Instrument, price_ticks: int) -> int:
-    """Size of one lot for fees and tiers: without sign or funding, rounded up."""
+def lot_size(house: House, of: Instrument, price_ticks: int) -> int:
+    """Size of one lot for fees: without sign or funding, rounded up."""
     return up(abs(lot_worth(house, of, price_ticks)))
+
+
+def lot_reference(house: House, of: Instrument, price_ticks: int) -> int:
+    """Size of one lot for tiers: the same, and never less than at the margin floor."""
+    floor = of.terms.margin_floor_ticks
+    return max(lot_size(house, of, price_ticks), lot_size(house, of, floor) if floor else 0)
+
+
+def worst_end(house: House, of: Instrument, lots: int) -> int:
+    """The value per lot of a capped contract that is worst for a position: its floor if long, its cap if short."""
+    return lot_value(house, of, of.terms.price_min_ticks if lots > 0 else of.terms.price_max_ticks)
+
+
+def has_margin_class(house: House, of: Instrument) -> bool:
+    """Whether the rules can margin it, where they must."""
+    free = of.terms.kind is Kind.INDEX or of.terms.collateralised
+    return free or of.terms.margin_class in house.rules.margin_classes
 
 
 def option_reference(house: House, of: Instrument, spot_ticks: int) -> tuple[int, int]:
     """One lot of an option at its underlying's price: its size (rounded up) and how far out of the money (down)."""
-    spot = spot_ticks * house.instruments[of.underlying].tick
+    under = house.instruments[of.underlying]
+    spot = spot_ticks * under.tick
     size = of.size * house.monies[of.asset].whole
     away = max(Fraction(0), of.strike - spot if of.terms.kind is Kind.CALL else spot - of.strike)
-    return (up(size), down(size * away / spot)) if of.terms.inverse else (up(size * spot), down(size * away))
+    if of.terms.inverse:
+        return up(size), down(size * away / spot)
+    return up(size * max(abs(spot), under.terms.margin_floor_ticks * under.tick)), down(size * away)
 
 
 def lot_payoff(house: House, of: Instrument, spot_ticks: int) -> Fraction:
@@ -50,12 +70,13 @@ def lot_payoff(house: House, of: Instrument, spot_ticks: int) -> Fraction:
 def largest_value(house: House, of: Instrument) -> int:
     """A bound on the size of one lot's value inside the price limits, funding included.
 
-    A perpetual's index may reach the size of its value, so its bound is doubled. An option is bounded by its dearest
+    It bounds every move between two prices too. A perpetual's index may reach the size of its value, so its bound is
+    doubled. An option is bounded by its dearest
     premium and its largest payoff: a whole underlying at its highest price; of an inverse one the coin itself, or what
     the strike is worth at the lowest price.
     """
     terms = of.terms
-    dearest = terms.price_min_ticks if terms.inverse and not of.is_option else terms.price_max_ticks
+    dearest = terms.price_min_ticks if terms.inverse and not of.is_option else _widest(terms)
     largest = up(abs(lot_worth(house, of, dearest)))
     if terms.kind is Kind.PERPETUAL:
         return 2 * largest
@@ -64,9 +85,15 @@ def largest_value(house: House, of: Instrument) -> int:
     under = house.instruments[of.underlying]
     size = of.size * house.monies[of.asset].whole
     if not terms.inverse:
-        return max(largest, up(size * under.terms.price_max_ticks * under.tick))
+        return max(largest, up(size * _widest(under.terms) * under.tick))
     strike_at_lowest = of.strike / (under.terms.price_min_ticks * under.tick)
     return max(largest, up(size), up(size * strike_at_lowest))
+
+
+def _widest(terms: Contract) -> int:
+    """Ticks that no price is larger than, nor a move from one to another."""
+    low, high = terms.price_min_ticks, terms.price_max_ticks
+    return max(abs(low), abs(high), high - low)
 
 
 # ---- requirements ---------------------------------------------------------------------------------------------------
@@ -84,18 +111,23 @@ def bracketed(size: int, tiers: tuple[Tier, ...], rate: str) -> int:
 def requirement(house: House, contract: int, lots: int) -> tuple[int, int]:
     """``(initial, maintenance)`` of a position in its settlement asset.
 
-    A long option asks for nothing; a short one for rate *a* less the out-of-the-money amount, at least rate *b*.
+    A long option that was paid for asks for nothing; a short one for rate *a* less the out-of-the-money amount, at
+    least rate *b*. What can lose no more than a bound asks for no more: a futures-style long option for its value, a
+    capped contract for what lies between its mark and its worst end. A collateralised one asks for nothing.
     """
     of = house.instruments[contract]
-    if lots == 0 or (of.is_option and lots > 0):
+    if lots == 0 or of.terms.collateralised or (of.has_premium and lots > 0):
         return 0, 0
     tiers = house.rules.margin_classes[of.terms.margin_class]
     size = abs(lots) * of.reference_fine
     asked = []
     for rate in ("initial", "maintenance"):
         amount = bracketed(size, tiers, f"{rate}_ppm")
-        if of.is_option:
+        if of.is_option and lots < 0:
             amount = max(amount - abs(lots) * of.otm_fine, bracketed(size, tiers, f"{rate}_least_ppm"))
+        elif of.is_option or of.terms.capped:
+            end = worst_end(house, of, lots) if of.terms.capped else 0
+            amount = min(amount, lots * (of.value_fine - end))
         asked.append(amount)
     return asked[0], asked[1]
 
@@ -107,8 +139,9 @@ def required(house: House, bucket: Bucket, contract: int) -> tuple[int, int]:
     """
     lots = bucket.positions[contract].lots if contract in bucket.positions else 0
     bids, asks = bucket.orders.get(contract, (0, 0))
-    initial = max(requirement(house, contract, may_be)[0] for may_be in (lots, lots + bids, lots - asks))
-    return initial, requirement(house, contract, lots)[1]
+    may_be = dict.fromkeys((lots, lots + bids, lots - asks))
+    asked = {each: requirement(house, contract, each) for each in may_be}
+    return max(initial for initial, _ in asked.values()), asked[lots][1]
 
 
 # ---- a bucket -------------------------------------------------------------------------------------------------------
@@ -137,25 +170,49 @@ def in_numeraire(house: House, asset: int, amount: int) -> int:
 
 
 def results(house: House, bucket: Bucket, asset: int) -> int:
-    """Unsettled results of variation-margined positions in one asset."""
+    """Unsettled results of variation-margined positions in one asset, as their marks have them."""
     return sum(
         held.lots * house.instruments[contract].value_fine - held.cost_fine
         for contract, held in positions_in(house, bucket, asset)
-        if not house.instruments[contract].is_option
+        if not house.instruments[contract].has_premium
     )
+
+
+def locked(house: House, bucket: Bucket, asset: int) -> int:
+    """The worst that collateralised positions can come to."""
+    held = [(house.instruments[contract], one) for contract, one in positions_in(house, bucket, asset)]
+    worst = [(one.cost_fine - one.lots * worst_end(house, of, one.lots)) for of, one in held if of.terms.collateralised]
+    return sum(max(0, loss) for loss in worst)
+
+
+def counted(house: House, bucket: Bucket, asset: int) -> int:
+    """Unsettled results as they count: a collateralised position at its worst, and for no gain."""
+    total = -locked(house, bucket, asset)
+    for contract, held in positions_in(house, bucket, asset):
+        of = house.instruments[contract]
+        if not (of.has_premium or of.terms.collateralised):
+            total += held.lots * of.value_fine - held.cost_fine
+    return total
 
 
 def premium(house: House, bucket: Bucket, asset: int) -> int:
     """Premium bought less premium sold that the next settlement will pay."""
     return sum(
-        held.cost_fine for contract, held in positions_in(house, bucket, asset) if house.instruments[contract].is_option
+        held.cost_fine
+        for contract, held in positions_in(house, bucket, asset)
+        if house.instruments[contract].has_premium
     )
 
 
 def uncovered(house: House, bucket: Bucket, asset: int) -> int:
-    """What settled cash lacks of what is owed in its asset for certain: premium bought, and carry below zero."""
-    owed = max(0, premium(house, bucket, asset)) - min(0, bucket.carry_fine[asset])
+    """What settled cash lacks of what it must have: premium bought, carry below zero, what could be lost at worst."""
+    owed = max(0, premium(house, bucket, asset)) - min(0, bucket.carry_fine[asset]) + locked(house, bucket, asset)
     return owed - bucket.balance_minor[asset] * house.monies[asset].unit
+
+
+def owed_for_certain(house: House, bucket: Bucket, asset: int) -> int:
+    """What will have to be paid in an asset: premium bought, and what results and carry come to below zero."""
+    return max(0, premium(house, bucket, asset)) - min(0, bucket.carry_fine[asset] + counted(house, bucket, asset))
 
 
 def positions_in(house: House, bucket: Bucket, asset: int) -> list[tuple[int, Position]]:
@@ -170,7 +227,7 @@ def option_worth(house: House, bucket: Bucket, asset: int) -> int:
     total = 0
     for contract, held in positions_in(house, bucket, asset):
         of = house.instruments[contract]
-        if of.is_option:
+        if of.has_premium:
             worth = held.lots * of.value_fine
             total += part_down(worth, house.rules.long_option_ppm) if held.lots > 0 else worth
     return total
@@ -181,13 +238,16 @@ def judge(house: House, bucket: Bucket) -> Verdict:
     equity = settled = initial = maintenance = payable = 0
     open_in = dict.fromkeys([*(contract for contract, held in bucket.positions.items() if held.lots), *bucket.orders])
     priced = all(house.instruments[contract].state == "live" for contract in open_in)
+    concerned = [house.instruments[contract].asset for contract in (*bucket.positions, *bucket.orders)]
     for asset, money in enumerate(house.monies):
         cash = bucket.balance_minor[asset] * money.unit
+        if not cash and not bucket.carry_fine[asset] and asset not in concerned:
+            continue
         owed_premium = premium(house, bucket, asset)
-        result = results(house, bucket, asset) + bucket.carry_fine[asset]
+        result = counted(house, bucket, asset) + bucket.carry_fine[asset]
         unsettled = result - owed_premium
-        counted = unsettled if unsettled < 0 else part_down(unsettled, house.rules.gains_ppm)
-        worth = cash + counted + option_worth(house, bucket, asset)
+        credited = unsettled if unsettled < 0 else part_down(unsettled, house.rules.gains_ppm)
+        worth = cash + credited + option_worth(house, bucket, asset)
         asked = [required(house, bucket, of) for of in open_in if house.instruments[of].asset == asset]
         own_initial, own_maintenance = sum(one for one, _ in asked), sum(one for _, one in asked)
         payable = within(payable + in_numeraire(house, asset, cash + min(0, result) - max(0, owed_premium)))
@@ -221,7 +281,7 @@ def weight(house: House, bucket: Bucket, asset: int) -> int:
 
 def fee_of(house: House, of: Instrument, lots: int, price_ticks: int) -> int:
     """What each side of a trade pays: the rate on lots x size at the trade's price, rounded up."""
-    return part_up(lots * lot_reference(house, of, price_ticks), of.terms.fee_ppm)
+    return part_up(lots * lot_size(house, of, price_ticks), of.terms.fee_ppm)
 
 
 def exact_rate(house: House, asset: int) -> Fraction:

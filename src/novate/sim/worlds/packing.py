@@ -22,6 +22,11 @@ def orders(rows: Iterable[tuple[int, int, int, int, int]]) -> bytes:
     return np.array([(*row, 0) for row in rows], layouts.ORDER).tobytes()
 
 
+def transfers(rows: Iterable[tuple[int, int, int, int, int]]) -> bytes:
+    """Rows ``(number, amount_minor, payer, payee, asset)``."""
+    return np.array([(*row, 0) for row in rows], layouts.TRANSFER).tobytes()
+
+
 def marks(rows: Iterable[tuple[int, int | None]]) -> bytes:
     """Rows ``(contract, price_ticks or None)``."""
     return np.array([(price or 0, contract, int(price is None)) for contract, price in rows], layouts.MARK).tobytes()

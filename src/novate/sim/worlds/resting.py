@@ -7,7 +7,7 @@ from novate.core.rows import BUY, FILLS_BUYER, FILLS_SELLER, SELL
 from novate.core.terms import Kind
 from novate.sim.book_picture import Picture
 from novate.sim.worlds import packing
-from novate.sim.worlds.trading import Row, bucket_of, size_of
+from novate.sim.worlds.trading import Row, bucket_of, near, size_of
 
 if TYPE_CHECKING:
     from novate.sim.worlds.world import World
@@ -54,7 +54,7 @@ def filling(world: "World", seen: Picture, row: Row) -> tuple[int, ...]:
     (bucket, contract), (bids, asks) = random.choice(resting)
     owner = seen["isolated"].get(bucket, (bucket, 0, 0))[0]
     others = [at for at in (buyer, seller) if at != owner]
-    price = max(1, round(seen["contract"][contract][1] * random.uniform(0.97, 1.03)))
+    price = near(world, contract, seen["contract"][contract][1], random.uniform(0.97, 1.03))
     buys = bids > 0 and (asks == 0 or random.random() < 0.5)
     lots = max(1, (bids if buys else asks) * random.choice([1000, 1000, 400, 1001]) // 1000)
     other = others[0] if others else owner

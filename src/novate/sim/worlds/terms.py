@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
+from typing import Literal
 
-from novate.core.terms import Asset, Contract, Kind, Layer, Rulebook, Tier
+from novate.core.terms import Asset, Cap, Contract, Kind, Layer, Rulebook, Tier
 
 SECOND = 10**9
 MINUTE = 60 * SECOND
@@ -31,11 +32,16 @@ class Spot:
 
 @dataclass(frozen=True)
 class Listing:
-    """A contract and how its marks follow a spot: a basis in ppm, or a premium of so many ppm above the payoff."""
+    """A contract and how its marks follow a spot: a basis in ppm, or a premium of so many ppm above the payoff.
+
+    Along a ``spread`` the price is what the spot has moved since the beginning, above zero or below; along an
+    ``event`` it is a number from 0 to 100 that rises and falls with the spot.
+    """
 
     terms: Contract
     spot: int
     basis_ppm: int
+    along: Literal["spot", "spread", "event"] = "spot"
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,13 @@ def _listings(random: Random, spots: list[Spot], number: int, assets: list[Asset
         found.append(Listing(base.linear(name, kind), number, random.randint(-20_000, 20_000)))
     for name, kind in random.sample([("CALL", Kind.CALL), ("PUT", Kind.PUT)], random.randint(0, 2)):
         found.append(Listing(base.option(name, kind, inverse=False), number, random.randint(5_000, 80_000)))
+    if random.random() < 0.5:
+        found.append(Listing(base.event("BET"), number, 0, "event"))
+    if random.random() < 0.3:
+        found.append(Listing(base.spread("SPR"), number, 0, "spread"))
+        if random.random() < 0.5:
+            on_spread = base.option("SCALL", Kind.CALL, inverse=False, underlying="SPR", around=0)
+            found.append(Listing(on_spread, number, random.randint(5_000, 80_000), "spread"))
     if spot.coin > 0:
         for name, kind in random.sample([("INV", Kind.PERPETUAL), ("INVF", Kind.FUTURE)], random.randint(0, 2)):
             found.append(Listing(base.inverse(name, kind), number, random.randint(-20_000, 20_000)))
@@ -135,13 +148,32 @@ class _Base:
         lot = self.random.choice(["1", "10", "100"])
         return self._contract(name, kind, settlement=coin, inverse=True, lot_size=lot)
 
-    def option(self, name: str, kind: Kind, *, inverse: bool) -> Contract:
+    def event(self, name: str) -> Contract:
+        """A bet that ends between 0 and 100, margined or fully collateralised; mostly it can be resolved early."""
+        collateralised = self.random.random() < 0.5
+        terms: dict[str, object] = {"price_min_ticks": 0, "price_max_ticks": 100, "tick_size": "0.01", "lot_size": "1"}
+        terms |= {"capped": True, "collateralised": collateralised, "resolvable": self.random.random() < 0.8}
+        terms |= {"margin_floor_ticks": 0 if collateralised else self.random.choice([20, 100]), "settlement": "USD"}
+        return self._contract(name, Kind.FUTURE, **terms)
+
+    def spread(self, name: str) -> Contract:
+        """A future on what the spot has moved: its price is above zero or below."""
+        first = self.spot.first_ticks
+        terms: dict[str, object] = {"price_min_ticks": -first, "price_max_ticks": 20 * first, "settlement": "USD"}
+        terms |= {"margin_floor_ticks": self.random.choice([max(1, first // 10), first])}
+        return self._contract(name, self.random.choice([Kind.FUTURE, Kind.PERPETUAL]), **terms)
+
+    def option(
+        self, name: str, kind: Kind, *, inverse: bool, underlying: str = "IDX", around: int | None = None
+    ) -> Contract:
         """Near the money; the premium of an inverse one is in parts of the coin."""
-        strike = round(self.spot.first_ticks * self.random.uniform(0.85, 1.15)) * Fraction(self.spot.tick)
+        away = round(self.spot.first_ticks * self.random.uniform(-0.15, 0.15))
+        strike = (away + (self.spot.first_ticks if around is None else around)) * Fraction(self.spot.tick)
         terms: dict[str, object] = {
             "settlement": "USD",
-            "underlying": f"{self.spot.name}-IDX",
+            "underlying": f"{self.spot.name}-{underlying}",
             "strike": f"{float(strike):.2f}",
+            "futures_style": self.random.random() < 0.3,
             "price_min_ticks": 1,
             "margin_class": "option",
         }
@@ -173,7 +205,26 @@ def draw_rulebook(random: Random, assets: list[Asset], form: str | None = None) 
         slice_expiry_ns=random.choice([MINUTE, 20 * MINUTE, 2 * HOUR]),
         slices_max=random.choice([0, 1, 3]),
         reserved_trades=random.choice(["checked", "guaranteed"]),
+        deposit_final_after_ns=random.choice([0, MINUTE, 2 * HOUR, 2 * DAY, 2 * DAY]),
+        collateral_caps={asset.symbol: _cap(random, asset) for asset in assets if random.random() < 0.2},
+        withdrawal_gates={asset.symbol: random.choice([0, 0, 10**4]) for asset in assets if random.random() < 0.5},
+        client_transfers=random.random() < 0.5,
+        kept_trades_max=random.choice([0, 3, 17, 10**6, 10**6, 10**6]),
+        late_bust=random.choice(["refuse", "offset"]),
+        give_up_due_ns=random.choice([MINUTE, HOUR, DAY]),
+        transfer_causes=random.choice([("same_owner",), ("estate", "merger", "allocation"), ("same_owner", "merger")]),
+        porting_due_ns=random.choice([0, 30 * MINUTE, 6 * HOUR]),
     )
+
+
+def _cap(random: Random, asset: Asset) -> Cap:
+    """The most that may be brought in of an asset; often it does not bind."""
+    whole = 10**asset.decimals
+
+    def most() -> int | None:
+        return random.choice([None, whole * 10**3, whole * 10**5, whole * 10**7])
+
+    return Cap(most(), most(), most())
 
 
 def _tiers(random: Random, *, option: bool) -> tuple[Tier, ...]:

@@ -32,9 +32,9 @@ def draw_trade(world: "World", seen: Picture) -> Row | None:
     if apart and random.random() < 0.4:
         contract = random.choice(apart)
     mark = seen["contract"][contract][1]
-    price = max(1, round(mark * random.uniform(0.995, 1.005)))
+    price = near(world, contract, mark, random.uniform(0.995, 1.005))
     if random.random() < max(one.character.off_market, other.character.off_market):
-        price = max(1, round(mark * random.choice([0.3, 0.7, 0.9, 1.1, 1.5, 3.0])))
+        price = near(world, contract, mark, random.choice([0.3, 0.7, 0.9, 1.1, 1.5, 3.0]))
     bucket = bucket_of(seen, one.account, contract)
     held = seen["position"].get((bucket, contract), (0, 0))[0]
     lots = size_of(world, seen, bucket, one.character.appetite, contract)
@@ -45,6 +45,14 @@ def draw_trade(world: "World", seen: Picture) -> Row | None:
     odd = random.random() < one.character.odd
     row = (world.numbers.next("venue", odd=odd), lots, price, contract, buyer, seller)
     return _spoilt(world, seen, row) if odd else row
+
+
+def near(world: "World", contract: int, mark: int, factor: float) -> int:
+    """A price by a factor from the mark; where prices may be zero or below, as far away as a typical one would be."""
+    terms = world.contracts[contract]
+    if terms.price_min_ticks > 0:
+        return max(1, round(mark * factor))
+    return round(mark + (factor - 1) * max(abs(mark), (terms.price_max_ticks - terms.price_min_ticks) / 20))
 
 
 def size_of(world: "World", seen: Picture, bucket: int, appetite: float, contract: int) -> int:

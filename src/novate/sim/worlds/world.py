@@ -11,7 +11,8 @@ import msgspec
 from novate.core import commands as c
 from novate.core.terms import Contract, Kind
 from novate.sim.book_picture import Picture
-from novate.sim.worlds import isolating, packing, resting
+from novate.sim.worlds import afterwards, banking, isolating, packing, resting
+from novate.sim.worlds.afterwards import SENT_MAX
 from novate.sim.worlds.people import CHARACTERS, HONEST, Numbers, Person
 from novate.sim.worlds.prices import Market
 from novate.sim.worlds.script import Restart, Step
@@ -41,6 +42,9 @@ class World:
         self.names = 0
         self.now_ns = START_NS
         self.closed_orders: list[int] = []
+        self.sent: list[tuple[int, ...]] = []
+        self.fresh: list[tuple[int, ...]] = []
+        self.on_record = 0
         self.restart_every = self.random.choice([0, 40, 90])
         self.engine_restarts = self.random.random() < 0.04
         self.wealth = self.random.choice([10**3, 10**5, 10**6])
@@ -66,7 +70,7 @@ class World:
         self.names = 10
         asked.append(self.marks(dict.fromkeys(range(len(self.contracts)), "unmarked")))
         rows = [
-            (self.numbers.next("bank"), self._first_money(person, asset), person.account, asset)
+            (self.numbers.next("bank"), self.first_money(person, asset), person.account, asset)
             for person in self.people
             for asset in range(len(self.terms.assets))
             if asset == 0 or random.random() < 0.6
@@ -75,7 +79,7 @@ class World:
         asked += self._funds(members)
         return [Step(self.now_ns, command) for command in asked]
 
-    def _first_money(self, person: Person, asset: int) -> int:
+    def first_money(self, person: Person, asset: int) -> int:
         """Wealth times a draw; the first member is rich enough to take the other side."""
         size = self.wealth * self.random.choice([0.05, 1, 1, 10]) * (50 if person is self.people[0] else 1)
         price = self.terms.coin_prices.get(asset, Fraction(1))
@@ -102,12 +106,16 @@ class World:
         listing = self.listings[contract]
         spot = self.terms.spots[listing.spot]
         level = spot.first_ticks * self.market.level["spot", listing.spot]
+        if listing.along == "spread":
+            level -= spot.first_ticks
+        elif listing.along == "event":
+            level = 50 * self.market.level["spot", listing.spot] ** 3
         terms = listing.terms
         if terms.kind in (Kind.CALL, Kind.PUT):
             tick = float(Fraction(spot.tick))
             strike = float(Fraction(terms.strike or 0)) / tick
             inner = max(0.0, level - strike if terms.kind is Kind.CALL else strike - level)
-            premium = (inner + level * listing.basis_ppm / 10**6) * tick
+            premium = (inner + abs(level) * listing.basis_ppm / 10**6) * tick
             premium = premium / (level * tick) if terms.inverse else premium
             ticks = premium / float(Fraction(terms.tick_size))
         else:
@@ -146,21 +154,32 @@ class World:
     def next(self, seen: Picture) -> Step:
         """What somebody does next in the house that is seen."""
         self.now_ns += self.random.choice([0, 1, SECOND, MINUTE])
+        if seen["house"]["trades on record"] > self.on_record or self.random.random() < 0.1:
+            self.sent = [*self.sent, *self.fresh][-SENT_MAX:]
+        self.fresh = []
         if self.restart_every and self.random.random() < 1 / self.restart_every:
             snapshot, facts, engine = Restart("snapshot"), Restart("facts"), Restart("engine")
             return Step(self.now_ns, engine if self.engine_restarts else self.random.choice([snapshot, facts]))
         acts: list[tuple[float, Callable[[Picture], c.AnyCommand | None]]] = [
             (22 * self.calm, self.tick),
-            (30, self.trade),
+            (45, self.trade),
             (12, self.wait),
-            (5, self.deposit),
-            (7, self.withdraw),
+            (4, self.deposit),
+            (4, self.withdraw),
             (4, self.fund),
             (30 if seen["order"] else 1, self.execute),
             (14 if seen["call"] else 0, self.answer_call),
             (8 if self.due(seen) else 0.3, self.expire),
+            (0.6, self.resolve),
             (1.0, self.contribute),
             (2.0, self.administer),
+            (2.5, partial(banking.announce, self)),
+            (4 if seen["deposit"] else 0.2, partial(banking.arrive, self)),
+            (2, partial(banking.take_back, self)),
+            (3, partial(banking.request, self)),
+            (7 if seen["withdrawal"] else 0.2, partial(banking.proceed, self)),
+            (2, partial(banking.transfer, self)),
+            (11, partial(afterwards.act, self)),
             (7, partial(resting.change, self)),
             (4, partial(isolating.isolate, self)),
             (1.0 if seen["isolated"] else 0.1, partial(isolating.rejoin, self)),
@@ -194,6 +213,7 @@ class World:
         """A batch of one to four trades."""
         rows = [draw_trade(self, seen) for _ in range(self.random.choice([1, 1, 2, 4]))]
         kept = [resting.filling(self, seen, row) for row in rows if row is not None]
+        self.fresh, self.on_record = kept, seen["house"]["trades on record"]
         return c.SubmitTrades("venue", packing.trades(kept)) if kept else None
 
     # ---- money ------------------------------------------------------------------------------------------------------
@@ -203,7 +223,7 @@ class World:
         person = self.random.choice(self.people)
         asset = self.random.randrange(len(self.terms.assets))
         odd = self.random.random() < person.character.odd
-        amount = self._first_money(person, asset) // self.random.choice([1, 3, 10])
+        amount = self.first_money(person, asset) // self.random.choice([1, 3, 10])
         account = person.account
         if odd:
             amount = self.random.choice([amount, 0, -1, 2**61])
@@ -216,13 +236,7 @@ class World:
         rows = []
         for person in self.random.sample(self.people, min(len(self.people), self.random.choice([1, 1, 2]))):
             asset = self.random.randrange(len(self.terms.assets))
-            held = seen["balance"].get((person.account, asset), 0)
-            amount = max(1, held // self.random.choice([2, 10]))
-            if self.random.random() < person.character.greed:
-                equity, settled, initial, _, _ = seen["judged"][person.account]
-                unit = 10 ** (self.terms.assets[0].fine_decimals - self.terms.assets[0].decimals)
-                free = max(0, min(equity, settled) - initial) // unit
-                amount = self.random.choice([held, held + 1, max(1, free), free + 1])
+            amount = banking.wanted(self, seen, person, asset)
             odd = self.random.random() < person.character.odd
             rows.append((self.numbers.next("bank", odd=odd), amount, person.account, asset))
         return c.Withdraw("bank", packing.cash(rows))
@@ -286,7 +300,7 @@ class World:
         if odd:
             size, price = random.choice([(size + 10**6, price), (0, price), (size, limit + side), (size, 0)])
             other = random.choice([other, bucket, 0, 999])
-        return c.ExecuteLiquidation("desk", self.numbers.next("desk", odd=odd), number, size, max(0, price), other)
+        return c.ExecuteLiquidation("desk", self.numbers.next("desk", odd=odd), number, size, price, other)
 
     def due(self, seen: Picture) -> list[int]:
         """Contracts whose time is over and that are not settled yet."""
@@ -309,6 +323,16 @@ class World:
         if listing.terms.underlying is not None:
             of = next(at for at, one in enumerate(self.contracts) if one.symbol == listing.terms.underlying)
         return c.ExpireContract(contract, 0 if self.random.random() < 0.05 else self.price_of(of))
+
+    def resolve(self, seen: Picture) -> c.AnyCommand | None:
+        """An event is decided or never will be; or somebody ends what does not end so."""
+        bets = [at for at, contract in enumerate(self.contracts) if contract.resolvable]
+        odd = self.random.random() < 0.2
+        if not bets and not odd:
+            return None
+        contract = self.random.randrange(len(self.contracts) + 1) if odd else self.random.choice(bets)
+        price = self.random.choice([0, 100, 100, 37, 101 if odd else 50])
+        return c.ResolveContract(contract, price, self.random.choice(["resolved", "resolved", "voided"]))
 
     def administer(self, seen: Picture) -> c.AnyCommand:
         """A new account or member, other rules, a new contract in place of one that is over."""
@@ -333,5 +357,5 @@ class World:
     def _list(self, listing: Listing, terms: dict[str, object]) -> c.AnyCommand:
         contract = msgspec.structs.replace(listing.terms, **terms)
         self.contracts.append(contract)
-        self.listings.append(Listing(contract, listing.spot, listing.basis_ppm))
+        self.listings.append(Listing(contract, listing.spot, listing.basis_ppm, listing.along))
         return c.ListContract(contract)
