@@ -19,6 +19,7 @@ from novate.core.facts import (
 from novate.core.gate import check_gates
 from novate.core.kernels.margin import set_lots
 from novate.core.money import EXPOSURE_MAX, PPM, VALUE_MAX, charge
+from novate.core.overdrafts import check_overdrafts
 from novate.core.reasons import Reason
 from novate.core.terms import TRADING, Account, Layer, Member, Role, Rulebook, Tier
 
@@ -203,8 +204,10 @@ def check_rulebook(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
     ]
     if len(dict.fromkeys(rulebook.transfer_causes)) != len(rulebook.transfer_causes):
         wrong.append(("transfer_causes", "each cause once"))
-    wrong += check_gates(rulebook, symbols)
+    wrong += check_gates(rulebook, symbols) + check_overdrafts(rulebook, symbols)
     layers = rulebook.waterfall
+    if Layer.TREASURY in layers:
+        wrong.append(("waterfall", "the treasury bears what it lent itself: it is no layer to be listed"))
     if not layers or layers[-1] is not Layer.GAINS_HAIRCUT or len(dict.fromkeys(layers)) != len(layers):
         wrong.append(("waterfall", "each layer once, the last of them gains_haircut: a cycle must always add up"))
     for index, terms in enumerate(book.registers.contracts):

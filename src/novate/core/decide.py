@@ -11,6 +11,7 @@ from novate.core import (
     listing,
     novation,
     orders,
+    overdrafts,
     reversals,
     transfers,
     variation,
@@ -37,6 +38,7 @@ from novate.core.commands import (
     MoveCollateral,
     OpenAccount,
     PublishFunding,
+    PublishInterest,
     PublishMarks,
     RejoinPosition,
     ReleaseWithdrawal,
@@ -82,6 +84,7 @@ MOVES_MONEY = (
 NEEDS_RULEBOOK = (
     PublishMarks,
     PublishFunding,
+    PublishInterest,
     Deposit,
     Withdraw,
     ChangeOrders,
@@ -120,6 +123,8 @@ def decide(book: Book, command: AnyCommand) -> list[Fact]:
             return liquidation.decide_execution(book, command)
         case PublishFunding():
             return variation.decide_funding(book, command)
+        case PublishInterest():
+            return overdrafts.decide_interest(book, command)
         case ExpireContract():
             return variation.decide_expire(book, command)
         case ResolveContract():
@@ -201,7 +206,9 @@ def phases(command: AnyCommand) -> Iterator[Callable[[Book], list[Fact]]]:
     yield deadlines
     yield deposits.matured
     yield withdrawals.recall_for_settlement
+    yield overdrafts.interest_due
     yield settlement_if_due
+    yield overdrafts.beyond_limits
     yield reversals.collect_owed
     yield missed_calls
 

@@ -1,17 +1,19 @@
 """Who paid for an estate, who is repaid, and the closing of its liquidation account."""
 
 from novate.core import layout
-from novate.core.book import Book, Claim
+from novate.core.book import Book
 from novate.core.collateral import Purse
 from novate.core.facts import Fact, LiquidationClosed, Transferred
 from novate.core.ledger import move_carry, post
 from novate.core.liquidation import reopen
 from novate.core.money import split_pro_rata
+from novate.core.registers import Claim
 from novate.core.terms import INSURANCE, ROUNDING, Layer
 from novate.core.waterfall import estate_of
 
 SENIORITY: tuple[Layer | None, ...] = (
     Layer.GAINS_HAIRCUT,
+    Layer.TREASURY,
     Layer.SURVIVORS_FUND,
     Layer.INSURANCE,
     Layer.SKIN,
@@ -103,6 +105,8 @@ def close_out(book: Book, estate: int, purse: Purse) -> list[Fact]:
             repaid[fact.asset] += fact.amount_minor
     for asset in range(book.asset_count):
         if owed_by(book, estate, asset) > repaid[asset] and purse.has_other(account, asset):
+            return facts
+        if purse.balance(account, asset) < 0:  # the next cycle collects it
             return facts
     venue = book.rulebook.form == "venue"
     for asset in range(book.asset_count):

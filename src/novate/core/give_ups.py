@@ -6,7 +6,7 @@ moves. Both accounts pass the margin check of a trade when it does.
 
 import numpy as np
 
-from novate.core.book import Book, PendingGiveUp
+from novate.core.book import Book
 from novate.core.busts import TRADE, standing
 from novate.core.facts import Fact
 from novate.core.ledger import move_carry
@@ -15,6 +15,7 @@ from novate.core.lifecycle_facts import GiveUpAccepted, GiveUpClosed, GiveUpProp
 from novate.core.novation import move_leg
 from novate.core.reasons import Reason
 from novate.core.refusals import Refused
+from novate.core.registers import PendingGiveUp
 from novate.core.sides import check_contract, check_lots, check_margin, check_room, check_two, name_of
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from novate.core import layout
 from novate.core.admission import open_account
-from novate.core.book import Book, Liquidation, Order
+from novate.core.book import Book
 from novate.core.commands import ExecuteLiquidation
 from novate.core.facts import (
     Breached,
@@ -29,6 +29,7 @@ from novate.core.money import PPM, ceil_div, split_pro_rata
 from novate.core.novation import move_leg
 from novate.core.orders import drop_orders
 from novate.core.reasons import Reason
+from novate.core.registers import Liquidation, Order
 from novate.core.rows import LEG
 from novate.core.stretches import first, lowest, sizes, stretches
 from novate.core.terms import Role
@@ -207,7 +208,7 @@ def take_over(book: Book, estate: int) -> TakenOver:
 
     In an asset with open lots the package's costs sum to costs - balance - carry: each position moves at its value at
     the mark less its share of the bucket's worth in that asset, by maintenance requirement and largest remainder. In
-    an asset without open lots balance, carry and unsettled results move as they are.
+    an asset without open lots balance, carry and unsettled results move as they are, and so does a balance below zero.
     """
     rows: list[tuple[int, int, int, int]] = []
     collateral: list[CollateralMoved] = []
@@ -222,6 +223,9 @@ def take_over(book: Book, estate: int) -> TakenOver:
             if cash or carry:
                 collateral.append(CollateralMoved(asset, cash, carry))
             continue
+        if cash < 0:  # what it owes moves as it is, so that the estate's own balance is nothing and not a gain to come
+            collateral.append(CollateralMoved(asset, cash, 0))
+            cash = 0
         at_mark = [row.lots * int(book.contracts[row.contract]["value_fine"]) for row in held]
         unit = int(book.assets[asset]["unit_fine"])
         worth = cash * unit + carry + sum(at_mark) - sum(row.cost_fine for row in own)

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from novate.core import layout
-from novate.core.book import Book, Call
+from novate.core.book import Book
 from novate.core.facts import CallMet, Contributor, Fact, MarginCalled
 from novate.core.kernels import margin as kernel
+from novate.core.registers import Call
 from novate.core.terms import TRADING
 
 CONTRIBUTORS_MAX = 3

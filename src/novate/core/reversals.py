@@ -4,7 +4,7 @@ The account's own money first, then what it holds for withdrawal, its other coll
 the waterfall. What none of them has is still owed: nothing is paid that is not there, and every clock tries again.
 """
 
-from novate.core.book import Book, Receipt
+from novate.core.book import Book
 from novate.core.collateral import Purse
 from novate.core.commands import ReverseDeposit
 from novate.core.deposits import not_there, strike
@@ -13,6 +13,7 @@ from novate.core.ledger import post_external
 from novate.core.money_facts import DepositReversed, WithdrawalReturned
 from novate.core.reasons import Reason
 from novate.core.refusals import late
+from novate.core.registers import Receipt
 from novate.core.terms import Role
 from novate.core.waterfall import absorb, is_client_with_standing_member
 from novate.core.withdrawals import recall
@@ -36,7 +37,7 @@ class Collection:
             facts += self._from_member(account, asset, lack)
         elif lack > 0:
             facts += self._from_layers(account, asset, lack)
-        paid = min(owed, self.purse.balance(account, asset))
+        paid = max(0, min(owed, self.purse.balance(account, asset)))
         self.purse.add(account, asset, -paid)
         return [*facts, DepositReversed(source, deposit, account, asset, paid, owed - paid)]
 
@@ -60,7 +61,7 @@ class Collection:
         if short > 0:
             facts += self._from_layers(house, asset, short)
         paid = min(lack, self.purse.balance(house, asset))
-        if paid:
+        if paid > 0:
             facts.append(ShortfallAssigned(client, house, asset, paid))
             facts.append(Transferred("shortfall", house, client, asset, paid))
             self.purse.add(house, asset, -paid)

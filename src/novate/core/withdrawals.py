@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from novate.core.admission import open_account
-from novate.core.book import Book, Withdrawal
+from novate.core.book import Book
 from novate.core.commands import ConfirmWithdrawal, ReleaseWithdrawal, RequestWithdrawal, ReturnWithdrawal
 from novate.core.facts import Fact, Rejected, SourceAdvanced
 from novate.core.ledger import check_cash, check_withdrawal, fits, post, post_external
@@ -23,6 +23,7 @@ from novate.core.money_facts import (
 )
 from novate.core.reasons import Reason
 from novate.core.refusals import Refusals, late
+from novate.core.registers import Withdrawal
 from novate.core.rows import CASH, POSTED
 from novate.core.settlement import flows_of
 from novate.core.terms import Role
@@ -186,7 +187,7 @@ def recall_for_settlement(book: Book) -> list[Fact]:
     for asset in range(book.asset_count) if members else ():
         flow = flows_of(book, asset).flow_minor
         balances = book.balances[: book.account_count, asset]["balance_minor"]
-        for account in np.flatnonzero((flow < 0) & (balances + flow < 0)).tolist():
+        for account in np.flatnonzero(balances + flow < 0).tolist():
             member = registers.accounts[registers.origins.get(account, account)].member
             if member in members:
                 needy |= dict.fromkeys((account, registers.members[member].house_account))

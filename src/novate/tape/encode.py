@@ -103,6 +103,9 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
         case core.ReleaseWithdrawal() | core.ConfirmWithdrawal() | core.ReturnWithdrawal():
             given = {"source": command.source, "number": command.number, "withdrawal": command.withdrawal}
             return {"command": MONEY_NAMES[type(command)], **given}
+        case core.PublishInterest():
+            symbol = at(registers.assets, command.asset, "asset").symbol
+            return {"command": "interest", "asset": symbol, "rate": decimals.rate_text(command.rate_ppm, PPM)}
         case core.ExecuteLiquidation():
             if command.order not in registers.orders:
                 raise LookupError(f"there is no order {command.order}: its price has no tick to be written in")
@@ -367,6 +370,13 @@ def _rulebook(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
         "give_up_due": decimals.duration_text(rulebook.give_up_due_ns),
         "transfer_causes": list(rulebook.transfer_causes),
         "porting_due": decimals.duration_text(rulebook.porting_due_ns),
+        "overdrafts": {
+            symbol: {
+                "amount": _amount(rule.amount_minor, symbol, registers),
+                "time": decimals.duration_text(rule.time_ns),
+            }
+            for symbol, rule in rulebook.overdrafts.items()
+        },
     }
 
 
