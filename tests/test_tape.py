@@ -408,9 +408,7 @@ RULEBOOK = st.builds(
     margin_classes=st.dictionaries(NAME, st.lists(TIER, max_size=3).map(tuple), max_size=3),
     settlement_interval_ns=NS,
     call_due_ns=NS,
-    waterfall=st.lists(st.sampled_from([layer for layer in Layer if layer is not Layer.TREASURY]), max_size=5).map(
-        tuple
-    ),
+    waterfall=st.lists(st.sampled_from([each for each in Layer if each is not Layer.TREASURY]), max_size=5).map(tuple),
     gains_ppm=PPM,
     long_option_ppm=PPM,
     call_minimum_fine=INT64,

@@ -6,12 +6,12 @@ from fractions import Fraction
 from novate.core.book import Book
 from novate.core.plain.margin import Bucket
 
-YEAR = Fraction(365 * 24 * 3600 * 10**9)
+YEAR_NS = 365 * 24 * 3600 * 10**9
 
 
 def interest_fine(amount_minor: int, unit_fine: int, rate_ppm: int, elapsed_ns: int) -> int:
     """Simple interest for a time, in a year of 365 days, rounded up to a fine unit."""
-    return math.ceil(amount_minor * unit_fine * Fraction(rate_ppm, 10**6) * elapsed_ns / YEAR)
+    return math.ceil(Fraction(amount_minor * unit_fine * rate_ppm * elapsed_ns, 10**6 * YEAR_NS))
 
 
 def raisable_minor(book: Book, bucket: Bucket, asset: int) -> int:
@@ -34,5 +34,5 @@ def raisable_minor(book: Book, bucket: Bucket, asset: int) -> int:
             return 0
         way = "credit" if held > 0 else "debit"
         rate = Fraction(int(row[f"{way}_mantissa"]), int(row[f"{way}_scale"]))
-        total += math.floor(held * int(row["unit_fine"]) * rate / unit) if live else 0
+        total += math.floor(Fraction(held * int(row["unit_fine"]) * rate, unit)) if live else 0
     return max(0, total)
