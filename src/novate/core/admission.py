@@ -206,8 +206,6 @@ def check_rulebook(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
         wrong.append(("transfer_causes", "each cause once"))
     wrong += check_gates(rulebook, symbols) + check_overdrafts(rulebook, symbols)
     layers = rulebook.waterfall
-    if Layer.TREASURY in layers:
-        wrong.append(("waterfall", "the treasury bears what it lent itself: it is no layer to be listed"))
     if not layers or layers[-1] is not Layer.GAINS_HAIRCUT or len(dict.fromkeys(layers)) != len(layers):
         wrong.append(("waterfall", "each layer once, the last of them gains_haircut: a cycle must always add up"))
     for index, terms in enumerate(book.registers.contracts):

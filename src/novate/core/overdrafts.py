@@ -16,7 +16,7 @@ from novate.core.money import EXPOSURE_MAX, PPM, ceil_div
 from novate.core.overdraft_facts import InterestCharged, InterestPublished, OverdraftChanged
 from novate.core.reasons import Reason
 from novate.core.registers import Overdrawn
-from novate.core.terms import TREASURY, Asset, Role, Rulebook
+from novate.core.terms import TREASURY, Asset, Layer, Role, Rulebook
 
 YEAR_NS = 365 * 24 * 3600 * 10**9
 RATE_MAX_PPM = 10 * PPM
@@ -149,6 +149,8 @@ def changed(book: Book, facts: list[Fact]) -> list[Fact]:
 def check_overdrafts(rulebook: Rulebook, assets: dict[str, Asset]) -> list[tuple[str, str]]:
     """What is wrong with a rulebook's overdrafts, as ``(path, message)``."""
     wrong: list[tuple[str, str]] = []
+    if Layer.TREASURY in rulebook.waterfall:
+        wrong.append(("waterfall", "the treasury bears itself what it lent: it is no layer to be listed"))
     for symbol, rule in rulebook.overdrafts.items():
         path = f"overdrafts.{symbol}"
         if symbol not in assets:
