@@ -20,7 +20,20 @@ from novate.core.facts import Rejected, RowsRefused
 from novate.core.reasons import Reason
 from novate.core.registers import Order, Registers
 from novate.core.rows import CASH, FUNDING, MARK, ORDER, REFUSED, TRADE, TRANSFER
-from novate.core.terms import Account, Asset, Cap, Contract, Kind, Layer, Member, Overdraft, Role, Rulebook, Tier
+from novate.core.terms import (
+    LISTED_LAYERS,
+    Account,
+    Asset,
+    Cap,
+    Contract,
+    Kind,
+    Layer,
+    Member,
+    Overdraft,
+    Role,
+    Rulebook,
+    Tier,
+)
 from novate.tape import decimals
 
 USD = Asset("USD", 2, 8)
@@ -408,7 +421,7 @@ RULEBOOK = st.builds(
     margin_classes=st.dictionaries(NAME, st.lists(TIER, max_size=3).map(tuple), max_size=3),
     settlement_interval_ns=NS,
     call_due_ns=NS,
-    waterfall=st.lists(st.sampled_from([each for each in Layer if each is not Layer.TREASURY]), max_size=5).map(tuple),
+    waterfall=st.lists(st.sampled_from(LISTED_LAYERS), max_size=5).map(tuple),
     gains_ppm=PPM,
     long_option_ppm=PPM,
     call_minimum_fine=INT64,

@@ -124,6 +124,10 @@ class Layer(enum.StrEnum):
     GAINS_HAIRCUT = "gains_haircut"
 
 
+LISTED_LAYERS: Final = tuple(layer for layer in Layer if layer is not Layer.TREASURY)
+"""What a rulebook's waterfall may list."""
+
+
 TransferCause = Literal["same_owner", "estate", "merger", "allocation"]
 """Why a position changes accounts; which of them the house accepts is a rule."""
 
