@@ -28,6 +28,7 @@ from novate.core.terms import (
     Contract,
     Kind,
     Layer,
+    Limit,
     Member,
     Overdraft,
     Role,
@@ -429,6 +430,13 @@ RULEBOOK = st.builds(
     slippage_ppm=PPM,
     slice_expiry_ns=NS,
     slices_max=st.integers(0, 10**6),
+    price_bands=st.dictionaries(NAME, PPM, max_size=2),
+    warning_ppm=PPM,
+    call_trigger_ppm=PPM,
+    call_target_ppm=PPM,
+    call_recovery=st.sampled_from(["must_pay", "at_due", "at_once"]),
+    reduce_only_ppm=PPM,
+    release_ppm=PPM,
     reserved_trades=st.sampled_from(["checked", "guaranteed"]),
     deposit_final_after_ns=NS,
     collateral_caps=st.dictionaries(
@@ -442,6 +450,15 @@ RULEBOOK = st.builds(
     transfer_causes=st.lists(st.sampled_from(["same_owner", "estate", "merger", "allocation"])).map(tuple),
     porting_due_ns=NS,
     overdrafts=st.dictionaries(st.sampled_from(["USD", "BTC"]), st.builds(Overdraft, INT64, NS)),
+)
+LIMIT = st.builds(
+    Limit,
+    name=NAME,
+    contract=st.integers(0, 2),
+    measure=st.sampled_from(["net", "gross"]),
+    lots=INT64,
+    members=st.lists(st.just(0), max_size=2).map(tuple),
+    accounts=st.lists(ACCOUNT, max_size=3).map(tuple),
 )
 STEPS = (
     core.FinaliseDeposit,
@@ -474,7 +491,12 @@ LIFECYCLE: st.SearchStrategy[AnyCommand] = st.one_of(
 COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     st.builds(core.AddAsset, st.builds(Asset, NAME, st.integers(0, 18), st.integers(0, 18), st.integers(0, 2**62), NS)),
     st.builds(core.ListContract, CONTRACT),
-    st.builds(core.AdoptRulebook, RULEBOOK),
+    st.builds(core.AdoptRulebook, RULEBOOK, st.none() | NS),
+    st.builds(core.CancelRulebook, NAME),
+    st.builds(core.SetLimit, LIMIT),
+    st.builds(core.RemoveLimit, NAME),
+    st.builds(core.HaltContract, st.integers(0, 2), NAME),
+    st.builds(core.ResumeContract, st.integers(0, 2)),
     st.builds(core.AddMember, NAME),
     st.builds(core.OpenAccount, st.just(0), NAME),
     st.builds(core.RejoinPosition, ACCOUNT, st.integers(0, 2)),

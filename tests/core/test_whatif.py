@@ -14,13 +14,14 @@ from novate.core.book import Book
 from novate.core.commands import PublishMarks, SubmitTrades
 from novate.core.evolve import evolve
 from novate.core.facts import Fact, MarksPublished, OrdersChanged, TradesNovated
+from novate.core.layout import OPEN, RESTRICTED
 from novate.core.ledger import decide_deposit
 from novate.core.margin import judge
 from novate.core.novation import decide_trades, move_leg
 from novate.core.orders import fold_orders
 from novate.core.reasons import Reason
 from novate.core.rows import RESERVED, SELLER
-from novate.core.terms import Asset, Kind, Role, Tier
+from novate.core.terms import Asset, Kind, Limit, Role, Tier
 from novate.core.variation import decide_marks
 from novate.core.whatif import Trade, largest_order, thresholds, what_if
 from tests.core.test_kernels import TRADERS, Row, batches, examples, planted, priced, refused_rows
@@ -29,9 +30,9 @@ from tests.core.worlds import USD, House, cash, future, marks, rulebook, small_h
 Draw = st.DrawFn
 
 
-def rich_in(book: Book) -> int:
-    """A new account that can bear the other side of anything."""
-    rich = open_account(book, "rich", Role.HOUSE, 0)
+def rich_in(book: Book, name: str) -> int:
+    """A new account that can bear the other side of anything and shares no limit: it is nobody's."""
+    rich = open_account(book, name, Role.HOUSE, -1)
     for asset in range(book.asset_count):
         if book.assets[asset]["live"]:
             unit = book.registers.assets[asset].unit_fine
@@ -39,8 +40,9 @@ def rich_in(book: Book) -> int:
     return rich
 
 
-def decided(book: Book, account: int, rich: int, trade: Trade, number: int) -> tuple[tuple[Reason, int], int]:
-    """What the house says of a trade of two accounts, folded where accepted, and the side that failed."""
+def decided(book: Book, account: int, trade: Trade, number: int) -> tuple[tuple[Reason, int], bool]:
+    """What the house says of a trade against a new account, folded where accepted, and whether that one failed."""
+    rich = rich_in(book, f"rich {number}")
     sides = (account, rich) if trade.lots > 0 else (rich, account)
     row = (number, abs(trade.lots), trade.price_ticks, trade.contract, *sides)
     facts = decide_trades(book, SubmitTrades("venue", trades([row])))
@@ -64,7 +66,6 @@ def test_what_if_answers_as_trades_are_decided(count: int) -> None:
         st.lists(st.tuples(st.integers(0, 2), st.integers(-1, 10**9)), max_size=2),
     )
     def run(book: Book, rows: list[Row], account: int, deposits: list[tuple[int, int]]) -> None:
-        rich = rich_in(book)
         asked = [
             Trade(contract, size if buyer % 2 else -size, price)
             for _, size, price, contract, buyer, *_ in priced(book, rows)
@@ -83,7 +84,7 @@ def test_what_if_answers_as_trades_are_decided(count: int) -> None:
         for fact in facts:
             evolve(book, fact)
         for number, (trade, said) in enumerate(zip(asked, answer.trades, strict=True), 1):
-            verdict, theirs = decided(book, account, rich, trade, number)
+            verdict, theirs = decided(book, account, trade, number)
             assume(not theirs)
             assert said == verdict
         assert answer.after == judge(book, account)
@@ -132,9 +133,15 @@ def small_world(margin_class: str, gains_ppm: int) -> bytes:
 
 @st.composite
 def small_books(draw: Draw) -> tuple[Book, int]:
-    """A book of ``small_world`` with m0's money and positions at random."""
+    """A book of ``small_world`` with m0's money and positions, and limits on them, at random."""
     book = Book.loads(small_world(draw(st.sampled_from(sorted(TIERS))), draw(st.sampled_from([0, 900_000, 1_000_000]))))
     account = book.registers.names["m0"]
+    for measure in draw(st.sets(st.sampled_from(["net", "gross", "open"]))):
+        of, most = draw(st.sampled_from(SMALL_CONTRACTS)), draw(st.integers(0, 60))
+        group: dict[str, Any] = {} if measure == "open" else {"members": (0,)}
+        limit = Limit(measure, of, "net" if measure == "net" else "gross", most, **group)
+        House(book).ok(c.SetLimit(limit), book.registers.time_ns)
+    book.buckets[account]["access"] = draw(st.sampled_from([OPEN, OPEN, RESTRICTED]))
     book.balances[account, USD]["balance_minor"] = draw(st.integers(0, 400_000))
     book.balances[account, 1]["balance_minor"] = draw(st.sampled_from([0, 10**8, 10**9]))
     for contract in draw(st.sets(st.sampled_from(SMALL_CONTRACTS), max_size=3)):

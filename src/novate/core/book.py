@@ -12,6 +12,7 @@ import numpy as np
 
 from novate.core import layout
 from novate.core.blotter import Blotter
+from novate.core.kernels.limits import recount_limits
 from novate.core.kernels.margin import set_lots
 from novate.core.kernels.tables import Tables, refer
 from novate.core.registers import Registers
@@ -38,6 +39,9 @@ class Book:
         "contracts",
         "ends",
         "holders",
+        "limit_lists",
+        "limit_spans",
+        "limits",
         "lot_terms",
         "orders",
         "positions",
@@ -59,6 +63,9 @@ class Book:
         self.ends = np.array([0, 0, 1])
         self.holders = np.zeros(256, np.int32)
         self.tiers = np.zeros(0, layout.TIER)
+        self.limits = np.zeros(0, layout.LIMIT)
+        self.limit_spans = np.zeros((64, 2), np.int32)
+        self.limit_lists = np.zeros(0, np.int32)
         for name, role in HOUSE_ACCOUNTS:
             self.registers.names[name] = len(self.registers.accounts)
             self.buckets[len(self.registers.accounts)] = (0, 0, 0, -1, layout.HOUSE_ONLY, -1, layout.CROSS)
@@ -112,6 +119,9 @@ class Book:
                 self.orders,
                 self.holders,
                 self.ends,
+                self.limits,
+                self.limit_spans,
+                self.limit_lists,
                 rulebook.gains_ppm if rulebook else 0,
                 rulebook.long_option_ppm if rulebook else 0,
             )
@@ -140,6 +150,11 @@ class Book:
             found.append(at)
             at = int(self.buckets[at]["next"])
         return found
+
+    def position_of(self, bucket: int, contract: int) -> tuple[int, int]:
+        """``(lots, cost_fine)`` of a position; zeros where there is none."""
+        found = (row[1:] for row in self.positions_of(bucket) if row[0] == contract)
+        return next(found, (0, 0))
 
     def buckets_of(self, account: int) -> list[int]:
         """All buckets of an account: its cross bucket and the isolated ones that it ever had."""
@@ -195,6 +210,7 @@ class Book:
         rows["orders"] = np.cumsum(rows["orders"]) * rows["orders"]
         book.lay_out(np.frombuffer(counts, np.int32), rows)
         set_lots(book.contract_count, book.tables())
+        book.index_limits()
         if book.digest() != digest:
             raise ValueError("the snapshot's digest does not match its content; use an older snapshot or the journal")
         return book
@@ -241,6 +257,40 @@ class Book:
             order = np.argsort(contract, kind="stable")
             rank = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
             self.holders[starts[contract[order]] + rank] = owner[order]
+
+    def index_limits(self) -> None:
+        """Lay out the limits, whose they are and what is counted on each, afresh from registers and positions.
+
+        Every account of a member has the span of its member's fund account, unless a limit names the account itself.
+        """
+        registers, contracts = self.registers, self.contracts
+        contracts["limited"] = contracts["open_limit"] = 0
+        self.limits = np.zeros(len(registers.limits), layout.LIMIT)
+        of_member: dict[int, list[int]] = {}
+        of_account: dict[int, list[int]] = {}
+        for at, (number, limit) in enumerate(registers.limits.items()):
+            measure = layout.NET if limit.measure == "net" else layout.GROSS
+            self.limits[at] = (limit.lots, 0, 0, 0, limit.contract, measure, number, int(limit.everyone))
+            contracts[limit.contract]["limited"] = 1
+            if limit.everyone:
+                contracts[limit.contract]["open_limit"] = at + 1
+            for member in limit.members:
+                of_member.setdefault(member, []).append(at)
+            for account in limit.accounts:
+                of_account.setdefault(account, []).append(at)
+        lists: list[int] = []
+        spans = np.zeros((len(registers.members) + 1, 2), np.int32)  # the last row is of those without a member
+        for member, rows in of_member.items():
+            spans[member] = (len(lists), len(rows))
+            lists += rows
+        self.limit_spans = np.zeros((len(self.buckets), 2), np.int32)
+        self.limit_spans[: self.account_count] = spans[self.buckets["member"][: self.account_count]]
+        for account, own in of_account.items():
+            rows = sorted({*own, *of_member.get(registers.accounts[account].member, [])})
+            self.limit_spans[[account, *self.isolated_of(account)]] = (len(lists), len(rows))
+            lists += rows
+        self.limit_lists = np.array(lists, np.int32)
+        recount_limits(self.contract_count, self.tables(), self.limits)
 
     def packed_positions(self) -> tuple[np.ndarray, np.ndarray]:
         """``(counts per bucket, rows)`` of all positions, bucket by bucket by contract, rows of nothing left out."""

@@ -16,7 +16,7 @@ from novate.core.novation import move_leg
 from novate.core.reasons import Reason
 from novate.core.refusals import Refused
 from novate.core.registers import PendingGiveUp
-from novate.core.sides import check_contract, check_lots, check_margin, check_room, check_two, name_of
+from novate.core.sides import check_contract, check_lots, check_margin, check_room, check_shared, check_two, name_of
 
 
 def decide_give_up(book: Book, command: GiveUp) -> list[Fact]:
@@ -81,6 +81,7 @@ def decide_answer(book: Book, command: AnswerGiveUp) -> list[Fact]:
     check_margin(book, receiver, waiting.contract, waiting.lots, value, "$.give_up", fee)
     check_room(book, waiting.contract, [Leg(receiver, waiting.lots, waiting.lots * value, -fee)], "$.give_up")
     check_margin(book, giver, waiting.contract, -waiting.lots, value, "$.give_up")
+    check_shared(book, waiting.contract, {receiver: waiting.lots, giver: -waiting.lots}, "$.give_up")
     return [GiveUpAccepted(command.give_up, giver, receiver, waiting.lots * value, fee, other_fee)]
 
 

@@ -5,15 +5,33 @@ from typing import Literal
 import msgspec
 
 from novate.core.facts import Contributor
-from novate.core.terms import Account, Asset, Contract, Layer, Member, Rulebook
+from novate.core.terms import Account, Asset, Contract, Layer, Limit, Member, Rulebook
 
 
 class Call(msgspec.Struct):
-    """An open margin call: an amount of the numeraire, when it is due and the largest contributors."""
+    """An open margin call: what of the numeraire is still to be paid, when it is due and the largest contributors.
+
+    ``since_ns`` is when it was first made; a later call takes its place and ages from there.
+    """
 
     amount_fine: int
     due_ns: int
     largest: tuple[Contributor, ...] = ()
+    since_ns: int = 0
+
+
+class Halt(msgspec.Struct, frozen=True):
+    """Why and since when the operator has stopped trading in a contract."""
+
+    cause: str
+    since_ns: int
+
+
+class Scheduled(msgspec.Struct, frozen=True):
+    """A rulebook that is to come into force."""
+
+    rulebook: Rulebook
+    effective_ns: int
 
 
 class Order(msgspec.Struct):
@@ -111,6 +129,11 @@ class Registers(msgspec.Struct):
     external_minor: list[int] = []
     time_ns: int = 0
     settlement_due_ns: int | None = None
+    scheduled: dict[str, Scheduled] = {}
+    limits: dict[int, Limit] = {}
+    next_limit: int = 0
+    halts: dict[int, Halt] = {}
+    restricted: dict[int, int] = {}
     give_ups: dict[int, PendingGiveUp] = {}
     next_give_up: int = 0
     undone_trades: dict[str, list[int]] = {}

@@ -96,6 +96,14 @@ class Commands(MoneyCommands, LifecycleCommands):
         slippage: Number = "0.02",
         slice_expiry: Duration = "1m",
         slices_max: int = 3,
+        price_bands: Mapping[str, Number] | None = None,
+        warning: Number = 0,
+        call_trigger: Number = 1,
+        call_target: Number = 1,
+        call_recovery: Literal["must_pay", "at_due", "at_once"] = "at_due",
+        reduce_only: Number = 0,
+        release: Number = 1,
+        effective: Time | None = None,
         reserved_trades: Literal["checked", "guaranteed"] = "checked",
         deposit_final_after: Duration = 0,
         collateral_caps: Mapping[str, Mapping[str, Number]] | None = None,
@@ -111,12 +119,52 @@ class Commands(MoneyCommands, LifecycleCommands):
     ) -> Outcome:
         """Put the rules in force; replaces the rulebook before. Rates are ``"0.05"`` or ``"5%"``.
 
-        ``margin_classes`` maps a class to its tiers: ``{"above": "0", "initial": "5%", "maintenance": "2.5%"}``.
-        ``collateral_caps`` maps an asset to ``{"account": …, "member": …, "house": …}``, each of them or none;
-        ``withdrawal_gates`` maps a gated asset to its dust limit. ``overdrafts`` maps an asset to ``{"amount": …,
-        "time": …}``: how far and how long its balances may stay below zero.
+        ``margin_classes`` maps a class to its tiers: ``{"above": "0", "initial": "5%", "maintenance": "2.5%"}``, and
+        ``price_bands`` a class to how far from the mark it may trade. ``warning``, ``call_trigger``, ``call_target``
+        and ``release`` are levels of equity as parts of the initial requirement, ``reduce_only`` of maintenance. With
+        ``effective`` the rules wait for that time and are decided again when it comes. ``collateral_caps`` maps an
+        asset to ``{"account": …, "member": …, "house": …}``, each of them or none; ``withdrawal_gates`` maps a gated
+        asset to its dust limit. ``overdrafts`` maps an asset to ``{"amount": …, "time": …}``: how far and how
+        long its balances may stay below zero.
         """
         return self._ask("adopt_rulebook", locals())
+
+    def cancel_rulebook(self, name: str, *, time: Time | None = None) -> Outcome:
+        """Take back a rulebook that was to come into force."""
+        return self._ask("cancel_rulebook", locals())
+
+    # --- supervision --------------------------------------------------------------------------------------------
+
+    def set_limit(
+        self,
+        name: str,
+        contract: str,
+        measure: Literal["net", "gross"],
+        *,
+        lots: int | None = None,
+        quantity: Number | None = None,
+        members: Sequence[str] = (),
+        accounts: Sequence[str] = (),
+        time: Time | None = None,
+    ) -> Outcome:
+        """Limit what all accounts of ``members``, and ``accounts``, hold together; replaces the limit of that name.
+
+        ``net`` limits the size of the sum of their lots, ``gross`` their long and their short lots, each. With neither
+        members nor accounts it limits the contract's open interest, which is gross.
+        """
+        return self._ask("set_limit", locals())
+
+    def remove_limit(self, name: str, *, time: Time | None = None) -> Outcome:
+        """Lift a limit."""
+        return self._ask("remove_limit", locals())
+
+    def halt(self, contract: str, cause: str, *, time: Time | None = None) -> Outcome:
+        """Stop trading in a contract, saying why. Its marks go on moving margin."""
+        return self._ask("halt", locals())
+
+    def resume(self, contract: str, *, time: Time | None = None) -> Outcome:
+        """Let a halted contract trade again."""
+        return self._ask("resume", locals())
 
     def add_member(self, name: str, *, time: Time | None = None) -> Outcome:
         """Admit a clearing member: opens its house account ``name`` and its fund account ``name:fund``."""

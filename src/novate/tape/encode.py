@@ -15,11 +15,12 @@ from novate.core import commands as core
 from novate.core.commands import AnyCommand
 from novate.core.money import E12, PPM
 from novate.core.rows import CASH, FUNDING, MARK, ORDER, TRADE, TRANSFER
-from novate.core.terms import Asset, Cap, Contract, Rulebook
+from novate.core.terms import Asset, Cap, Contract, Overdraft, Rulebook
 from novate.tape import decimals
 from novate.tape.decode import FILLS, Registers
 from novate.tape.fields import at, price_text
 from novate.tape.lifecycle import encode_lifecycle
+from novate.tape.supervision import supervision_fields
 
 V = TypeVar("V")
 
@@ -79,7 +80,9 @@ def _fields(command: AnyCommand, registers: Registers) -> dict[str, Any]:
         case core.ListContract():
             return {"command": "list_contract", **_contract(command.contract)}
         case core.AdoptRulebook():
-            return {"command": "adopt_rulebook", **_rulebook(command.rulebook, registers)}
+            later = command.effective_ns
+            effective = {} if later is None else {"effective": decimals.time_text(later)}
+            return {"command": "adopt_rulebook", **rulebook_fields(command.rulebook, registers), **effective}
     return _single(command, registers)
 
 
@@ -133,6 +136,8 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
             return {"command": "resolve", "contract": contract.symbol, "price": price, "outcome": command.outcome}
         case core.Clock():
             return {"command": "clock"}
+        case core.CancelRulebook() | core.SetLimit() | core.RemoveLimit() | core.HaltContract() | core.ResumeContract():
+            return supervision_fields(command, registers)
     return encode_lifecycle(command, registers)
 
 
@@ -325,7 +330,8 @@ def _contract(contract: Contract) -> dict[str, Any]:
     return fields
 
 
-def _rulebook(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
+def rulebook_fields(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
+    """The rules as a tape writes them."""
     numeraire = next((asset for asset in registers.assets if asset.symbol == rulebook.numeraire), None)
     if numeraire is None:
         raise LookupError(f"there is no asset {rulebook.numeraire}: a rulebook's amounts are written in its numeraire")
@@ -358,6 +364,13 @@ def _rulebook(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
         "slippage": decimals.rate_text(rulebook.slippage_ppm, PPM),
         "slice_expiry": decimals.duration_text(rulebook.slice_expiry_ns),
         "slices_max": rulebook.slices_max,
+        "price_bands": {name: decimals.rate_text(band, PPM) for name, band in rulebook.price_bands.items()},
+        "warning": decimals.rate_text(rulebook.warning_ppm, PPM),
+        "call_trigger": decimals.rate_text(rulebook.call_trigger_ppm, PPM),
+        "call_target": decimals.rate_text(rulebook.call_target_ppm, PPM),
+        "call_recovery": rulebook.call_recovery,
+        "reduce_only": decimals.rate_text(rulebook.reduce_only_ppm, PPM),
+        "release": decimals.rate_text(rulebook.release_ppm, PPM),
         "reserved_trades": rulebook.reserved_trades,
         "deposit_final_after": decimals.duration_text(rulebook.deposit_final_after_ns),
         "collateral_caps": {symbol: _cap(cap, symbol, registers) for symbol, cap in rulebook.collateral_caps.items()},
@@ -370,19 +383,20 @@ def _rulebook(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
         "give_up_due": decimals.duration_text(rulebook.give_up_due_ns),
         "transfer_causes": list(rulebook.transfer_causes),
         "porting_due": decimals.duration_text(rulebook.porting_due_ns),
-        "overdrafts": {
-            symbol: {
-                "amount": _amount(rule.amount_minor, symbol, registers),
-                "time": decimals.duration_text(rule.time_ns),
-            }
-            for symbol, rule in rulebook.overdrafts.items()
-        },
+        "overdrafts": {symbol: _overdraft(rule, symbol, registers) for symbol, rule in rulebook.overdrafts.items()},
     }
 
 
 def _cap(cap: Cap, symbol: str, registers: Registers) -> dict[str, str]:
     limits = {"account": cap.account_minor, "member": cap.member_minor, "house": cap.house_minor}
     return {name: _amount(limit, symbol, registers) for name, limit in limits.items() if limit is not None}
+
+
+def _overdraft(rule: Overdraft, symbol: str, registers: Registers) -> dict[str, str]:
+    return {
+        "amount": _amount(rule.amount_minor, symbol, registers),
+        "time": decimals.duration_text(rule.time_ns),
+    }
 
 
 def _amount(amount_minor: int, symbol: str, registers: Registers) -> str:

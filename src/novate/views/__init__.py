@@ -2,6 +2,7 @@
 
 from novate.views.facts import Named, detail, fact_name, fact_rows
 from novate.views.record import GiveUp, Porting, Trade, give_ups, portings, trades_on_record
+from novate.views.rules import Limit, Rules, limits, rulebook, scheduled
 from novate.views.state import (
     Account,
     Balance,
@@ -32,6 +33,7 @@ __all__ = [
     "Gate",
     "GiveUp",
     "House",
+    "Limit",
     "MarginCall",
     "Member",
     "Named",
@@ -40,6 +42,7 @@ __all__ = [
     "Porting",
     "Position",
     "Receipt",
+    "Rules",
     "Table",
     "Trade",
     "Withdrawal",
@@ -56,11 +59,14 @@ __all__ = [
     "gates",
     "give_ups",
     "house",
+    "limits",
     "member",
     "open_orders",
     "overdrafts",
     "portings",
     "receipts",
+    "rulebook",
+    "scheduled",
     "tables",
     "to_json",
     "trades_on_record",

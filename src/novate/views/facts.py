@@ -22,6 +22,7 @@ from novate.tape.decimals import decimal, time_text
 from novate.tape.encode import price_decimal
 from novate.tape.explain import SIDES
 from novate.views.lifecycle import lifecycle_rows
+from novate.views.supervision import supervision_rows
 from novate.views.transit_facts import transit_rows
 
 _WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -148,6 +149,7 @@ def rows_of(fact: Fact, named: Named) -> list[Row]:
         or transit_rows(fact, named)
         or _trade_rows(fact, named)
         or lifecycle_rows(fact, named)
+        or supervision_rows(fact, named)
         or _trouble_rows(fact, named)
     )
 

@@ -15,7 +15,7 @@ import msgspec
 from novate.core.book import Book
 from novate.core.terms import TRADING
 from novate.tape.decimals import duration_text, time_text
-from novate.views import state, transit
+from novate.views import rules, state, transit
 from novate.views.facts import detail
 
 
@@ -38,6 +38,8 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     gates: list[transit.Gate]
     overdrafts: list[transit.Overdraft]
     compression: list[state.Compression]
+    limits: list[rules.Limit] = []
+    scheduled: list[rules.Rules] = []
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -71,6 +73,8 @@ def house(book: Book, seq: int) -> House:
         gates=transit.gates(book),
         overdrafts=transit.overdrafts(book),
         compression=state.compression(book),
+        limits=rules.limits(book),
+        scheduled=rules.scheduled(book),
     )
 
 
@@ -89,6 +93,8 @@ def tables(seen: House, account_limit: int = 40) -> list[Table]:
         _funds(seen),
         _calls(seen),
         _orders(seen),
+        _limits(seen),
+        _scheduled(seen),
         _deposits(seen),
         _withdrawals(seen),
         _gates(seen),
@@ -210,6 +216,27 @@ def _orders(seen: House) -> Table:
         for order, limit in zip(seen.orders, limits, strict=True)
     ]
     return Table("Liquidation orders", columns, cells, ("order", "lots", "open", "limit"))
+
+
+def _limits(seen: House) -> Table:
+    columns = ("limit", "contract", "of", "measure", "lots", "used")
+    cells = [
+        [
+            limit.name,
+            limit.contract,
+            ", ".join((*limit.members, *limit.accounts)) or "everyone",
+            limit.measure,
+            f"{limit.lots:,}",
+            f"{limit.used_lots:,}",
+        ]
+        for limit in seen.limits
+    ]
+    return Table("Limits", columns, cells, ("lots", "used"))
+
+
+def _scheduled(seen: House) -> Table:
+    cells = [[each.name, time_text(each.effective_ns or 0)] for each in seen.scheduled]
+    return Table("Rulebooks to come", ("rulebook", "effective"), cells)
 
 
 def _deposits(seen: House) -> Table:
