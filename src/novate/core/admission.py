@@ -18,6 +18,7 @@ from novate.core.gate import check_gates
 from novate.core.kernels.margin import set_lots
 from novate.core.levels import check_levels
 from novate.core.money import EXPOSURE_MAX, PPM, VALUE_MAX
+from novate.core.overdrafts import check_overdrafts
 from novate.core.reasons import Reason
 from novate.core.terms import TRADING, Account, Layer, Member, Role, Rulebook
 from novate.core.tiers import accumulate_tiers, check_tiers
@@ -207,7 +208,7 @@ def check_terms(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
     ]
     if len(dict.fromkeys(rulebook.transfer_causes)) != len(rulebook.transfer_causes):
         wrong.append(("transfer_causes", "each cause once"))
-    wrong += check_gates(rulebook, symbols)
+    wrong += check_gates(rulebook, symbols) + check_overdrafts(rulebook, symbols)
     layers = rulebook.waterfall
     if not layers or layers[-1] is not Layer.GAINS_HAIRCUT or len(dict.fromkeys(layers)) != len(layers):
         wrong.append(("waterfall", "each layer once, the last of them gains_haircut: a cycle must always add up"))

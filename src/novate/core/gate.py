@@ -6,7 +6,7 @@ from novate.core.money_facts import GateClosed, GateOpened
 from novate.core.registers import Gate
 from novate.core.terms import INSURANCE, Asset, Layer, Rulebook
 
-DEFICIT_LAYERS = (Layer.SKIN, Layer.INSURANCE, Layer.SURVIVORS_FUND, Layer.GAINS_HAIRCUT)
+DEFICIT_LAYERS = (Layer.SKIN, Layer.INSURANCE, Layer.SURVIVORS_FUND, Layer.TREASURY, Layer.GAINS_HAIRCUT)
 """Who paid for a loss that is not its own: what a defaulter's fund or a client's own member paid is no deficit."""
 
 

@@ -95,6 +95,7 @@ class Reason(enum.IntEnum):
     SHEET_INVALID = 92
     SHEET_MISSING = 93
     MARGIN_MODE_UNCHANGED = 94
+    INTEREST_OUT_OF_RANGE = 110
 
     @property
     def text(self) -> str:

@@ -120,7 +120,12 @@ class Layer(enum.StrEnum):
     SKIN = "skin_in_the_game"
     INSURANCE = "insurance_fund"
     SURVIVORS_FUND = "survivors_fund"
+    TREASURY = "treasury"  # what it lent to balances below zero; never listed in a rulebook
     GAINS_HAIRCUT = "gains_haircut"
+
+
+LISTED_LAYERS: Final = tuple(layer for layer in Layer if layer is not Layer.TREASURY)
+"""What a rulebook's waterfall may list."""
 
 
 TransferCause = Literal["same_owner", "estate", "merger", "allocation"]
@@ -137,6 +142,13 @@ class Cap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     account_minor: int | None = None
     member_minor: int | None = None
     house_minor: int | None = None
+
+
+class Overdraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far (minor units) and for how long (ns) an account's settled balance of an asset may stay below zero."""
+
+    amount_minor: int
+    time_ns: int
 
 
 class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -169,6 +181,9 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     an asset. ``withdrawal_gates`` maps each gated asset to its dust limit in minor units: withdrawals of it wait while
     its unresolved deficits exceed the insurance fund's money by more. ``client_transfers`` allows money to move
     between client accounts of one member.
+
+    ``overdrafts`` maps an asset to how far and how long its balances may stay below zero, lent by the treasury. Those
+    of other assets may not.
     """
 
     name: str
@@ -203,6 +218,7 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     give_up_due_ns: int = 3_600_000_000_000
     transfer_causes: tuple[TransferCause, ...] = ("same_owner",)
     porting_due_ns: int = 0
+    overdrafts: dict[str, Overdraft] = {}
 
 
 class ScenarioBlock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -104,6 +104,7 @@ class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
         default_factory=lambda: ["same_owner"]
     )
     porting_due: Number = 0
+    overdrafts: dict[str, Any] = msgspec.field(default_factory=dict)
     effective: Number | None = None
 
 
@@ -113,6 +114,13 @@ class Cap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     account: Number | None = None
     member: Number | None = None
     house: Number | None = None
+
+
+class Overdraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How far (an amount of the asset) and how long balances of an asset may stay below zero."""
+
+    amount: Number
+    time: Number
 
 
 class AddMember(Wire, frozen=True, tag="add_member"):
@@ -275,6 +283,13 @@ class Funding(Wire, frozen=True, tag="funding"):
     rates: dict[str, Any]
 
 
+class Interest(Wire, frozen=True, tag="interest"):
+    """What balances of an asset below zero pay from now, as a part of them in a year of 365 days."""
+
+    asset: str
+    rate: Number
+
+
 class Execute(Wire, frozen=True, tag="execute"):
     """A fill, whole or partial, of a liquidation order."""
 
@@ -331,6 +346,7 @@ AnyWire = (
     | Trades
     | Marks
     | Funding
+    | Interest
     | Execute
     | Expire
     | Resolve
