@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from novate.core.book import Book, Registers
 from novate.core.margin import judge_house
 
@@ -51,6 +53,8 @@ def picture_of(book: Book) -> Picture:
         "receivable": {estate: dict(owed) for estate, owed in registers.receivables.items()},
         **_on_their_way(registers),
         **_afterwards(registers),
+        "limit": {number: msgspec.structs.astuple(limit) for number, limit in registers.limits.items()},
+        "halt": {contract: (halt.cause, halt.since_ns) for contract, halt in registers.halts.items()},
         "source": dict(registers.sources),
         "house": {
             "time": registers.time_ns,
@@ -58,6 +62,7 @@ def picture_of(book: Book) -> Picture:
             "next order": registers.next_order,
             "next withdrawal": registers.next_withdrawal,
             "next give-up": registers.next_give_up,
+            "next limit": registers.next_limit,
             "trades on record": book.blotter.count,
         },
     }

@@ -18,7 +18,7 @@ from novate.sim.auditor.house import House, Made, Reference
 from novate.sim.auditor.numbering import demand
 from novate.sim.auditor.record import TRADE, is_past, parts_of
 from novate.sim.auditor.rounding import E12, nearest
-from novate.sim.auditor.sides import book_leg, bucket_for, margined, pay_carry, room, tradable, two
+from novate.sim.auditor.sides import book_leg, bucket_for, margined, pay_carry, room, shared, tradable, two
 from novate.sim.auditor.trades import add_leg
 from novate.sim.auditor.worth import fee_of, lot_value
 
@@ -76,12 +76,16 @@ def decide_correct(house: House, command: CorrectTrade) -> list[Fact]:
         value, index = value + index - was.index_fine, was.index_fine
         back = {leg.bucket: leg for leg in busted.legs}
     fee = fee_of(house, of, command.lots, command.price_ticks)
+    more: dict[int, int] = {}
     for (side, sign), bucket in zip(SIGN.items(), buckets, strict=True):
         lots = sign * command.lots
         own = back.get(bucket, Leg(bucket, 0, 0, 0))
         if (lots + own.lots) * sign > 0:
+            more[bucket] = lots + own.lots
+            demand(command.contract not in house.halts, Reason.CONTRACT_HALTED, "$.contract")
             margined(house, bucket, command.contract, lots + own.lots, value, f"$.{side}", fee)
         room(house, command.contract, _sum(own, Leg(bucket, lots, lots * value, -fee)), f"$.{side}")
+    shared(house, command.contract, more, "$.lots")
     booked = TradeCorrected(*trade, command.contract, *buckets, command.lots, value, fee, fee, index)
     return [busted, booked, *_ended_with(house, trade)]
 

@@ -16,10 +16,10 @@ from novate.core import lifecycle_commands as after
 from novate.core import lifecycle_facts as became
 from novate.core import money_facts as paid
 from novate.core import rows as layouts
+from novate.core import supervision as seen_to
 from novate.core.commands import AnyCommand
 from novate.core.facts import Fact
 from novate.core.reasons import Reason
-from novate.core.supervision import CallPaid
 from novate.core.terms import ROUNDING
 from novate.sim.auditor import (
     admission,
@@ -31,6 +31,7 @@ from novate.sim.auditor import (
     exactness,
     give_ups,
     isolation,
+    limits,
     moves,
     orders,
     prices,
@@ -71,6 +72,10 @@ DECIDES: dict[type, Callable[[House, Any], list[Fact]]] = {
     after.CompressPositions: numbered(moves.decide_compress),
     after.PortAccount: numbered(moves.decide_port),
     after.AnswerPorting: numbered(moves.decide_porting_answer),
+    asked.SetLimit: limits.decide_set,
+    asked.RemoveLimit: limits.decide_remove,
+    asked.HaltContract: limits.decide_halt,
+    asked.ResumeContract: limits.decide_resume,
     asked.ChangeOrders: orders.decide_orders,
     asked.SubmitTrades: trades.decide_trades,
     asked.PublishMarks: prices.decide_marks,
@@ -90,7 +95,10 @@ ADMITS = (asked.AddAsset, asked.ListContract, asked.AddMember, asked.OpenAccount
 PASSES_TIME = (asked.Clock,)
 """Commands of which everything follows from the time."""
 
-WITHOUT_RULES = (*ADMITS, *PASSES_TIME, asked.Contribute)
+OVERSEES = (asked.SetLimit, asked.RemoveLimit, asked.HaltContract, asked.ResumeContract)
+"""Commands of the operator."""
+
+WITHOUT_RULES = (*ADMITS, *PASSES_TIME, *OVERSEES, asked.Contribute)
 """Commands that need no rulebook."""
 
 APPLIES: dict[type, Callable[[House, Any], None]] = {
@@ -143,7 +151,11 @@ APPLIES: dict[type, Callable[[House, Any], None]] = {
     f.ContractExpired: prices.apply_contract_expired,
     f.MarginCalled: trouble.apply_margin_called,
     f.CallMet: trouble.apply_call_met,
-    CallPaid: trouble.apply_call_paid,
+    seen_to.CallPaid: trouble.apply_call_paid,
+    seen_to.LimitSet: limits.apply_limit_set,
+    seen_to.LimitRemoved: limits.apply_limit_removed,
+    seen_to.TradingHalted: limits.apply_halted,
+    seen_to.TradingResumed: limits.apply_resumed,
     f.Breached: trouble.apply_breached,
     f.MemberDefaulted: trouble.apply_member_defaulted,
     f.LiquidationOrdered: trouble.apply_liquidation_ordered,

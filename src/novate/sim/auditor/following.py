@@ -35,6 +35,7 @@ from novate.core.money_facts import (
 )
 from novate.core.rows import MOVED as MOVED_ROW
 from novate.core.rows import POSTED, RESERVED
+from novate.core.supervision import TradingResumed
 from novate.core.terms import TRADING
 from novate.sim.auditor import estates, give_ups, moves, trouble, withdrawals
 from novate.sim.auditor.house import House
@@ -58,7 +59,7 @@ MOVED = (
 )
 """After these anybody's worth or requirement may be another one, so everybody is judged."""
 
-WAKES = (OrderClosed, MarksPublished, ContractExpired)
+WAKES = (OrderClosed, MarksPublished, ContractExpired, TradingResumed)
 """After these every liquidation without an order in the market goes on."""
 
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from novate.core.facts import Contributor
-from novate.core.terms import HOUSE_ACCOUNTS, TRADING, Asset, Contract, Kind, Layer, Role, Rulebook
+from novate.core.terms import HOUSE_ACCOUNTS, TRADING, Asset, Contract, Kind, Layer, Limit, Role, Rulebook
 
 
 class Disagreement(AssertionError):
@@ -266,6 +266,9 @@ class House:
     next_departure: int = 0
     gates: dict[int, tuple[str, int]] = field(default_factory=dict)
     transit: int | None = None
+    limits: dict[int, Limit] = field(default_factory=dict)
+    next_limit: int = 0
+    halts: dict[int, tuple[str, int]] = field(default_factory=dict)
     trades: list[Made] = field(default_factory=list)
     undone: list[Reference] = field(default_factory=list)
     give_ups: dict[int, GiveUpWaiting] = field(default_factory=dict)

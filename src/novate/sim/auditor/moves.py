@@ -15,8 +15,9 @@ from novate.core.lifecycle_facts import (
 from novate.core.reasons import Reason
 from novate.core.terms import Role
 from novate.sim.auditor.house import House
+from novate.sim.auditor.limits import may_join
 from novate.sim.auditor.numbering import demand
-from novate.sim.auditor.sides import book_leg, bucket_for, free, margined, named, tradable, two
+from novate.sim.auditor.sides import book_leg, bucket_for, free, margined, named, shared, tradable, two
 from novate.sim.auditor.trades import lots_of
 from novate.sim.auditor.worth import judge
 
@@ -35,6 +36,7 @@ def decide_transfer(house: House, command: TransferPosition) -> list[Fact]:
     lots = command.lots if held > 0 else -command.lots
     margined(house, receiver, contract, lots, value, "$.receiver")
     margined(house, giver, contract, -lots, value, "$.giver")
+    shared(house, contract, {receiver: lots, giver: -lots}, "$.receiver")
     return [PositionTransferred(giver, receiver, contract, lots, lots * value, command.cause)]
 
 
@@ -55,6 +57,7 @@ def decide_compress(house: House, command: CompressPositions) -> list[Fact]:
         margined(house, bucket, contract, leg.lots, value, path)
         seen.append(leg.account)
         legs.append(Leg(bucket, leg.lots, leg.lots * value, 0))
+    shared(house, contract, {leg.bucket: leg.lots for leg in legs}, "$.legs")
     return [PositionsCompressed(contract, value, tuple(legs))]
 
 
@@ -86,6 +89,7 @@ def _portable(house: House, command: PortAccount | AnswerPorting) -> None:
     client = account.role is Role.CLIENT and house.members[account.member].defaulted
     demand(client, Reason.NOT_PORTABLE, "$.account")
     demand(not house.members[command.member].defaulted, Reason.MEMBER_IN_DEFAULT, "$.member")
+    demand(may_join(house, command.account, command.member), Reason.GROUP_LIMIT_EXCEEDED, "$.member")
 
 
 def _still_there(house: House, member: int) -> list[int]:

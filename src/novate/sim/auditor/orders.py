@@ -8,7 +8,7 @@ from novate.core.terms import Kind
 from novate.sim.auditor.house import Bucket, House
 from novate.sim.auditor.numbering import FINE, Refusal, Rows, packed, unpacked
 from novate.sim.auditor.rounding import LARGEST
-from novate.sim.auditor.trades import add_orders, lots_of, may_be_named
+from novate.sim.auditor.trades import add_orders, lots_of, may_be_named, untraded
 from novate.sim.auditor.worth import has_margin_class, judge, required, weight
 
 
@@ -46,8 +46,8 @@ def _form_of(house: House, lots: int, contract: int, account: int, side: int) ->
         return Reason.ACCOUNT_NOT_TRADABLE, account
     if of.terms.kind is Kind.INDEX:
         return Reason.CONTRACT_NOT_TRADABLE, contract
-    if lots > 0 and of.state != "live":
-        return (Reason.CONTRACT_EXPIRED if of.state == "expired" else Reason.PRICE_MISSING), contract
+    if lots > 0 and (of.state != "live" or contract in house.halts):
+        return untraded(house, contract), contract
     if lots > 0 and house.buckets[house.bucket_of(account, contract)].access == "liquidating":
         return Reason.ACCOUNT_IN_LIQUIDATION, account
     limit = of.terms.position_limit_lots

@@ -7,6 +7,8 @@ stand in neither.
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from novate.sim.auditor.house import House
 from novate.sim.auditor.worth import judge
 
@@ -50,6 +52,8 @@ def picture(house: House) -> Picture:
         "receivable": {estate: dict(owed) for estate, owed in house.receivables.items()},
         **_on_their_way(house),
         **_afterwards(house),
+        "limit": {number: msgspec.structs.astuple(limit) for number, limit in house.limits.items()},
+        "halt": dict(house.halts),
         "source": dict(house.sources),
         "house": {
             "time": house.now_ns,
@@ -57,6 +61,7 @@ def picture(house: House) -> Picture:
             "next order": house.next_order,
             "next withdrawal": house.next_departure,
             "next give-up": house.next_give_up,
+            "next limit": house.next_limit,
             "trades on record": len(house.trades),
         },
     }

@@ -245,6 +245,7 @@ def apply_contract_expired(house: House, fact: ContractExpired) -> None:
         if held:
             bucket.carry_fine[of.asset] += held.lots * fact.value_fine - held.cost_fine
             exactness.ended(house, account, fact.contract, held.lots, fact.price_ticks)
+    house.halts.pop(fact.contract, None)
     of.state, of.price_ticks, of.value_fine = "expired", fact.price_ticks, fact.value_fine
     for order in house.orders.values():
         order.open_lots = 0 if order.contract == fact.contract else order.open_lots

@@ -9,8 +9,8 @@ E12 = 10**12
 LARGEST = 2**62 - 1
 """Where a sum in the numeraire stops growing, and what a bucket may be exposed to in one asset, in fine units."""
 
-MONEY_LARGEST = 2**61
-"""All money of one asset, in minor units."""
+MONEY_LARGEST = VALUE_LARGEST = 2**61
+"""All money of one asset, in minor units; and any price, time or number of lots."""
 
 
 def down(amount: Fraction | int) -> int:

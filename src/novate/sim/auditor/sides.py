@@ -1,5 +1,6 @@
 """Whether an account may take lots on after the trade: who it is, its room, its margin."""
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 from novate.core.lifecycle_facts import Leg
@@ -7,6 +8,7 @@ from novate.core.reasons import Reason
 from novate.core.terms import Kind
 from novate.sim.auditor import exactness
 from novate.sim.auditor.house import House
+from novate.sim.auditor.limits import passed
 from novate.sim.auditor.numbering import demand
 from novate.sim.auditor.rounding import LARGEST, up
 from novate.sim.auditor.trades import add_leg, bears, may_be_named, with_leg
@@ -57,6 +59,12 @@ def margined(house: House, bucket: int, contract: int, lots: int, value: int, pa
     money = house.monies[house.instruments[contract].asset]
     costs = up(Fraction(max(0, fee) * money.debit[0], money.debit[1]))
     demand(not now.equity - costs < now.initial <= now.equity, Reason.MARGIN_INSUFFICIENT, path)
+
+
+def shared(house: House, contract: int, legs: Mapping[int, int], path: str) -> None:
+    """Legs, lots by bucket, keep every limit that their accounts share with others."""
+    reason, _ = passed(house, house.buckets, contract, legs)
+    demand(reason is Reason.ACCEPTED, reason, path)
 
 
 def room(house: House, contract: int, leg: Leg, path: str) -> None:

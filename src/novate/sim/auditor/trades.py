@@ -11,6 +11,7 @@ from novate.core.rows import BUYER, FILLS_BUYER, FILLS_SELLER, NEITHER, NOVATED,
 from novate.core.terms import FEES, Kind
 from novate.sim.auditor import exactness
 from novate.sim.auditor.house import Bucket, House, Position
+from novate.sim.auditor.limits import passed
 from novate.sim.auditor.numbering import FINE, Refusal, Rows, packed, unpacked
 from novate.sim.auditor.record import forgotten, keep
 from novate.sim.auditor.rounding import LARGEST
@@ -77,13 +78,16 @@ def decide_trades(house: House, command: SubmitTrades) -> list[Fact]:
 def _borne(
     house: House, drafts: dict[int, Bucket], contract: int, value: int, fee: int, sides: tuple[Side, Side]
 ) -> tuple[Refusal, int]:
-    """Whether fees have room, orders enough lots and both sides the margin, in this order; with the side that fails."""
+    """Whether fees have room, orders enough lots, limits are kept and both sides have the margin, in this order."""
     if drafts[FEES].carry_fine[house.instruments[contract].asset] + 2 * fee > LARGEST:
         return (Reason.EXPOSURE_LIMIT_EXCEEDED, LARGEST), NEITHER
     for side in sides:
         resting = drafts[side.bucket].orders.get(contract, (0, 0))[0 if side.lots > 0 else 1]
         if side.filled and abs(side.lots) > resting:
             return (Reason.ORDERS_EXCEEDED, resting), side.role
+    reason, number = passed(house, drafts, contract, {side.bucket: side.lots for side in sides})
+    if reason is not Reason.ACCEPTED:
+        return (reason, number), NEITHER
     for side in sides:
         refusal = bears(house, drafts[side.bucket], contract, side.lots, value, fee, filled=side.filled)
         if refusal != FINE:
@@ -124,14 +128,21 @@ def _form_of(house: House, lots: int, price: int, contract: int, buyer: int, sel
         return (Reason.QUANTITY_MUST_BE_POSITIVE, lots), NEITHER
     if not terms.price_min_ticks <= price <= terms.price_max_ticks:
         return (Reason.PRICE_OUT_OF_LIMITS, price), NEITHER
-    if of.state != "live":
-        return ((Reason.CONTRACT_EXPIRED if of.state == "expired" else Reason.PRICE_MISSING), contract), NEITHER
+    if of.state != "live" or contract in house.halts:
+        return (untraded(house, contract), contract), NEITHER
     for side, role in ((buyer, BUYER), (seller, SELLER)):
         if house.buckets[house.bucket_of(side, contract)].access == "liquidating":
             return (Reason.ACCOUNT_IN_LIQUIDATION, side), role
     if lots > terms.position_limit_lots:
         return (Reason.POSITION_LIMIT_EXCEEDED, terms.position_limit_lots), NEITHER
     return FINE, NEITHER
+
+
+def untraded(house: House, contract: int) -> Reason:
+    """Why a contract takes no trades: it is over, it is halted, it has no price."""
+    if house.instruments[contract].state == "expired":
+        return Reason.CONTRACT_EXPIRED
+    return Reason.CONTRACT_HALTED if contract in house.halts else Reason.PRICE_MISSING
 
 
 def may_be_named(house: House, account: int) -> bool:

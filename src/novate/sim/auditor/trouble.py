@@ -28,6 +28,7 @@ from novate.sim.auditor import exactness
 from novate.sim.auditor.cash import hand_over
 from novate.sim.auditor.estates import reopen
 from novate.sim.auditor.house import Bucket, Call, Case, Disagreement, House, Slice
+from novate.sim.auditor.limits import passed
 from novate.sim.auditor.numbering import packed, rejected, unpacked
 from novate.sim.auditor.rounding import part_down, part_up, shares, up
 from novate.sim.auditor.trades import add_leg, bears, may_be_named, with_leg
@@ -188,7 +189,7 @@ class Choices:
         live = [
             contract
             for contract, held in sorted(bucket.positions.items())
-            if held.lots and house.instruments[contract].state == "live"
+            if held.lots and house.instruments[contract].state == "live" and contract not in house.halts
         ]
         if not live:
             return []
@@ -249,6 +250,11 @@ def decide_execution(house: House, command: ExecuteLiquidation) -> list[Fact]:
     value = lot_value(house, house.instruments[order.contract], command.price_ticks)
     counterparty = house.bucket_of(command.counterparty, order.contract)
     reason, _ = bears(house, house.buckets[counterparty], order.contract, -side * command.lots, value, 0)
+    if reason is not Reason.ACCEPTED:
+        return [rejected(reason, "$.counterparty"), advanced]
+    reason, _ = passed(
+        house, house.buckets, order.contract, {order.bucket: side * command.lots, counterparty: -side * command.lots}
+    )
     if reason is not Reason.ACCEPTED:
         return [rejected(reason, "$.counterparty"), advanced]
     facts: list[Fact] = [LiquidationExecuted(command.order, counterparty, side * command.lots, value), advanced]

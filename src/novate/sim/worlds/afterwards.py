@@ -23,7 +23,6 @@ def act(world: "World", seen: Picture) -> c.AnyCommand | None:
     acts += [bust, correct, give_up, give_up, give_up] if seen["house"]["trades on record"] else []
     acts += [transfer, transfer, compress]
     acts += [answer] * (20 if seen["give-up"] else 0)
-    acts += [port] * (20 if _orphans(world, seen) else 0) + [answer_porting] * (40 if seen["porting"] else 0)
     return world.random.choice(acts)(world, seen)
 
 
@@ -140,6 +139,13 @@ def _orphans(world: "World", seen: Picture) -> list[int]:
     return [account for account in clients if seen["account"].get(account, ("", -1))[1] in failed]
 
 
+def find_a_member(world: "World", seen: Picture) -> c.AnyCommand | None:
+    """A client of a member in default looks for another one, or is answered."""
+    if seen["porting"] and world.random.random() < 0.6:
+        return answer_porting(world, seen)
+    return port(world, seen) if _orphans(world, seen) or world.random.random() < 0.1 else None
+
+
 def port(world: "World", seen: Picture) -> c.AnyCommand:
     """A client of a member in default asks another member, or somebody asks who need not."""
     people = [person.account for person in world.people]
@@ -152,4 +158,4 @@ def answer_porting(world: "World", seen: Picture) -> c.AnyCommand:
     """The member that was asked takes the client over or does not; or another one answers."""
     account, member = world.random.choice(list(seen["porting"].items()))
     member = member if world.random.random() < 0.9 else world.random.randrange(len(seen["member in default"]))
-    return after.AnswerPorting("ops", _number(world), account, member, world.random.random() < 0.8)
+    return after.AnswerPorting("ops", _number(world), account, member, world.random.random() < 0.6)

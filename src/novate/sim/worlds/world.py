@@ -11,7 +11,7 @@ import msgspec
 from novate.core import commands as c
 from novate.core.terms import Contract, Kind
 from novate.sim.book_picture import Picture
-from novate.sim.worlds import afterwards, banking, isolating, packing, resting
+from novate.sim.worlds import afterwards, banking, isolating, overseeing, packing, resting
 from novate.sim.worlds.afterwards import SENT_MAX
 from novate.sim.worlds.people import CHARACTERS, HONEST, Numbers, Person
 from novate.sim.worlds.prices import Market
@@ -63,7 +63,7 @@ class World:
         for member in range(members):
             self.people.append(Person(FIRST_ACCOUNT + 2 * member, member, random.choice(CHARACTERS)))
         self.people[0].character = HONEST
-        for client in range(random.randint(0, 4)):
+        for client in range(random.choice([0, 2, 3, 4])):
             member = random.randrange(members)
             asked.append(c.OpenAccount(member, f"c{client}"))
             self.people.append(Person(FIRST_ACCOUNT + 2 * members + client, member, random.choice(CHARACTERS), True))
@@ -171,6 +171,8 @@ class World:
             (14 if seen["call"] else 0, self.answer_call),
             (8 if self.due(seen) else 0.3, self.expire),
             (0.6, self.resolve),
+            (1.5, partial(overseeing.limit, self)),
+            (4 if seen["halt"] else 0.8, partial(overseeing.halt, self)),
             (1.0, self.contribute),
             (2.0, self.administer),
             (2.5, partial(banking.announce, self)),
@@ -180,6 +182,7 @@ class World:
             (7 if seen["withdrawal"] else 0.2, partial(banking.proceed, self)),
             (2, partial(banking.transfer, self)),
             (11, partial(afterwards.act, self)),
+            (8 if any(seen["member in default"].values()) else 0.3, partial(afterwards.find_a_member, self)),
             (7, partial(resting.change, self)),
             (4, partial(isolating.isolate, self)),
             (1.0 if seen["isolated"] else 0.1, partial(isolating.rejoin, self)),
