@@ -86,6 +86,8 @@ def next_due(now_ns: int, rulebook: Rulebook) -> int:
 def rates_of(money: Money, index: int, rulebook: Rulebook, price_fine: int) -> AssetRate:
     """What counts for an account at price x (1 - haircut), what it owes at price x (1 + haircut), against it.
 
+    What a risk sheet carries would count at the price itself, against the account too.
+
     An asset that is no longer eligible counts for nothing; a debt in it stays as dear as it was.
     """
     haircut = rulebook.collateral.get(money.terms.symbol)
@@ -94,7 +96,7 @@ def rates_of(money: Money, index: int, rulebook: Rulebook, price_fine: int) -> A
     price = Fraction(price_fine, money.whole)
     credit = rate_in_digits(price * Fraction(PPM - haircut, PPM), against=False)
     debit = rate_in_digits(price * Fraction(PPM + haircut, PPM), against=True)
-    return AssetRate(index, price_fine, *credit, *debit)
+    return AssetRate(index, price_fine, *credit, *debit, *rate_in_digits(price, against=False))
 
 
 # ---- applying -------------------------------------------------------------------------------------------------------
