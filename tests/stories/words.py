@@ -114,7 +114,7 @@ class Words:
                 return fact.name, ""
             case f.AccountOpened():
                 member = self.registers.members[fact.member]
-                return fact.name, f"client of {member.name}"
+                return fact.name, f"{spaced(fact.kind)} of {member.name}"
             case f.ContractHalted():
                 return self.contract(fact.contract), spaced(fact.cause)
             case f.AssetHalted():

@@ -191,6 +191,12 @@ def _clients(world: World, records: Records) -> None:
         world.send("open_account", {"member": record["member"], "name": record.get("client", "")})
 
 
+def _accounts(world: World, records: Records) -> None:
+    for record in records:
+        fields = {"member": record["member"], "name": record["account"]}
+        world.send("open_account", fields | ({"kind": record["kind"].replace(" ", "_")} if "kind" in record else {}))
+
+
 def _contributions(world: World, records: Records) -> None:
     for record in records:
         account = record.pop("to")
@@ -311,6 +317,7 @@ SENTENCES: dict[str, Callable[[World, Records], None]] = {
     "the contracts": _each("list_contract"),
     "the members": _members,
     "the clients": _clients,
+    "the accounts opened": _accounts,
     "the contributions": _contributions,
     "the deposits": _rows("deposit"),
     "the withdrawals": _rows("withdraw"),

@@ -11,7 +11,7 @@ import msgspec
 
 from novate.core.lifecycle_commands import LifecycleCommand
 from novate.core.record import Command
-from novate.core.terms import Asset, Contract, Rulebook
+from novate.core.terms import AccountKind, Asset, Contract, Rulebook
 
 
 class AddAsset(Command, frozen=True):
@@ -39,10 +39,11 @@ class AddMember(Command, frozen=True):
 
 
 class OpenAccount(Command, frozen=True):
-    """Open an individually segregated client account behind a member."""
+    """Open an account for a client of a member, or for several of them together."""
 
     member: int
     name: str
+    kind: AccountKind = "client"
 
 
 class Money(msgspec.Struct, frozen=True, array_like=True):

@@ -37,7 +37,7 @@ from novate.core.money_facts import (
 )
 from novate.core.reasons import Reason
 from novate.core.record import Fact
-from novate.core.terms import Asset, Contract, Layer, Rulebook
+from novate.core.terms import AccountKind, Asset, Contract, Layer, Rulebook
 
 
 class Rejected(Fact, frozen=True):
@@ -123,6 +123,7 @@ class AccountOpened(Fact, frozen=True):
 
     member: int
     name: str
+    kind: AccountKind = "client"
 
 
 class Contributed(Fact, frozen=True):

@@ -15,7 +15,7 @@ from novate.core.orders import drop_orders
 from novate.core.reasons import Reason
 from novate.core.refusals import Refused
 from novate.core.sides import check_free, check_named, name_of
-from novate.core.terms import Role
+from novate.core.terms import CLIENTS
 
 
 def decide_port(book: Book, command: PortAccount) -> list[Fact]:
@@ -49,7 +49,7 @@ def _check_portable(book: Book, command: PortAccount | AnswerPorting) -> None:
     if not 0 <= command.member < len(members):
         raise Refused(Reason.MEMBER_UNKNOWN, "$.member", f"there is no member {command.member}")
     account = book.registers.accounts[command.account]
-    if account.role is not Role.CLIENT or not members[account.member].defaulted:
+    if account.role not in CLIENTS or not members[account.member].defaulted:
         message = f"{account.name} is no client of a member in default: only those are ported"
         raise Refused(Reason.NOT_PORTABLE, "$.account", message)
     if members[command.member].defaulted:
@@ -62,7 +62,7 @@ def open_buckets(book: Book, member: int) -> list[int]:
     return [
         bucket
         for index, account in enumerate(book.registers.accounts)
-        if account.role is Role.CLIENT and account.member == member
+        if account.role in CLIENTS and account.member == member
         for bucket in book.buckets_of(index)
         if book.buckets[bucket]["access"] != layout.LIQUIDATING
     ]

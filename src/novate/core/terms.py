@@ -189,6 +189,10 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     porting_due_ns: int = 0
 
 
+AccountKind = Literal["client", "net_omnibus"]
+"""What a client account is: one client's alone, or several clients' together with their positions netted."""
+
+
 class Role(enum.IntEnum):
     """What an account is for. House accounts (liquidation and below) belong to no member."""
 
@@ -203,9 +207,16 @@ class Role(enum.IntEnum):
     INSURANCE = 8
     ISOLATED = 9  # one contract of an account with collateral of its own
     WITHDRAWALS = 10  # money on its way out: requested or released, not yet confirmed
+    NET_OMNIBUS = 11  # several clients of a member in one account, whose positions net
 
 
-TRADING: Final = (Role.HOUSE, Role.CLIENT, Role.ISOLATED)
+CLIENTS: Final = (Role.CLIENT, Role.NET_OMNIBUS)
+"""Accounts of a member's clients."""
+
+OWNED: Final = (Role.HOUSE, *CLIENTS)
+"""Accounts of members and clients that hold collateral of their own and are named by whoever moves it."""
+
+TRADING: Final = (*OWNED, Role.ISOLATED)
 """Buckets of members and clients: those that trade, are called and are liquidated."""
 
 

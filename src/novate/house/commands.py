@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from novate.core.terms import TransferCause
+from novate.core.terms import AccountKind, TransferCause
 from novate.house.asking import SOURCE
 from novate.house.lifecycle import LifecycleCommands
 from novate.house.outcome import Outcome
@@ -121,8 +121,14 @@ class Commands(LifecycleCommands):
         """Admit a clearing member: opens its house account ``name`` and its fund account ``name:fund``."""
         return self._ask("add_member", locals())
 
-    def open_account(self, name: str, *, member: str, time: Time | None = None) -> Outcome:
-        """Open a client account behind a member."""
+    def open_account(
+        self, name: str, *, member: str, kind: AccountKind = "client", time: Time | None = None
+    ) -> Outcome:
+        """Open an account behind a member: of one ``client``, or a ``net_omnibus`` account of several.
+
+        What a net omnibus account holds is netted and margined as if it were one client's, and all its collateral
+        stands for all its clients.
+        """
         return self._ask("open_account", locals())
 
     # --- buckets ------------------------------------------------------------------------------------------------

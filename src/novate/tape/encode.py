@@ -92,6 +92,7 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
                 "command": "open_account",
                 "member": at(registers.members, command.member, "member").name,
                 "name": command.name,
+                **({} if command.kind == "client" else {"kind": command.kind}),
             }
         case core.IsolatePosition() | core.RejoinPosition() | core.MoveCollateral():
             return _isolation(command, registers)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from novate.core.terms import AccountKind
 from novate.tape.base import Number, Wire
 from novate.tape.lifecycle_wire import LifecycleWire
 
@@ -112,10 +113,11 @@ class AddMember(Wire, frozen=True, tag="add_member"):
 
 
 class OpenAccount(Wire, frozen=True, tag="open_account"):
-    """Open a client account behind a member."""
+    """Open an account behind a member for one client, or for several together."""
 
     member: str
     name: str
+    kind: AccountKind = "client"
 
 
 class Isolate(Wire, frozen=True, tag="isolate"):

@@ -137,7 +137,7 @@ def rows_of(fact: Fact, named: Named) -> list[Row]:
         case core.MemberAdded():
             return [{"member": fact.name}]
         case core.AccountOpened():
-            return [{"account": fact.name, "member": named.member(fact.member)}]
+            return [{"account": fact.name, "kind": fact.kind, "member": named.member(fact.member)}]
         case core.CycleClosed():
             return [{"next_settlement": time_text(fact.settlement_due_ns)}]
         case core.MemberDefaulted():

@@ -26,7 +26,7 @@ from novate.core.layout import (
 )
 from novate.core.margin import judge, locked_by
 from novate.core.orders import open_orders_of
-from novate.core.terms import TRADING, Asset, Role
+from novate.core.terms import CLIENTS, TRADING, Asset
 from novate.tape.decimals import decimal
 from novate.tape.encode import price_decimal, quantity_decimal
 
@@ -308,9 +308,7 @@ def member(book: Book, index: int) -> Member:
     """One member by its index."""
     registers = book.registers
     terms = registers.members[index]
-    clients = [
-        account.name for account in registers.accounts if account.member == index and account.role is Role.CLIENT
-    ]
+    clients = [account.name for account in registers.accounts if account.member == index and account.role in CLIENTS]
     contributed = [(fund.asset, fund.settled) for fund in _money(book, terms.fund_account)]
     return Member(terms.name, terms.defaulted, tuple(clients), tuple(contributed))
 

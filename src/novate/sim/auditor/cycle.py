@@ -14,7 +14,7 @@ from novate.core.facts import (
     Transferred,
 )
 from novate.core.rows import CLAIMED, POSTED, SETTLED
-from novate.core.terms import INSURANCE, ROUNDING, SKIN, TREASURY, Layer, Role
+from novate.core.terms import CLIENTS, INSURANCE, ROUNDING, SKIN, TREASURY, Layer, Role
 from novate.sim.auditor.admission import next_due
 from novate.sim.auditor.cash import hand_over
 from novate.sim.auditor.house import Claim, Disagreement, House
@@ -151,7 +151,7 @@ class Cycle:
     def stands_behind(self, account: int) -> bool:
         """Whether a member in good standing must make a bucket's lack good."""
         estate = self.house.buckets[self.house.estate_of(account)]
-        if estate.role is not Role.CLIENT or self.house.is_venue:
+        if estate.role not in CLIENTS or self.house.is_venue:
             return False
         return not self.house.members[estate.member].defaulted and estate.member not in self.failing
 

@@ -19,7 +19,7 @@ from novate.core.facts import (
     Transferred,
 )
 from novate.core.rows import POSTED
-from novate.core.terms import Role
+from novate.core.terms import OWNED
 from novate.sim.auditor import estates, trouble
 from novate.sim.auditor.house import House
 from novate.sim.auditor.numbering import unpacked
@@ -87,7 +87,7 @@ def paid_for_by_others(house: House, facts: Sequence[Fact]) -> list[Fact]:
     found: list[Fact] = []
     for index in dict.fromkeys(missed):
         bucket = house.buckets[index]
-        if bucket.role in (Role.HOUSE, Role.CLIENT) and index not in house.cases:
+        if bucket.role in OWNED and index not in house.cases:
             verdict = judge(house, bucket)
             found.append(Breached(index, "settlement_missed", verdict.equity, verdict.maintenance))
     return found

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from novate.core.facts import Contributor
-from novate.core.terms import HOUSE_ACCOUNTS, Asset, Contract, Kind, Layer, Role, Rulebook
+from novate.core.terms import HOUSE_ACCOUNTS, OWNED, Asset, Contract, Kind, Layer, Role, Rulebook
 
 
 class Disagreement(AssertionError):
@@ -205,7 +205,7 @@ class House:
     def open_bucket(self, name: str, role: Role, member: int) -> int:
         """A new account, and its index."""
         index = len(self.buckets)
-        access = "open" if role in (Role.HOUSE, Role.CLIENT) else "house_only"
+        access = "open" if role in OWNED else "house_only"
         self.buckets[index] = Bucket(name, role, member, access)
         return index
 

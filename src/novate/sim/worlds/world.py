@@ -4,11 +4,12 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from random import Random
+from typing import Final
 
 import msgspec
 
 from novate.core import commands as c
-from novate.core.terms import Contract, Kind
+from novate.core.terms import AccountKind, Contract, Kind
 from novate.sim.book_picture import Picture
 from novate.sim.worlds import packing
 from novate.sim.worlds.people import CHARACTERS, HONEST, Numbers, Person
@@ -19,6 +20,9 @@ from novate.sim.worlds.trading import draw_trade
 
 FIRST_ACCOUNT = 5
 """Index of the first account after the house's own."""
+
+KINDS: Final[tuple[AccountKind, ...]] = ("client", "net_omnibus")
+"""Every second account of clients is a pool of several: the house may not tell them apart by more than the name."""
 
 
 class World:
@@ -60,7 +64,7 @@ class World:
         self.people[0].character = HONEST
         for client in range(random.randint(0, 4)):
             member = random.randrange(members)
-            asked.append(c.OpenAccount(member, f"c{client}"))
+            asked.append(c.OpenAccount(member, f"c{client}", KINDS[client % 2]))
             self.people.append(Person(FIRST_ACCOUNT + 2 * members + client, member, random.choice(CHARACTERS)))
         self.names = 10
         asked.append(self.marks(dict.fromkeys(range(len(self.contracts)), "unmarked")))
@@ -307,7 +311,7 @@ class World:
             member = self.random.randrange(len(seen["member in default"]) + 1)
             if len(self.people) < 10 and not seen["member in default"].get(member, True):
                 self.people.append(Person(len(seen["account"]), member, self.random.choice(CHARACTERS)))
-            return c.OpenAccount(member, f"c{self.names}")
+            return c.OpenAccount(member, f"c{self.names}", KINDS[self.names % 2])
         if choice == 2 and len(self.contracts) < 14:
             listing = self.random.choice(self.terms.listings)
             terms: dict[str, object] = {"symbol": f"{listing.terms.symbol}-{self.names}"}
