@@ -115,6 +115,8 @@ class Words:
             case f.AccountOpened():
                 member = self.registers.members[fact.member]
                 return fact.name, f"{spaced(fact.kind)} of {member.name}"
+            case f.SubAccountOpened():
+                return f"{self.account(fact.account)}/{fact.reference}", ""
             case f.ContractHalted():
                 return self.contract(fact.contract), spaced(fact.cause)
             case f.AssetHalted():

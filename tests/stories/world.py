@@ -318,6 +318,7 @@ SENTENCES: dict[str, Callable[[World, Records], None]] = {
     "the members": _members,
     "the clients": _clients,
     "the accounts opened": _accounts,
+    "the sub-accounts": _each("open_sub_account"),
     "the contributions": _contributions,
     "the deposits": _rows("deposit"),
     "the withdrawals": _rows("withdraw"),

@@ -141,7 +141,8 @@ def open_account(book: Book, name: str, role: Role, member: int) -> int:
     book.buckets = grown(book.buckets, index + 1)
     book.balances = grown(book.balances, len(book.buckets))
     access = layout.OPEN if role in TRADING else layout.HOUSE_ONLY
-    book.buckets[index] = (0, 0, 0, member, access, -1, layout.CROSS)
+    named = layout.POOLED if role is Role.GROSS_OMNIBUS else layout.CROSS
+    book.buckets[index] = (0, 0, 0, member, access, -1, named, index, 0)
     return index
 
 

@@ -15,7 +15,7 @@ from novate.core.blotter import Blotter
 from novate.core.facts import Contributor
 from novate.core.kernels.margin import set_lots
 from novate.core.kernels.tables import Tables, refer
-from novate.core.terms import HOUSE_ACCOUNTS, Account, Asset, Contract, Layer, Member, Rulebook
+from novate.core.terms import HOUSE_ACCOUNTS, Account, Asset, Contract, Layer, Member, Role, Rulebook
 
 
 class Call(msgspec.Struct):
@@ -168,8 +168,9 @@ class Book:
         self.holders = np.zeros(256, np.int32)
         self.tiers = np.zeros(0, layout.TIER)
         for name, role in HOUSE_ACCOUNTS:
-            self.registers.names[name] = len(self.registers.accounts)
-            self.buckets[len(self.registers.accounts)] = (0, 0, 0, -1, layout.HOUSE_ONLY, -1, layout.CROSS)
+            index = len(self.registers.accounts)
+            self.registers.names[name] = index
+            self.buckets[index] = (0, 0, 0, -1, layout.HOUSE_ONLY, -1, layout.CROSS, index, 0)
             self.registers.accounts.append(Account(name, role, -1))
 
     @property
@@ -242,26 +243,48 @@ class Book:
 
     def isolated_of(self, account: int) -> list[int]:
         """The isolated buckets that an account ever had, in the order in which they were opened."""
+        single = self.purse_of(account) != account or int(self.buckets[account]["contract"]) == layout.POOLED
+        return [] if single else self._behind(account)
+
+    def subs_of(self, account: int) -> list[int]:
+        """The sub-accounts of a gross omnibus account, in the order in which they were opened; none of any other."""
+        return sorted(self._behind(account)) if int(self.buckets[account]["contract"]) == layout.POOLED else []
+
+    def _behind(self, bucket: int) -> list[int]:
+        """The chain that begins at a bucket's row, its own row left out."""
         found = []
-        at = int(self.buckets[account]["next"])
+        at = int(self.buckets[bucket]["next"])
         while at >= 0:
             found.append(at)
             at = int(self.buckets[at]["next"])
         return found
 
     def buckets_of(self, account: int) -> list[int]:
-        """All buckets of an account: its cross bucket and the isolated ones that it ever had."""
-        return [account, *self.isolated_of(account)]
+        """All buckets of an account: its cross bucket, the isolated ones that it ever had and its sub-accounts."""
+        return [account, *self.isolated_of(account), *self.subs_of(account)]
+
+    def purse_of(self, bucket: int) -> int:
+        """The bucket whose money pays for a bucket, and with which it is judged: itself but for a sub-account."""
+        return int(self.buckets[bucket]["purse"])
+
+    def in_purse(self, bucket: int) -> list[int]:
+        """The buckets that are judged with a purse: itself and its sub-accounts."""
+        return [bucket, *self.subs_of(bucket)]
 
     def owner_of(self, bucket: int) -> int:
-        """The account that a bucket belongs to: itself for a cross bucket."""
-        owner = self.registers.accounts[bucket].owner
-        return bucket if owner < 0 else owner
+        """The account that trades of a bucket name: itself but for an isolated bucket."""
+        account = self.registers.accounts[bucket]
+        return account.owner if account.role is Role.ISOLATED else bucket
 
     def segment(self, bucket: int) -> np.ndarray:
         """The position rows of a bucket, sorted by contract (a view)."""
         row = self.buckets[bucket]
         return self.positions[int(row["start"]) : int(row["start"]) + int(row["count"])]
+
+    def rows_of(self, purse: int) -> np.ndarray:
+        """The position rows that are judged with a purse: its own, or those of all its sub-accounts (a copy)."""
+        subs = self.subs_of(purse)
+        return np.concatenate([self.segment(bucket) for bucket in (purse, *subs)]) if subs else self.segment(purse)
 
     def positions_of(self, bucket: int) -> list[tuple[int, int, int]]:
         """The bucket's ``(contract, lots, cost_fine)``, by contract; rows of nothing are left out."""

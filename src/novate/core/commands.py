@@ -46,6 +46,13 @@ class OpenAccount(Command, frozen=True):
     kind: AccountKind = "client"
 
 
+class OpenSubAccount(Command, frozen=True):
+    """Register a sub-account of a gross omnibus account under its member's own reference."""
+
+    account: int
+    reference: str
+
+
 class Money(msgspec.Struct, frozen=True, array_like=True):
     """An amount of an asset in its minor units."""
 
@@ -252,6 +259,7 @@ AnyCommand = (
     | AdoptRulebook
     | AddMember
     | OpenAccount
+    | OpenSubAccount
     | IsolatePosition
     | RejoinPosition
     | MoveCollateral

@@ -267,10 +267,11 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
 
 
 def check(book: Book, buckets: np.ndarray) -> list[Fact]:
-    """Judge buckets (all where empty) and call or breach those that fall short.
+    """Judge buckets (all where empty), each with what pays for it, and call or breach those that fall short.
 
     Money that an account asked to have back answers first: it comes back, and only then is the account judged again.
     """
+    buckets = np.unique(book.buckets["purse"][buckets]).astype(np.int64)
     rows = judge_many(book, buckets) if len(buckets) else judge_house(book)
     venue = book.rulebook.form == "venue"
     bar = rows["maintenance_fine"] if venue else rows["initial_fine"]

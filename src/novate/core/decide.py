@@ -10,6 +10,7 @@ from novate.core import (
     liquidation,
     listing,
     novation,
+    omnibus,
     orders,
     reversals,
     transfers,
@@ -36,6 +37,7 @@ from novate.core.commands import (
     ListContract,
     MoveCollateral,
     OpenAccount,
+    OpenSubAccount,
     PublishFunding,
     PublishMarks,
     RejoinPosition,
@@ -185,6 +187,8 @@ def _decide_admission(book: Book, command: AnyCommand) -> list[Fact]:
             return admission.decide_add_member(book, command)
         case OpenAccount():
             return admission.decide_open_account(book, command)
+        case OpenSubAccount():
+            return omnibus.decide_open_sub_account(book, command)
         case AdoptRulebook():
             return admission.decide_adopt_rulebook(book, command, book.registers.time_ns)
         case _:

@@ -126,6 +126,13 @@ class AccountOpened(Fact, frozen=True):
     kind: AccountKind = "client"
 
 
+class SubAccountOpened(Fact, frozen=True):
+    """A sub-account of a gross omnibus account has the next account index."""
+
+    account: int
+    reference: str
+
+
 class Contributed(Fact, frozen=True):
     """Money came in for a named account."""
 
@@ -316,6 +323,7 @@ AnyFact = (
     | RulebookAdopted
     | MemberAdded
     | AccountOpened
+    | SubAccountOpened
     | Contributed
     | Deposited
     | Withdrawn

@@ -26,6 +26,7 @@ def check_whole(book: Book) -> None:
     balances_recount(book)
     withdrawals_are_held(book)
     house_is_flat(book)
+    sub_accounts_have_no_money(book)
     lot_terms_are_current(book)
     record_of_trades_is_whole(book)
 
@@ -98,6 +99,14 @@ def house_is_flat(book: Book) -> None:
     for bucket, account in enumerate(book.registers.accounts):
         if account.member < 0 and account.role is not Role.LIQUIDATION and book.buckets[bucket]["count"]:
             raise LawBroken(f"{account.name} holds positions, and only liquidation accounts of the house may")
+
+
+def sub_accounts_have_no_money(book: Book) -> None:
+    """A sub-account holds positions; all money, and all that is counted against it, is its omnibus account's."""
+    count = book.account_count
+    apart = np.flatnonzero(book.buckets["purse"][:count] != np.arange(count))
+    for bucket in apart[(book.balances[apart] != np.zeros(1, book.balances.dtype)).any(axis=1)].tolist():
+        raise LawBroken(f"{book.registers.accounts[bucket].name} is a sub-account and has money of its own")
 
 
 def lot_terms_are_current(book: Book) -> None:

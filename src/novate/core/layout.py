@@ -93,16 +93,22 @@ BUCKET: Final = np.dtype(
         ("access", "<i4"),
         ("next", "<i4"),
         ("contract", "<i4"),
+        ("purse", "<i4"),
+        ("pad", "<i4"),
     ],
     align=True,
 )
-"""Where a bucket's positions stand (sorted by contract), what it may do, and the account's isolated buckets.
+"""Where a bucket's positions stand (sorted by contract), what it may do, what is behind it, and whose money it has.
 
-They form a chain that begins at the account's own row: ``next`` is -1 at its end. ``contract`` is the contract whose
-trades go to this bucket: ``CROSS`` (all that are not isolated) or ``REJOINED`` (none, for now) where it is negative.
+An account's isolated buckets form a chain that begins at its own row: ``next`` is -1 at its end. ``contract`` is the
+contract whose trades go to this bucket: ``CROSS`` (all that are not isolated), ``REJOINED`` (none, for now) or
+``POOLED`` (none, ever: they go to sub-accounts) where it is negative.
+
+``purse`` is the bucket itself, but for a sub-account of a gross omnibus account: that has positions and orders of its
+own and no money, so its purse is the omnibus account, whose chain it is in. A purse is judged with all its positions.
 """
 
-CROSS, REJOINED = -1, -2
+CROSS, REJOINED, POOLED = -1, -2, -3
 
 OPEN, REDUCE_ONLY, LIQUIDATING, HOUSE_ONLY = range(4)
 """What a bucket may do: trade; only reduce (its member is in default); nothing; only what the house does itself."""

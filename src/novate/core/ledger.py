@@ -206,7 +206,7 @@ def check_withdrawal(
         return Reason.MARGIN_INSUFFICIENT, -after.spare_fine
     left = book.balances[account, asset].copy()
     left["balance_minor"] = balance - amount
-    if (lack := uncovered_fine(book, book.segment(account), left, asset)) > 0:
+    if (lack := uncovered_fine(book, book.rows_of(account), left, asset)) > 0:
         return Reason.COLLATERAL_NOT_COVERED, lack
     return Reason.ACCEPTED, 0
 

@@ -21,12 +21,13 @@ from novate.core.facts import (
     TakenOver,
 )
 from novate.core.kernels.arithmetic import value_at
-from novate.core.kernels.trades import judge_side
+from novate.core.kernels.trades import judge_side, judge_two
 from novate.core.ledger import move_carry, post
 from novate.core.liquidation_facts import CollateralMoved
 from novate.core.margin import judge, position_requirement
 from novate.core.money import PPM, ceil_div, split_pro_rata
 from novate.core.novation import move_leg
+from novate.core.omnibus import set_access
 from novate.core.orders import drop_orders
 from novate.core.reasons import Reason
 from novate.core.rows import LEG
@@ -36,11 +37,17 @@ from novate.core.waterfall import estate_of
 
 
 class Held(NamedTuple):
-    """An open position of a bucket in liquidation."""
+    """A position of a bucket in liquidation."""
 
     contract: int
     lots: int
     cost_fine: int
+    bucket: int
+
+
+def held_in(book: Book, purse: int) -> list[Held]:
+    """All positions that are judged with a purse; rows of nothing are left out."""
+    return [Held(*row, bucket) for bucket in book.in_purse(purse) for row in book.positions_of(bucket)]
 
 
 # ---- the state chart ------------------------------------------------------------------------------------------------
@@ -52,12 +59,12 @@ def next_step(book: Book, estate: int) -> list[Fact]:
     if liquidation.order >= 0:
         return []
     holder = liquidation.account if liquidation.account >= 0 else estate
-    held = [Held(*row) for row in book.positions_of(holder) if row[1]]
+    held = [row for row in held_in(book, holder) if row.lots]
     if liquidation.account >= 0:
-        return order_slice(book, holder, held, enough=False) if held else []
+        return order_slice(book, held, enough=False) if held else []
     verdict = judge(book, estate)
     if liquidation.close_out and held and verdict.equity_fine > 0:
-        return order_slice(book, estate, held, enough=False)
+        return order_slice(book, held, enough=False)
     if verdict.equity_fine >= (verdict.initial_fine if held else 0):
         # What others paid for it is collected at the next settlement; until then it may do nothing.
         return [] if estate in book.registers.claims else [LiquidationEnded(estate)]
@@ -65,10 +72,10 @@ def next_step(book: Book, estate: int) -> list[Fact]:
         return []
     if verdict.equity_fine <= 0 or liquidation.slices >= book.rulebook.slices_max:
         return [take_over(book, estate)]
-    return order_slice(book, estate, held, enough=True)
+    return order_slice(book, held, enough=True)
 
 
-def order_slice(book: Book, bucket: int, held: list[Held], *, enough: bool) -> list[Fact]:
+def order_slice(book: Book, held: list[Held], *, enough: bool) -> list[Fact]:
     """Order part of the live position with the largest maintenance requirement; nothing where none has a price.
 
     ``enough`` asks for just the lots which, closed at the limit, bring equity back to the initial requirement; either
@@ -77,14 +84,15 @@ def order_slice(book: Book, bucket: int, held: list[Held], *, enough: bool) -> l
     live = [row for row in held if book.contracts[row.contract]["state"] == layout.LIVE]
     if not live:
         return []
-    largest = min(live, key=lambda row: (-weight_of(book, row), row.contract))
+    largest = min(live, key=lambda row: (-weight_of(book, row), row.contract, row.bucket))
     side = -1 if largest.lots > 0 else 1
     limit = limit_price(book, largest.contract, side)
     lots = ceil_div(abs(largest.lots) * book.rulebook.slice_ppm, PPM)
     if enough:
-        lots = min(lots, enough_lots(book, bucket, largest, limit))
+        lots = min(lots, enough_lots(book, largest, limit))
     expiry = book.registers.time_ns + book.rulebook.slice_expiry_ns
-    return [LiquidationOrdered(book.registers.next_order, bucket, largest.contract, side * lots, limit, expiry)]
+    order = book.registers.next_order
+    return [LiquidationOrdered(order, largest.bucket, largest.contract, side * lots, limit, expiry)]
 
 
 def weight_of(book: Book, row: Held) -> int:
@@ -109,14 +117,14 @@ def limit_price(book: Book, contract: int, side: int) -> int:
     return max(int(row["price_min_ticks"]), min(int(row["price_max_ticks"]), price))
 
 
-def enough_lots(book: Book, bucket: int, row: Held, limit_ticks: int) -> int:
+def enough_lots(book: Book, row: Held, limit_ticks: int) -> int:
     """The fewest lots that, closed at the limit, leave equity >= initial; the whole position where none do."""
     contract = book.contracts[row.contract]
     value = int(value_at(limit_ticks, contract))
     side = -1 if row.lots > 0 else 1
 
     def lacks(lots: int) -> int:
-        _, _, equity, initial = judge_fill(book, bucket, row.contract, side * lots, value)
+        _, _, equity, initial = judge_fill(book, row.bucket, row.contract, side * lots, value)
         return initial - equity
 
     def cures(lots: int) -> bool:
@@ -124,7 +132,7 @@ def enough_lots(book: Book, bucket: int, row: Held, limit_ticks: int) -> int:
 
     whole = abs(row.lots)
     # Where a bracket requires less than the slippage costs, closing more can undo the cure: each stretch has its own.
-    for low, high in stretches([end for end in sizes(book, bucket, row.contract, side) if end <= whole]):
+    for low, high in stretches([end for end in sizes(book, row.bucket, row.contract, side) if end <= whole]):
         best = high if cures(high) else lowest(lacks, low, high)
         if cures(best):
             return first(cures, low, best)
@@ -135,6 +143,14 @@ def judge_fill(book: Book, bucket: int, contract: int, lots: int, value_fine: in
     """``(reason, figure, equity after, initial after)`` of a fill for one bucket."""
     reason, figure, equity, initial = judge_side(bucket, contract, lots, value_fine, book.tables())
     return int(reason), int(figure), int(equity), int(initial)
+
+
+def judge_both(
+    book: Book, giver: int, receiver: int, contract: int, lots: int, value_fine: int
+) -> tuple[int, int, int]:
+    """``(reason, figure, 0 or 1)`` of lots (the receiver's) that go from one sub-account to another of its purse."""
+    reason, figure, which = judge_two(giver, receiver, contract, -lots, value_fine, book.tables())
+    return int(reason), int(figure), int(which)
 
 
 # ---- executions -----------------------------------------------------------------------------------------------------
@@ -174,7 +190,8 @@ def _check_execution(book: Book, command: ExecuteLiquidation) -> Rejected | None
     if not 0 <= command.counterparty < book.account_count:
         return Rejected(Reason.ACCOUNT_UNKNOWN, "$.counterparty", f"there is no account {command.counterparty}")
     order = orders[command.order]
-    if command.counterparty in (order.bucket, book.owner_of(estate_of(book, order.bucket))):
+    own = book.purse_of(order.bucket), book.owner_of(estate_of(book, order.bucket))
+    if book.purse_of(command.counterparty) in own:
         message = "an account cannot fill its own liquidation"
         return Rejected(Reason.ACCOUNTS_MUST_DIFFER, "$.counterparty", message)
     named = book.buckets[command.counterparty]
@@ -207,18 +224,19 @@ def take_over(book: Book, estate: int) -> TakenOver:
 
     In an asset with open lots the package's costs sum to costs - balance - carry: each position moves at its value at
     the mark less its share of the bucket's worth in that asset, by maintenance requirement and largest remainder. In
-    an asset without open lots balance, carry and unsettled results move as they are.
+    an asset without open lots balance, carry and unsettled results move as they are. Positions of sub-accounts are
+    parts of the package, each with its own sign; in the liquidation account they net.
     """
     rows: list[tuple[int, int, int, int]] = []
     collateral: list[CollateralMoved] = []
-    positions = [Held(*row) for row in book.positions_of(estate)]
+    positions = held_in(book, estate)
     for asset in range(book.asset_count):
         balance = book.balances[estate, asset]
         cash, carry = int(balance["balance_minor"]), int(balance["carry_fine"])
         own = [row for row in positions if book.contracts[row.contract]["asset"] == asset]
         held = [row for row in own if row.lots]
         if not held:
-            rows += [(0, row.cost_fine, row.contract, 0) for row in own]
+            rows += [(0, row.cost_fine, row.contract, row.bucket) for row in own]
             if cash or carry:
                 collateral.append(CollateralMoved(asset, cash, carry))
             continue
@@ -228,7 +246,8 @@ def take_over(book: Book, estate: int) -> TakenOver:
         weights = [position_requirement(book, row.contract, row.lots)[1] for row in held]
         shares = split_pro_rata(worth, weights if any(weights) else [abs(row.lots) for row in held])
         rows += [
-            (row.lots, mark - share, row.contract, 0) for row, mark, share in zip(held, at_mark, shares, strict=True)
+            (row.lots, mark - share, row.contract, row.bucket)
+            for row, mark, share in zip(held, at_mark, shares, strict=True)
         ]
     return TakenOver(estate, np.array(rows, LEG).tobytes(), tuple(collateral))
 
@@ -241,7 +260,7 @@ def fold_breached(book: Book, fact: Breached) -> None:
     drop_orders(book, fact.bucket)
     book.registers.calls.pop(fact.bucket, None)
     book.registers.liquidations[fact.bucket] = Liquidation(close_out=fact.cause == "not_ported")
-    book.buckets[fact.bucket]["access"] = layout.LIQUIDATING
+    set_access(book, fact.bucket, layout.LIQUIDATING)
 
 
 def fold_member_defaulted(book: Book, fact: MemberDefaulted) -> None:
@@ -263,8 +282,8 @@ def fold_taken_over(book: Book, fact: TakenOver) -> None:
     account = open_account(book, f"liquidation:{book.account_count}", Role.LIQUIDATION, -1)
     book.registers.origins[account] = fact.bucket
     book.registers.liquidations[fact.bucket].account = account
-    for lots, cost, contract, _ in np.frombuffer(fact.rows, LEG).tolist():
-        move_leg(book, fact.bucket, contract, -lots, -cost)
+    for lots, cost, contract, giver in np.frombuffer(fact.rows, LEG).tolist():
+        move_leg(book, giver, contract, -lots, -cost)
         move_leg(book, account, contract, lots, cost)
     for moved in fact.collateral:
         post(book, fact.bucket, account, moved.asset, moved.amount_minor)
@@ -308,4 +327,4 @@ def fold_liquidation_ended(book: Book, fact: LiquidationEnded) -> None:
 def reopen(book: Book, bucket: int) -> None:
     """A bucket may trade again, or only reduce where its member is in default."""
     member = book.registers.members[book.registers.accounts[bucket].member]
-    book.buckets[bucket]["access"] = layout.REDUCE_ONLY if member.defaulted else layout.OPEN
+    set_access(book, bucket, layout.REDUCE_ONLY if member.defaulted else layout.OPEN)

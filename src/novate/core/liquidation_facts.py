@@ -68,7 +68,8 @@ class TakenOver(Fact, frozen=True):
     """The house takes a bucket over as one package at its bankruptcy price.
 
     A liquidation account with the next account index receives the lots at ``cost_fine`` (rows of ``LEG``): the cost
-    that leaves the bucket exactly nothing in that asset. Assets without positions move as balances.
+    that leaves the bucket exactly nothing in that asset. Assets without positions move as balances. What sub-accounts
+    of the bucket hold comes from each of them.
     """
 
     bucket: int

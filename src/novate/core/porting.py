@@ -11,6 +11,7 @@ from novate.core.facts import Breached, Fact
 from novate.core.lifecycle_commands import AnswerPorting, PortAccount
 from novate.core.lifecycle_facts import AccountPorted, PortingDeclined, PortingEnded, PortingOpened, PortingProposed
 from novate.core.margin import judge
+from novate.core.omnibus import is_pool
 from novate.core.orders import drop_orders
 from novate.core.reasons import Reason
 from novate.core.refusals import Refused
@@ -42,7 +43,8 @@ def decide_answer(book: Book, command: AnswerPorting) -> list[Fact]:
 
 def _check_portable(book: Book, command: PortAccount | AnswerPorting) -> None:
     """A client whose member is in default, and a member that is not."""
-    check_named(book, command.account, "$.account")
+    if not (0 <= command.account < book.account_count and is_pool(book, command.account)):
+        check_named(book, command.account, "$.account")
     for bucket in book.buckets_of(command.account):
         check_free(book, bucket, "$.account")
     members = book.registers.members
@@ -58,12 +60,12 @@ def _check_portable(book: Book, command: PortAccount | AnswerPorting) -> None:
 
 
 def open_buckets(book: Book, member: int) -> list[int]:
-    """The buckets of a member's clients that are not in liquidation, account by account."""
+    """The buckets of a member's clients that are not in liquidation, account by account; a pool's is one."""
     return [
         bucket
         for index, account in enumerate(book.registers.accounts)
         if account.role in CLIENTS and account.member == member
-        for bucket in book.buckets_of(index)
+        for bucket in (index, *book.isolated_of(index))
         if book.buckets[bucket]["access"] != layout.LIQUIDATING
     ]
 
@@ -82,7 +84,7 @@ def ended_portings(book: Book) -> list[Fact]:
             continue
         facts.append(PortingEnded(member))
         for bucket in open_buckets(book, member):
-            if any(lots for _, lots, _ in book.positions_of(bucket)):
+            if (book.rows_of(bucket)["lots"] != 0).any():
                 verdict = judge(book, bucket)
                 facts.append(Breached(bucket, "not_ported", verdict.equity_fine, verdict.maintenance_fine))
     return facts

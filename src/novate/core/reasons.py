@@ -80,6 +80,7 @@ class Reason(enum.IntEnum):
     GIVE_UP_UNKNOWN = 77
     NOT_PORTABLE = 78
     COMPRESSION_UNBALANCED = 79
+    NOT_GROSS_OMNIBUS = 100
 
     @property
     def text(self) -> str:

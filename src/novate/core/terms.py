@@ -189,8 +189,8 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     porting_due_ns: int = 0
 
 
-AccountKind = Literal["client", "net_omnibus"]
-"""What a client account is: one client's alone, or several clients' together with their positions netted."""
+AccountKind = Literal["client", "net_omnibus", "gross_omnibus"]
+"""What a client account is: one client's alone, or several clients' together with their positions netted, or not."""
 
 
 class Role(enum.IntEnum):
@@ -208,15 +208,17 @@ class Role(enum.IntEnum):
     ISOLATED = 9  # one contract of an account with collateral of its own
     WITHDRAWALS = 10  # money on its way out: requested or released, not yet confirmed
     NET_OMNIBUS = 11  # several clients of a member in one account, whose positions net
+    GROSS_OMNIBUS = 12  # several clients of a member in one pool of money, each with positions of its own
+    SUB_ACCOUNT = 13  # the positions of one of them
 
 
-CLIENTS: Final = (Role.CLIENT, Role.NET_OMNIBUS)
+CLIENTS: Final = (Role.CLIENT, Role.NET_OMNIBUS, Role.GROSS_OMNIBUS)
 """Accounts of a member's clients."""
 
 OWNED: Final = (Role.HOUSE, *CLIENTS)
 """Accounts of members and clients that hold collateral of their own and are named by whoever moves it."""
 
-TRADING: Final = (*OWNED, Role.ISOLATED)
+TRADING: Final = (*OWNED, Role.ISOLATED, Role.SUB_ACCOUNT)
 """Buckets of members and clients: those that trade, are called and are liquidated."""
 
 
@@ -233,7 +235,7 @@ class Account(msgspec.Struct):
     """A named margin bucket: an account's cross bucket, whose index is the account's own, or an isolated one.
 
     ``member`` is -1 for the house's own accounts. An isolated bucket names the account (``owner``) and the contract
-    that it was opened for; both are -1 elsewhere.
+    that it was opened for, a sub-account its omnibus account; both are -1 elsewhere.
     """
 
     name: str

@@ -83,8 +83,8 @@ def add_claim(book: Book, bucket: int, claim: Claim) -> None:
 
 
 def estate_of(book: Book, bucket: int) -> int:
-    """The bucket in whose name a liquidation account works, or the bucket itself."""
-    return book.registers.origins.get(bucket, bucket)
+    """The bucket in whose name a liquidation account works, or that pays for the bucket."""
+    return book.registers.origins.get(bucket, book.purse_of(bucket))
 
 
 def is_client_with_standing_member(book: Book, bucket: int, failing: dict[int, str]) -> bool:

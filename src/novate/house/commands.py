@@ -124,12 +124,20 @@ class Commands(LifecycleCommands):
     def open_account(
         self, name: str, *, member: str, kind: AccountKind = "client", time: Time | None = None
     ) -> Outcome:
-        """Open an account behind a member: of one ``client``, or a ``net_omnibus`` account of several.
+        """Open an account behind a member: of one ``client``, or an omnibus account of several.
 
-        What a net omnibus account holds is netted and margined as if it were one client's, and all its collateral
-        stands for all its clients.
+        What a ``net_omnibus`` account holds is netted and margined as if it were one client's. A ``gross_omnibus``
+        account holds nothing itself: its sub-accounts do, and are margined one by one. Either way all collateral of
+        the account stands for all its clients.
         """
         return self._ask("open_account", locals())
+
+    def open_sub_account(self, account: str, reference: str, *, time: Time | None = None) -> Outcome:
+        """Register a sub-account of a gross omnibus account under a reference of its member's own.
+
+        Trades, orders, give-ups and position transfers name it ``ACCOUNT/REFERENCE``; money is the omnibus account's.
+        """
+        return self._ask("open_sub_account", locals())
 
     # --- buckets ------------------------------------------------------------------------------------------------
 

@@ -94,6 +94,9 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
                 "name": command.name,
                 **({} if command.kind == "client" else {"kind": command.kind}),
             }
+        case core.OpenSubAccount():
+            account = at(registers.accounts, command.account, "account").name
+            return {"command": "open_sub_account", "account": account, "reference": command.reference}
         case core.IsolatePosition() | core.RejoinPosition() | core.MoveCollateral():
             return _isolation(command, registers)
         case core.Contribute():

@@ -120,6 +120,13 @@ class OpenAccount(Wire, frozen=True, tag="open_account"):
     kind: AccountKind = "client"
 
 
+class OpenSubAccount(Wire, frozen=True, tag="open_sub_account"):
+    """Register a sub-account of a gross omnibus account; trades call it ``ACCOUNT/REFERENCE``."""
+
+    account: str
+    reference: str
+
+
 class Isolate(Wire, frozen=True, tag="isolate"):
     """Give one contract of an account a bucket of its own; ``collateral`` maps assets to amounts that go with it."""
 
@@ -304,6 +311,7 @@ AnyWire = (
     | AdoptRulebook
     | AddMember
     | OpenAccount
+    | OpenSubAccount
     | Isolate
     | Rejoin
     | MoveCollateral

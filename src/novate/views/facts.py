@@ -15,6 +15,7 @@ import numpy as np
 from novate.core import facts as core
 from novate.core.book import Registers
 from novate.core.facts import Fact
+from novate.core.omnibus import name_of_sub
 from novate.core.reasons import Reason
 from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, POSTED, REFUSED, RESERVED, SETTLED
 from novate.core.terms import Asset, Contract
@@ -218,6 +219,9 @@ def _bucket_rows(fact: Fact, named: Named) -> list[Row]:
                     ],
                 }
             ]
+        case core.SubAccountOpened():
+            name = name_of_sub(named.account(fact.account), fact.reference)
+            return [{"account": name, "omnibus": named.account(fact.account)}]
         case core.BucketOpened():
             return [{"account": named.account(fact.account), "contract": named.contract(fact.contract).symbol}]
         case core.CollateralAssigned():

@@ -24,9 +24,9 @@ from novate.core.layout import (
     TIERED,
     UNMARKED,
 )
-from novate.core.margin import judge, locked_by
+from novate.core.margin import judge, judge_alone, locked_by
 from novate.core.orders import open_orders_of
-from novate.core.terms import CLIENTS, TRADING, Asset
+from novate.core.terms import CLIENTS, TRADING, Asset, Role
 from novate.tape.decimals import decimal
 from novate.tape.encode import price_decimal, quantity_decimal
 
@@ -96,7 +96,8 @@ class Account(msgspec.Struct, frozen=True):
 
     ``equity``, ``initial``, ``maintenance`` and ``free`` are None before a rulebook is in force. ``priced`` is False
     where the account holds something without a live price. ``status`` is ``open``, ``reduce_only``,
-    ``in_liquidation`` or ``house``. An isolated bucket stands as an account of its own that names its ``owner``.
+    ``in_liquidation`` or ``house``. An isolated bucket stands as an account of its own that names its ``owner``, and so
+    does a sub-account: it has its own requirements, and the money is its owner's (``equity`` and ``free`` are None).
     """
 
     name: str
@@ -194,9 +195,10 @@ def account(book: Book, index: int) -> Account:
     figures: tuple[Decimal | None, ...] = (None, None, None, None)
     priced = True
     if asset is not None:
-        judged = judge(book, index)
+        judged = judge(book, index) if terms.role is not Role.SUB_ACCOUNT else judge_alone(book, index)
         amounts = (judged.equity_fine, judged.initial_fine, judged.maintenance_fine, judged.free_fine)
         figures = tuple(decimal(int(amount), asset.fine_decimals) for amount in amounts)
+        figures = figures if terms.role is not Role.SUB_ACCOUNT else (None, *figures[1:3], None)
         priced = judged.priced
     equity, initial, maintenance, free = figures
     return Account(
@@ -228,10 +230,11 @@ def numeraire(book: Book) -> Asset | None:
 
 
 def balances(book: Book, index: int) -> tuple[Balance, ...]:
-    """The account's money, asset by asset, assets that it has nothing in left out."""
+    """The account's money, asset by asset, assets that it has nothing in left out; a sub-account's is its omnibus'."""
     unsettled_fine = [0] * book.asset_count
-    for contract, lots, cost_fine in book.positions_of(index):
-        unsettled_fine[int(book.contracts[contract]["asset"])] += _unsettled_fine(book, contract, lots, cost_fine)
+    for bucket in book.in_purse(index) if book.purse_of(index) == index else ():
+        for contract, lots, cost_fine in book.positions_of(bucket):
+            unsettled_fine[int(book.contracts[contract]["asset"])] += _unsettled_fine(book, contract, lots, cost_fine)
     found = []
     for at, asset in enumerate(book.registers.assets):
         row = book.balances[index, at]

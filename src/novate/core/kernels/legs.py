@@ -22,6 +22,8 @@ def apply_leg(position, balance, contract, lots, cost_fine):
 def bucket_of(account, contract, buckets):
     """The bucket that an account's trades in a contract go to: its isolated one where there is one."""
     at = np.int64(account)
+    if buckets[at].next >= 0 and buckets[at].purse != at:
+        return at  # a sub-account: what is behind it in the chain are others of its pool
     while buckets[at].next >= 0:
         at = np.int64(buckets[at].next)
         if buckets[at].contract == contract:
@@ -89,11 +91,11 @@ def place(bucket, contract, buckets, contracts, positions, holders, ends):
 
 
 @njit(cache=True, inline="always")
-def move(bucket, of, lots, cost_fine, where, balances, positions):
-    """Apply one leg to the book at a placed row, with the contract's running totals."""
+def move(purse, of, lots, cost_fine, where, balances, positions):
+    """Apply one leg to the book at a placed row of a bucket with this purse, with the contract's running totals."""
     row = positions[where]
     of.open_lots -= max(0, row.lots)
-    apply_leg(row, balances[bucket, of.asset], of, lots, cost_fine)
+    apply_leg(row, balances[purse, of.asset], of, lots, cost_fine)
     of.open_lots += max(0, row.lots)
     of.net_lots += lots
     of.net_cost_fine += cost_fine
@@ -104,7 +106,8 @@ def place_and_move(bucket, contract, lots, cost_fine, tables):
     """One leg of the book, on a row made for it where there is none; returns False where the tables need more room."""
     where = place(bucket, contract, tables.buckets, tables.contracts, tables.positions, tables.holders, tables.ends)
     if where >= 0:
-        move(bucket, tables.contracts[contract], lots, cost_fine, where, tables.balances, tables.positions)
+        purse = tables.buckets[bucket].purse
+        move(purse, tables.contracts[contract], lots, cost_fine, where, tables.balances, tables.positions)
     return where >= 0
 
 
@@ -130,11 +133,12 @@ def novate_rows(rows, first, fees_account, tables):
             return at
         contract = contracts[row.contract]
         cost = row.lots * row.value_fine
-        move(row.buyer, contract, row.lots, cost, buyer_at, balances, positions)
-        move(row.seller, contract, -row.lots, -cost, seller_at, balances, positions)
+        buyer, seller = buckets[row.buyer].purse, buckets[row.seller].purse
+        move(buyer, contract, row.lots, cost, buyer_at, balances, positions)
+        move(seller, contract, -row.lots, -cost, seller_at, balances, positions)
         contract.traded_lots += row.lots
-        balances[row.buyer, contract.asset].carry_fine -= row.buyer_fee_fine
-        balances[row.seller, contract.asset].carry_fine -= row.seller_fee_fine
+        balances[buyer, contract.asset].carry_fine -= row.buyer_fee_fine
+        balances[seller, contract.asset].carry_fine -= row.seller_fee_fine
         balances[fees_account, contract.asset].carry_fine += row.buyer_fee_fine + row.seller_fee_fine
     return len(rows)
 
@@ -157,7 +161,8 @@ def reserve(bucket, contract, bids, asks, tables):
     own, of = tables.orders[position.orders], tables.contracts[contract]
     own.bids += bids
     own.asks += asks
-    tables.balances[bucket, of.asset].exposure_fine += (bids + asks) * of.largest_value_fine
+    purse = tables.buckets[bucket].purse
+    tables.balances[purse, of.asset].exposure_fine += (bids + asks) * of.largest_value_fine
     return True
 
 
@@ -183,5 +188,6 @@ def expire_rows(contract, value_fine, tables):
             row = tables.positions[where]
             rest = tables.orders[row.orders]
             reserve(bucket, contract, -rest.bids, -rest.asks, tables)
-            tables.balances[bucket, of.asset].carry_fine += row.lots * value_fine - row.cost_fine
-            move(bucket, of, -row.lots, -row.cost_fine, where, tables.balances, tables.positions)
+            purse = tables.buckets[bucket].purse
+            tables.balances[purse, of.asset].carry_fine += row.lots * value_fine - row.cost_fine
+            move(purse, of, -row.lots, -row.cost_fine, where, tables.balances, tables.positions)

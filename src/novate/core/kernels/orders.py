@@ -118,7 +118,7 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
     over, held = np.empty(count, np.int32), np.empty(count, np.int32)
     bucket_keys, position_keys = table_for(count), table_for(count)
     bucket_slots, position_slots = np.empty(len(bucket_keys), np.int32), np.empty(len(position_keys), np.int32)
-    touched = np.empty(count, np.int32)
+    touched, dealing = np.empty(count, np.int32), np.empty(count, np.int32)
     positions, resting = np.empty(count, POSITION), np.empty(count, OPEN_ORDERS)
     n_touched, n_positions = 0, 0
     for at in range(count):
@@ -129,10 +129,12 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
         if reasons[at] != ACCEPTED:
             continue
         bucket = bucket_of(row.account, row.contract, buckets)
-        slot = slot_of(bucket, bucket_keys)
+        dealing[at] = bucket
+        purse = np.int64(buckets[bucket].purse)
+        slot = slot_of(purse, bucket_keys)
         if bucket_keys[slot] == -1:
-            bucket_keys[slot], bucket_slots[slot] = bucket, n_touched
-            touched[n_touched] = bucket
+            bucket_keys[slot], bucket_slots[slot] = purse, n_touched
+            touched[n_touched] = purse
             n_touched += 1
         over[at] = bucket_slots[slot]
         key = bucket * n_contracts + row.contract
@@ -151,7 +153,7 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
         row = rows[at]
         if reasons[at] == ACCEPTED:
             own = held[at]
-            access = buckets[touched[over[at]]].access
+            access = buckets[dealing[at]].access
             reasons[at], figures[at] = judge_order(
                 row, positions[own], resting[own], over[at], contracts[row.contract], access, balances, sums, judged,
                 assets, tiers, gains_ppm,
@@ -159,7 +161,7 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
         if reasons[at] == ACCEPTED:
             done = reserved[n_reserved]
             done.bids, done.asks = (row.lots, 0) if row.side == BUY else (0, row.lots)
-            done.contract, done.bucket = row.contract, touched[over[at]]
+            done.contract, done.bucket = row.contract, dealing[at]
             n_reserved += 1
         else:
             no = refused[n_refused]

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.legs import find
-from novate.core.kernels.margin import sum_positions, total
+from novate.core.kernels.margin import sum_purse, total
 from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
 from novate.core.layout import OPEN_ORDERS, POSITION
 from novate.core.reasons import Reason
@@ -33,7 +33,7 @@ def table_for(count):
 
 @njit(cache=True)
 def load(touched, tables, balances, sums, judged):
-    """Copy and price every touched bucket once. Buckets lie far apart, so those ahead are asked for early."""
+    """Copy and price every touched purse once. Purses lie far apart, so those ahead are asked for early."""
     buckets, positions, contracts, tiers = tables.buckets, tables.positions, tables.contracts, tables.tiers
     lot_terms, orders = tables.lot_terms, tables.orders
     assets, gains_ppm, long_option_ppm = tables.assets, tables.gains_ppm, tables.long_option_ppm
@@ -43,12 +43,9 @@ def load(touched, tables, balances, sums, judged):
         if at + AHEAD < len(touched):
             ask_for(touched[at + AHEAD], buckets, positions, tables.balances)
         bucket = np.uint64(touched[at])
-        own = buckets[bucket]
         for asset in range(balances.shape[1]):
             balances[at, asset] = tables.balances[bucket, asset]
-        priced = sum_positions(
-            own.start, own.count, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, at
-        )
+        priced = sum_purse(bucket, buckets, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, at)
         equity, _, initial, _, known = total(balances, at, sums, at, assets, gains_ppm)
         judged[at].equity_fine = equity
         judged[at].initial_fine = initial
@@ -70,8 +67,10 @@ def take_position(bucket, contract, tables, positions, resting, into):
 
 
 @njit(cache=True)
-def hold(rows, reasons, n_contracts, tables, touched, sides, held):
+def hold(rows, reasons, n_contracts, tables, dealing, held):
     """Copy every position that a row touches, once, and its open orders; ``held`` gets the overlay row of each side.
+
+    ``dealing`` names the buckets of each row's buyer and seller.
 
     A pass of its own, because look-ups that do not wait for one another overlap.
     """
@@ -83,8 +82,8 @@ def hold(rows, reasons, n_contracts, tables, touched, sides, held):
         if reasons[at] != ACCEPTED:
             continue
         for side in range(2):
-            bucket = touched[sides[at, side]]
-            key = np.int64(bucket) * n_contracts + rows[at].contract
+            bucket = np.int64(dealing[at, side])
+            key = bucket * n_contracts + rows[at].contract
             slot = slot_of(key, keys)
             if keys[slot] == -1:
                 keys[slot] = key

@@ -227,6 +227,61 @@ def judge_leg(
 
 
 @njit(cache=True)
+def judge_in_purse(
+    lots, value, fee, first, second, resting_first, resting_second, filled_first, filled_second, guaranteed, over,
+    contract, access_first, access_second, balances, sums, judged, new_balances, new_sums, assets, tiers, gains_ppm,
+    long_option_ppm, verdicts,
+):  # fmt: skip
+    """Whether one purse may bear both legs of what two of its sub-accounts do with each other.
+
+    Returns ``(reason, figure, 0 for the first or 1 for the second)``. ``lots`` are the first one's; ``first`` and
+    ``second`` are positions, followed by their orders. The second leg is judged on what the first leaves. Margin or a
+    premium that lacks only between the two lacks nobody: where the purse meets its initial requirement after both, they
+    stand.
+    """
+    reason, figure, equity, initial = judge_leg(
+        lots, value, fee, first, resting_first, filled_first, guaranteed, 0, over, contract, access_first, balances,
+        sums, judged, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
+    )  # fmt: skip
+    verdicts[0, 0], verdicts[0, 1] = equity, initial
+    if reason != ACCEPTED and reason != MARGIN_INSUFFICIENT and reason != PREMIUM_NOT_COVERED:
+        return reason, figure, 0
+    between = judged[over : over + 1].copy()
+    between[0].equity_fine, between[0].initial_fine = equity, initial
+    grown = (abs(first.lots + lots) - abs(first.lots) - filled_first) * contract.largest_value_fine
+    grown += abs(first.cost_fine + lots * value) - abs(first.cost_fine)
+    new_balances[0, contract.asset].exposure_fine += grown
+    after, its_figure, equity, initial = judge_leg(
+        -lots, value, fee, second, resting_second, filled_second, guaranteed, 1, 0, contract, access_second,
+        new_balances, new_sums, between, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
+    )  # fmt: skip
+    verdicts[1, 0], verdicts[1, 1] = equity, initial
+    if after != ACCEPTED:
+        return after, its_figure, 1
+    if reason != ACCEPTED and equity < initial:
+        return reason, figure, 0
+    return ACCEPTED, np.int64(0), 0
+
+
+@njit(cache=True)
+def judge_two(first, second, contract_index, lots, value, tables):
+    """Two legs between sub-accounts of one purse, without fee; ``lots`` are the first one's. As ``judge_in_purse``."""
+    width = len(tables.assets)
+    sums, judged, balances = np.zeros((1, width), SUBTOTAL), np.zeros(1, JUDGED), np.empty((1, width), BALANCE)
+    load(np.array([tables.buckets[first].purse], np.int32), tables, balances, sums, judged)
+    positions, resting = np.zeros(2, POSITION), np.zeros(2, OPEN_ORDERS)
+    take_position(first, contract_index, tables, positions, resting, 0)
+    take_position(second, contract_index, tables, positions, resting, 1)
+    new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
+    return judge_in_purse(
+        lots, value, 0, positions[0], positions[1], resting[0], resting[1], 0, 0, False, 0,
+        tables.contracts[contract_index], tables.buckets[first].access, tables.buckets[second].access, balances, sums,
+        judged, new_balances, new_sums, tables.assets, tables.tiers, tables.gains_ppm, tables.long_option_ppm,
+        np.empty((2, 2), np.int64),
+    )  # fmt: skip
+
+
+@njit(cache=True)
 def judge_side(bucket, contract_index, lots, value, tables):
     """One side of a fill on its own, without fee: ``(reason, figure, equity after, initial after)``."""
     width = len(tables.assets)
@@ -234,7 +289,7 @@ def judge_side(bucket, contract_index, lots, value, tables):
     sums = np.zeros((1, width), SUBTOTAL)
     judged = np.zeros(1, JUDGED)
     balances = np.empty((1, width), BALANCE)
-    touched = np.array([bucket], np.int32)
+    touched = np.array([tables.buckets[bucket].purse], np.int32)
     load(touched, tables, balances, sums, judged)
     position, resting = np.zeros(1, POSITION), np.zeros(1, OPEN_ORDERS)
     take_position(bucket, contract_index, tables, position, resting, 0)
@@ -251,8 +306,11 @@ def judge_side(bucket, contract_index, lots, value, tables):
 
 
 @njit(cache=True)
-def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, failed, sides):
-    """Check every row and give its buyer and seller their overlay slots; returns ``(buckets by slot, new mark)``."""
+def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, failed, dealing, sides):
+    """Check every row and find the buckets of its buyer and seller, and the overlay slots of their purses.
+
+    Returns ``(purses by slot, new mark)``.
+    """
     contracts, buckets = tables.contracts, tables.buckets
     keys = table_for(len(rows))
     slots = np.empty(len(keys), np.int32)
@@ -267,20 +325,23 @@ def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, failed,
             continue
         for side in range(2):
             bucket = bucket_of(rows[at].buyer if side == 0 else rows[at].seller, rows[at].contract, buckets)
-            slot = slot_of(bucket, keys)
+            purse = np.int64(buckets[bucket].purse)
+            slot = slot_of(purse, keys)
             if keys[slot] == -1:
-                keys[slot] = bucket
+                keys[slot] = purse
                 slots[slot] = n_touched
-                touched[n_touched] = bucket
+                touched[n_touched] = purse
                 n_touched += 1
+            dealing[at, side] = bucket
             sides[at, side] = slots[slot]
     return touched[:n_touched], mark
 
 
 @njit(cache=True)
 def judge_in_order(
-    rows, n_contracts, fees_account, guaranteed, tables, touched, sides, reasons, figures, failed, novated, fills
-):
+    rows, n_contracts, fees_account, guaranteed, tables, touched, dealing, sides, reasons, figures, failed, novated,
+    fills,
+):  # fmt: skip
     """Judge the routed rows one after the other on the overlay; fills ``novated`` and ``fills``, returns how many.
 
     A row that is refused leaves its reason, figure and the side that failed, and the overlay as it was.
@@ -292,7 +353,7 @@ def judge_in_order(
     judged = np.empty(len(touched), JUDGED)
     load(touched, tables, balances, sums, judged)
     held = np.empty((len(rows), 2), np.int32)
-    positions, resting = hold(rows, reasons, n_contracts, tables, touched, sides, held)
+    positions, resting = hold(rows, reasons, n_contracts, tables, dealing, held)
     fees = tables.balances[fees_account].copy()
     new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
     verdicts = np.empty((2, 2), np.int64)
@@ -308,13 +369,24 @@ def judge_in_order(
             reasons[at], figures[at] = EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
         elif row.filled != 0:
             reasons[at], figures[at], failed[at] = check_filled(row, resting[held[at, 0]], resting[held[at, 1]])
+        pooled = sides[at, 0] == sides[at, 1]
+        if pooled and reasons[at] == ACCEPTED:
+            buyer, seller = held[at, 0], held[at, 1]
+            reasons[at], figures[at], which = judge_in_purse(
+                row.lots, value, fee, positions[buyer], positions[seller], resting[buyer], resting[seller],
+                row.lots if row.filled & FILLS_BUYER else np.int64(0),
+                row.lots if row.filled & FILLS_SELLER else np.int64(0), guaranteed, sides[at, 0], contract,
+                buckets[dealing[at, 0]].access, buckets[dealing[at, 1]].access, balances, sums, judged, new_balances,
+                new_sums, assets, tiers, gains_ppm, long_option_ppm, verdicts,
+            )  # fmt: skip
+            failed[at] = SELLER if which else BUYER
         for side in range(2):
-            if reasons[at] != ACCEPTED:
+            if pooled or reasons[at] != ACCEPTED:
                 break
             lots = row.lots if side == 0 else -row.lots
             filled = row.lots if row.filled & (1 << side) else np.int64(0)
             over, own = sides[at, side], held[at, side]
-            access = buckets[touched[over]].access
+            access = buckets[dealing[at, side]].access
             reasons[at], figures[at], verdicts[side, 0], verdicts[side, 1] = judge_leg(
                 lots, value, fee, positions[own], resting[own], filled, guaranteed, side, over, contract, access,
                 balances, sums, judged, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
@@ -327,7 +399,7 @@ def judge_in_order(
             lots = row.lots if side == 0 else -row.lots
             if row.filled & (1 << side):
                 fill(resting[own], lots, balances[over, contract.asset], contract, fills[n_fills])
-                fills[n_fills].contract, fills[n_fills].bucket = row.contract, touched[over]
+                fills[n_fills].contract, fills[n_fills].bucket = row.contract, dealing[at, side]
                 n_fills += 1
             balances[over, contract.asset].carry_fine -= fee
             apply_leg(positions[own], balances[over, contract.asset], contract, lots, lots * value)
@@ -335,7 +407,7 @@ def judge_in_order(
                 sums[over, asset] = new_sums[side, asset]
             judged[over].equity_fine, judged[over].initial_fine = verdicts[side, 0], verdicts[side, 1]
         fees[contract.asset].carry_fine += 2 * fee
-        write_novated(novated[n_novated], at, row, value, fee, touched[sides[at, 0]], touched[sides[at, 1]])
+        write_novated(novated[n_novated], at, row, value, fee, dealing[at, 0], dealing[at, 1])
         n_novated += 1
     return n_novated, n_fills
 
@@ -381,10 +453,12 @@ def judge_trades(rows, mark, n_contracts, n_accounts, fees_account, guaranteed, 
     for at in range(count):
         n_filled += (rows[at].filled & FILLS_BUYER) + (rows[at].filled >> 1)
     fills = np.empty(n_filled, RESERVED)
-    touched, mark = route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, failed, sides)
+    dealing = np.empty((count, 2), np.int32)
+    touched, mark = route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, failed, dealing, sides)
     n_novated, n_fills = judge_in_order(
-        rows, n_contracts, fees_account, guaranteed, tables, touched, sides, reasons, figures, failed, novated, fills
-    )
+        rows, n_contracts, fees_account, guaranteed, tables, touched, dealing, sides, reasons, figures, failed, novated,
+        fills,
+    )  # fmt: skip
     refused = np.empty(count - n_novated, REFUSED)
     n_refused = 0
     for at in range(count):

@@ -1,11 +1,11 @@
-"""One bucket as it would stand after deposits and trades: the judgement of ``trades`` on rows of its own."""
+"""A purse as it would stand after deposits and trades of a bucket: the judgement of ``trades`` on rows of its own."""
 
 import numpy as np
 from numba import njit
 
 from novate.core.kernels.arithmetic import charge, size_at, value_at
 from novate.core.kernels.legs import apply_leg
-from novate.core.kernels.margin import judge_rows, sum_positions, total
+from novate.core.kernels.margin import judge_sums, sum_positions, sum_purse, total
 from novate.core.kernels.trades import (
     ACCEPTED,
     CONTRACT_UNKNOWN,
@@ -15,7 +15,7 @@ from novate.core.kernels.trades import (
     check_terms,
     judge_leg,
 )
-from novate.core.layout import BALANCE, JUDGED, OPEN, POSITION, SUBTOTAL
+from novate.core.layout import BALANCE, JUDGED, OPEN, POOLED, POSITION, SUBTOTAL
 from novate.core.money import EXPOSURE_MAX
 
 
@@ -52,20 +52,61 @@ def excess(reduces, balances, sums, new_balances, new_sums, assets, gains_ppm):
 
 
 @njit(cache=True)
-def open_with(bucket, deposits_minor, tables, positions, balances, sums, judged):
-    """Copy a bucket into rows of its own, with deposits; returns what it was before them, as ``margin.judge_rows``."""
+def sum_beside(bucket, tables, others):
+    """Sum what a bucket's purse has beside the bucket's own positions; returns 0 where a price of it is missing.
+
+    That is nothing, but for a sub-account: the others of its pool.
+    """
+    own, purse = tables.buckets[bucket], tables.buckets[bucket].purse
+    if tables.buckets[purse].contract != POOLED:
+        return 1
+    alone = np.empty(others.shape, SUBTOTAL)
+    sum_positions(
+        own.start, own.count, tables.positions, tables.orders, tables.lot_terms, tables.contracts, tables.tiers,
+        tables.long_option_ppm, alone, 0,
+    )  # fmt: skip
+    priced = sum_purse(
+        purse, tables.buckets, tables.positions, tables.orders, tables.lot_terms, tables.contracts, tables.tiers,
+        tables.long_option_ppm, others, 0,
+    )  # fmt: skip
+    for asset in range(others.shape[1]):
+        others[0, asset].variation_fine -= alone[0, asset].variation_fine
+        others[0, asset].option_fine -= alone[0, asset].option_fine
+        others[0, asset].initial_fine -= alone[0, asset].initial_fine
+        others[0, asset].maintenance_fine -= alone[0, asset].maintenance_fine
+    return priced
+
+
+@njit(cache=True)
+def sum_with(others, known, count, positions, tables, sums):
+    """Sum the first position rows and what is beside them; returns 0 where a price is missing."""
+    priced = sum_positions(
+        0, count, positions, tables.orders, tables.lot_terms, tables.contracts, tables.tiers, tables.long_option_ppm,
+        sums, 0,
+    )  # fmt: skip
+    for asset in range(sums.shape[1]):
+        sums[0, asset].variation_fine += others[0, asset].variation_fine
+        sums[0, asset].option_fine += others[0, asset].option_fine
+        sums[0, asset].initial_fine += others[0, asset].initial_fine
+        sums[0, asset].maintenance_fine += others[0, asset].maintenance_fine
+    return priced & known
+
+
+@njit(cache=True)
+def open_with(bucket, deposits_minor, others, beside, tables, positions, balances, sums, judged):
+    """Copy a bucket and its purse's money into rows of their own, with deposits; returns what the purse was before.
+
+    ``others`` are the sums of what is beside it, ``beside`` is 0 where one of them has no price.
+    """
     own, assets = tables.buckets[bucket], tables.assets
     for at in range(own.count):
         positions[at] = tables.positions[own.start + at]
     for asset in range(len(assets)):
-        balances[0, asset] = tables.balances[bucket, asset]
-    before = judge_rows(0, own.count, positions, balances, 0, tables)
+        balances[0, asset] = tables.balances[own.purse, asset]
+    priced = sum_with(others, beside, own.count, positions, tables, sums)
+    before = judge_sums(priced, sums, balances, 0, tables)
     for asset in range(len(assets)):
         balances[0, asset].balance_minor += deposits_minor[asset]
-    priced = sum_positions(
-        0, own.count, positions, tables.orders, tables.lot_terms, tables.contracts, tables.tiers,
-        tables.long_option_ppm, sums, 0,
-    )  # fmt: skip
     equity, _, initial, _, known = total(balances, 0, sums, 0, assets, tables.gains_ppm)
     judged[0].equity_fine, judged[0].initial_fine, judged[0].priced = equity, initial, priced * known
     return before
@@ -89,7 +130,9 @@ def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tabl
     positions = np.empty(own.count + len(rows), POSITION)
     count = np.int64(own.count)
     answers = np.zeros((len(rows), 3), np.int64)
-    before = open_with(bucket, deposits_minor, tables, positions, balances, sums, judged)
+    others = np.zeros((1, width), SUBTOTAL)
+    beside = sum_beside(bucket, tables, others)
+    before = open_with(bucket, deposits_minor, others, beside, tables, positions, balances, sums, judged)
     for at in range(len(rows)):
         row = rows[at]
         if row.contract < 0 or row.contract >= n_contracts:
@@ -124,4 +167,5 @@ def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tabl
                 judged[0].equity_fine, judged[0].initial_fine = equity, initial
                 fees[contract.asset].carry_fine += 2 * fee
         answers[at, 0], answers[at, 1] = reason, figure
-    return answers, (before, judge_rows(0, count, positions, balances, 0, tables))
+    priced = sum_with(others, beside, count, positions, tables, sums)
+    return answers, (before, judge_sums(priced, sums, balances, 0, tables))

@@ -251,7 +251,7 @@ def take_over(house: House, estate: int) -> TakenOver:
         own = positions_in(house, bucket, asset)
         open_ones = [(contract, held.lots) for contract, held in own if held.lots]
         if not open_ones:
-            rows += [(0, held.cost_fine, contract, 0) for contract, held in own]
+            rows += [(0, held.cost_fine, contract, estate) for contract, held in own]
             collateral += [CollateralMoved(asset, cash, carry)] if cash or carry else []
             continue
         marks = [lots * house.instruments[contract].value_fine for contract, lots in open_ones]
@@ -259,7 +259,7 @@ def take_over(house: House, estate: int) -> TakenOver:
         weights = [requirement(house, contract, lots)[1] for contract, lots in open_ones]
         weights = weights if any(weights) else [abs(lots) for _, lots in open_ones]
         for (contract, lots), mark, share in zip(open_ones, marks, shares(worth, weights), strict=True):
-            rows.append((lots, mark - share, contract, 0))
+            rows.append((lots, mark - share, contract, estate))
     return TakenOver(estate, packed(rows, LEG), tuple(collateral))
 
 
