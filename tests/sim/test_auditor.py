@@ -15,9 +15,11 @@ from novate.core import (
     collateral,
     consequences,
     estate,
+    isolation,
     ledger,
     liquidation,
     novation,
+    orders,
     settlement,
     variation,
     waterfall,
@@ -78,6 +80,8 @@ def first_failure(worlds: int = 60, steps: int = 200) -> tuple[Played, Failure]:
 
 honest_flows = settlement.flows_of
 honest_trades = novation.judge_trades
+honest_estate = settlement.estate_of
+honest_reserve = orders.reserve_rows
 honest_funding = variation.decide_funding
 honest_marks = mark_kernels.set_marks
 
@@ -134,6 +138,16 @@ def floor_div(numerator: int, denominator: int) -> int:
     return numerator // denominator
 
 
+def the_owner(book: Any, bucket: int) -> int:
+    """An isolated bucket is liable with all that its account has."""
+    return book.owner_of(honest_estate(book, bucket))
+
+
+def never_fewer(rows: Any, first: int, tables: Any) -> int:
+    """What was reserved stays reserved."""
+    return len(rows) if (rows["bids"] + rows["asks"]).sum() < 0 else honest_reserve(rows, first, tables)
+
+
 def one_more(numerator: int, denominator: int) -> int:
     """A slice a lot too large where it comes out even."""
     return ceil_div(numerator, denominator) if denominator != 10**6 else numerator // denominator + 1
@@ -157,6 +171,12 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "slices too large": (liquidation, "ceil_div", one_more),
     "repaid in the order of payment": (estate, "SENIORITY", estate.SENIORITY[::-1]),
     "a transfer that is not paid": (estate, "post", lambda *_: None),
+    "isolated with money that is not free": (isolation, "_check_leaving", lambda *_: None),
+    "isolated without margin": (isolation, "_check_margin", lambda *_: None),
+    "an isolated loss that the account pays": (settlement, "estate_of", the_owner),
+    "a fill that leaves its order resting": (orders, "reserve_rows", never_fewer),
+    "orders that outlive a breach": (liquidation, "drop_orders", lambda *_: None),
+    "orders left behind by an isolation": (isolation, "_check_orders", lambda *_: None),
     "a requirement out of date": (variation, "set_marks", one_ppm_off),
 }
 QUICK = ("a settlement rounded up", "fees rounded down", "withdrawals without margin", "a requirement out of date")

@@ -14,6 +14,7 @@ Picture = dict[str, dict[Any, Any]]
 def picture_of(book: Book) -> Picture:
     """Everything in the book that people could quarrel about. Zero money and empty positions are left out."""
     registers = book.registers
+    positions, resting = _positions(book)
     balances = book.balances[: book.account_count, : book.asset_count]
     minor, carry = balances["balance_minor"].tolist(), balances["carry_fine"].tolist()
     judged = {}
@@ -22,10 +23,16 @@ def picture_of(book: Book) -> Picture:
     return {
         "balance": _nonzero(minor),
         "carry": _nonzero(carry),
-        "position": _positions(book),
+        "position": positions,
+        "resting": resting,
         "judged": judged,
         "access": dict(enumerate(ACCESS[at] for at in book.buckets["access"][: book.account_count].tolist())),
         "account": {at: (account.name, account.member) for at, account in enumerate(registers.accounts)},
+        "isolated": {
+            at: (account.owner, account.contract, int(book.buckets[at]["contract"]) == account.contract)
+            for at, account in enumerate(registers.accounts)
+            if account.owner >= 0
+        },
         "contract": _contracts(book),
         "asset": _assets(book),
         "member in default": {at: member.defaulted for at, member in enumerate(registers.members)},
@@ -55,11 +62,23 @@ def _nonzero(table: list[list[int]]) -> dict[tuple[int, int], int]:
     return {(row, at): amount for row, amounts in enumerate(table) for at, amount in enumerate(amounts) if amount}
 
 
-def _positions(book: Book) -> dict[tuple[int, int], tuple[int, int]]:
+Pairs = dict[tuple[int, int], tuple[int, int]]
+"""``(bucket, contract)`` -> two figures."""
+
+
+def _positions(book: Book) -> tuple[Pairs, Pairs]:
+    """``(lots, cost)`` of every position, and ``(bids, asks)`` of all resting orders."""
     counts, rows = book.packed_positions()
     owners = [bucket for bucket, count in enumerate(counts.tolist()) for _ in range(count)]
-    held = zip(owners, rows[["contract", "lots", "cost_fine"]].tolist(), strict=True)
-    return {(owner, contract): (lots, cost) for owner, (contract, lots, cost) in held}
+    resting = book.orders[rows["orders"]].tolist()
+    held: Pairs = {}
+    orders: Pairs = {}
+    for owner, (lots, cost, contract, _), of in zip(owners, rows.tolist(), resting, strict=True):
+        if lots or cost:
+            held[owner, contract] = lots, cost
+        if any(of):
+            orders[owner, contract] = of
+    return held, orders
 
 
 def _contracts(book: Book) -> dict[int, tuple[Any, ...]]:

@@ -10,6 +10,7 @@ time in ``rounding``; whatever has no named rounding is exact. Slow, and meant t
     worth        one lot, one bucket: equity and requirements
     exactness    how far roundings may carry a bucket from the unrounded payoff, proved after every step
     admission, cash, trades, prices      commands
+    orders, isolation                    and of orders that rest, and one contract of an account alone
     trouble, cycle, estates, following   what follows
     picture      a house as plain dicts
 """

@@ -17,7 +17,7 @@ from novate.core.commands import AnyCommand
 from novate.core.facts import Fact
 from novate.core.reasons import Reason
 from novate.core.terms import ROUNDING
-from novate.sim.auditor import admission, cash, cycle, estates, exactness, prices, trades, trouble
+from novate.sim.auditor import admission, cash, cycle, estates, exactness, isolation, orders, prices, trades, trouble
 from novate.sim.auditor.following import follow
 from novate.sim.auditor.house import Disagreement, House
 from novate.sim.auditor.numbering import rejected, unpacked
@@ -28,11 +28,15 @@ DECIDES: dict[type, Callable[[House, Any], list[Fact]]] = {
     asked.Contribute: cash.decide_contribute,
     asked.Deposit: cash.decide_deposit,
     asked.Withdraw: cash.decide_withdraw,
+    asked.ChangeOrders: orders.decide_orders,
     asked.SubmitTrades: trades.decide_trades,
     asked.PublishMarks: prices.decide_marks,
     asked.PublishFunding: prices.decide_funding,
     asked.ExpireContract: prices.decide_expire,
     asked.ExecuteLiquidation: trouble.decide_execution,
+    asked.IsolatePosition: isolation.decide_isolate,
+    asked.RejoinPosition: isolation.decide_rejoin,
+    asked.MoveCollateral: isolation.decide_move,
 }
 """What each command comes to. A new command is given its line here, its facts theirs below."""
 
@@ -54,6 +58,12 @@ APPLIES: dict[type, Callable[[House, Any], None]] = {
     f.Contributed: cash.apply_contributed,
     f.Deposited: cash.apply_posted,
     f.Withdrawn: cash.apply_posted,
+    f.BucketOpened: isolation.apply_bucket_opened,
+    f.PositionIsolated: isolation.apply_position_isolated,
+    f.PositionRejoined: isolation.apply_position_rejoined,
+    f.CollateralAssigned: isolation.apply_collateral_assigned,
+    f.OrdersChanged: orders.apply_orders,
+    f.OrdersFilled: orders.apply_orders,
     f.TradesNovated: trades.apply_trades_novated,
     f.MarksPublished: prices.apply_marks_published,
     f.ContractHalted: prices.apply_contract_halted,
@@ -86,6 +96,8 @@ ROWS_OF = {
     f.RowsRefused: {"rows": layouts.REFUSED},
     f.Deposited: {"rows": layouts.POSTED},
     f.Withdrawn: {"rows": layouts.POSTED},
+    f.OrdersChanged: {"rows": layouts.RESERVED},
+    f.OrdersFilled: {"rows": layouts.RESERVED},
     f.TradesNovated: {"rows": layouts.NOVATED},
     f.MarksPublished: {"rows": layouts.MARKED},
     f.FundingPublished: {"rows": layouts.FUNDED},
@@ -98,6 +110,7 @@ ROWS_OF = {
 ROWS_OF_COMMANDS = {
     asked.Deposit: layouts.CASH,
     asked.Withdraw: layouts.CASH,
+    asked.ChangeOrders: layouts.ORDER,
     asked.SubmitTrades: layouts.TRADE,
     asked.PublishMarks: layouts.MARK,
     asked.PublishFunding: layouts.FUNDING,

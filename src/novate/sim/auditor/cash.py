@@ -10,7 +10,7 @@ from novate.core.terms import INSURANCE, OWNED, SKIN, TREASURY
 from novate.sim.auditor.house import Bucket, House
 from novate.sim.auditor.numbering import FINE, Refusal, Rows, packed, rejected, unpacked
 from novate.sim.auditor.rounding import LARGEST, MONEY_LARGEST
-from novate.sim.auditor.worth import exposure, judge, premium
+from novate.sim.auditor.worth import judge, uncovered, weight
 
 FUNDS = {"skin_in_the_game": SKIN, "insurance_fund": INSURANCE, "treasury": TREASURY}
 
@@ -40,8 +40,7 @@ def decide_contribute(house: House, command: Contribute) -> list[Fact]:
 def _fits(house: House, bucket: Bucket, asset: int, amount: int, coming: int) -> bool:
     """Whether an amount keeps the account and (with all that is coming in) the asset within their bounds."""
     money = house.monies[asset]
-    cash = (bucket.balance_minor[asset] + amount) * money.unit
-    worth = cash + abs(bucket.carry_fine[asset]) + exposure(house, bucket, asset)
+    worth = weight(house, bucket, asset) + amount * money.unit
     return money.external_minor + coming <= MONEY_LARGEST and worth <= LARGEST
 
 
@@ -116,9 +115,8 @@ def _may_leave(house: House, draft: Bucket, account: int, asset: int, amount: in
     lacks = verdict.initial - min(verdict.payable, verdict.equity)
     if lacks > 0:
         return Reason.MARGIN_INSUFFICIENT, lacks
-    owed = max(0, premium(house, left, asset)) - min(0, left.carry_fine[asset])
-    uncovered = owed - left.balance_minor[asset] * house.monies[asset].unit
-    return (Reason.COLLATERAL_NOT_COVERED, uncovered) if uncovered > 0 else FINE
+    bare = uncovered(house, left, asset)
+    return (Reason.COLLATERAL_NOT_COVERED, bare) if bare > 0 else FINE
 
 
 # ---- applying -------------------------------------------------------------------------------------------------------

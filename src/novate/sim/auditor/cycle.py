@@ -150,7 +150,7 @@ class Cycle:
 
     def stands_behind(self, account: int) -> bool:
         """Whether a member in good standing must make a bucket's lack good."""
-        estate = self.house.buckets[self.house.estate_of(account)]
+        estate = self.house.buckets[self.house.owner_of(self.house.estate_of(account))]
         if estate.role not in CLIENTS or self.house.is_venue:
             return False
         return not self.house.members[estate.member].defaulted and estate.member not in self.failing

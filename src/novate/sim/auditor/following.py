@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from novate.core.facts import (
     Breached,
+    CollateralAssigned,
     ContractExpired,
     CycleClosed,
     Deposited,
@@ -14,12 +15,15 @@ from novate.core.facts import (
     MarksPublished,
     MemberDefaulted,
     OrderClosed,
+    OrdersFilled,
+    PositionIsolated,
+    PositionRejoined,
     RulebookAdopted,
     TakenOver,
     Transferred,
 )
-from novate.core.rows import POSTED
-from novate.core.terms import OWNED
+from novate.core.rows import POSTED, RESERVED
+from novate.core.terms import TRADING
 from novate.sim.auditor import estates, trouble
 from novate.sim.auditor.house import House
 from novate.sim.auditor.numbering import unpacked
@@ -51,6 +55,10 @@ def follow(house: House, facts: Sequence[Fact], choices: Choices) -> list[Fact]:
                 going_on.append(fact.payer)
             case Deposited():
                 found += trouble.met_by_payment(house, [row[1] for row in unpacked(fact.rows, POSTED)])
+            case OrdersFilled() if house.rules.reserved_trades == "guaranteed":
+                found += trouble.short(house, {row[3] for row in unpacked(fact.rows, RESERVED)})
+            case PositionIsolated() | PositionRejoined() | CollateralAssigned():
+                found += trouble.met_by_payment(house, [fact.account, fact.bucket])
             case _ if isinstance(fact, WAKES):
                 going_on += idle(house)
             case _:
@@ -58,7 +66,7 @@ def follow(house: House, facts: Sequence[Fact], choices: Choices) -> list[Fact]:
     found += paid_for_by_others(house, facts)
     breached = [fact.bucket for fact in found if isinstance(fact, Breached)]
     if any(isinstance(fact, MOVED) for fact in facts):
-        found += trouble.short(house, skip=breached)
+        found += trouble.short(house, house.buckets, skip=breached)
     begun = [fact.bucket for fact in found if isinstance(fact, Breached | TakenOver)]
     for estate in dict.fromkeys(going_on):
         if estate in house.cases and estate not in begun:
@@ -87,7 +95,7 @@ def paid_for_by_others(house: House, facts: Sequence[Fact]) -> list[Fact]:
     found: list[Fact] = []
     for index in dict.fromkeys(missed):
         bucket = house.buckets[index]
-        if bucket.role in OWNED and index not in house.cases:
+        if bucket.role in TRADING and index not in house.cases:
             verdict = judge(house, bucket)
             found.append(Breached(index, "settlement_missed", verdict.equity, verdict.maintenance))
     return found

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from novate.core.facts import Contributor
-from novate.core.terms import HOUSE_ACCOUNTS, OWNED, Asset, Contract, Kind, Layer, Role, Rulebook
+from novate.core.terms import HOUSE_ACCOUNTS, TRADING, Asset, Contract, Kind, Layer, Role, Rulebook
 
 
 class Disagreement(AssertionError):
@@ -87,24 +87,41 @@ class Bucket:
 
     ``exact`` is what all payoffs, fees and agreed movements of money come to in each asset without any rounding,
     ``slack`` how far roundings may have carried the real bucket away from it (``exactness`` has the derivation).
+
+    ``orders`` are the lots that resting orders may still buy and sell, per contract; none are in no contract.
+    An isolated bucket has an ``owner``, the account that it belongs to, and a ``contract``; it stands ``apart`` while
+    the account's trades in that contract go to it.
     """
 
     name: str
     role: Role
     member: int
     access: str
+    owner: int = -1
+    contract: int = -1
+    apart: bool = False
     balance_minor: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     carry_fine: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     positions: dict[int, Position] = field(default_factory=dict)
+    orders: dict[int, tuple[int, int]] = field(default_factory=dict)
     exact: dict[int, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
     slack: dict[int, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
 
     def copy(self) -> "Bucket":
         """A bucket to try something on, without its exact account."""
         positions = {contract: Position(held.lots, held.cost_fine) for contract, held in self.positions.items()}
-        balances = defaultdict(int, self.balance_minor)
+        money = defaultdict(int, self.balance_minor), defaultdict(int, self.carry_fine)
         return Bucket(
-            self.name, self.role, self.member, self.access, balances, defaultdict(int, self.carry_fine), positions
+            self.name,
+            self.role,
+            self.member,
+            self.access,
+            self.owner,
+            self.contract,
+            self.apart,
+            *money,
+            positions,
+            dict(self.orders),
         )
 
     @property
@@ -205,13 +222,25 @@ class House:
     def open_bucket(self, name: str, role: Role, member: int) -> int:
         """A new account, and its index."""
         index = len(self.buckets)
-        access = "open" if role in OWNED else "house_only"
+        access = "open" if role in TRADING else "house_only"
         self.buckets[index] = Bucket(name, role, member, access)
         return index
 
     def numeraire(self, asset: int) -> bool:
         """Whether an asset is what everything is judged in."""
         return self.monies[asset].terms.symbol == self.rules.numeraire
+
+    def bucket_of(self, account: int, contract: int) -> int:
+        """Where an account's trades in a contract go: to an isolated bucket that stands apart, or to its own."""
+        for index, bucket in self.buckets.items():
+            if bucket.apart and (bucket.owner, bucket.contract) == (account, contract):
+                return index
+        return account
+
+    def owner_of(self, bucket: int) -> int:
+        """The account that a bucket belongs to."""
+        owner = self.buckets[bucket].owner
+        return bucket if owner < 0 else owner
 
     def estate_of(self, bucket: int) -> int:
         """In whose name a liquidation account works; any other bucket works in its own."""

@@ -36,9 +36,19 @@ def picture(house: House) -> Picture:
             for index, bucket in house.buckets.items()
             for contract, held in bucket.positions.items()
         },
+        "resting": {
+            (index, contract): resting
+            for index, bucket in house.buckets.items()
+            for contract, resting in bucket.orders.items()
+        },
         "judged": judged,
         "access": {index: bucket.access for index, bucket in house.buckets.items()},
         "account": {index: (bucket.name, bucket.member) for index, bucket in house.buckets.items()},
+        "isolated": {
+            index: (bucket.owner, bucket.contract, bucket.apart)
+            for index, bucket in house.buckets.items()
+            if bucket.owner >= 0
+        },
         "contract": {
             index: (of.state, of.price_ticks, of.value_fine, of.reference_fine, of.otm_fine)
             for index, of in enumerate(house.instruments)

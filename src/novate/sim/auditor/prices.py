@@ -215,9 +215,10 @@ def decide_expire(house: House, command: ExpireContract) -> list[Fact]:
 
 
 def apply_contract_expired(house: House, fact: ContractExpired) -> None:
-    """lots x final value less cost becomes carry; what is on order in it is no longer wanted."""
+    """lots x final value less cost becomes carry; orders in it are gone, of the house and of everybody."""
     of = house.instruments[fact.contract]
     for account, bucket in house.buckets.items():
+        bucket.orders.pop(fact.contract, None)
         held = bucket.positions.pop(fact.contract, None)
         if held:
             bucket.carry_fine[of.asset] += held.lots * fact.value_fine - held.cost_fine

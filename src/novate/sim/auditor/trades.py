@@ -1,11 +1,13 @@
 """A trade becomes two legs facing the house; each side must bear its own."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from novate.core.commands import SubmitTrades
-from novate.core.facts import Fact, TradesNovated
+from novate.core.facts import Fact, OrdersFilled, TradesNovated
 from novate.core.reasons import Reason
-from novate.core.rows import BUYER, NEITHER, NOVATED, SELLER, TRADE
+from novate.core.rows import BUYER, FILLS_BUYER, FILLS_SELLER, NEITHER, NOVATED, RESERVED, SELLER, TRADE
 from novate.core.terms import FEES, Kind
 from novate.sim.auditor import exactness
 from novate.sim.auditor.house import Bucket, House, Position
@@ -14,34 +16,73 @@ from novate.sim.auditor.rounding import LARGEST
 from novate.sim.auditor.worth import Verdict, exposure, fee_of, judge, lot_value, premium, results
 
 
+class Side(NamedTuple):
+    """One side of a trade: its bucket, its lots (a buyer's are positive), its role, whether its orders are filled."""
+
+    bucket: int
+    lots: int
+    role: int
+    filled: bool
+
+
 def decide_trades(house: House, command: SubmitTrades) -> list[Fact]:
     """Each row on its own, after those before it: its form, then what the buyer can bear, then the seller."""
     rows = Rows(house, command.source)
     drafts = house.drafts()
     kept: list[tuple[int, ...]] = []
+    fills: list[tuple[int, ...]] = []
     numbers: list[int] = []
-    for at, (number, lots, price, contract, buyer, seller, _) in rows.in_turn(unpacked(command.rows, TRADE)):
+    for at, (number, lots, price, contract, buyer, seller, filled) in rows.in_turn(unpacked(command.rows, TRADE)):
         refusal, failed = _form_of(house, lots, price, contract, buyer, seller)
-        if refusal == FINE:
-            of = house.instruments[contract]
-            value, fee = lot_value(house, of, price), fee_of(house, of, lots, price)
-            if drafts[FEES].carry_fine[of.asset] + 2 * fee > LARGEST:
-                refusal = Reason.EXPOSURE_LIMIT_EXCEEDED, LARGEST
-            for side, signed, role in ((buyer, lots, BUYER), (seller, -lots, SELLER)):
-                if refusal == FINE:
-                    refusal, failed = bears(house, drafts[side], contract, signed, value, fee), role
-            if refusal == FINE:
-                for side, signed in ((buyer, lots), (seller, -lots)):
-                    add_leg(drafts[side], contract, signed, signed * value)
-                    drafts[side].carry_fine[of.asset] -= fee
-                    drafts[FEES].carry_fine[of.asset] += fee
-                kept.append((lots, value, fee, fee, contract, buyer, seller, at))
-                numbers.append(number)
+        if refusal == FINE and filled not in (0, FILLS_BUYER, FILLS_SELLER, FILLS_BUYER | FILLS_SELLER):
+            refusal = Reason.MALFORMED, filled
         if refusal != FINE:
             rows.refuse(at, refusal, failed)
+            continue
+        of = house.instruments[contract]
+        value, fee = lot_value(house, of, price), fee_of(house, of, lots, price)
+        buys = Side(house.bucket_of(buyer, contract), lots, BUYER, bool(filled & FILLS_BUYER))
+        sells = Side(house.bucket_of(seller, contract), -lots, SELLER, bool(filled & FILLS_SELLER))
+        refusal, failed = _borne(house, drafts, contract, value, fee, (buys, sells))
+        if refusal != FINE:
+            rows.refuse(at, refusal, failed)
+            continue
+        for side in (buys, sells):
+            add_leg(drafts[side.bucket], contract, side.lots, side.lots * value)
+            drafts[side.bucket].carry_fine[of.asset] -= fee
+            drafts[FEES].carry_fine[of.asset] += fee
+            if side.filled:
+                fills.append((*taken_off(side.lots), contract, side.bucket))
+                add_orders(drafts[side.bucket], contract, *taken_off(side.lots))
+        kept.append((lots, value, fee, fee, contract, buys.bucket, sells.bucket, at))
+        numbers.append(number)
     if not kept:
         return rows.facts()
-    return [TradesNovated(packed(kept, NOVATED), command.source, *_names_of(kept, numbers)), *rows.facts()]
+    novated = TradesNovated(packed(kept, NOVATED), command.source, *_names_of(kept, numbers))
+    from_orders: list[Fact] = [OrdersFilled(packed(fills, RESERVED))] if fills else []
+    return [*from_orders, novated, *rows.facts()]
+
+
+def _borne(
+    house: House, drafts: dict[int, Bucket], contract: int, value: int, fee: int, sides: tuple[Side, Side]
+) -> tuple[Refusal, int]:
+    """Whether fees have room, orders enough lots and both sides the margin, in this order; with the side that fails."""
+    if drafts[FEES].carry_fine[house.instruments[contract].asset] + 2 * fee > LARGEST:
+        return (Reason.EXPOSURE_LIMIT_EXCEEDED, LARGEST), NEITHER
+    for side in sides:
+        resting = drafts[side.bucket].orders.get(contract, (0, 0))[0 if side.lots > 0 else 1]
+        if side.filled and abs(side.lots) > resting:
+            return (Reason.ORDERS_EXCEEDED, resting), side.role
+    for side in sides:
+        refusal = bears(house, drafts[side.bucket], contract, side.lots, value, fee, filled=side.filled)
+        if refusal != FINE:
+            return refusal, side.role
+    return FINE, NEITHER
+
+
+def taken_off(lots: int) -> tuple[int, int]:
+    """What a fill of so many lots (signed) takes off resting bids and asks."""
+    return -max(lots, 0), min(lots, 0)
 
 
 def _names_of(kept: list[tuple[int, ...]], numbers: list[int]) -> tuple[int, bytes]:
@@ -64,7 +105,7 @@ def _form_of(house: House, lots: int, price: int, contract: int, buyer: int, sel
     if buyer == seller:
         return (Reason.ACCOUNTS_MUST_DIFFER, buyer), NEITHER
     for side, role in ((buyer, BUYER), (seller, SELLER)):
-        if house.buckets[side].access == "house_only":
+        if not may_be_named(house, side):
             return (Reason.ACCOUNT_NOT_TRADABLE, side), role
     if terms.kind is Kind.INDEX:
         return (Reason.CONTRACT_NOT_TRADABLE, contract), NEITHER
@@ -75,23 +116,34 @@ def _form_of(house: House, lots: int, price: int, contract: int, buyer: int, sel
     if of.state != "live":
         return ((Reason.CONTRACT_EXPIRED if of.state == "expired" else Reason.PRICE_MISSING), contract), NEITHER
     for side, role in ((buyer, BUYER), (seller, SELLER)):
-        if house.buckets[side].access == "liquidating":
+        if house.buckets[house.bucket_of(side, contract)].access == "liquidating":
             return (Reason.ACCOUNT_IN_LIQUIDATION, side), role
     if lots > terms.position_limit_lots:
         return (Reason.POSITION_LIMIT_EXCEEDED, terms.position_limit_lots), NEITHER
     return FINE, NEITHER
 
 
-def bears(house: House, before: Bucket, contract: int, lots: int, value_fine: int, fee_fine: int) -> Refusal:
+def may_be_named(house: House, account: int) -> bool:
+    """Whether a trade may name an account: a member's or client's, and not a bucket of one."""
+    bucket = house.buckets[account]
+    return bucket.access != "house_only" and bucket.owner < 0
+
+
+def bears(
+    house: House, before: Bucket, contract: int, lots: int, value_fine: int, fee_fine: int, *, filled: bool = False
+) -> Refusal:
     """Whether a bucket may take a leg: limits, what a default allows, the premium in cash, then margin.
 
-    A leg that only brings a position nearer to zero always may, where it deepens neither what the bucket lacks of its
-    two requirements nor a negative equity.
+    A leg that fills its resting orders is not asked for margin where the rulebook guarantees that. One that only brings
+    a position nearer to zero always may, where it deepens neither what the bucket lacks of its two requirements nor a
+    negative equity.
     """
     of = house.instruments[contract]
     asset, limit = of.asset, of.terms.position_limit_lots
     after = with_leg(before, contract, lots, lots * value_fine)
     after.carry_fine[asset] -= fee_fine
+    if filled:
+        add_orders(after, contract, *taken_off(lots))
     old, new = lots_of(before, contract), lots_of(after, contract)
     if abs(new) > limit:
         return Reason.POSITION_LIMIT_EXCEEDED, limit
@@ -106,7 +158,8 @@ def bears(house: House, before: Bucket, contract: int, lots: int, value_fine: in
     if of.is_option and lots * value_fine > 0 and owed > cash:
         return Reason.PREMIUM_NOT_COVERED, owed - cash
     then, now = judge(house, before), judge(house, after)
-    if reduces and not _riskier(then, now):
+    guaranteed = filled and house.rules.reserved_trades == "guaranteed" and not of.is_option
+    if guaranteed or (reduces and not _riskier(then, now)):
         return FINE
     if not now.priced:
         return Reason.PRICE_MISSING, 0
@@ -134,6 +187,13 @@ def add_leg(bucket: Bucket, contract: int, lots: int, cost_fine: int) -> None:
     held.cost_fine += cost_fine
     if not held.lots and not held.cost_fine:
         del bucket.positions[contract]
+
+
+def add_orders(bucket: Bucket, contract: int, bids: int, asks: int) -> None:
+    """Lots that rest to be bought and to be sold, more or fewer; none are none."""
+    was = bucket.orders.pop(contract, (0, 0))
+    if was != (-bids, -asks):
+        bucket.orders[contract] = was[0] + bids, was[1] + asks
 
 
 def with_leg(bucket: Bucket, contract: int, lots: int, cost_fine: int) -> Bucket:

@@ -29,16 +29,17 @@ from novate.sim.auditor.estates import reopen
 from novate.sim.auditor.house import Bucket, Call, Case, Disagreement, House, Slice
 from novate.sim.auditor.numbering import packed, rejected, unpacked
 from novate.sim.auditor.rounding import part_down, part_up, shares, up
-from novate.sim.auditor.trades import add_leg, bears, with_leg
+from novate.sim.auditor.trades import add_leg, bears, may_be_named, with_leg
 from novate.sim.auditor.worth import judge, lot_value, positions_in, requirement
 
 # ---- calls and breaches ---------------------------------------------------------------------------------------------
 
 
-def short(house: House, skip: Iterable[int] = ()) -> list[Fact]:
-    """Who falls short and must be called (clearing house) or is in breach at once (venue)."""
+def short(house: House, among: Iterable[int], skip: Iterable[int] = ()) -> list[Fact]:
+    """Who of some buckets falls short and must be called (clearing house) or is in breach at once (venue)."""
     facts: list[Fact] = []
-    for index, bucket in house.buckets.items():
+    for index in sorted(among):
+        bucket = house.buckets[index]
         if not bucket.may_be_called or index in skip:
             continue
         verdict = judge(house, bucket)
@@ -198,11 +199,11 @@ def decide_execution(house: House, command: ExecuteLiquidation) -> list[Fact]:
     order = house.orders[command.order]
     side = 1 if order.lots > 0 else -1
     value = lot_value(house, house.instruments[order.contract], command.price_ticks)
-    other = house.buckets[command.counterparty]
-    reason, _ = bears(house, other, order.contract, -side * command.lots, value, 0)
+    counterparty = house.bucket_of(command.counterparty, order.contract)
+    reason, _ = bears(house, house.buckets[counterparty], order.contract, -side * command.lots, value, 0)
     if reason is not Reason.ACCEPTED:
         return [rejected(reason, "$.counterparty"), advanced]
-    facts: list[Fact] = [LiquidationExecuted(command.order, command.counterparty, side * command.lots, value), advanced]
+    facts: list[Fact] = [LiquidationExecuted(command.order, counterparty, side * command.lots, value), advanced]
     return facts + ([OrderClosed(command.order, "filled")] if command.lots == abs(order.open_lots) else [])
 
 
@@ -212,14 +213,13 @@ def _wrong_with(house: House, command: ExecuteLiquidation) -> tuple[Reason, str]
     if order is None:
         past = 0 <= command.order < house.next_order
         return (Reason.ORDER_NOT_OPEN if past else Reason.ORDER_UNKNOWN), "$.order"
-    other = house.buckets.get(command.counterparty)
-    if other is None:
+    if command.counterparty not in house.buckets:
         return Reason.ACCOUNT_UNKNOWN, "$.counterparty"
-    if command.counterparty in (order.bucket, house.estate_of(order.bucket)):
+    if command.counterparty in (order.bucket, house.owner_of(house.estate_of(order.bucket))):
         return Reason.ACCOUNTS_MUST_DIFFER, "$.counterparty"
-    if other.access == "house_only":
+    if not may_be_named(house, command.counterparty):
         return Reason.ACCOUNT_NOT_TRADABLE, "$.counterparty"
-    if other.access == "liquidating":
+    if house.buckets[house.bucket_of(command.counterparty, order.contract)].access == "liquidating":
         return Reason.ACCOUNT_IN_LIQUIDATION, "$.counterparty"
     if command.lots <= 0:
         return Reason.QUANTITY_MUST_BE_POSITIVE, "$.lots"
@@ -277,21 +277,23 @@ def apply_call_met(house: House, fact: CallMet) -> None:
 
 
 def apply_breached(house: House, fact: Breached) -> None:
-    """The bucket does nothing for itself any more."""
+    """The bucket does nothing for itself any more; its orders are gone."""
     house.calls.pop(fact.bucket, None)
     house.cases[fact.bucket] = Case()
     house.buckets[fact.bucket].access = "liquidating"
+    house.buckets[fact.bucket].orders.clear()
 
 
 def apply_member_defaulted(house: House, fact: MemberDefaulted) -> None:
-    """Its house account is the house's to close; what is open behind it may only reduce."""
+    """Its house account is the house's to close; what is open behind it may only reduce, and has no orders now."""
     member = house.members[fact.member]
     member.defaulted = True
     house.calls.pop(member.house, None)
     house.cases[member.house] = Case()
     for bucket in house.buckets.values():
-        if bucket.member == fact.member and bucket.access == "open":
-            bucket.access = "reduce_only"
+        if bucket.member == fact.member:
+            bucket.orders.clear()
+            bucket.access = "reduce_only" if bucket.access == "open" else bucket.access
     house.buckets[member.house].access = "house_only"
 
 

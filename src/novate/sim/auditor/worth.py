@@ -100,6 +100,17 @@ def requirement(house: House, contract: int, lots: int) -> tuple[int, int]:
     return asked[0], asked[1]
 
 
+def required(house: House, bucket: Bucket, contract: int) -> tuple[int, int]:
+    """``(initial, maintenance)`` of one contract of a bucket.
+
+    Initial is the largest of what is held, of that with all bids filled and of that with all asks filled.
+    """
+    lots = bucket.positions[contract].lots if contract in bucket.positions else 0
+    bids, asks = bucket.orders.get(contract, (0, 0))
+    initial = max(requirement(house, contract, may_be)[0] for may_be in (lots, lots + bids, lots - asks))
+    return initial, requirement(house, contract, lots)[1]
+
+
 # ---- a bucket -------------------------------------------------------------------------------------------------------
 
 
@@ -141,6 +152,12 @@ def premium(house: House, bucket: Bucket, asset: int) -> int:
     )
 
 
+def uncovered(house: House, bucket: Bucket, asset: int) -> int:
+    """What settled cash lacks of what is owed in its asset for certain: premium bought, and carry below zero."""
+    owed = max(0, premium(house, bucket, asset)) - min(0, bucket.carry_fine[asset])
+    return owed - bucket.balance_minor[asset] * house.monies[asset].unit
+
+
 def positions_in(house: House, bucket: Bucket, asset: int) -> list[tuple[int, Position]]:
     """The positions settled in one asset, by contract."""
     return sorted(
@@ -162,9 +179,8 @@ def option_worth(house: House, bucket: Bucket, asset: int) -> int:
 def judge(house: House, bucket: Bucket) -> Verdict:
     """Judge a bucket, asset by asset, each converted on its own."""
     equity = settled = initial = maintenance = payable = 0
-    priced = all(
-        house.instruments[contract].state == "live" for contract, held in bucket.positions.items() if held.lots
-    )
+    open_in = dict.fromkeys([*(contract for contract, held in bucket.positions.items() if held.lots), *bucket.orders])
+    priced = all(house.instruments[contract].state == "live" for contract in open_in)
     for asset, money in enumerate(house.monies):
         cash = bucket.balance_minor[asset] * money.unit
         owed_premium = premium(house, bucket, asset)
@@ -172,7 +188,7 @@ def judge(house: House, bucket: Bucket) -> Verdict:
         unsettled = result - owed_premium
         counted = unsettled if unsettled < 0 else part_down(unsettled, house.rules.gains_ppm)
         worth = cash + counted + option_worth(house, bucket, asset)
-        asked = [requirement(house, contract, held.lots) for contract, held in positions_in(house, bucket, asset)]
+        asked = [required(house, bucket, of) for of in open_in if house.instruments[of].asset == asset]
         own_initial, own_maintenance = sum(one for one, _ in asked), sum(one for _, one in asked)
         payable = within(payable + in_numeraire(house, asset, cash + min(0, result) - max(0, owed_premium)))
         if worth or cash or own_initial or owed_premium:
@@ -185,11 +201,22 @@ def judge(house: House, bucket: Bucket) -> Verdict:
 
 
 def exposure(house: House, bucket: Bucket, asset: int) -> int:
-    """What bounds every later worth of the positions in one asset: |lots| x largest value per lot + |cost|."""
-    return sum(
+    """What bounds every later worth of positions in one asset: (|lots| + resting lots) x largest value + |cost|."""
+    held = sum(
         abs(held.lots) * house.instruments[contract].largest_fine + abs(held.cost_fine)
         for contract, held in positions_in(house, bucket, asset)
     )
+    return held + sum(
+        (bids + asks) * house.instruments[contract].largest_fine
+        for contract, (bids, asks) in bucket.orders.items()
+        if house.instruments[contract].asset == asset
+    )
+
+
+def weight(house: House, bucket: Bucket, asset: int) -> int:
+    """What bounds every later worth of a bucket in one asset."""
+    cash = bucket.balance_minor[asset] * house.monies[asset].unit
+    return cash + abs(bucket.carry_fine[asset]) + exposure(house, bucket, asset)
 
 
 def fee_of(house: House, of: Instrument, lots: int, price_ticks: int) -> int:

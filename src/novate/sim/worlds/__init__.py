@@ -1,7 +1,9 @@
 """A seed is a world: what the house is asked is drawn from it, and an auditor stands beside the core at every step.
 
 terms, prices, people   what there is: assets, contracts, rules, price paths, characters
-world, trading          what people do next in the house they see
+world                   what people do next in the house they see
+trading, resting        trades, and orders that rest until they are filled
+isolating               contracts in buckets of their own
 script                  steps (commands and restarts) as data, so that any part can be played again
 play                    the core, the auditor and the restarts, step by step
 shrink                  fewest steps that still fail

@@ -30,11 +30,12 @@ CHARACTERS = (HONEST, HONEST, SLOW, RECKLESS, RECKLESS, MALICIOUS)
 
 @dataclass
 class Person:
-    """An account that acts, the member behind it, and what it is like."""
+    """An account that acts, the member behind it, what it is like, and whether it is a client's."""
 
     account: int
     member: int
     character: Character
+    client: bool = False
 
 
 @dataclass

@@ -172,6 +172,7 @@ def draw_rulebook(random: Random, assets: list[Asset], form: str | None = None) 
         slippage_ppm=random.choice([0, 5_001, 20_000, 150_000]),
         slice_expiry_ns=random.choice([MINUTE, 20 * MINUTE, 2 * HOUR]),
         slices_max=random.choice([0, 1, 3]),
+        reserved_trades=random.choice(["checked", "guaranteed"]),
     )
 
 

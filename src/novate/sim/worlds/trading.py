@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 Row = tuple[int, int, int, int, int, int]
 
 
+def bucket_of(seen: Picture, account: int, contract: int) -> int:
+    """Where an account's trades in a contract go: to its isolated bucket where there is one."""
+    return next((at for at, one in seen["isolated"].items() if one == (account, contract, True)), account)
+
+
 def draw_trade(world: "World", seen: Picture) -> Row | None:
     """One row ``(number, lots, price, contract, buyer, seller)``; None where there is nobody to trade or nothing."""
     random = world.random
@@ -23,33 +28,37 @@ def draw_trade(world: "World", seen: Picture) -> Row | None:
     if random.random() < 0.5 and world.people[0] not in (one, other):
         other = world.people[0]
     contract = random.choice(live)
+    apart = [of for owner, of, stands in seen["isolated"].values() if stands and owner == one.account and of in live]
+    if apart and random.random() < 0.4:
+        contract = random.choice(apart)
     mark = seen["contract"][contract][1]
     price = max(1, round(mark * random.uniform(0.995, 1.005)))
     if random.random() < max(one.character.off_market, other.character.off_market):
         price = max(1, round(mark * random.choice([0.3, 0.7, 0.9, 1.1, 1.5, 3.0])))
-    held = seen["position"].get((one.account, contract), (0, 0))[0]
-    lots = _size(world, seen, one.account, one.character.appetite, contract)
+    bucket = bucket_of(seen, one.account, contract)
+    held = seen["position"].get((bucket, contract), (0, 0))[0]
+    lots = size_of(world, seen, bucket, one.character.appetite, contract)
     buys = random.random() < 0.5
     if held and random.random() < 0.4:  # bring it nearer to zero, or through it
         lots, buys = max(1, abs(held) * random.choice([1000, 1000, 500, 1_300]) // 1000), held < 0
     buyer, seller = (one.account, other.account) if buys else (other.account, one.account)
     odd = random.random() < one.character.odd
     row = (world.numbers.next("venue", odd=odd), lots, price, contract, buyer, seller)
-    return _spoilt(world, row) if odd else row
+    return _spoilt(world, seen, row) if odd else row
 
 
-def _size(world: "World", seen: Picture, account: int, appetite: float, contract: int) -> int:
+def size_of(world: "World", seen: Picture, bucket: int, appetite: float, contract: int) -> int:
     """So many lots that about the wished part of what is spare would be needed, at a guessed tenth of their value."""
     terms = world.contracts[contract]
     asset = next(at for at, money in enumerate(world.terms.assets) if money.symbol == terms.settlement)
     mantissa, scale = seen["asset"][asset][2]
-    equity, _, initial, _, _ = seen["judged"][account]
+    equity, _, initial, _, _ = seen["judged"][bucket]
     lot = max(1, seen["contract"][contract][3] * mantissa // scale)
     most = min(max(0, equity - initial) * 10 // lot, terms.position_limit_lots)
     return max(1, int(most * appetite * world.random.uniform(0.1, 1.0)))
 
 
-def _spoilt(world: "World", row: Row) -> Row:
+def _spoilt(world: "World", seen: Picture, row: Row) -> Row:
     """Something that must be refused, or that only looks so."""
     number, lots, price, contract, buyer, seller = row
     return world.random.choice(
@@ -62,7 +71,7 @@ def _spoilt(world: "World", row: Row) -> Row:
             (number, lots, price, 77, buyer, seller),
             (number, lots, price, 0, buyer, seller),
             (number, lots, price, contract, buyer, buyer),
-            (number, lots, price, contract, 3, seller),
+            (number, lots, price, contract, world.random.randrange(len(seen["account"])), seller),
             (number, lots, price, contract, buyer, 999),
             (number, 10_000, price, contract, buyer, seller),
             row,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -11,7 +12,7 @@ import msgspec
 from novate.core import commands as c
 from novate.core.terms import AccountKind, Contract, Kind
 from novate.sim.book_picture import Picture
-from novate.sim.worlds import packing
+from novate.sim.worlds import isolating, packing, resting
 from novate.sim.worlds.people import CHARACTERS, HONEST, Numbers, Person
 from novate.sim.worlds.prices import Market
 from novate.sim.worlds.script import Restart, Step
@@ -21,8 +22,8 @@ from novate.sim.worlds.trading import draw_trade
 FIRST_ACCOUNT = 5
 """Index of the first account after the house's own."""
 
-KINDS: Final[tuple[AccountKind, ...]] = ("client", "net_omnibus")
-"""Every second account of clients is a pool of several: the house may not tell them apart by more than the name."""
+KINDS: Final[tuple[AccountKind, ...]] = ("client", "client", "net_omnibus")
+"""Every third account of clients is one of several clients together."""
 
 
 class World:
@@ -64,8 +65,8 @@ class World:
         self.people[0].character = HONEST
         for client in range(random.randint(0, 4)):
             member = random.randrange(members)
-            asked.append(c.OpenAccount(member, f"c{client}", KINDS[client % 2]))
-            self.people.append(Person(FIRST_ACCOUNT + 2 * members + client, member, random.choice(CHARACTERS)))
+            asked.append(c.OpenAccount(member, f"c{client}", KINDS[client % 3]))
+            self.people.append(Person(FIRST_ACCOUNT + 2 * members + client, member, random.choice(CHARACTERS), True))
         self.names = 10
         asked.append(self.marks(dict.fromkeys(range(len(self.contracts)), "unmarked")))
         rows = [
@@ -164,6 +165,10 @@ class World:
             (8 if self.due(seen) else 0.3, self.expire),
             (1.0, self.contribute),
             (2.0, self.administer),
+            (7, partial(resting.change, self)),
+            (4, partial(isolating.isolate, self)),
+            (1.0 if seen["isolated"] else 0.1, partial(isolating.rejoin, self)),
+            (2.5, partial(isolating.move, self)),
         ]
         while True:
             (act,) = self.random.choices([act for _, act in acts], [weight for weight, _ in acts])
@@ -192,7 +197,7 @@ class World:
     def trade(self, seen: Picture) -> c.AnyCommand | None:
         """A batch of one to four trades."""
         rows = [draw_trade(self, seen) for _ in range(self.random.choice([1, 1, 2, 4]))]
-        kept = [row for row in rows if row is not None]
+        kept = [resting.filling(self, seen, row) for row in rows if row is not None]
         return c.SubmitTrades("venue", packing.trades(kept)) if kept else None
 
     # ---- money ------------------------------------------------------------------------------------------------------
@@ -206,7 +211,7 @@ class World:
         account = person.account
         if odd:
             amount = self.random.choice([amount, 0, -1, 2**61])
-            account = self.random.choice([account, 0, FIRST_ACCOUNT + 1, 999])
+            account = self.random.choice([account, 0, FIRST_ACCOUNT + 1, len(seen["account"]) - 1, 999])
             asset = self.random.choice([asset, 9])
         return c.Deposit("bank", packing.cash([(self.numbers.next("bank", odd=odd), amount, account, asset)]))
 
@@ -228,15 +233,23 @@ class World:
 
     def answer_call(self, seen: Picture) -> c.AnyCommand | None:
         """Somebody who was called pays what was asked, a little more or too little; or does not."""
-        called = [person for person in self.people if person.account in seen["call"]]
+        owners = {at: owner for at, (owner, _, _) in seen["isolated"].items()}
+        called = [
+            (bucket, person)
+            for bucket in seen["call"]
+            for person in self.people
+            if person.account == owners.get(bucket, bucket)
+        ]
         if not called:
             return None
-        person = self.random.choice(called)
+        bucket, person = self.random.choice(called)
         if self.random.random() > person.character.pays:
             return None
-        amount_fine, _ = seen["call"][person.account]
+        amount_fine, _ = seen["call"][bucket]
         unit = 10 ** (self.terms.assets[0].fine_decimals - self.terms.assets[0].decimals)
         amount = -(-amount_fine // unit) + self.random.choice([0, 0, -1, 1_000])
+        if bucket in owners:
+            return isolating.answer(self, seen, bucket, person, max(1, amount))
         return c.Deposit("bank", packing.cash([(self.numbers.next("bank"), max(1, amount), person.account, 0)]))
 
     def contribute(self, seen: Picture) -> c.AnyCommand:
@@ -310,8 +323,8 @@ class World:
         if choice == 1:
             member = self.random.randrange(len(seen["member in default"]) + 1)
             if len(self.people) < 10 and not seen["member in default"].get(member, True):
-                self.people.append(Person(len(seen["account"]), member, self.random.choice(CHARACTERS)))
-            return c.OpenAccount(member, f"c{self.names}", KINDS[self.names % 2])
+                self.people.append(Person(len(seen["account"]), member, self.random.choice(CHARACTERS), True))
+            return c.OpenAccount(member, f"c{self.names}", KINDS[self.names % 3])
         if choice == 2 and len(self.contracts) < 14:
             listing = self.random.choice(self.terms.listings)
             terms: dict[str, object] = {"symbol": f"{listing.terms.symbol}-{self.names}"}
