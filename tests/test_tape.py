@@ -462,7 +462,8 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     st.builds(core.ListContract, CONTRACT),
     st.builds(core.AdoptRulebook, RULEBOOK),
     st.builds(core.AddMember, NAME),
-    st.builds(core.OpenAccount, st.just(0), NAME),
+    st.builds(core.OpenAccount, st.just(0), NAME, st.sampled_from(["client", "net_omnibus", "gross_omnibus"])),
+    st.builds(core.OpenSubAccount, ACCOUNT, NAME),
     st.builds(core.RejoinPosition, ACCOUNT, st.integers(0, 2)),
     st.builds(
         core.IsolatePosition,

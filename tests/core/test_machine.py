@@ -34,7 +34,7 @@ from novate.core.money_facts import DepositReversed
 from novate.core.novation import make_room
 from novate.core.plain import margin as plain_margin
 from novate.core.rows import TRANSFER
-from novate.core.terms import INSURANCE, ROUNDING, TRADING, Asset, Cap, Role
+from novate.core.terms import INSURANCE, OWNED, ROUNDING, TRADING, Asset, Cap, Role
 from tests.core import afterwards
 from tests.core.seniority import fold_watching
 from tests.core.test_kernels import compare_judgements, compare_orders, compare_trades
@@ -67,7 +67,12 @@ LIMITS = (0, 10**9, -(10**9))
 @functools.cache
 def snapshot(kind: str, form: str, slice_ppm: int) -> bytes:
     rules: dict[str, Any] = {"deposit_final_after_ns": DAY, "withdrawal_gates": {"USD": 1_000, "BTC": 0}}
-    return (rich_house if kind == "rich" else extreme_house)(form, slice_ppm=slice_ppm, **rules).book.dumps()
+    house = (rich_house if kind == "rich" else extreme_house)(form, slice_ppm=slice_ppm, **rules)
+    house.ok(c.OpenAccount(0, "pool", "gross_omnibus"))
+    house.ok(c.OpenAccount(1, "net", "net_omnibus"))
+    for reference in ("1", "2"):
+        house.ok(c.OpenSubAccount(house.account("pool"), reference))
+    return house.book.dumps()
 
 
 class Clearing(RuleBasedStateMachine):
@@ -92,7 +97,8 @@ class Clearing(RuleBasedStateMachine):
         rows = [
             (self.house.next(), random.choice([0, 1, 3, 10, 100]) * units[asset] or 1, account, asset)
             for asset in range(3)
-            for account in self.traders()
+            for account, of in enumerate(self.book.registers.accounts)
+            if of.role in OWNED
         ]
         self.do(c.Deposit("bank", cash(rows)))
         kinds: tuple[Any, ...] = ("skin_in_the_game", "insurance_fund", "treasury", "default_fund")
@@ -271,7 +277,8 @@ class Clearing(RuleBasedStateMachine):
     def to_spare(self, account: int, bucket: int) -> int:
         """What an account could put up for the other side of a bucket's order; -1 where it may not."""
         estate = self.book.registers.origins.get(bucket, bucket)
-        may = self.book.buckets[account]["access"] == layout.OPEN and account not in (bucket, estate)
+        own = self.book.purse_of(account) in (self.book.purse_of(bucket), estate)
+        may = self.book.buckets[account]["access"] == layout.OPEN and not own
         return judge(self.book, account).free_fine if may else -1
 
     @precondition(lambda self: self.book.registers.orders)
@@ -398,7 +405,7 @@ class Clearing(RuleBasedStateMachine):
     def rework(self, data: st.DataObject, count: int) -> None:
         """Busts, corrections, give-ups, transfers, compression, porting."""
         for _ in range(count):
-            self.do(afterwards.any_of(self.house, self.traders(), data))
+            self.do(afterwards.any_of(self.house, [*self.traders(), self.house.account("pool")], data))
 
     @rule(pack=st.booleans())
     def move_rows(self, pack: bool) -> None:
@@ -416,14 +423,16 @@ class Clearing(RuleBasedStateMachine):
         return self.house.book
 
     def traders(self) -> list[int]:
-        return [at for at, of in enumerate(self.book.registers.accounts) if of.role in (Role.HOUSE, Role.CLIENT)]
+        """Accounts that trades may name: of a pool its sub-accounts."""
+        named = (Role.HOUSE, Role.CLIENT, Role.NET_OMNIBUS, Role.SUB_ACCOUNT)
+        return [at for at, of in enumerate(self.book.registers.accounts) if of.role in named]
 
     def listed(self) -> int:
         """Contracts that the house opened with."""
         return 19 if self.kind == "rich" else 14
 
     def buckets(self) -> list[int]:
-        """Traders and their isolated buckets."""
+        """Accounts of members and clients, their isolated buckets and sub-accounts."""
         return [at for at, of in enumerate(self.book.registers.accounts) if of.role in TRADING]
 
     def account(self) -> st.SearchStrategy[int]:
@@ -486,6 +495,8 @@ class Clearing(RuleBasedStateMachine):
             assert all(abs(amount) < INT64 for amount in worth)
             assert sum(worth) == self.book.registers.external_minor[asset] * terms.unit_fine
         for account in range(self.book.account_count):
+            if self.book.purse_of(account) != account:
+                continue
             bucket = plain_margin.read(self.book, account)
             for asset in range(self.book.asset_count):
                 row = self.book.balances[account, asset]
@@ -498,7 +509,7 @@ class Clearing(RuleBasedStateMachine):
             held = {contract: lots for contract, lots, _ in self.book.positions_of(order.bucket)}
             assert abs(order.open_lots) <= abs(held.get(order.contract, 0)), f"order {number} is for more than is held"
             assert order.open_lots * held.get(order.contract, 0) <= 0
-            estate = registers.origins.get(order.bucket, order.bucket)
+            estate = registers.origins.get(order.bucket, self.book.purse_of(order.bucket))
             assert registers.liquidations[estate].order == number
         for estate, state in registers.liquidations.items():
             assert buckets[estate]["access"] in (layout.LIQUIDATING, layout.HOUSE_ONLY)
@@ -507,7 +518,7 @@ class Clearing(RuleBasedStateMachine):
         for bucket in registers.calls:
             assert buckets[bucket]["access"] in (layout.OPEN, layout.REDUCE_ONLY)
         for bucket in self.buckets():
-            liquidating = bucket in registers.liquidations
+            liquidating = self.book.purse_of(bucket) in registers.liquidations
             assert liquidating == (buckets[bucket]["access"] == layout.LIQUIDATING) or (
                 buckets[bucket]["access"] == layout.HOUSE_ONLY
                 and registers.members[registers.accounts[bucket].member].defaulted
@@ -516,7 +527,8 @@ class Clearing(RuleBasedStateMachine):
     def check_nobody_is_short_unnoticed(self) -> None:
         venue = self.book.rulebook.form == "venue"
         for bucket in self.buckets():
-            if self.book.buckets[bucket]["access"] not in (layout.OPEN, layout.REDUCE_ONLY):
+            by_itself = self.book.purse_of(bucket) == bucket
+            if not by_itself or self.book.buckets[bucket]["access"] not in (layout.OPEN, layout.REDUCE_ONLY):
                 continue
             verdict = judge(self.book, bucket)
             bar = verdict.maintenance_fine if venue else verdict.initial_fine

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 
 from novate.core import commands as c
 from novate.core import layout
+from novate.core import lifecycle_commands as after
 from novate.core.facts import Breached, Fact, LiquidationOrdered, MemberDefaulted, TakenOver
 from novate.core.laws import LawBroken, check_whole
 from novate.core.layout import LIQUIDATING, OPEN, REDUCE_ONLY
@@ -14,6 +15,7 @@ from novate.core.reasons import Reason
 from novate.core.terms import Role
 from tests.core.test_kernels import examples
 from tests.core.worlds import (
+    ALT,
     BTC,
     CALL,
     CRUDE,
@@ -24,7 +26,9 @@ from tests.core.worlds import (
     HOUR,
     INVERSE,
     LINEAR,
+    MAJOR,
     MILLION,
+    OPTION,
     PERP,
     PUT,
     SPREAD,
@@ -41,6 +45,7 @@ from tests.core.worlds import (
 
 HELD = [LINEAR, PERP, INVERSE, CALL, PUT, EURO, SPREAD, CRUDE]
 CLIENTS = 3
+FLAT = {"major": MAJOR[:1], "alt": ALT[:1], "option": OPTION[:1]}
 
 
 def pooled(house: House, kind: str, name: str = "pool", member: int = 0) -> int:
@@ -74,12 +79,16 @@ trade = st.tuples(
 
 @pytest.mark.parametrize("count", examples(40, 600))
 def test_gross_asks_for_what_the_clients_would_be_asked_for_and_net_for_no_more(count: int) -> None:
-    """The same trades by clients of their own, by sub-accounts of one pool, and by one net account."""
+    """The same trades by clients of their own, by sub-accounts of one pool, and by one net account.
+
+    Net asks for no more as long as a rate does not rise with size: two longs that net to one larger position may reach
+    a bracket that neither reaches alone.
+    """
 
     @settings(max_examples=count)
-    @given(st.lists(trade, max_size=8), st.sampled_from([800, 950, 1000, 1100]))
-    def run(done: list[Trade], moved: int) -> None:
-        house = rich_house(clients=0)
+    @given(st.lists(trade, max_size=8), st.sampled_from([800, 950, 1000, 1100]), st.booleans())
+    def run(done: list[Trade], moved: int, brackets: bool) -> None:
+        house = rich_house(clients=0) if brackets else rich_house(clients=0, margin_classes=FLAT)
         gross, net = pooled(house, "gross_omnibus"), pooled(house, "net_omnibus", "net")
         alone = []
         for client in range(CLIENTS):
@@ -103,7 +112,7 @@ def test_gross_asks_for_what_the_clients_would_be_asked_for_and_net_for_no_more(
             assert 0 <= asked - getattr(pool, figure) <= 3 * CLIENTS
             parts = [judge_alone(house.book, sub(house, client)) for client in range(CLIENTS)]
             assert sum(getattr(part, figure) for part in parts) == asked
-            assert getattr(netted, figure) <= getattr(pool, figure)
+            assert brackets or getattr(netted, figure) <= getattr(pool, figure)
         assert judge(house.book, sub(house, 0)) == pool
         check_whole(house.book)
 
@@ -174,7 +183,9 @@ def test_a_pool_is_one_account_to_calls_liquidation_and_default() -> None:
     facts = house.clock(3 * HOUR)
     assert [fact.bucket for fact in of(facts, Breached)] == [pool]
     assert [access(house, at) for at in (pool, *house.book.subs_of(pool))] == [LIQUIDATING] * 4
-    assert {fact.bucket for fact in of(facts, LiquidationOrdered)} == {sub(house, 0)}
+    ordered = [fact.bucket for fact in of(facts, LiquidationOrdered)]
+    assert sub(house, 0) in ordered
+    assert sub(house, 2) not in ordered
     assert reasons(house.trade(0, sub(house, 1), rich, 1, 180)) == [Reason.ACCOUNT_IN_LIQUIDATION]
     order, terms = next(
         (number, order) for number, order in house.book.registers.orders.items() if order.bucket == sub(house, 0)
@@ -183,7 +194,7 @@ def test_a_pool_is_one_account_to_calls_liquidation_and_default() -> None:
     assert reasons(house.do(own)) == [Reason.ACCOUNTS_MUST_DIFFER]
     everything = c.ExecuteLiquidation("market", house.next(), order, 10, terms.limit_price_ticks, rich)
     facts = house.do(everything)
-    assert {fact.bucket for fact in of(facts, LiquidationOrdered)} == {sub(house, 2)}
+    assert sub(house, 2) in [fact.bucket for fact in of(facts, LiquidationOrdered)]
     order, terms = next(
         (number, order) for number, order in house.book.registers.orders.items() if order.bucket == sub(house, 2)
     )
@@ -202,15 +213,19 @@ def test_a_pool_that_is_taken_over_leaves_every_sub_account_flat() -> None:
     house = rich_house("venue", slices_max=0)
     pool, rich = pooled(house, "gross_omnibus"), house.account("m1")
     enrich(house, rich)
-    house.deposit(pool, USD, 20_000_00)
-    for client, lots in enumerate((4_000, -1_500, 800)):
+    house.deposit(pool, USD, 2_000_00)
+    for client, lots in enumerate((400, -150, 80)):
         sides = (sub(house, client), rich) if lots > 0 else (rich, sub(house, client))
         assert not reasons(house.trade(LINEAR, *sides, abs(lots), FEED[LINEAR]))
-    facts = house.mark((LINEAR, FEED[LINEAR] * 90 // 100))
+    facts = house.mark((LINEAR, FEED[LINEAR] * 80 // 100))
     assert of(facts, TakenOver)
-    assert [house.book.positions_of(at) for at in house.book.in_purse(pool)] == [[], [], [], []]
+    left = [row for at in house.book.in_purse(pool) for row in house.book.positions_of(at)]
+    assert [lots for _, lots, _ in left] == [0, 0, 0]
+    assert sum(cost for *_, cost in left) == house.balance(pool) * 10**6 + house.book.balances[pool, USD]["carry_fine"]
     account = house.book.registers.liquidations[pool].account
-    assert [lots for _, lots, _ in house.book.positions_of(account)] == [3_300]
+    assert [lots for _, lots, _ in house.book.positions_of(account)] == [330]
+    house.clock(8 * HOUR)
+    assert [house.book.positions_of(at) for at in house.book.in_purse(pool)] == [[], [], [], []]
     assert house.balance(pool) == 0
     check_whole(house.book)
     assert folded(house.records).digest() == house.book.digest()
@@ -225,8 +240,8 @@ def test_sub_accounts_are_ported_with_their_pool() -> None:
     assert not reasons(house.trade(0, house.account("m0"), house.account("m1"), 1, 200))
     house.mark((0, 180))
     assert of(house.clock(2 * HOUR), MemberDefaulted)
-    house.ok(c.PortAccount("desk", house.next(), pool, 2))
-    house.ok(c.AnswerPorting("desk", house.next(), pool, 2, accept=True))
+    house.ok(after.PortAccount("desk", house.next(), pool, 2))
+    house.ok(after.AnswerPorting("desk", house.next(), pool, 2, accept=True))
     for bucket in house.book.in_purse(pool):
         assert house.book.registers.accounts[bucket].member == house.book.buckets[bucket]["member"] == 2
         assert access(house, bucket) == OPEN

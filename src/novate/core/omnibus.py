@@ -8,7 +8,8 @@ call, one liquidation, one place in the waterfall, one porting.
 a short of another, as in the rules for customer accounts of 17 CFR 39.13(g)(8)(i) (a clearing organisation collects
 initial margin for what would be asked of each individual customer) and for gross omnibus accounts of indirect clients
 in Article 4 of Commission Delegated Regulation (EU) 149/2013 as amended by (EU) 2017/2154. It is added up in each
-settlement asset, then converted and rounded up once.
+settlement asset, then converted and rounded up once. Brackets of a margin class count each sub-account's positions for
+themselves, as they would each client's own: what a member may hold altogether is a matter of limits.
 
 *The money is pooled*, by law of the account: all of it stands for all that its clients together owe, results of one
 count against results of another, and a loss of one that is larger than what it brought is borne by the pool before it
