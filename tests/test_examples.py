@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from novate import ClearingHouse, Reason
-from novate.tape import wire
+from novate.tape import rows, wire
 from novate.tape.read import COMMANDS
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -105,6 +105,6 @@ def test_the_reference_names_every_command_field_and_reason() -> None:
     names = [reason.text for reason in Reason if reason is not Reason.ACCEPTED]
     for name, kind in COMMANDS.items():
         names += [name, *kind.__struct_fields__]
-    for kind in (wire.TradeRow, wire.OrderRow, wire.CashRow, wire.TransferRow, wire.Tier, wire.MarginClass, wire.Cap):
+    for kind in (rows.TradeRow, rows.OrderRow, rows.CashRow, rows.TransferRow, wire.Tier, wire.MarginClass, wire.Cap):
         names += kind.__struct_fields__
     assert [name for name in dict.fromkeys(names) if not re.search(rf"[`\"]{name}[`\"]", text)] == []

@@ -242,6 +242,43 @@ def test_time_stands_still_without_a_clock_and_never_runs_back() -> None:
         assert house.add_member("Gamma").time_ns == 2_000_000_000 * 10**9
 
 
+def test_limits_halts_and_rules_to_come_are_set_and_read() -> None:
+    house = opened()
+    house.set_limit("open", "BTC-PERP", "gross", quantity="0.05").expect()
+    house.set_limit("Alpha", "BTC-PERP", "net", lots=10, members=["Alpha"], accounts=["bob"]).expect()
+    house.trade("BTC-PERP", buyer="alice", seller="Beta", price=50_000, lots=1)  # Beta has no money
+    refused = house.trade("BTC-PERP", buyer="alice", seller="bob", price=50_000, lots=51).refusals[0]
+    assert (refused.reason, refused.path) == (Reason.OPEN_INTEREST_LIMIT_EXCEEDED, "$.rows[0].lots")
+    house.trade("BTC-PERP", buyer="alice", seller="bob", price=50_000, lots=20).expect()
+    of_all, of_alpha = house.limits()
+    assert (of_all.lots, of_all.used_lots, of_all.members, of_all.accounts) == (50, 20, (), ())
+    assert (of_alpha.net_lots, of_alpha.long_lots, of_alpha.members, of_alpha.accounts) == (0, 20, ("Alpha",), ("bob",))
+    house.remove_limit("Alpha").expect()
+    house.halt("BTC-PERP", "a fork").expect()
+    assert house.contract("BTC-PERP").halted == "a fork"
+    assert not house.trade("BTC-PERP", buyer="bob", seller="alice", price=50_000, lots=1).ok
+    house.resume("BTC-PERP").expect()
+    assert house.contract("BTC-PERP").halted is None
+    noon, rules = "2024-03-04T12:00:00Z", {**RULES, "price_bands": {"major": "1%"}, "warning": "200%"}
+    house.adopt_rulebook("noon", **rules, effective=noon).expect()
+    house.adopt_rulebook("never", **rules, effective="2024-03-04T11:00:00Z").expect()
+    house.cancel_rulebook("never").expect()
+    (to_come,) = house.scheduled()
+    assert (to_come.name, to_come.terms["warning"], to_come.effective_ns) == ("noon", "2", 1_709_553_600 * 10**9)
+    assert (in_force := house.rulebook()) is not None
+    assert (in_force.name, in_force.effective_ns) == ("rules", None)
+    far = house.trade("BTC-PERP", buyer="bob", seller="alice", price=50_501, lots=1, time=noon)
+    assert far.refusals[0].reason is Reason.PRICE_OUTSIDE_BAND
+    assert house.rulebook() is not None
+    assert house.scheduled() == []
+    seen = house.read(lambda book: views.house(book, house.seq))
+    assert {table.title for table in views.tables(seen)} >= {"Limits", "Contracts"}
+    names = [row["fact"] for row in house.facts()]
+    for name in ("limit_set", "limit_removed", "trading_halted", "trading_resumed", "rulebook_scheduled"):
+        assert name in names
+    assert "rulebook_cancelled" in names
+
+
 def test_unknown_names_are_lookup_errors_with_a_cure() -> None:
     with opened() as house:
         with pytest.raises(LookupError, match='no account is called "alise": did you mean "alice"'):

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from novate import tape
 from novate.core import commands as core
 from novate.core import lifecycle_commands as after
-from novate.core.book import Order, Registers
 from novate.core.commands import AnyCommand
 from novate.core.facts import Rejected, RowsRefused
 from novate.core.reasons import Reason
+from novate.core.registers import Order, Registers
 from novate.core.rows import CASH, FUNDING, MARK, ORDER, REFUSED, TRADE, TRANSFER
-from novate.core.terms import Account, Asset, Cap, Contract, Kind, Layer, Member, Role, Rulebook, Tier
+from novate.core.terms import Account, Asset, Cap, Contract, Kind, Layer, Limit, Member, Role, Rulebook, Tier
 from novate.tape import decimals
 
 USD = Asset("USD", 2, 8)
@@ -416,6 +416,13 @@ RULEBOOK = st.builds(
     slippage_ppm=PPM,
     slice_expiry_ns=NS,
     slices_max=st.integers(0, 10**6),
+    price_bands=st.dictionaries(NAME, PPM, max_size=2),
+    warning_ppm=PPM,
+    call_trigger_ppm=PPM,
+    call_target_ppm=PPM,
+    call_recovery=st.sampled_from(["must_pay", "at_due", "at_once"]),
+    reduce_only_ppm=PPM,
+    release_ppm=PPM,
     reserved_trades=st.sampled_from(["checked", "guaranteed"]),
     deposit_final_after_ns=NS,
     collateral_caps=st.dictionaries(
@@ -428,6 +435,15 @@ RULEBOOK = st.builds(
     give_up_due_ns=NS,
     transfer_causes=st.lists(st.sampled_from(["same_owner", "estate", "merger", "allocation"])).map(tuple),
     porting_due_ns=NS,
+)
+LIMIT = st.builds(
+    Limit,
+    name=NAME,
+    contract=st.integers(0, 2),
+    measure=st.sampled_from(["net", "gross"]),
+    lots=INT64,
+    members=st.lists(st.just(0), max_size=2).map(tuple),
+    accounts=st.lists(ACCOUNT, max_size=3).map(tuple),
 )
 STEPS = (
     core.FinaliseDeposit,
@@ -460,7 +476,12 @@ LIFECYCLE: st.SearchStrategy[AnyCommand] = st.one_of(
 COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     st.builds(core.AddAsset, st.builds(Asset, NAME, st.integers(0, 18), st.integers(0, 18), st.integers(0, 2**62), NS)),
     st.builds(core.ListContract, CONTRACT),
-    st.builds(core.AdoptRulebook, RULEBOOK),
+    st.builds(core.AdoptRulebook, RULEBOOK, st.none() | NS),
+    st.builds(core.CancelRulebook, NAME),
+    st.builds(core.SetLimit, LIMIT),
+    st.builds(core.RemoveLimit, NAME),
+    st.builds(core.HaltContract, st.integers(0, 2), NAME),
+    st.builds(core.ResumeContract, st.integers(0, 2)),
     st.builds(core.AddMember, NAME),
     st.builds(core.OpenAccount, st.just(0), NAME, st.sampled_from(["client", "net_omnibus", "gross_omnibus"])),
     st.builds(core.OpenSubAccount, ACCOUNT, NAME),

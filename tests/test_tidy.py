@@ -39,6 +39,7 @@ MAY_IMPORT = {
         "core.money_facts",
         "core.reasons",
         "core.rows",
+        "core.supervision",
     ),
     "views": ("core", "tape"),
     "house": ("core", "tape", "views", "market", "risk", "service.engine", "service.journal"),

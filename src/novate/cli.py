@@ -316,8 +316,8 @@ def _last_seq(journal: Path) -> int:
 def _write_tape(journal: Path, until: int, tape: Path, registers: Any) -> None:
     import msgspec
 
-    from novate.core.book import Order
     from novate.core.facts import LiquidationOrdered
+    from novate.core.registers import Order
     from novate.house.records import recorded
     from novate.service.journal import JournalReader
     from novate.tape import encode_command, to_line

@@ -92,7 +92,8 @@ def test_a_clients_open_call_outlives_its_members_default() -> None:
     facts = house.mark((0, 178))  # 89: the client has 900, needs 890; the member has -100
     assert [fact.bucket for fact in of(facts, f.MarginCalled)] == [house.account("m0")]
     facts = house.mark((0, 176))  # 88: the client has 800, needs 880
-    assert [fact.bucket for fact in of(facts, f.MarginCalled)] == [carol]
+    calls = [(fact.bucket, fact.amount_fine // 10**8) for fact in of(facts, f.MarginCalled)]
+    assert calls == [(house.account("m0"), 1080), (carol, 80)]  # the member's is raised
     house.do(c.Clock(), HOUR)
     assert house.book.registers.members[0].defaulted
     assert list(house.book.registers.calls) == [] or carol in house.book.registers.calls

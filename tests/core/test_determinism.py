@@ -7,6 +7,7 @@ from pathlib import Path
 from novate.core import commands as c
 from novate.core.book import Book
 from novate.core.novation import make_room
+from novate.core.terms import Limit
 from tests.core.worlds import (
     BTC,
     CALL,
@@ -23,6 +24,7 @@ from tests.core.worlds import (
     funding,
     names_of,
     rich_house,
+    rich_rulebook,
     traded,
     trades,
 )
@@ -38,7 +40,19 @@ def crisis(*, disturb: bool = False) -> House:
         house.deposit(account, (USD, BTC)[at % 2], (3_000_000, 5 * 10**7)[at % 2])
     house.fund("treasury", USD, 10**8)
     house.fund("insurance_fund", USD, 10**5)
+    house.ok(c.SetLimit(Limit("m0 and m1", PERP, "net", 60, members=(0, 1))))
+    house.ok(c.SetLimit(Limit("all calls", CALL, "gross", 100)))
+    house.ok(c.SetLimit(Limit("no more", EURO, "gross", 15)))
+    levels = {"price_bands": {"major": 100_000}, "reduce_only_ppm": 1_200_000, "release_ppm": 1_100_000}
+    house.ok(c.AdoptRulebook(rich_rulebook(name="stricter", **levels), 2 * DAY))
+    house.ok(c.AdoptRulebook(rich_rulebook(name="never"), 3 * DAY))
+    house.ok(c.CancelRulebook("never"))
     for day in range(1, 6):
+        if day == 2:
+            house.ok(c.RemoveLimit("no more"))
+            house.ok(c.HaltContract(INVERSE, "a fork"))
+        if day == 3:
+            house.ok(c.ResumeContract(INVERSE))
         for at, account in enumerate(accounts):
             other = accounts[(at + day) % len(accounts)]
             for contract, size in ((PERP, 40), (INVERSE, 30), (CALL, 10), (EURO, 3)):

@@ -9,9 +9,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from novate.core import layout
+from novate.core import laws, layout
 from novate.core.book import Book
-from novate.core.commands import ChangeOrders, OpenAccount, OpenSubAccount, PublishMarks, SubmitTrades
+from novate.core.commands import (
+    AdoptRulebook,
+    ChangeOrders,
+    HaltContract,
+    OpenAccount,
+    OpenSubAccount,
+    PublishMarks,
+    SetLimit,
+    SubmitTrades,
+)
 from novate.core.evolve import evolve
 from novate.core.facts import (
     ContractHalted,
@@ -37,6 +46,7 @@ from novate.core.plain import values as plain_values
 from novate.core.reasons import Reason
 from novate.core.rows import MARK, MARKED, NOVATED, REFUSED, RESERVED
 from novate.core.settlement import flows_of
+from novate.core.terms import Limit
 from novate.core.variation import decide_marks
 from tests.core.worlds import (
     BINARY,
@@ -51,6 +61,7 @@ from tests.core.worlds import (
     orders,
     refusals,
     rich_house,
+    rich_rulebook,
     trades,
 )
 
@@ -77,17 +88,37 @@ def snapshot() -> bytes:
     return house.book.dumps()
 
 
+bands = st.dictionaries(st.sampled_from(["major", "alt", "option"]), st.sampled_from([1, 1_000, 50_000, 10**6]))
+limits = st.builds(
+    Limit,
+    name=st.sampled_from(["a", "b", "c", "d"]),
+    contract=st.sampled_from(CONTRACTS[1:]),
+    measure=st.sampled_from(["net", "gross"]),
+    lots=st.sampled_from([0, 5, 20, 40, 200_000]),
+    members=st.lists(st.integers(0, 2), max_size=2).map(tuple),
+    accounts=st.lists(accounts, max_size=2).map(tuple),
+)
+
+
 @st.composite
 def planted(draw: Draw) -> Book:
-    """The rich house with random money, positions, marks, funding, accesses and states planted into its columns."""
+    """The rich house with random money, positions, marks, funding, accesses and states planted into its columns.
+
+    Limits, halts and price bands are set as commands set them.
+    """
     house = House(Book.loads(snapshot()))
     book = house.book
+    house.do(AdoptRulebook(rich_rulebook(price_bands=draw(st.one_of(st.just({}), bands)))))
+    for limit in draw(st.one_of(st.just([]), st.lists(limits, max_size=4))):
+        house.do(SetLimit(limit))
+    for contract in draw(st.sets(st.sampled_from(CONTRACTS[1:]), max_size=1)):
+        house.do(HaltContract(contract, "drawn"))
     table = book.contracts
     factor = draw(st.sampled_from([500_000, 900_000, 1_000_000, 1_100_000, 3_000_000]))
     house.mark(*((contract, price * factor // 1_000_000) for contract, price in FEED.items()))
     bounded = range(BINARY, EURO_BINARY + 1)
-    limits = {at: st.integers(int(table[at]["price_min_ticks"]), int(table[at]["price_max_ticks"])) for at in bounded}
-    house.mark(*draw(st.fixed_dictionaries({}, optional=limits)).items())
+    within = {at: st.integers(int(table[at]["price_min_ticks"]), int(table[at]["price_max_ticks"])) for at in bounded}
+    house.mark(*draw(st.fixed_dictionaries({}, optional=within)).items())
     prices = draw(st.fixed_dictionaries({BTC: st.integers(1, 10**13), EUR: st.integers(1, 10**10)}))
     house.mark(assets=dict(prices))
     for asset, unit in ((USD, 10**7), (BTC, 10**7), (EUR, 10**7)):
@@ -114,7 +145,7 @@ def planted(draw: Draw) -> Book:
     states = st.sampled_from([layout.UNMARKED, layout.HALTED, layout.EXPIRED])
     for contract, state in draw(st.dictionaries(st.sampled_from(CONTRACTS), states, max_size=2)).items():
         table[contract]["state"] = state
-    for account, access in draw(st.dictionaries(accounts, st.integers(0, 3), max_size=3)).items():
+    for account, access in draw(st.dictionaries(accounts, st.integers(0, 4), max_size=3)).items():
         book.buckets[account]["access"] = access
     for asset in draw(st.sets(st.sampled_from([BTC, EUR]), max_size=1)):
         book.assets[asset]["live"] = 0
@@ -272,6 +303,7 @@ def test_a_batch_is_what_its_rows_are_one_by_one(count: int) -> None:
             for batch in batches:
                 for fact in decide_trades(house.book, SubmitTrades("venue", trades(batch))):
                     evolve(house.book, fact)
+            laws.limits_recount(house.book)
             digests.append(house.book.digest())
         assert digests[0] == digests[1]
 
@@ -361,6 +393,7 @@ def test_amounts_are_converted_exactly_up_to_the_bound(
 def test_every_reason_of_a_trade_row_is_reached() -> None:
     """The batches above are only worth something if they meet every reason; this one names them one by one."""
     house = rich_house()
+    house.ok(AdoptRulebook(rich_rulebook(price_bands={"major": 50_000})))
     book = house.book
     a, b = house.account("m0"), house.account("m1")
     liquidating, reducing = house.account("m2/c0"), house.account("m2/c1")
@@ -368,6 +401,11 @@ def test_every_reason_of_a_trade_row_is_reached() -> None:
     house.deposit(b, USD, 10**9)
     book.buckets[liquidating]["access"] = layout.LIQUIDATING
     book.buckets[reducing]["access"] = layout.REDUCE_ONLY
+    restricted = house.account("m1/c0")
+    book.buckets[restricted]["access"] = layout.RESTRICTED
+    house.ok(HaltContract(3, "a test"))
+    house.ok(SetLimit(Limit("open", 1, "gross", 10)))
+    house.ok(SetLimit(Limit("m0", 5, "net", 50, members=(0,))))
     book.contracts[9]["state"] = layout.HALTED
     book.contracts[8]["state"] = layout.EXPIRED
     book.contracts[7]["tier_count"] = 0
@@ -390,6 +428,12 @@ def test_every_reason_of_a_trade_row_is_reached() -> None:
         (14, 200_001, at, 2, a, b),
         (15, 200_000, 20_000, 4, a, b),
         (16, 190_000, at, 2, a, b),
+        (17, 1, at, 3, a, b),
+        (18, 1, 105_421, 1, a, b),
+        (19, 1, 95_379, 1, a, b),
+        (20, 11, 100_400, 1, a, b),
+        (21, 51, 4_000, 5, b, a),
+        (22, 1, at, 2, b, restricted),
     ]
     assert compare_trades(book, rows) == [
         Reason.DUPLICATE_OR_LATE,
@@ -407,6 +451,12 @@ def test_every_reason_of_a_trade_row_is_reached() -> None:
         Reason.POSITION_LIMIT_EXCEEDED,
         Reason.PREMIUM_NOT_COVERED,
         Reason.MARGIN_INSUFFICIENT,
+        Reason.CONTRACT_HALTED,
+        Reason.PRICE_OUTSIDE_BAND,
+        Reason.PRICE_OUTSIDE_BAND,
+        Reason.OPEN_INTEREST_LIMIT_EXCEEDED,
+        Reason.GROUP_LIMIT_EXCEEDED,
+        Reason.ACCOUNT_RESTRICTED,
     ]
     facts = decide_trades(book, SubmitTrades("venue", trades([(1, 1, 400, 7, a, b)])))
     assert [reason for _, reason, _ in refusals(facts)] == [Reason.MARGIN_CLASS_UNKNOWN]

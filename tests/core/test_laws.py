@@ -9,7 +9,7 @@ from novate.core import laws
 from novate.core.book import Book
 from novate.core.novation import move_leg
 from novate.core.step import fold
-from novate.core.terms import FEES, TREASURY
+from novate.core.terms import FEES, TREASURY, Limit
 from tests.core.worlds import BTC, CALL, DAY, FEED, HOUR, PERP, USD, House, rich_house
 
 ANY = "LawBroken"
@@ -27,6 +27,7 @@ def house() -> House:
     house.clock(8 * HOUR)
     house.trade(CALL, client, b, 10, FEED[CALL])
     house.trade(PERP, client, a, 7, FEED[PERP] + 3)
+    house.ok(c.SetLimit(Limit("some", PERP, "gross", 500, members=(0,))))
     laws.check_whole(house.book)
     return house
 
@@ -65,6 +66,7 @@ BREAKS = {
     "a carry that nobody owes": (planted("balances", (5, USD), "carry_fine"), "USD: carries sum to 1 fine units"),
     "a balance below zero": (hide_money, "house:fees has a negative balance of asset 0"),
     "a lot's terms are of yesterday": (planted("lot_terms", PERP, "initial_whole_fine"), "PERP"),
+    "a limit counts what nobody holds": (planted("limits", 0, "long_lots"), "the limit 'some' has counted"),
     "the house takes a position": (fund_holds_a_position, "house:treasury holds positions"),
 }
 

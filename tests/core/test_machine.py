@@ -29,12 +29,15 @@ from novate.core.facts import (
     Withdrawn,
 )
 from novate.core.gate import deficit_of
+from novate.core.levels import JUDGED_ACCESS
 from novate.core.margin import judge
+from novate.core.money import charge
 from novate.core.money_facts import DepositReversed
 from novate.core.novation import make_room
 from novate.core.plain import margin as plain_margin
+from novate.core.plain.limits import held as held_plainly
 from novate.core.rows import TRANSFER
-from novate.core.terms import INSURANCE, OWNED, ROUNDING, TRADING, Asset, Cap, Role
+from novate.core.terms import INSURANCE, OWNED, ROUNDING, TRADING, Asset, Cap, Limit, Role
 from tests.core import afterwards
 from tests.core.seniority import fold_watching
 from tests.core.test_kernels import compare_judgements, compare_orders, compare_trades
@@ -62,6 +65,21 @@ PRICES = (1_000, 1_000, 1_000, 999, 1_001, 950, 1_050, 900, 1_100, 700, 1_400)
 """Per mille of a mark."""
 LIMITS = (0, 10**9, -(10**9))
 """Per mille that give the lowest and the highest price allowed, or zero."""
+levels = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries(
+        {
+            "price_bands": st.sampled_from([{}, {"major": 50_000}, {"alt": 1, "option": 10**6}]),
+            "warning_ppm": st.sampled_from([0, 1_200_000]),
+            "call_trigger_ppm": st.sampled_from([1, 750_000, 999_999, 10**6]),
+            "call_target_ppm": st.sampled_from([10**6, 1_000_001, 1_100_000]),
+            "call_recovery": st.sampled_from(["must_pay", "at_due", "at_once"]),
+            "reduce_only_ppm": st.sampled_from([0, 1_200_000, 10**8]),
+            "release_ppm": st.sampled_from([10**6, 1_100_000, 10**7]),
+        }
+    ),
+)
+"""Levels of equity and bands of a rulebook; most have none."""
 
 
 @functools.cache
@@ -328,10 +346,20 @@ class Clearing(RuleBasedStateMachine):
         gains=st.sampled_from([0, 500_000, 1_000_000]),
         other_form=st.booleans(),
         layers=st.integers(0, 4),
+        levels=levels,
+        later=st.sampled_from([None, None, None, -1, 0, 1, HOUR, DAY]),
         reserved=st.sampled_from(["checked", "guaranteed"]),
     )
     def adopt(
-        self, haircut: int | None, steeper: bool, gains: int, other_form: bool, layers: int, reserved: Any
+        self,
+        haircut: int | None,
+        steeper: bool,
+        gains: int,
+        other_form: bool,
+        layers: int,
+        reserved: Any,
+        levels: dict[str, Any],
+        later: int | None,
     ) -> None:
         now = self.book.rulebook
         form = {"venue": "clearing_house", "clearing_house": "venue"}[now.form] if other_form else now.form
@@ -339,14 +367,42 @@ class Clearing(RuleBasedStateMachine):
         classes = dict(rich_rulebook().margin_classes)
         if steeper:
             classes["major"] = MAJOR[1:] and (MAJOR[0], *MAJOR[2:])
-        terms = rich_rulebook(form, collateral=collateral, margin_classes=classes, gains_ppm=gains)
+        layers_kept = rich_rulebook().waterfall[layers:]
         cap = Cap(member_minor=10**9) if self.kind == "rich" and layers == 1 else Cap()
-        self.do(c.AdoptRulebook(rich_rulebook(
-            form, collateral=collateral, margin_classes=classes, gains_ppm=gains, waterfall=terms.waterfall[layers:],
-            reserved_trades=reserved,
-            deposit_final_after_ns=layers * 8 * HOUR, client_transfers=steeper, collateral_caps={"USD": cap},
-            withdrawal_gates={"USD": 0, "EUR": 10**6} if layers < 4 else {},
-        )))  # fmt: skip
+        rules: dict[str, Any] = {
+            "collateral": collateral,
+            "margin_classes": classes,
+            "gains_ppm": gains,
+            "waterfall": layers_kept,
+            "reserved_trades": reserved,
+            "deposit_final_after_ns": layers * 8 * HOUR,
+            "client_transfers": steeper,
+            "collateral_caps": {"USD": cap},
+            "withdrawal_gates": {"USD": 0, "EUR": 10**6} if layers < 4 else {},
+        }
+        named = {"name": "abc"[layers % 3]}
+        effective = None if later is None else max(0, self.house.time_ns + later)
+        self.do(c.AdoptRulebook(rich_rulebook(form, **rules, **levels, **named), effective))
+
+    @rule(choice=st.integers(0, 6), data=st.data())
+    def supervise(self, choice: int, data: st.DataObject) -> None:
+        """Limits, halts, and second thoughts about rules to come."""
+        contract, name = data.draw(st.integers(-1, 9)), data.draw(st.sampled_from(["a", "b", "c"]))
+        if choice < 3:
+            lots = data.draw(st.sampled_from([0, 1, 10, 100, 10**6, 2**61, -1]))
+            members = tuple(data.draw(st.lists(st.integers(0, 4), max_size=2)))
+            own = tuple(data.draw(st.lists(self.account(), max_size=2)))
+            measure: Any = data.draw(st.sampled_from(["net", "gross"]))
+            self.do(c.SetLimit(Limit(name, contract, measure, lots, members, own)))
+        elif choice == 3:
+            self.do(c.RemoveLimit(name))
+        elif choice == 4:
+            self.do(c.CancelRulebook(name))
+        elif choice == 5 and data.draw(st.booleans()):
+            self.do(c.HaltContract(contract, data.draw(st.sampled_from(["a fire", ""]))))
+        else:
+            halted = [*self.book.registers.halts, contract]
+            self.do(c.ResumeContract(data.draw(st.sampled_from(halted))))
 
     @rule(data=st.data())
     def change_orders(self, data: st.DataObject) -> None:
@@ -516,7 +572,18 @@ class Clearing(RuleBasedStateMachine):
             assert estate not in registers.calls
             assert state.order < 0 or state.order in registers.orders
         for bucket in registers.calls:
-            assert buckets[bucket]["access"] in (layout.OPEN, layout.REDUCE_ONLY)
+            assert buckets[bucket]["access"] in JUDGED_ACCESS
+            assert registers.calls[bucket].amount_fine > 0
+            assert registers.calls[bucket].since_ns <= registers.time_ns
+        restricted = np.flatnonzero(buckets["access"][: self.book.account_count] == layout.RESTRICTED)
+        assert sorted(registers.restricted) == restricted.tolist()
+        halted = np.flatnonzero(self.book.contracts["halted"]).tolist()
+        assert sorted(registers.halts) == halted
+        assert not any(order.contract in registers.halts for order in registers.orders.values())
+        assert all(each.effective_ns > registers.time_ns for each in registers.scheduled.values())
+        for row, limit in zip(self.book.limits, registers.limits.values(), strict=True):
+            if not limit.everyone:
+                assert tuple(row.tolist())[1:4] == held_plainly(self.book, limit, {})
         for bucket in self.buckets():
             liquidating = self.book.purse_of(bucket) in registers.liquidations
             assert liquidating == (buckets[bucket]["access"] == layout.LIQUIDATING) or (
@@ -528,17 +595,18 @@ class Clearing(RuleBasedStateMachine):
         venue = self.book.rulebook.form == "venue"
         for bucket in self.buckets():
             by_itself = self.book.purse_of(bucket) == bucket
-            if not by_itself or self.book.buckets[bucket]["access"] not in (layout.OPEN, layout.REDUCE_ONLY):
+            if not by_itself or self.book.buckets[bucket]["access"] not in JUDGED_ACCESS:
                 continue
             verdict = judge(self.book, bucket)
-            bar = verdict.maintenance_fine if venue else verdict.initial_fine
+            trigger = charge(verdict.initial_fine, self.book.rulebook.call_trigger_ppm)
+            bar = verdict.maintenance_fine if venue else trigger
             if self.kind == "rich" and verdict.equity_fine < bar:
                 held = [each for each in self.book.registers.withdrawals.values() if each.state != "released"]
                 assert bucket not in [each.account for each in held], "its own money answers first"
             if venue:
                 assert verdict.equity_fine >= verdict.maintenance_fine, bucket
             else:
-                assert verdict.equity_fine >= verdict.initial_fine or bucket in self.book.registers.calls, bucket
+                assert verdict.equity_fine >= trigger or bucket in self.book.registers.calls, bucket
 
     def check_settled(self) -> None:
         """After a cycle all live results are paid and every carry but the rounding account's is part of a unit."""

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 
 from novate.core import commands as c
-from novate.core.admission import accumulate_tiers
 from novate.core.margin import judge, position_requirement
 from novate.core.plain.values import value_per_lot
 from novate.core.terms import Asset, Contract, Kind, Tier
+from novate.core.tiers import accumulate_tiers
 from tests.core.worlds import DAY, HOUR, USD, House, funding, future, reasons, rulebook
 
 BTC = 1

@@ -29,9 +29,9 @@ from tests.core.worlds import USD, House, cash, future, marks, rulebook, small_h
 Draw = st.DrawFn
 
 
-def rich_in(book: Book) -> int:
-    """A new account that can bear the other side of anything."""
-    rich = open_account(book, "rich", Role.HOUSE, 0)
+def rich_in(book: Book, name: str) -> int:
+    """A new account that can bear the other side of anything and shares no limit: it is nobody's."""
+    rich = open_account(book, name, Role.HOUSE, -1)
     for asset in range(book.asset_count):
         if book.assets[asset]["live"]:
             unit = book.registers.assets[asset].unit_fine
@@ -39,8 +39,9 @@ def rich_in(book: Book) -> int:
     return rich
 
 
-def decided(book: Book, account: int, rich: int, trade: Trade, number: int) -> tuple[tuple[Reason, int], int]:
-    """What the house says of a trade of two accounts, folded where accepted, and the side that failed."""
+def decided(book: Book, account: int, trade: Trade, number: int) -> tuple[tuple[Reason, int], bool]:
+    """What the house says of a trade against a new account, folded where accepted, and whether that one failed."""
+    rich = rich_in(book, f"rich {number}")
     sides = (account, rich) if trade.lots > 0 else (rich, account)
     row = (number, abs(trade.lots), trade.price_ticks, trade.contract, *sides)
     facts = decide_trades(book, SubmitTrades("venue", trades([row])))
@@ -64,7 +65,6 @@ def test_what_if_answers_as_trades_are_decided(count: int) -> None:
         st.lists(st.tuples(st.integers(0, 2), st.integers(-1, 10**9)), max_size=2),
     )
     def run(book: Book, rows: list[Row], account: int, deposits: list[tuple[int, int]]) -> None:
-        rich = rich_in(book)
         asked = [
             Trade(contract, size if buyer % 2 else -size, price)
             for _, size, price, contract, buyer, *_ in priced(book, rows)
@@ -83,7 +83,7 @@ def test_what_if_answers_as_trades_are_decided(count: int) -> None:
         for fact in facts:
             evolve(book, fact)
         for number, (trade, said) in enumerate(zip(asked, answer.trades, strict=True), 1):
-            verdict, theirs = decided(book, account, rich, trade, number)
+            verdict, theirs = decided(book, account, trade, number)
             assume(not theirs)
             assert said == verdict
         assert answer.after == judge(book, account)

@@ -23,6 +23,12 @@ KINDS = (
     "CollateralConverted",
     "GainsCut",
     "TakenOver",
+    "LimitSet",
+    "LimitRemoved",
+    "TradingHalted",
+    "TradingResumed",
+    "RulebookScheduled",
+    "RulebookCancelled",
     "RowsRefused",
     "Rejected",
 )

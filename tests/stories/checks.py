@@ -6,6 +6,7 @@ facts, refusals). A wrong cell fails with the place, what the story says and wha
 
 from collections.abc import Callable
 
+from novate import views
 from novate.core import layout
 from novate.core.margin import judge
 from tests.stories.parse import Step, StoryError
@@ -138,6 +139,7 @@ def contracts(world: World, step: Step) -> None:
             {
                 "contract": row["contract"],
                 "state": STATES[int(own["state"])],
+                "trading": halt.cause if (halt := world.book.registers.halts.get(index)) else "open",
                 "price": words.price(int(own["price_ticks"]), index),
                 "value": words.fine(int(own["value_fine"]), asset),
                 "traded": str(own["traded_lots"]),
@@ -163,6 +165,7 @@ def calls(world: World, step: Step) -> None:
             "account": words.account(bucket),
             "amount": words.judged(call.amount_fine),
             "due": moment(call.due_ns),
+            "since": moment(call.since_ns),
             "because": ", ".join(
                 f"{words.contract(part.contract)} {part.lots} lots: "
                 f"{words.fine_money(part.initial_fine, words.asset_of(part.contract))}"
@@ -191,6 +194,43 @@ def orders(world: World, step: Step) -> None:
         if order.open_lots
     ]
     compare(step, step.records() if step.table else [], found)
+
+
+def limits(world: World, step: Step) -> None:
+    """All limits of the house, with what counts against each."""
+    found = [
+        {
+            "limit": each.name,
+            "contract": each.contract,
+            "measure": each.measure,
+            "lots": str(each.lots),
+            "of": " ".join((*each.members, *each.accounts)) or "everyone",
+            "net": str(each.net_lots),
+            "long": str(each.long_lots),
+            "short": str(each.short_lots),
+            "used": str(each.used_lots),
+        }
+        for each in views.limits(world.book)
+    ]
+    compare(step, step.records() if step.table else [], found)
+
+
+def rules(world: World, step: Step) -> None:
+    """The rulebook in force, then those to come."""
+    found = [{"rulebook": world.book.rulebook.name, "from": "now"}]
+    found += [{"rulebook": each.name, "from": moment(each.effective_ns or 0)} for each in views.scheduled(world.book)]
+    compare(step, step.records(), found)
+
+
+def statuses(world: World, step: Step) -> None:
+    """What accounts may do, and whether they are warned."""
+    found = []
+    for row in step.records():
+        own = views.account(world.book, account_of(world, step, row["account"]))
+        found.append(
+            {"account": own.name, "status": own.status.replace("_", " "), "warned": "yes" if own.warned else "no"}
+        )
+    compare(step, step.records(), found)
 
 
 def deposits(world: World, step: Step) -> None:
@@ -277,6 +317,9 @@ CHECKS: dict[str, Callable[[World, Step], None]] = {
     "the members are": members,
     "the calls are": calls,
     "no calls are open": calls,
+    "the limits are": limits,
+    "the rulebooks are": rules,
+    "the statuses are": statuses,
     "the orders are": orders,
     "no orders are open": orders,
     "the deposits are": deposits,

@@ -12,6 +12,7 @@ import numpy as np
 from novate.core import facts as f
 from novate.core import lifecycle_facts as lf
 from novate.core import money_facts as m
+from novate.core import supervision as sv
 from novate.core.book import Book
 from novate.core.facts import Fact
 from novate.core.rows import CASH, FUNDED, LEG, MARKED, MOVED, NOVATED, POSTED, RESERVED, SETTLED
@@ -87,6 +88,7 @@ class Words:
     def line(self, fact: Fact) -> Line:
         """The row of a fact. Raises ``LookupError`` for a kind that no words are written for."""
         told_by = (
+            self.of_supervision,
             self.of_terms,
             self.of_trading,
             self.of_transit,
@@ -123,6 +125,31 @@ class Words:
                 return self.registers.assets[fact.asset].symbol, spaced(fact.cause)
             case f.CycleClosed():
                 return "", f"next at {moment(fact.settlement_due_ns)}"
+        return None
+
+    def of_supervision(self, fact: Fact) -> tuple[str, str] | None:
+        """Rules to come, limits, halts and levels."""
+        match fact:
+            case sv.RulebookScheduled():
+                return fact.rulebook.name, f"for {moment(fact.effective_ns)}"
+            case sv.RulebookCancelled():
+                return fact.name, ""
+            case sv.RulebookLapsed():
+                return fact.name, f"{spaced(fact.reason.text)} at {fact.path}"
+            case sv.LimitSet(limit=limit):
+                members = [self.registers.members[member].name for member in limit.members]
+                group = [*members, *(self.account(account) for account in limit.accounts)] or ["everyone"]
+                return limit.name, f"{limit.lots} {self.contract(limit.contract)} {limit.measure} of {listed(group)}"
+            case sv.LimitRemoved():
+                return fact.name, ""
+            case sv.TradingHalted():
+                return self.contract(fact.contract), fact.cause
+            case sv.TradingResumed():
+                return self.contract(fact.contract), ""
+            case sv.CallPaid():
+                return self.account(fact.bucket), f"{self.judged(fact.paid_fine)}, {self.judged(fact.open_fine)} open"
+            case sv.AccountRestricted() | sv.AccountReleased():
+                return self.account(fact.bucket), ""
         return None
 
     def of_trading(self, fact: Fact) -> tuple[str, str] | None:

@@ -179,6 +179,14 @@ def _rows(command: str) -> Callable[[World, Records], None]:
     return lambda world, records: world.rows(command, records)
 
 
+def _named(command: str, column: str) -> Callable[[World, Records], None]:
+    def send(world: World, records: Records) -> None:
+        for record in records:
+            world.send(command, {"name": record[column]})
+
+    return send
+
+
 def _members(world: World, records: Records) -> None:
     for record in records:
         world.send("add_member", {"name": record["member"]})
@@ -278,7 +286,7 @@ def _rules(world: World, records: Records) -> None:
         name, value = record["rule"].replace(" ", "_"), record["value"]
         if name == "waterfall":
             value = [layer.strip().replace(" ", "_") for layer in value.split(",")]
-        elif name == "form":
+        elif name in ("form", "call_recovery"):
             value = value.replace(" ", "_")
         elif name == "transfer_causes":
             value = [cause.strip().replace(" ", "_") for cause in value.split(",")]
@@ -288,6 +296,28 @@ def _rules(world: World, records: Records) -> None:
             value = value == "yes"
         world.rules[name] = value
     world.send("adopt_rulebook", world.rules)
+
+
+def _rules_to_come(world: World, records: Records) -> None:
+    """Rules for a later time: they do not change what the next sentence about the rules builds on."""
+    rules, now = world.rules, world.rules.copy()
+    world.rules = now
+    effective = next(record["value"] for record in records if record["rule"] == "effective")
+    now["effective"] = effective
+    _rules(world, [record for record in records if record["rule"] != "effective"])
+    world.rules = rules
+
+
+def _bands(world: World, records: Records) -> None:
+    world.rules["price_bands"] = {record["class"]: record["band"] for record in records}
+
+
+def _limits(world: World, records: Records) -> None:
+    for record in records:
+        record["name"] = record.pop("limit")
+        for field in ("members", "accounts"):
+            record[field] = record.get(field, "").split()
+        world.send("set_limit", record)
 
 
 def _steps(command: str) -> Callable[[World, Records], None]:
@@ -341,6 +371,13 @@ SENTENCES: dict[str, Callable[[World, Records], None]] = {
     "the rejoins": _each("rejoin"),
     "the collateral moves": _collateral_moves,
     "the fills": _fills,
+    "the rules to come": _rules_to_come,
+    "the price bands": _bands,
+    "the limits": _limits,
+    "the lifted limits": _named("remove_limit", "limit"),
+    "the cancelled rulebooks": _named("cancel_rulebook", "rulebook"),
+    "the halts": _each("halt"),
+    "the resumptions": _each("resume"),
     "the busts": _of_trades("bust_trade"),
     "the corrections": _of_trades("correct_trade"),
     "the offsets": _of_trades("offset_trade"),

@@ -1,7 +1,5 @@
 """Who and what is admitted: assets, members, accounts and the rulebook; contracts are in ``listing``."""
 
-import itertools
-
 import numpy as np
 
 from novate.core import layout
@@ -18,9 +16,11 @@ from novate.core.facts import (
 )
 from novate.core.gate import check_gates
 from novate.core.kernels.margin import set_lots
-from novate.core.money import EXPOSURE_MAX, PPM, VALUE_MAX, charge
+from novate.core.levels import check_levels
+from novate.core.money import EXPOSURE_MAX, PPM, VALUE_MAX
 from novate.core.reasons import Reason
-from novate.core.terms import TRADING, Account, Layer, Member, Role, Rulebook, Tier
+from novate.core.terms import TRADING, Account, Layer, Member, Role, Rulebook
+from novate.core.tiers import accumulate_tiers, check_tiers
 
 INVALID = Reason.TERMS_INVALID
 NAME_LENGTH_MAX = 128
@@ -140,9 +140,12 @@ def open_account(book: Book, name: str, role: Role, member: int) -> int:
     registers.names[name] = index
     book.buckets = grown(book.buckets, index + 1)
     book.balances = grown(book.balances, len(book.buckets))
+    book.limit_spans = grown(book.limit_spans, len(book.buckets))
     access = layout.OPEN if role in TRADING else layout.HOUSE_ONLY
     named = layout.POOLED if role is Role.GROSS_OMNIBUS else layout.CROSS
     book.buckets[index] = (0, 0, 0, member, access, -1, named, index, 0)
+    known = 0 <= member < len(registers.members)  # a client shares the limits of its member
+    book.limit_spans[index] = book.limit_spans[registers.members[member].fund_account] if known else 0
     return index
 
 
@@ -162,17 +165,18 @@ def decide_adopt_rulebook(book: Book, command: AdoptRulebook, time_ns: int) -> l
 
 def check_rulebook(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
     """Everything wrong with a rulebook, as ``(path, message)``."""
-    wrong = []
+    return check_terms(book, rulebook) + check_open(book, rulebook)
+
+
+def check_terms(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
+    """What is wrong with a rulebook in itself, whatever is open."""
+    wrong = check_levels(rulebook)
     symbols = {asset.symbol: asset for asset in book.registers.assets}
     if rulebook.numeraire not in symbols:
         wrong.append(("numeraire", f"{rulebook.numeraire!r} is not an asset on record"))
     current = book.registers.rulebook
     if current is not None and current.numeraire != rulebook.numeraire:
         wrong.append(("numeraire", f"the numeraire is {current.numeraire} and cannot change while the house is open"))
-    if rulebook.form == "clearing_house" and (account := isolated_house_account(book)) is not None:
-        wrong.append(("form", f"a clearing house has no isolated buckets of members themselves, and {account} has one"))
-    if current is not None and current.form != rulebook.form and (book.registers.calls or book.registers.liquidations):
-        wrong.append(("form", f"the form is {current.form} and cannot change while a call or a liquidation is open"))
     if rulebook.collateral.get(rulebook.numeraire):
         path = f"collateral.{rulebook.numeraire}"
         wrong.append((path, "the numeraire is worth itself: give it a haircut of 0 or leave it out"))
@@ -208,6 +212,19 @@ def check_rulebook(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
     layers = rulebook.waterfall
     if not layers or layers[-1] is not Layer.GAINS_HAIRCUT or len(dict.fromkeys(layers)) != len(layers):
         wrong.append(("waterfall", "each layer once, the last of them gains_haircut: a cycle must always add up"))
+    for name, tiers in rulebook.margin_classes.items():
+        wrong += [(f"margin_classes.{name}", message) for message in check_tiers(tiers)]
+    return wrong
+
+
+def check_open(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
+    """What keeps a rulebook from taking force now: what is open, which may be over at another time."""
+    wrong = []
+    current = book.registers.rulebook
+    if rulebook.form == "clearing_house" and (account := isolated_house_account(book)) is not None:
+        wrong.append(("form", f"a clearing house has no isolated buckets of members themselves, and {account} has one"))
+    if current is not None and current.form != rulebook.form and (book.registers.calls or book.registers.liquidations):
+        wrong.append(("form", f"the form is {current.form} and cannot change while a call or a liquidation is open"))
     for index, terms in enumerate(book.registers.contracts):
         needed = not terms.collateralised and book.contracts[index]["open_lots"]
         if terms.margin_class not in rulebook.margin_classes and needed:
@@ -216,8 +233,6 @@ def check_rulebook(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
             wrong.append(
                 (f"collateral.{terms.settlement}", f"is missing, and {terms.symbol} is open and settled in it")
             )
-    for name, tiers in rulebook.margin_classes.items():
-        wrong += [(f"margin_classes.{name}", message) for message in check_tiers(tiers)]
     return wrong
 
 
@@ -229,22 +244,6 @@ def isolated_house_account(book: Book) -> str | None:
             if owner.role is Role.HOUSE:
                 return owner.name
     return None
-
-
-def check_tiers(tiers: tuple[Tier, ...]) -> list[str]:
-    """What is wrong with a margin class."""
-    wrong = []
-    if not tiers or tiers[0].floor_fine != 0:
-        wrong.append("the first tier must start at 0")
-    if any(high.floor_fine <= low.floor_fine for low, high in itertools.pairwise(tiers)):
-        wrong.append("floors must rise")
-    for tier in tiers:
-        rates = (tier.initial_ppm, tier.maintenance_ppm, tier.initial_least_ppm, tier.maintenance_least_ppm)
-        if not all(0 <= rate <= PPM for rate in rates) or tier.floor_fine > VALUE_MAX:
-            wrong.append("rates must be between 0 and 100 % and floors at most 2^61")
-        if tier.maintenance_ppm > tier.initial_ppm or tier.maintenance_least_ppm > tier.initial_least_ppm:
-            wrong.append("maintenance must not be above initial")
-    return wrong
 
 
 def fold_rulebook_adopted(book: Book, fact: RulebookAdopted) -> None:
@@ -260,19 +259,6 @@ def fold_rulebook_adopted(book: Book, fact: RulebookAdopted) -> None:
     _set_eligibility(book)
 
 
-def accumulate_tiers(tiers: tuple[Tier, ...]) -> list[tuple[int, ...]]:
-    """Rows of ``layout.TIER``: each with the requirement accumulated below its floor, every part rounded up."""
-    rows: list[tuple[int, ...]] = []
-    bases = [0, 0, 0, 0]
-    for at, tier in enumerate(tiers):
-        rates = (tier.initial_ppm, tier.maintenance_ppm, tier.initial_least_ppm, tier.maintenance_least_ppm)
-        rows.append((tier.floor_fine, *(figure for pair in zip(bases, rates, strict=True) for figure in pair)))
-        if at + 1 < len(tiers):
-            width = tiers[at + 1].floor_fine - tier.floor_fine
-            bases = [base + charge(width, rate) for base, rate in zip(bases, rates, strict=True)]
-    return rows
-
-
 def set_tiers(book: Book, first: int) -> None:
     """Point contracts from ``first`` on to their margin class; a class that is not in the rulebook has no tiers."""
     rulebook = book.registers.rulebook
@@ -286,3 +272,4 @@ def set_tiers(book: Book, first: int) -> None:
     for index, terms in enumerate(book.registers.contracts[first:], first):
         row = book.contracts[index]
         row["tier_start"], row["tier_count"] = starts.get(terms.margin_class, (0, 0))
+        row["band_ppm"] = rulebook.price_bands.get(terms.margin_class, 0)

@@ -5,125 +5,18 @@ Snapshots and the state hash are taken over a canonical form that does not depen
 """
 
 import hashlib
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from novate.core import layout
 from novate.core.blotter import Blotter
-from novate.core.facts import Contributor
+from novate.core.kernels.limits import recount_limits
 from novate.core.kernels.margin import set_lots
 from novate.core.kernels.tables import Tables, refer
-from novate.core.terms import HOUSE_ACCOUNTS, Account, Asset, Contract, Layer, Member, Role, Rulebook
-
-
-class Call(msgspec.Struct):
-    """An open margin call: an amount of the numeraire, when it is due and the largest contributors."""
-
-    amount_fine: int
-    due_ns: int
-    largest: tuple[Contributor, ...] = ()
-
-
-class Order(msgspec.Struct):
-    """A liquidation order; ``open_lots`` is signed like ``lots`` and is 0 once it is closed."""
-
-    bucket: int
-    contract: int
-    lots: int
-    open_lots: int
-    limit_price_ticks: int
-    expiry_ns: int
-
-
-class Claim(msgspec.Struct):
-    """What somebody paid or went without for an estate: a layer of the waterfall or (None) the client's own member."""
-
-    layer: Layer | None
-    payee: int
-    asset: int
-    amount_minor: int
-
-
-class Liquidation(msgspec.Struct):
-    """A bucket on its way from breach to flat, after a take-over in ``account``; ``close_out`` ends flat, not sound."""
-
-    slices: int = 0
-    order: int = -1
-    account: int = -1
-    close_out: bool = False
-
-
-class PendingGiveUp(msgspec.Struct):
-    """A side of a trade that waits for the receiving member; ``lots`` is signed from the giver's side."""
-
-    trade_source: str
-    trade_number: int
-    contract: int
-    giver: int
-    receiver: int
-    lots: int
-    expiry_ns: int
-
-
-class Receipt(msgspec.Struct):
-    """Money brought in: announced, final but still reversible until ``final_at_ns``, or reversed and still owed."""
-
-    account: int
-    asset: int
-    amount_minor: int
-    final_at_ns: int = 0
-
-
-class Withdrawal(msgspec.Struct):
-    """Money on its way out. It left the account when it was requested and stands in the withdrawals account."""
-
-    account: int
-    asset: int
-    amount_minor: int
-    state: Literal["requested", "waiting", "released"] = "requested"
-
-
-class Gate(msgspec.Struct):
-    """Why withdrawals of an asset wait, and since when."""
-
-    cause: Literal["losses", "reversals"]
-    since_ns: int
-
-
-class Registers(msgspec.Struct):
-    """Names, terms and open matters. Registers are indexed by position; indices never change."""
-
-    assets: list[Asset] = []
-    contracts: list[Contract] = []
-    members: list[Member] = []
-    accounts: list[Account] = []
-    names: dict[str, int] = {}
-    symbols: dict[str, int] = {}
-    rulebook: Rulebook | None = None
-    sources: dict[str, int] = {}
-    calls: dict[int, Call] = {}
-    orders: dict[int, Order] = {}
-    next_order: int = 0
-    liquidations: dict[int, Liquidation] = {}
-    origins: dict[int, int] = {}
-    claims: dict[int, list[Claim]] = {}
-    receivables: dict[int, dict[int, int]] = {}
-    external_minor: list[int] = []
-    time_ns: int = 0
-    settlement_due_ns: int | None = None
-    give_ups: dict[int, PendingGiveUp] = {}
-    next_give_up: int = 0
-    undone_trades: dict[str, list[int]] = {}
-    porting_due_ns: dict[int, int] = {}
-    portings: dict[int, int] = {}
-    deposits_pending: dict[str, dict[int, Receipt]] = {}
-    deposits_reversible: dict[str, dict[int, Receipt]] = {}
-    reversals_owed: dict[str, dict[int, Receipt]] = {}
-    withdrawals: dict[int, Withdrawal] = {}
-    next_withdrawal: int = 0
-    gates: dict[int, Gate] = {}
+from novate.core.registers import Registers
+from novate.core.terms import HOUSE_ACCOUNTS, Account, Role, Rulebook
 
 
 def grown(rows: np.ndarray, needed: int) -> np.ndarray:
@@ -146,6 +39,9 @@ class Book:
         "contracts",
         "ends",
         "holders",
+        "limit_lists",
+        "limit_spans",
+        "limits",
         "lot_terms",
         "orders",
         "positions",
@@ -167,6 +63,9 @@ class Book:
         self.ends = np.array([0, 0, 1])
         self.holders = np.zeros(256, np.int32)
         self.tiers = np.zeros(0, layout.TIER)
+        self.limits = np.zeros(0, layout.LIMIT)
+        self.limit_spans = np.zeros((64, 2), np.int32)
+        self.limit_lists = np.zeros(0, np.int32)
         for name, role in HOUSE_ACCOUNTS:
             index = len(self.registers.accounts)
             self.registers.names[name] = index
@@ -221,6 +120,9 @@ class Book:
                 self.orders,
                 self.holders,
                 self.ends,
+                self.limits,
+                self.limit_spans,
+                self.limit_lists,
                 rulebook.gains_ppm if rulebook else 0,
                 rulebook.long_option_ppm if rulebook else 0,
             )
@@ -259,6 +161,11 @@ class Book:
             at = int(self.buckets[at]["next"])
         return found
 
+    def position_of(self, bucket: int, contract: int) -> tuple[int, int]:
+        """``(lots, cost_fine)`` of a position; zeros where there is none."""
+        found = (row[1:] for row in self.positions_of(bucket) if row[0] == contract)
+        return next(found, (0, 0))
+
     def buckets_of(self, account: int) -> list[int]:
         """All buckets of an account: its cross bucket, the isolated ones that it ever had and its sub-accounts."""
         return [account, *self.isolated_of(account), *self.subs_of(account)]
@@ -270,6 +177,10 @@ class Book:
     def in_purse(self, bucket: int) -> list[int]:
         """The buckets that are judged with a purse: itself and its sub-accounts."""
         return [bucket, *self.subs_of(bucket)]
+
+    def set_access(self, purse: int, access: int) -> None:
+        """What a purse and its sub-accounts may do from now. For ``evolve`` only."""
+        self.buckets["access"][self.in_purse(purse)] = access
 
     def owner_of(self, bucket: int) -> int:
         """The account that trades of a bucket name: itself but for an isolated bucket."""
@@ -326,6 +237,7 @@ class Book:
         rows["orders"] = np.cumsum(rows["orders"]) * rows["orders"]
         book.lay_out(np.frombuffer(counts, np.int32), rows)
         set_lots(book.contract_count, book.tables())
+        book.index_limits()
         if book.digest() != digest:
             raise ValueError("the snapshot's digest does not match its content; use an older snapshot or the journal")
         return book
@@ -372,6 +284,40 @@ class Book:
             order = np.argsort(contract, kind="stable")
             rank = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
             self.holders[starts[contract[order]] + rank] = owner[order]
+
+    def index_limits(self) -> None:
+        """Lay out the limits, whose they are and what is counted on each, afresh from registers and positions.
+
+        Every account of a member has the span of its member's fund account, unless a limit names the account itself.
+        """
+        registers, contracts = self.registers, self.contracts
+        contracts["limited"] = contracts["open_limit"] = 0
+        self.limits = np.zeros(len(registers.limits), layout.LIMIT)
+        of_member: dict[int, list[int]] = {}
+        of_account: dict[int, list[int]] = {}
+        for at, (number, limit) in enumerate(registers.limits.items()):
+            measure = layout.NET if limit.measure == "net" else layout.GROSS
+            self.limits[at] = (limit.lots, 0, 0, 0, limit.contract, measure, number, int(limit.everyone))
+            contracts[limit.contract]["limited"] = 1
+            if limit.everyone:
+                contracts[limit.contract]["open_limit"] = at + 1
+            for member in limit.members:
+                of_member.setdefault(member, []).append(at)
+            for account in limit.accounts:
+                of_account.setdefault(account, []).append(at)
+        lists: list[int] = []
+        spans = np.zeros((len(registers.members) + 1, 2), np.int32)  # the last row is of those without a member
+        for member, rows in of_member.items():
+            spans[member] = (len(lists), len(rows))
+            lists += rows
+        self.limit_spans = np.zeros((len(self.buckets), 2), np.int32)
+        self.limit_spans[: self.account_count] = spans[self.buckets["member"][: self.account_count]]
+        for account, own in of_account.items():
+            rows = sorted({*own, *of_member.get(registers.accounts[account].member, [])})
+            self.limit_spans[self.buckets_of(account)] = (len(lists), len(rows))
+            lists += rows
+        self.limit_lists = np.array(lists, np.int32)
+        recount_limits(self.contract_count, self.tables(), self.limits)
 
     def packed_positions(self) -> tuple[np.ndarray, np.ndarray]:
         """``(counts per bucket, rows)`` of all positions, bucket by bucket by contract, rows of nothing left out."""

@@ -1,7 +1,8 @@
 """Trades undone: busted or corrected while their cycle is open, offset at the original price after it.
 
 They are acts of authority over what should never have been: the parties' margin is not asked, and what they fall
-short of is called or liquidated afterwards. Only lots that a correction adds are checked like a trade.
+short of is called or liquidated afterwards, and neither a halt nor a limit is in their way. Only lots that a correction
+adds are checked like a trade.
 """
 
 import numpy as np
@@ -16,7 +17,16 @@ from novate.core.money import charge
 from novate.core.novation import move_leg
 from novate.core.reasons import Reason
 from novate.core.refusals import Refused
-from novate.core.sides import check_account, check_contract, check_lots, check_margin, check_room, check_two
+from novate.core.sides import (
+    check_account,
+    check_contract,
+    check_lots,
+    check_margin,
+    check_room,
+    check_shared,
+    check_trading,
+    check_two,
+)
 from novate.core.terms import FEES
 
 TRADE = "$.trade_number"
@@ -118,13 +128,17 @@ def decide_correct(book: Book, command: CorrectTrade) -> list[Fact]:
         value, index = value + index - int(row["index_fine"]), int(row["index_fine"])
     fee = charge(command.lots * int(size_at(command.price_ticks, terms)), int(terms["fee_ppm"]))
     undone = {leg.bucket: leg for leg in busted.legs} if same else {}
+    more: dict[int, int] = {}
     for (side, sign), bucket in zip(SIDES, buckets, strict=True):
         lots = sign * command.lots
         own = undone.get(bucket, Leg(bucket, 0, 0, 0))
         added = lots + own.lots
         if added * sign > 0:
+            more[bucket] = added
+            check_trading(book, command.contract, "$.contract")
             check_margin(book, bucket, command.contract, added, value, f"$.{side}", fee)
         check_room(book, command.contract, [plus(own, Leg(bucket, lots, lots * value, -fee))], f"$.{side}")
+    check_shared(book, command.contract, more, "$.lots")
     corrected = TradeCorrected(
         command.trade_source,
         command.trade_number,

@@ -11,7 +11,7 @@ import msgspec
 
 from novate.core.lifecycle_commands import LifecycleCommand
 from novate.core.record import Command
-from novate.core.terms import AccountKind, Asset, Contract, Rulebook
+from novate.core.terms import AccountKind, Asset, Contract, Limit, Rulebook
 
 
 class AddAsset(Command, frozen=True):
@@ -27,9 +27,16 @@ class ListContract(Command, frozen=True):
 
 
 class AdoptRulebook(Command, frozen=True):
-    """Put the rules in force. Replaces the whole rulebook."""
+    """Put the rules in force, at once or at a later time. Replaces the whole rulebook."""
 
     rulebook: Rulebook
+    effective_ns: int | None = None
+
+
+class CancelRulebook(Command, frozen=True):
+    """Take back a rulebook that was to come into force."""
+
+    name: str
 
 
 class AddMember(Command, frozen=True):
@@ -238,6 +245,31 @@ class ExpireContract(Command, frozen=True):
     price_ticks: int
 
 
+class SetLimit(Command, frozen=True):
+    """Limit what a group of accounts holds together in a contract; replaces the limit of the same name."""
+
+    limit: Limit
+
+
+class RemoveLimit(Command, frozen=True):
+    """Lift a limit."""
+
+    name: str
+
+
+class HaltContract(Command, frozen=True):
+    """Stop trading in a contract. Its marks go on moving margin."""
+
+    contract: int
+    cause: str
+
+
+class ResumeContract(Command, frozen=True):
+    """Let a contract that was halted trade again."""
+
+    contract: int
+
+
 class ResolveContract(Command, frozen=True):
     """End a resolvable contract, before its expiry or after, at the price of its event's outcome, in its ticks.
 
@@ -283,5 +315,10 @@ AnyCommand = (
     | ExpireContract
     | ResolveContract
     | Clock
+    | CancelRulebook
+    | SetLimit
+    | RemoveLimit
+    | HaltContract
+    | ResumeContract
     | LifecycleCommand
 )

@@ -40,8 +40,9 @@ from novate.core.facts import (
 )
 from novate.core.gate import gate_facts
 from novate.core.give_ups import settled_give_ups
+from novate.core.levels import below_level, eased, fallen, paid, recovered
 from novate.core.liquidation import next_step, take_over
-from novate.core.margin import Judgement, judge, judge_house, judge_many
+from novate.core.margin import judge
 from novate.core.money_facts import (
     CollateralTransferred,
     DepositClosed,
@@ -59,7 +60,7 @@ from novate.core.money_facts import (
 from novate.core.novation import holders_of
 from novate.core.porting import porting_opened
 from novate.core.rows import FUNDED, MARKED, MOVED, POSTED, RESERVED
-from novate.core.terms import Role
+from novate.core.supervision import AccountReleased, AccountRestricted, CallPaid, TradingResumed
 from novate.core.withdrawals import holders, let_go, recall
 
 WHOLE_HOUSE_SHARE = 8  # beyond 1/8 of all buckets, judging every bucket on all cores is cheaper than choosing
@@ -82,7 +83,10 @@ WITHOUT = frozenset(
         DepositsReversible,
         DepositsFinal,
         CallMet,
+        CallPaid,
         MarginCalled,
+        AccountRestricted,
+        AccountReleased,
         *lifecycle.WITHOUT,
     )
 )
@@ -115,7 +119,7 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
                 steps[fact.bucket] = None
             case OrderClosed():
                 steps |= dict.fromkeys(_without_order(book))
-            case MarksPublished() | ContractExpired():
+            case MarksPublished() | ContractExpired() | TradingResumed():
                 steps |= dict.fromkeys(_without_order(book))
             case CycleClosed():
                 follow += settled_give_ups(book)
@@ -136,13 +140,13 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
     follow += [
         opened for fact in facts if isinstance(fact, MemberDefaulted) for opened in porting_opened(book, fact.member)
     ]
-    follow += margin.calls_met_by_payment(book, _paid(facts))
+    settled = _money_moved(book, facts)
+    follow += settled
     missed = _missed_settlement(book, facts)
     follow += missed
     moved = _moved(book, facts)
     if moved is not None:
-        known = dict.fromkeys(fact.bucket for fact in missed)
-        follow += [fact for fact in check(book, moved) if getattr(fact, "bucket", -1) not in known]
+        follow += [fact for fact in check(book, moved) if not _is_said(fact, missed, settled)]
     started = dict.fromkeys(fact.bucket for fact in follow if isinstance(fact, TakenOver | Breached))
     for estate in steps:
         if estate in book.registers.liquidations and estate not in started:
@@ -169,19 +173,43 @@ def _is_to_be_taken_over(book: Book, account: int) -> bool:
     return liquidation is not None and liquidation.account < 0 and access == layout.HOUSE_ONLY
 
 
-def _paid(facts: list[Fact]) -> list[int]:
-    """Buckets that money came in to."""
-    paid: list[int] = []
+def _money_moved(book: Book, facts: list[Fact]) -> list[Fact]:
+    """What money that came in, or moved between buckets of an account, does to their calls and restrictions."""
+    brought: list[tuple[int, int, int]] = []
+    eased_too: list[int] = []
     for fact in facts:
-        if isinstance(fact, Deposited):
-            paid += np.frombuffer(fact.rows, POSTED)["account"].tolist()
-        elif isinstance(fact, CollateralTransferred):
-            paid += np.frombuffer(fact.rows, MOVED)["payee"].tolist()
-        elif isinstance(fact, WithdrawalReturned):
-            paid.append(fact.account)
-        elif isinstance(fact, PositionIsolated | PositionRejoined | CollateralAssigned):
-            paid += (fact.account, fact.bucket)
-    return paid
+        match fact:
+            case Deposited():
+                brought += np.frombuffer(fact.rows, POSTED).tolist()
+            case CollateralTransferred():
+                brought += [
+                    (amount, payee, asset) for amount, _, payee, asset, _ in np.frombuffer(fact.rows, MOVED).tolist()
+                ]
+            case WithdrawalReturned():
+                brought.append((fact.amount_minor, fact.account, fact.asset))
+            case CollateralAssigned():
+                giver, taker = fact.account, fact.bucket
+                if fact.amount_minor < 0:
+                    giver, taker = taker, giver
+                brought.append((abs(fact.amount_minor), taker, fact.asset))
+                eased_too.append(giver)
+            case PositionIsolated() | PositionRejoined():
+                eased_too += (fact.account, fact.bucket)
+            case _:
+                pass
+    return paid(book, brought) + eased(book, eased_too)
+
+
+def _is_said(fact: Fact, missed: list[Breached], settled: list[Fact]) -> bool:
+    """Whether a fact about a bucket's level is said already: what is in breach has none, and money that came in tells
+    of the call and the restriction that it moved."""
+    bucket = getattr(fact, "bucket", None)
+    if bucket is None:
+        return False
+    told = isinstance(fact, CallMet | MarginCalled | AccountReleased)
+    return any(each.bucket == bucket for each in missed) or (
+        told and any(getattr(each, "bucket", None) == bucket for each in settled)
+    )
 
 
 def _once(facts: list[Fact]) -> list[Fact]:
@@ -267,47 +295,16 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
 
 
 def check(book: Book, buckets: np.ndarray) -> list[Fact]:
-    """Judge buckets (all where empty), each with what pays for it, and call or breach those that fall short.
+    """Judge buckets (int64; all where empty) with what pays for them: what came back above a level, then what fell.
 
     Money that an account asked to have back answers first: it comes back, and only then is the account judged again.
     """
-    buckets = np.unique(book.buckets["purse"][buckets]).astype(np.int64)
-    rows = judge_many(book, buckets) if len(buckets) else judge_house(book)
-    venue = book.rulebook.form == "venue"
-    bar = rows["maintenance_fine"] if venue else rows["initial_fine"]
-    short = np.flatnonzero(rows["equity_fine"] < bar)
-    judged: dict[int, Judgement] = {}
-    facts: list[Fact] = []
-    holding = holders(book) if len(short) else {}
-    for at in short.tolist():
-        bucket = int(buckets[at]) if len(buckets) else at
-        if book.buckets[bucket]["access"] in (layout.OPEN, layout.REDUCE_ONLY):
-            back = recall(book, bucket) if bucket in holding else []
-            facts += back
-            if not back:
-                judged[bucket] = judge(book, bucket)
-    if not venue:
-        return facts + margin.calls_for(book, judged, judged)
-    return facts + [
-        Breached(bucket, "below_maintenance", verdict.equity_fine, verdict.maintenance_fine)
-        for bucket, verdict in judged.items()
-    ]
-
-
-def missed_calls(book: Book) -> list[Fact]:
-    """Calls that are due: met by price, or missed. A house account's miss is its member's default."""
-    facts: list[Fact] = []
-    for bucket in sorted(book.registers.calls):
-        if book.registers.calls[bucket].due_ns > book.registers.time_ns:
-            continue
-        verdict = judge(book, bucket)
-        account = book.registers.accounts[bucket]
-        if verdict.equity_fine >= verdict.initial_fine:
-            facts.append(CallMet(bucket, "price"))
-        elif account.role is Role.HOUSE:
-            facts.append(MemberDefaulted(account.member, "call_missed"))
-        else:
-            facts.append(Breached(bucket, "call_missed", verdict.equity_fine, verdict.maintenance_fine))
+    facts = recovered(book)
+    short = below_level(book, buckets)
+    holding = holders(book) if short else {}
+    for bucket in short:
+        back = recall(book, bucket) if bucket in holding else []
+        facts += back or fallen(book, bucket)
     return facts
 
 

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 from novate.core import (
     admission,
     deposits,
+    governance,
     isolation,
     ledger,
+    limits,
     liquidation,
     listing,
     novation,
@@ -25,6 +27,7 @@ from novate.core.commands import (
     AnnounceDeposit,
     AnyCommand,
     CancelDeposit,
+    CancelRulebook,
     ChangeOrders,
     Clock,
     ConfirmWithdrawal,
@@ -33,6 +36,7 @@ from novate.core.commands import (
     ExecuteLiquidation,
     ExpireContract,
     FinaliseDeposit,
+    HaltContract,
     IsolatePosition,
     ListContract,
     MoveCollateral,
@@ -42,16 +46,20 @@ from novate.core.commands import (
     PublishMarks,
     RejoinPosition,
     ReleaseWithdrawal,
+    RemoveLimit,
     RequestWithdrawal,
     ResolveContract,
+    ResumeContract,
     ReturnWithdrawal,
     ReverseDeposit,
+    SetLimit,
     SubmitTrades,
     TransferCollateral,
     Withdraw,
 )
-from novate.core.consequences import expired_orders, missed_calls
+from novate.core.consequences import expired_orders
 from novate.core.facts import Fact, Rejected
+from novate.core.levels import missed_calls
 from novate.core.lifecycle import COMMANDS as LIFECYCLE
 from novate.core.lifecycle import deadlines, decide_lifecycle
 from novate.core.reasons import Reason
@@ -190,13 +198,35 @@ def _decide_admission(book: Book, command: AnyCommand) -> list[Fact]:
         case OpenSubAccount():
             return omnibus.decide_open_sub_account(book, command)
         case AdoptRulebook():
-            return admission.decide_adopt_rulebook(book, command, book.registers.time_ns)
+            return governance.decide_adopt_rulebook(book, command)
+        case _:
+            return _decide_order(book, command)
+
+
+def _decide_order(book: Book, command: AnyCommand) -> list[Fact]:
+    """What the operator says of trading and of rules to come."""
+    match command:
+        case CancelRulebook():
+            return governance.decide_cancel_rulebook(book, command)
+        case SetLimit():
+            return limits.decide_set_limit(book, command)
+        case RemoveLimit():
+            return limits.decide_remove_limit(book, command)
+        case HaltContract():
+            return limits.decide_halt(book, command)
+        case ResumeContract():
+            return limits.decide_resume(book, command)
         case _:
             raise AssertionError(f"no rule decides {type(command).__name__}")
 
 
-def phases(command: AnyCommand) -> Iterator[Callable[[Book], list[Fact]]]:
-    """A command is decided in one go; the clock acts in phases, each on the book that the one before left."""
+def phases(book: Book, command: AnyCommand) -> Iterator[Callable[[Book], list[Fact]]]:
+    """A command is decided in one go; the clock acts in phases, each on the book that the one before left.
+
+    Before either, every rulebook whose time has come takes force.
+    """
+    while governance.is_due(book):
+        yield governance.take_force
     if not isinstance(command, Clock):
         yield lambda book: decide(book, command)
         return

@@ -8,13 +8,14 @@ from itertools import takewhile
 
 import numpy as np
 
-from novate.core.book import Book, Receipt
+from novate.core.book import Book
 from novate.core.commands import AnnounceDeposit, CancelDeposit, FinaliseDeposit
 from novate.core.facts import Deposited, Fact, Rejected, SourceAdvanced
 from novate.core.ledger import check_cash, check_deposit, reversible
 from novate.core.money_facts import DepositClosed, DepositsAnnounced, DepositsFinal, DepositsReversible
 from novate.core.reasons import Reason
 from novate.core.refusals import Refusals, late
+from novate.core.registers import Receipt
 from novate.core.rows import CASH, POSTED
 
 

@@ -1,12 +1,13 @@
 """Who paid for an estate, who is repaid, and the closing of its liquidation account."""
 
 from novate.core import layout
-from novate.core.book import Book, Claim
+from novate.core.book import Book
 from novate.core.collateral import Purse
 from novate.core.facts import Fact, LiquidationClosed, Transferred
 from novate.core.ledger import move_carry, post
 from novate.core.liquidation import reopen
 from novate.core.money import split_pro_rata
+from novate.core.registers import Claim
 from novate.core.terms import INSURANCE, ROUNDING, Layer
 from novate.core.waterfall import estate_of
 

@@ -37,6 +37,7 @@ from novate.core.money_facts import (
 )
 from novate.core.reasons import Reason
 from novate.core.record import Fact
+from novate.core.supervision import SupervisionFact
 from novate.core.terms import AccountKind, Asset, Contract, Layer, Rulebook
 
 
@@ -104,12 +105,13 @@ class RulebookAdopted(Fact, frozen=True):
     """A rulebook is in force; ``settlement_due_ns`` is the next cycle.
 
     ``rates`` are those of the assets that have a price, at the new haircuts; an asset that is no longer eligible counts
-    for nothing, and what is owed in it at the rate of before.
+    for nothing, and what is owed in it at the rate of before. ``scheduled`` says that its time had come.
     """
 
     rulebook: Rulebook
     settlement_due_ns: int
     rates: tuple[AssetRate, ...] = ()
+    scheduled: bool = False
 
 
 class MemberAdded(Fact, frozen=True):
@@ -214,7 +216,11 @@ class Contributor(msgspec.Struct, frozen=True, array_like=True):
 
 
 class MarginCalled(Fact, frozen=True):
-    """A bucket must bring ``amount_fine`` of the numeraire by ``due_ns``. ``largest`` says why."""
+    """A bucket must bring ``amount_fine`` of the numeraire by ``due_ns``. ``largest`` says why.
+
+    Where a call is open, this one takes its place: the amount is the new total and the due time stays. ``since_ns`` is
+    when the first of them was made.
+    """
 
     bucket: int
     amount_fine: int
@@ -222,10 +228,11 @@ class MarginCalled(Fact, frozen=True):
     equity_fine: int
     initial_fine: int
     largest: tuple[Contributor, ...]
+    since_ns: int = 0
 
 
 class CallMet(Fact, frozen=True):
-    """A call is closed: the bucket is above its initial requirement again, by payment or by price."""
+    """A call is closed: it was paid, or equity is back at what it asked for, by payment or by price."""
 
     bucket: int
     by: Literal["payment", "price"]
@@ -370,4 +377,5 @@ AnyFact = (
     | Transferred
     | LiquidationClosed
     | LifecycleFact
+    | SupervisionFact
 )

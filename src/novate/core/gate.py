@@ -1,8 +1,9 @@
 """The withdrawal gate: money of an asset stays while the losses in it are larger than the fund that stands for them."""
 
-from novate.core.book import Book, Gate
+from novate.core.book import Book
 from novate.core.facts import Fact
 from novate.core.money_facts import GateClosed, GateOpened
+from novate.core.registers import Gate
 from novate.core.terms import INSURANCE, Asset, Layer, Rulebook
 
 DEFICIT_LAYERS = (Layer.SKIN, Layer.INSURANCE, Layer.SURVIVORS_FUND, Layer.GAINS_HAIRCUT)

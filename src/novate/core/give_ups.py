@@ -6,7 +6,7 @@ moves. Both accounts pass the margin check of a trade when it does.
 
 import numpy as np
 
-from novate.core.book import Book, PendingGiveUp
+from novate.core.book import Book
 from novate.core.busts import TRADE, standing
 from novate.core.facts import Fact
 from novate.core.ledger import move_carry
@@ -15,7 +15,8 @@ from novate.core.lifecycle_facts import GiveUpAccepted, GiveUpClosed, GiveUpProp
 from novate.core.novation import move_leg
 from novate.core.reasons import Reason
 from novate.core.refusals import Refused
-from novate.core.sides import check_both, check_contract, check_lots, check_room, check_two, name_of
+from novate.core.registers import PendingGiveUp
+from novate.core.sides import check_both, check_contract, check_lots, check_room, check_shared, check_two, name_of
 
 
 def decide_give_up(book: Book, command: GiveUp) -> list[Fact]:
@@ -79,6 +80,7 @@ def decide_answer(book: Book, command: AnswerGiveUp) -> list[Fact]:
     value = int(row["value_fine"])
     check_both(book, giver, receiver, waiting.contract, waiting.lots, value, paths, fee)
     check_room(book, waiting.contract, [Leg(receiver, waiting.lots, waiting.lots * value, -fee)], "$.give_up")
+    check_shared(book, waiting.contract, {receiver: waiting.lots, giver: -waiting.lots}, "$.give_up")
     return [GiveUpAccepted(command.give_up, giver, receiver, waiting.lots * value, fee, other_fee)]
 
 

@@ -162,6 +162,11 @@ def _check_leaving(book: Book, bucket: int, after: Side, leaving: Iterable[int])
 
     ``leaving`` are the assets of which money leaves.
     """
+    if bucket in book.registers.restricted:
+        message = (
+            f"{book.registers.accounts[bucket].name} may only reduce until its equity is back at the release level"
+        )
+        return Rejected(Reason.ACCOUNT_RESTRICTED, "$", message)
     for claim in book.registers.claims.get(bucket, []):
         after.balances[0, claim.asset]["balance_minor"] -= claim.amount_minor
     verdict = after.judge(book)
@@ -289,6 +294,7 @@ def fold_bucket_opened(book: Book, fact: BucketOpened) -> None:
     registers.accounts[bucket].owner, registers.accounts[bucket].contract = fact.account, fact.contract
     book.buckets[chain[-1]]["next"] = bucket
     book.buckets[bucket]["contract"] = layout.REJOINED
+    book.limit_spans[bucket] = book.limit_spans[fact.account]  # what it holds is the account's
 
 
 def fold_position_isolated(book: Book, fact: PositionIsolated) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from novate.core.book import Book
+from novate.core.kernels.limits import recount_limits
 from novate.core.kernels.margin import set_lots
 from novate.core.kernels.settle import first_unbalanced, recount
 from novate.core.terms import Role
@@ -28,6 +29,7 @@ def check_whole(book: Book) -> None:
     house_is_flat(book)
     sub_accounts_have_no_money(book)
     lot_terms_are_current(book)
+    limits_recount(book)
     record_of_trades_is_whole(book)
 
 
@@ -116,6 +118,16 @@ def lot_terms_are_current(book: Book) -> None:
     stale = np.flatnonzero(kept != book.lot_terms[: book.contract_count])
     if len(stale):
         raise LawBroken(f"{book.registers.contracts[int(stale[0])].symbol}: its cached lot terms are not current")
+
+
+def limits_recount(book: Book) -> None:
+    """What is counted on each limit equals a fresh count of what its group holds."""
+    fresh = book.limits.copy()
+    recount_limits(book.contract_count, book.tables(), fresh)
+    wrong = np.flatnonzero(fresh != book.limits)
+    if len(wrong):
+        name = book.registers.limits[int(fresh[wrong[0]]["number"])].name
+        raise LawBroken(f"the limit {name!r} has counted {book.limits[wrong[0]]}, its group holds {fresh[wrong[0]]}")
 
 
 def record_of_trades_is_whole(book: Book) -> None:

@@ -67,14 +67,20 @@ CONTRACT: Final = np.dtype(
         ("floor_value_fine", "<i8"),
         ("cap_value_fine", "<i8"),
         ("style", "<i4"),
+        ("band_ppm", "<i4"),
+        ("halted", "<i4"),
+        ("limited", "<i4"),
+        ("open_limit", "<i4"),
         ("pad", "<i4"),
     ],
     align=True,
 )
 """Prices and values of one lot now, limits, and running totals. ``option`` is 1 for a call, 2 for a put.
 
-``reference_least_fine`` bounds the reference value from below where prices may be zero or negative; the values of one
-lot at the floor and at the cap are those of a capped contract (and 0 of an option).
+``state`` is about the price, ``halted`` is 1 while the operator has stopped trading. ``limited`` is 1 where a row of
+``LIMIT`` is about the contract, ``open_limit`` the row of its open interest limit plus 1, or 0. ``band_ppm`` is 0 where
+trades may have any price. ``reference_least_fine`` bounds the reference value from below where prices may be zero or
+negative; the values of one lot at the floor and at the cap are those of a capped contract (and 0 of an option).
 """
 
 TIERED, PREMIUM, FUTURES_STYLE, CAPPED, COLLATERALISED = range(5)
@@ -110,8 +116,9 @@ own and no money, so its purse is the omnibus account, whose chain it is in. A p
 
 CROSS, REJOINED, POOLED = -1, -2, -3
 
-OPEN, REDUCE_ONLY, LIQUIDATING, HOUSE_ONLY = range(4)
-"""What a bucket may do: trade; only reduce (its member is in default); nothing; only what the house does itself."""
+OPEN, REDUCE_ONLY, LIQUIDATING, HOUSE_ONLY, RESTRICTED = range(5)
+"""What a bucket may do: trade; only reduce (its member is in default); nothing; only what the house does itself; only
+reduce (its equity fell through the reduce-only level)."""
 
 BALANCE: Final = np.dtype(
     [
@@ -171,6 +178,29 @@ A cache of what contracts and tiers say, never state: requirement = lots x whole
 charge of the first bracket. ``bracket_lots`` is -1 where the long way must be taken whatever the size: options,
 capped contracts, contracts without a live price.
 """
+
+LIMIT: Final = np.dtype(
+    [
+        ("limit_lots", "<i8"),
+        ("net_lots", "<i8"),
+        ("long_lots", "<i8"),
+        ("short_lots", "<i8"),
+        ("contract", "<i4"),
+        ("measure", "<i4"),
+        ("number", "<i4"),
+        ("everyone", "<i4"),
+    ],
+    align=True,
+)
+"""A limit on what a group of accounts holds together in one contract, and what it holds now.
+
+A cache of what registers and positions say, never state. ``measure`` is ``NET`` (the size of the sum of all lots) or
+``GROSS`` (the long lots and the short lots, each). ``everyone`` is 1 for an open interest limit, whose lots are the
+contract's ``open_lots`` and are not counted here.
+"""
+
+NET, GROSS = range(2)
+"""What a limit measures."""
 
 TIER: Final = np.dtype(
     [

@@ -189,6 +189,8 @@ def check_withdrawal(
         return Reason.MEMBER_IN_DEFAULT, 0
     if account in book.registers.liquidations:
         return Reason.ACCOUNT_IN_LIQUIDATION, 0
+    if account in book.registers.restricted:
+        return Reason.ACCOUNT_RESTRICTED, 0
     before = {held: amount for (of, held), amount in taken.items() if of == account}
     for claim in book.registers.claims.get(account, []):  # what others paid for it is not its own to take
         before[claim.asset] = before.get(claim.asset, 0) + claim.amount_minor

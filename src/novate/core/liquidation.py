@@ -6,7 +6,7 @@ import numpy as np
 
 from novate.core import layout
 from novate.core.admission import open_account
-from novate.core.book import Book, Liquidation, Order
+from novate.core.book import Book
 from novate.core.commands import ExecuteLiquidation
 from novate.core.facts import (
     Breached,
@@ -23,13 +23,15 @@ from novate.core.facts import (
 from novate.core.kernels.arithmetic import value_at
 from novate.core.kernels.trades import judge_side, judge_two
 from novate.core.ledger import move_carry, post
+from novate.core.levels import sound_from
+from novate.core.limits import check_legs
 from novate.core.liquidation_facts import CollateralMoved
 from novate.core.margin import judge, position_requirement
-from novate.core.money import PPM, ceil_div, split_pro_rata
+from novate.core.money import PPM, ceil_div, charge, split_pro_rata
 from novate.core.novation import move_leg
-from novate.core.omnibus import set_access
 from novate.core.orders import drop_orders
 from novate.core.reasons import Reason
+from novate.core.registers import Liquidation, Order
 from novate.core.rows import LEG
 from novate.core.stretches import first, lowest, sizes, stretches
 from novate.core.terms import Role
@@ -65,7 +67,7 @@ def next_step(book: Book, estate: int) -> list[Fact]:
     verdict = judge(book, estate)
     if liquidation.close_out and held and verdict.equity_fine > 0:
         return order_slice(book, held, enough=False)
-    if verdict.equity_fine >= (verdict.initial_fine if held else 0):
+    if verdict.equity_fine >= (sound_from(book, verdict) if held else 0):
         # What others paid for it is collected at the next settlement; until then it may do nothing.
         return [] if estate in book.registers.claims else [LiquidationEnded(estate)]
     if not held:  # what it lacks is collected at the next settlement
@@ -78,10 +80,15 @@ def next_step(book: Book, estate: int) -> list[Fact]:
 def order_slice(book: Book, held: list[Held], *, enough: bool) -> list[Fact]:
     """Order part of the live position with the largest maintenance requirement; nothing where none has a price.
 
-    ``enough`` asks for just the lots which, closed at the limit, bring equity back to the initial requirement; either
+    Nothing is ordered in a contract that the operator has halted. ``enough`` asks for just the lots which, closed at
+    the limit, bring equity back to the release level (by default the initial requirement); either
     way a slice is at most ``slice_ppm`` of the position, rounded up to a lot.
     """
-    live = [row for row in held if book.contracts[row.contract]["state"] == layout.LIVE]
+    live = [
+        row
+        for row in held
+        if book.contracts[row.contract]["state"] == layout.LIVE and not book.contracts[row.contract]["halted"]
+    ]
     if not live:
         return []
     largest = min(live, key=lambda row: (-weight_of(book, row), row.contract, row.bucket))
@@ -118,14 +125,14 @@ def limit_price(book: Book, contract: int, side: int) -> int:
 
 
 def enough_lots(book: Book, row: Held, limit_ticks: int) -> int:
-    """The fewest lots that, closed at the limit, leave equity >= initial; the whole position where none do."""
+    """The fewest lots that, closed at the limit, leave equity at the release level; all of them where none do."""
     contract = book.contracts[row.contract]
     value = int(value_at(limit_ticks, contract))
     side = -1 if row.lots > 0 else 1
 
     def lacks(lots: int) -> int:
         _, _, equity, initial = judge_fill(book, row.bucket, row.contract, side * lots, value)
-        return initial - equity
+        return charge(initial, book.rulebook.release_ppm) - equity
 
     def cures(lots: int) -> bool:
         return lacks(lots) <= 0
@@ -174,6 +181,12 @@ def decide_execution(book: Book, command: ExecuteLiquidation) -> list[Fact]:
         name = book.registers.accounts[command.counterparty].name
         message = f"{name} cannot take the other side ({figure} is what it lacks or the limit)"
         return [Rejected(Reason(reason), "$.counterparty", message), advanced]
+    legs = {order.bucket: side * command.lots, counterparty: -side * command.lots}
+    reason, limit = check_legs(book, order.contract, legs)
+    if reason is not Reason.ACCEPTED:
+        name = book.registers.accounts[command.counterparty].name
+        message = f"{name} would pass the limit {limit!r}: fill against another account, or fewer lots"
+        return [Rejected(reason, "$.counterparty", message), advanced]
     facts: list[Fact] = [LiquidationExecuted(command.order, counterparty, side * command.lots, value), advanced]
     if command.lots == abs(order.open_lots):
         facts.append(OrderClosed(command.order, "filled"))
@@ -259,8 +272,9 @@ def fold_breached(book: Book, fact: Breached) -> None:
     """The bucket may do nothing itself until its liquidation ends; its resting orders are gone."""
     drop_orders(book, fact.bucket)
     book.registers.calls.pop(fact.bucket, None)
+    book.registers.restricted.pop(fact.bucket, None)
     book.registers.liquidations[fact.bucket] = Liquidation(close_out=fact.cause == "not_ported")
-    set_access(book, fact.bucket, layout.LIQUIDATING)
+    book.set_access(fact.bucket, layout.LIQUIDATING)
 
 
 def fold_member_defaulted(book: Book, fact: MemberDefaulted) -> None:
@@ -272,8 +286,11 @@ def fold_member_defaulted(book: Book, fact: MemberDefaulted) -> None:
     book.registers.calls.pop(member.house_account, None)
     book.registers.liquidations[member.house_account] = Liquidation()
     clients = book.buckets[: book.account_count]
-    own = (clients["member"] == fact.member) & (clients["access"] == layout.OPEN)
+    may_trade = (clients["access"] == layout.OPEN) | (clients["access"] == layout.RESTRICTED)
+    own = (clients["member"] == fact.member) & may_trade
     clients["access"][own] = layout.REDUCE_ONLY
+    for bucket in np.flatnonzero(own).tolist():
+        book.registers.restricted.pop(bucket, None)
     book.buckets[member.house_account]["access"] = layout.HOUSE_ONLY
 
 
@@ -327,4 +344,4 @@ def fold_liquidation_ended(book: Book, fact: LiquidationEnded) -> None:
 def reopen(book: Book, bucket: int) -> None:
     """A bucket may trade again, or only reduce where its member is in default."""
     member = book.registers.members[book.registers.accounts[bucket].member]
-    set_access(book, bucket, layout.REDUCE_ONLY if member.defaulted else layout.OPEN)
+    book.set_access(bucket, layout.REDUCE_ONLY if member.defaulted else layout.OPEN)

@@ -44,10 +44,10 @@ class LiquidationExecuted(Fact, frozen=True):
 
 
 class OrderClosed(Fact, frozen=True):
-    """An order is no longer open: it is filled or it expired."""
+    """An order is no longer open: it is filled, it expired, or trading in its contract was halted."""
 
     order: int
-    cause: Literal["filled", "expired"]
+    cause: Literal["filled", "expired", "halted"]
 
 
 class LiquidationEnded(Fact, frozen=True):

@@ -1,13 +1,12 @@
-"""What a bucket is worth and what it must hold; the margin call and its why."""
+"""What a bucket is worth and what it must hold."""
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from novate.core import layout
-from novate.core.book import Book, Call
-from novate.core.facts import CallMet, Contributor, Fact, MarginCalled
+from novate.core.book import Book
+from novate.core.facts import Contributor
 from novate.core.kernels import margin as kernel
 from novate.core.terms import TRADING
 
@@ -131,46 +130,3 @@ def largest_contributors(book: Book, purse: int) -> tuple[Contributor, ...]:
 def is_client_of_house(book: Book, bucket: int) -> bool:
     """Whether the bucket is a member's or a client's (and not one of the house's own)."""
     return book.registers.accounts[bucket].role in TRADING
-
-
-def calls_for(book: Book, buckets: Iterable[int], judged: dict[int, Judgement]) -> list[Fact]:
-    """Call every bucket below its initial requirement that has no open call; amounts under the minimum wait."""
-    facts: list[Fact] = []
-    rulebook = book.rulebook
-    for bucket in buckets:
-        verdict = judged[bucket]
-        shortfall = verdict.initial_fine - verdict.equity_fine
-        if bucket in book.registers.calls or shortfall <= 0 or shortfall < rulebook.call_minimum_fine:
-            continue
-        facts.append(
-            MarginCalled(
-                bucket,
-                shortfall,
-                book.registers.time_ns + rulebook.call_due_ns,
-                verdict.equity_fine,
-                verdict.initial_fine,
-                largest_contributors(book, bucket),
-            )
-        )
-    return facts
-
-
-def calls_met_by_payment(book: Book, accounts: Iterable[int]) -> list[Fact]:
-    """Calls that a deposit just closed."""
-    facts: list[Fact] = []
-    for bucket in sorted(dict.fromkeys(accounts)):
-        if bucket in book.registers.calls:
-            verdict = judge(book, bucket)
-            if verdict.equity_fine >= verdict.initial_fine:
-                facts.append(CallMet(bucket, "payment"))
-    return facts
-
-
-def fold_margin_called(book: Book, fact: MarginCalled) -> None:
-    """Open a call."""
-    book.registers.calls[fact.bucket] = Call(fact.amount_fine, fact.due_ns, fact.largest)
-
-
-def fold_call_met(book: Book, fact: CallMet) -> None:
-    """Close a call."""
-    del book.registers.calls[fact.bucket]

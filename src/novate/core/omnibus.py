@@ -63,11 +63,7 @@ def fold_sub_account_opened(book: Book, fact: SubAccountOpened) -> None:
     pool, row = book.buckets[fact.account], book.buckets[sub]
     row["purse"], row["access"], row["next"] = fact.account, pool["access"], pool["next"]
     pool["next"] = sub
-
-
-def set_access(book: Book, purse: int, access: int) -> None:
-    """What a purse and its sub-accounts may do from now. For ``evolve`` only."""
-    book.buckets["access"][book.in_purse(purse)] = access
+    book.limit_spans[sub] = book.limit_spans[fact.account]
 
 
 def is_pool(book: Book, account: int) -> bool:

@@ -10,6 +10,7 @@ from novate.core.book import Book
 from novate.core.facts import Breached, Fact
 from novate.core.lifecycle_commands import AnswerPorting, PortAccount
 from novate.core.lifecycle_facts import AccountPorted, PortingDeclined, PortingEnded, PortingOpened, PortingProposed
+from novate.core.limits import check_joining
 from novate.core.margin import judge
 from novate.core.omnibus import is_pool
 from novate.core.orders import drop_orders
@@ -57,6 +58,9 @@ def _check_portable(book: Book, command: PortAccount | AnswerPorting) -> None:
     if members[command.member].defaulted:
         message = f"{members[command.member].name} is in default itself: propose a member in good standing"
         raise Refused(Reason.MEMBER_IN_DEFAULT, "$.member", message)
+    if (limit := check_joining(book, command.account, command.member)) is not None:
+        message = f"with {account.name}, {members[command.member].name} would pass the limit {limit!r}: raise it first"
+        raise Refused(Reason.GROUP_LIMIT_EXCEEDED, "$.member", message)
 
 
 def open_buckets(book: Book, member: int) -> list[int]:
@@ -116,6 +120,7 @@ def fold_account_ported(book: Book, fact: AccountPorted) -> None:
         book.registers.accounts[bucket].member = fact.member
         book.buckets[bucket]["member"] = fact.member
         book.buckets[bucket]["access"] = layout.OPEN
+    book.index_limits()  # its new member's limits are its own
 
 
 def fold_porting_ended(book: Book, fact: PortingEnded) -> None:

@@ -13,8 +13,8 @@ from novate.core.sides import (
     check_contract,
     check_lots,
     check_margin,
+    check_shared,
     check_two,
-    held_by,
     name_of,
 )
 
@@ -31,13 +31,14 @@ def decide_transfer(book: Book, command: TransferPosition) -> list[Fact]:
     check_contract(book, command.contract, "$.contract")
     giver, receiver = check_two(book, command.giver, command.receiver, command.contract, ("$.giver", "$.receiver"))
     check_lots(command.lots, "$.lots")
-    held, _ = held_by(book, giver, command.contract)
+    held, _ = book.position_of(giver, command.contract)
     if command.lots > abs(held):
         message = f"{name_of(book, command.giver)} holds {held} lots, so {command.lots} cannot move: give fewer"
         raise Refused(Reason.LOTS_EXCEEDED, "$.lots", message)
     lots = command.lots if held > 0 else -command.lots
     value = int(book.contracts[command.contract]["value_fine"])
     check_both(book, giver, receiver, command.contract, lots, value, ("$.giver", "$.receiver"))
+    check_shared(book, command.contract, {receiver: lots, giver: -lots}, "$.receiver")
     return [PositionTransferred(giver, receiver, command.contract, lots, lots * value, command.cause)]
 
 
@@ -58,12 +59,13 @@ def decide_compress(book: Book, command: CompressPositions) -> list[Fact]:
             message = f"{name_of(book, leg.account)} is given twice: add its lots up"
             raise Refused(Reason.ACCOUNTS_MUST_DIFFER, f"{path}.account", message)
         seen[leg.account] = None
-        held, _ = held_by(book, bucket, command.contract)
+        held, _ = book.position_of(bucket, command.contract)
         if leg.lots * held >= 0 or abs(leg.lots) > abs(held):
             message = f"{name_of(book, leg.account)} holds {held} lots, so {leg.lots} does not reduce it"
             raise Refused(Reason.LOTS_EXCEEDED, f"{path}.lots", message)
         check_margin(book, bucket, command.contract, leg.lots, value, path)
         legs.append(Leg(bucket, leg.lots, leg.lots * value, 0))
+    check_shared(book, command.contract, {leg.bucket: leg.lots for leg in legs}, "$.legs")
     return [PositionsCompressed(command.contract, value, tuple(legs))]
 
 

@@ -4,7 +4,7 @@ The account's own money first, then what it holds for withdrawal, its other coll
 the waterfall. What none of them has is still owed: nothing is paid that is not there, and every clock tries again.
 """
 
-from novate.core.book import Book, Receipt
+from novate.core.book import Book
 from novate.core.collateral import Purse
 from novate.core.commands import ReverseDeposit
 from novate.core.deposits import not_there, strike
@@ -13,6 +13,7 @@ from novate.core.ledger import post_external
 from novate.core.money_facts import DepositReversed, WithdrawalReturned
 from novate.core.reasons import Reason
 from novate.core.refusals import late
+from novate.core.registers import Receipt
 from novate.core.terms import Role
 from novate.core.waterfall import absorb, is_client_with_standing_member
 from novate.core.withdrawals import recall

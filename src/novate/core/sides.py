@@ -3,11 +3,12 @@
 Every check raises ``Refused`` with the path it is given.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from novate.core import layout
 from novate.core.book import Book
 from novate.core.lifecycle_facts import Leg
+from novate.core.limits import check_legs
 from novate.core.liquidation import judge_both, judge_fill
 from novate.core.margin import locked_by, uncovered_fine
 from novate.core.money import EXPOSURE_MAX, ceil_div
@@ -31,6 +32,13 @@ def check_contract(book: Book, contract: int, path: str) -> None:
         raise Refused(Reason.CONTRACT_EXPIRED, path, f"{symbol} has expired: its positions are money already")
     if row["state"] != layout.LIVE:
         raise Refused(Reason.PRICE_MISSING, path, f"{symbol} has no live price: publish a mark first")
+
+
+def check_trading(book: Book, contract: int, path: str) -> None:
+    """A contract that the operator has not halted: lots that come on are a new trade."""
+    if contract in book.registers.halts:
+        symbol, cause = book.registers.contracts[contract].symbol, book.registers.halts[contract].cause
+        raise Refused(Reason.CONTRACT_HALTED, path, f"trading in {symbol} is halted ({cause}): no lots may be added")
 
 
 def check_account(book: Book, account: int, contract: int, path: str) -> int:
@@ -77,12 +85,6 @@ def check_lots(lots: int, path: str) -> None:
         raise Refused(Reason.QUANTITY_MUST_BE_POSITIVE, path, f"{lots} is not a size: give a positive number of lots")
 
 
-def held_by(book: Book, bucket: int, contract: int) -> tuple[int, int]:
-    """``(lots, cost_fine)`` of a position; zeros where there is none."""
-    found = (row[1:] for row in book.positions_of(bucket) if row[0] == contract)
-    return next(found, (0, 0))
-
-
 def check_margin(
     book: Book, bucket: int, contract: int, lots: int, value_fine: int, path: str, fee_fine: int = 0
 ) -> None:
@@ -120,6 +122,13 @@ def check_both(
         raise Refused(Reason(reason), paths[which], _why(book, failed, contract, Reason(reason), figure))
 
 
+def check_shared(book: Book, contract: int, legs: Mapping[int, int], path: str) -> None:
+    """Legs, lots by bucket, keep every limit that their accounts share with others."""
+    reason, limit = check_legs(book, contract, legs)
+    if reason is not Reason.ACCEPTED:
+        raise Refused(reason, path, f"the limit {limit!r} would be passed: take fewer lots, or name other accounts")
+
+
 def _why(book: Book, bucket: int, contract: int, reason: Reason, figure: int) -> str:
     name, terms = name_of(book, bucket), book.registers.contracts[contract]
     match reason:
@@ -132,6 +141,8 @@ def _why(book: Book, bucket: int, contract: int, reason: Reason, figure: int) ->
             return _uncovered(book, bucket, contract, figure)
         case Reason.POSITION_LIMIT_EXCEEDED:
             return f"{name} would pass the position limit of {terms.symbol}, {figure} lots: take fewer"
+        case Reason.ACCOUNT_RESTRICTED:
+            return f"{name} fell through the reduce-only level: it may only reduce until its equity is back"
         case Reason.MEMBER_IN_DEFAULT:
             return f"the member behind {name} is in default: it may only reduce its positions"
         case Reason.PRICE_MISSING:
@@ -158,7 +169,7 @@ def check_room(book: Book, contract: int, legs: Iterable[Leg], path: str) -> Non
     row = book.contracts[contract]
     largest, limit, unit = int(row["largest_value_fine"]), int(row["position_limit_lots"]), int(row["asset"])
     for leg in legs:
-        lots, cost = held_by(book, leg.bucket, contract)
+        lots, cost = book.position_of(leg.bucket, contract)
         if abs(lots + leg.lots) > max(limit, abs(lots)):
             message = f"{name_of(book, leg.bucket)} would pass the position limit, {limit} lots: it must reduce first"
             raise Refused(Reason.POSITION_LIMIT_EXCEEDED, path, message)
@@ -176,7 +187,7 @@ def check_room(book: Book, contract: int, legs: Iterable[Leg], path: str) -> Non
 
 def _check_cover(book: Book, contract: int, leg: Leg, path: str) -> None:
     """Settled cash covers what the leg leaves to be lost, or lacks no more than before: a bet never fails."""
-    asset, (lots, cost) = int(book.contracts[contract]["asset"]), held_by(book, leg.bucket, contract)
+    asset, (lots, cost) = int(book.contracts[contract]["asset"]), book.position_of(leg.bucket, contract)
     purse = book.purse_of(leg.bucket)
     rows, balance = book.rows_of(purse), book.balances[purse, asset].copy()
     before = uncovered_fine(book, rows, balance, asset)

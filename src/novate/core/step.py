@@ -26,7 +26,7 @@ def step(book: Book, command: AnyCommand, time_ns: int) -> list[Fact]:
         return [refused]
     book.registers.time_ns = time_ns
     facts: list[Fact] = []
-    for phase in phases(command):
+    for phase in phases(book, command):
         latest = phase(book)
         while latest:
             for fact in latest:

@@ -151,6 +151,15 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     the bucket over. A trade that fills resting orders is asked for margin like any other (``checked``) or is always
     novated, at worst into breach (``guaranteed``). The waterfall must end with the gains haircut.
 
+    ``price_bands`` maps a margin class to how far from the mark its contracts may trade, in ppm of the mark; classes
+    that it leaves out may trade at any price.
+
+    Levels of equity, from the top: below ``warning_ppm`` of the initial requirement an account is shown as warned (0 is
+    off); below ``call_trigger_ppm`` of it a call is made, for what brings equity to ``call_target_ppm`` of it; below
+    ``reduce_only_ppm`` of the maintenance requirement (0 is off) an account may only reduce. It is free of that, and of
+    a liquidation, at ``release_ppm`` of the initial requirement. ``call_recovery`` says what a rise of equity without
+    payment does to a call: nothing, meets it at its due time, or meets it at once.
+
     At most ``kept_trades_max`` trades of the open cycle stay on record, the newest. What is busted later is refused or
     ``offset`` at the original price (``late_bust``). A give-up waits ``give_up_due_ns`` for the receiving member.
     Positions change accounts for the ``transfer_causes`` alone. Clients of a member in default may be ported for
@@ -177,6 +186,13 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slippage_ppm: int = 20_000
     slice_expiry_ns: int = 60_000_000_000
     slices_max: int = 3
+    price_bands: dict[str, int] = {}
+    warning_ppm: int = 0
+    call_trigger_ppm: int = 1_000_000
+    call_target_ppm: int = 1_000_000
+    call_recovery: Literal["must_pay", "at_due", "at_once"] = "at_due"
+    reduce_only_ppm: int = 0
+    release_ppm: int = 1_000_000
     reserved_trades: Literal["checked", "guaranteed"] = "checked"
     deposit_final_after_ns: int = 0
     collateral_caps: dict[str, Cap] = {}
@@ -191,6 +207,29 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 AccountKind = Literal["client", "net_omnibus", "gross_omnibus"]
 """What a client account is: one client's alone, or several clients' together with their positions netted, or not."""
+
+
+Measure = Literal["net", "gross"]
+"""What a limit measures: the size of the sum of all lots, or the long lots and the short lots, each on their own."""
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """A limit on what a group holds together in one contract: whole members, single accounts, or everyone.
+
+    A group without members and accounts is everyone: an open interest limit, which is gross.
+    """
+
+    name: str
+    contract: int
+    measure: Measure
+    lots: int
+    members: tuple[int, ...] = ()
+    accounts: tuple[int, ...] = ()
+
+    @property
+    def everyone(self) -> bool:
+        """Whether it is an open interest limit."""
+        return not self.members and not self.accounts
 
 
 class Role(enum.IntEnum):

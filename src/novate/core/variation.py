@@ -254,6 +254,8 @@ def fold_contract_expired(book: Book, fact: ContractExpired) -> None:
     contract = book.contracts[fact.contract]
     expire_rows(fact.contract, fact.value_fine, book.tables())
     contract["state"] = layout.EXPIRED
+    contract["halted"] = 0
+    book.registers.halts.pop(fact.contract, None)
     contract["price_ticks"] = fact.price_ticks
     contract["value_fine"] = fact.value_fine
     set_lots(book.contract_count, book.tables())

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from novate.core.book import Book, Claim
+from novate.core.book import Book
 from novate.core.collateral import Purse
 from novate.core.facts import Fact, GainsCut, LossAbsorbed, ShortfallAssigned
 from novate.core.ledger import post
 from novate.core.money import split_pro_rata
+from novate.core.registers import Claim
 from novate.core.rows import CLAIMED
 from novate.core.terms import CLIENTS, INSURANCE, ROUNDING, SKIN, Layer
 

@@ -216,6 +216,9 @@ class Overlay:
             book.orders,
             book.holders,
             book.ends,
+            book.limits,
+            book.limit_spans,
+            book.limit_lists,
             rulebook.gains_ppm,
             rulebook.long_option_ppm,
         )

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from novate.core.admission import open_account
-from novate.core.book import Book, Withdrawal
+from novate.core.book import Book
 from novate.core.commands import ConfirmWithdrawal, ReleaseWithdrawal, RequestWithdrawal, ReturnWithdrawal
 from novate.core.facts import Fact, Rejected, SourceAdvanced
 from novate.core.ledger import check_cash, check_withdrawal, fits, post, post_external
@@ -23,6 +23,7 @@ from novate.core.money_facts import (
 )
 from novate.core.reasons import Reason
 from novate.core.refusals import Refusals, late
+from novate.core.registers import Withdrawal
 from novate.core.rows import CASH, POSTED
 from novate.core.settlement import flows_of
 from novate.core.terms import Role

@@ -6,13 +6,12 @@ from typing import Any, Literal
 from novate.core.terms import AccountKind, TransferCause
 from novate.house.asking import SOURCE
 from novate.house.lifecycle import LifecycleCommands
+from novate.house.money import MoneyCommands
 from novate.house.outcome import Outcome
 from novate.house.plain import Duration, Number, Time
 
-Fund = Literal["default_fund", "skin_in_the_game", "insurance_fund", "treasury"]
 
-
-class Commands(LifecycleCommands):
+class Commands(MoneyCommands, LifecycleCommands):
     """Everything that can be asked of a house.
 
     Numbers are decimal strings, ints or ``Decimal``, never floats. ``time`` is when it happens; by default the time of
@@ -97,6 +96,14 @@ class Commands(LifecycleCommands):
         slippage: Number = "0.02",
         slice_expiry: Duration = "1m",
         slices_max: int = 3,
+        price_bands: Mapping[str, Number] | None = None,
+        warning: Number = 0,
+        call_trigger: Number = 1,
+        call_target: Number = 1,
+        call_recovery: Literal["must_pay", "at_due", "at_once"] = "at_due",
+        reduce_only: Number = 0,
+        release: Number = 1,
+        effective: Time | None = None,
         reserved_trades: Literal["checked", "guaranteed"] = "checked",
         deposit_final_after: Duration = 0,
         collateral_caps: Mapping[str, Mapping[str, Number]] | None = None,
@@ -111,11 +118,51 @@ class Commands(LifecycleCommands):
     ) -> Outcome:
         """Put the rules in force; replaces the rulebook before. Rates are ``"0.05"`` or ``"5%"``.
 
-        ``margin_classes`` maps a class to its tiers: ``{"above": "0", "initial": "5%", "maintenance": "2.5%"}``.
-        ``collateral_caps`` maps an asset to ``{"account": …, "member": …, "house": …}``, each of them or none;
-        ``withdrawal_gates`` maps a gated asset to its dust limit.
+        ``margin_classes`` maps a class to its tiers: ``{"above": "0", "initial": "5%", "maintenance": "2.5%"}``, and
+        ``price_bands`` a class to how far from the mark it may trade. ``warning``, ``call_trigger``, ``call_target``
+        and ``release`` are levels of equity as parts of the initial requirement, ``reduce_only`` of maintenance. With
+        ``effective`` the rules wait for that time and are decided again when it comes. ``collateral_caps`` maps an
+        asset to ``{"account": …, "member": …, "house": …}``, each of them or none; ``withdrawal_gates`` maps a gated
+        asset to its dust limit.
         """
         return self._ask("adopt_rulebook", locals())
+
+    def cancel_rulebook(self, name: str, *, time: Time | None = None) -> Outcome:
+        """Take back a rulebook that was to come into force."""
+        return self._ask("cancel_rulebook", locals())
+
+    # --- supervision --------------------------------------------------------------------------------------------
+
+    def set_limit(
+        self,
+        name: str,
+        contract: str,
+        measure: Literal["net", "gross"],
+        *,
+        lots: int | None = None,
+        quantity: Number | None = None,
+        members: Sequence[str] = (),
+        accounts: Sequence[str] = (),
+        time: Time | None = None,
+    ) -> Outcome:
+        """Limit what all accounts of ``members``, and ``accounts``, hold together; replaces the limit of that name.
+
+        ``net`` limits the size of the sum of their lots, ``gross`` their long and their short lots, each. With neither
+        members nor accounts it limits the contract's open interest, which is gross.
+        """
+        return self._ask("set_limit", locals())
+
+    def remove_limit(self, name: str, *, time: Time | None = None) -> Outcome:
+        """Lift a limit."""
+        return self._ask("remove_limit", locals())
+
+    def halt(self, contract: str, cause: str, *, time: Time | None = None) -> Outcome:
+        """Stop trading in a contract, saying why. Its marks go on moving margin."""
+        return self._ask("halt", locals())
+
+    def resume(self, contract: str, *, time: Time | None = None) -> Outcome:
+        """Let a halted contract trade again."""
+        return self._ask("resume", locals())
 
     def add_member(self, name: str, *, time: Time | None = None) -> Outcome:
         """Admit a clearing member: opens its house account ``name`` and its fund account ``name:fund``."""
@@ -168,130 +215,6 @@ class Commands(LifecycleCommands):
     ) -> Outcome:
         """Move free collateral into an isolated bucket, or back out of it where the amount is negative."""
         return self._ask("move_collateral", {**locals(), "number": self._number(source, number)})
-
-    # --- money --------------------------------------------------------------------------------------------------
-
-    def contribute(
-        self,
-        fund: Fund,
-        asset: str,
-        amount: Number,
-        *,
-        member: str | None = None,
-        source: str = SOURCE,
-        number: int | None = None,
-        time: Time | None = None,
-    ) -> Outcome:
-        """Pay money into one of the house's funds; ``default_fund`` is the contribution of ``member``."""
-        return self._ask("contribute", {**locals(), "number": self._number(source, number)})
-
-    def deposit(
-        self,
-        account: str,
-        asset: str,
-        amount: Number,
-        *,
-        source: str = SOURCE,
-        number: int | None = None,
-        time: Time | None = None,
-    ) -> Outcome:
-        """Bring collateral in."""
-        row = {"account": account, "asset": asset, "amount": amount, "number": self._number(source, number)}
-        return self._ask("deposit", {"source": source, "rows": [row], "time": time})
-
-    def withdraw(
-        self,
-        account: str,
-        asset: str,
-        amount: Number,
-        *,
-        source: str = SOURCE,
-        number: int | None = None,
-        time: Time | None = None,
-    ) -> Outcome:
-        """Take free collateral out."""
-        row = {"account": account, "asset": asset, "amount": amount, "number": self._number(source, number)}
-        return self._ask("withdraw", {"source": source, "rows": [row], "time": time})
-
-    def announce_deposit(
-        self,
-        account: str,
-        asset: str,
-        amount: Number,
-        *,
-        source: str = SOURCE,
-        number: int | None = None,
-        time: Time | None = None,
-    ) -> Outcome:
-        """Expect a deposit, which counts for nothing yet. Source and number name it from then on."""
-        row = {"account": account, "asset": asset, "amount": amount, "number": self._number(source, number)}
-        return self._ask("announce_deposit", {"source": source, "rows": [row], "time": time})
-
-    def finalise_deposit(
-        self, deposit: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
-    ) -> Outcome:
-        """An announced deposit has arrived; ``deposit`` is the number under which the same source announced it."""
-        return self._ask("finalise_deposit", {**locals(), "number": self._number(source, number)})
-
-    def cancel_deposit(
-        self, deposit: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
-    ) -> Outcome:
-        """An announced deposit will not arrive."""
-        return self._ask("cancel_deposit", {**locals(), "number": self._number(source, number)})
-
-    def reverse_deposit(
-        self, deposit: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
-    ) -> Outcome:
-        """A deposit that came in was taken back outside. The house pays at once and collects it as it does a loss."""
-        return self._ask("reverse_deposit", {**locals(), "number": self._number(source, number)})
-
-    def request_withdrawal(
-        self,
-        account: str,
-        asset: str,
-        amount: Number,
-        *,
-        source: str = SOURCE,
-        number: int | None = None,
-        time: Time | None = None,
-    ) -> Outcome:
-        """Ask for free collateral. It is held until it is released; its fact has the number of the withdrawal."""
-        row = {"account": account, "asset": asset, "amount": amount, "number": self._number(source, number)}
-        return self._ask("request_withdrawal", {"source": source, "rows": [row], "time": time})
-
-    def release_withdrawal(
-        self, withdrawal: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
-    ) -> Outcome:
-        """Check a withdrawal again: it may be paid, waits for its gate, or comes back."""
-        return self._ask("release_withdrawal", {**locals(), "number": self._number(source, number)})
-
-    def confirm_withdrawal(
-        self, withdrawal: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
-    ) -> Outcome:
-        """A released withdrawal has left."""
-        return self._ask("confirm_withdrawal", {**locals(), "number": self._number(source, number)})
-
-    def return_withdrawal(
-        self, withdrawal: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
-    ) -> Outcome:
-        """A withdrawal is cancelled, or its transfer failed: the money is back in its account."""
-        return self._ask("return_withdrawal", {**locals(), "number": self._number(source, number)})
-
-    def transfer(
-        self,
-        payer: str,
-        payee: str,
-        asset: str,
-        amount: Number,
-        *,
-        source: str = SOURCE,
-        number: int | None = None,
-        time: Time | None = None,
-    ) -> Outcome:
-        """Move free collateral between accounts of one member; never from a client to its member."""
-        row = {"payer": payer, "payee": payee, "asset": asset, "amount": amount}
-        row |= {"number": self._number(source, number)}
-        return self._ask("transfer", {"source": source, "rows": [row], "time": time})
 
     # --- orders -------------------------------------------------------------------------------------------------
 

@@ -187,6 +187,18 @@ class ClearingHouse(Commands):
         """The liquidation orders that wait for fills."""
         return self._read(views.open_orders)
 
+    def limits(self) -> list[views.Limit]:
+        """The limits, whose accounts they count, and what those hold."""
+        return self._read(views.limits)
+
+    def rulebook(self) -> views.Rules | None:
+        """The rulebook in force, or None before the first."""
+        return self._read(views.rulebook)
+
+    def scheduled(self) -> list[views.Rules]:
+        """The rulebooks that are to come into force, the next one first."""
+        return self._read(views.scheduled)
+
     def deposits(self) -> list[views.Receipt]:
         """Deposits that are pending, may still be reversed, or were reversed and are still to be collected."""
         return self._read(views.receipts)

@@ -5,7 +5,7 @@ from typing import Any
 from novate.core.book import Book
 from novate.core.margin import judge_house
 
-ACCESS = ("open", "reduce_only", "liquidating", "house_only")
+ACCESS = ("open", "reduce_only", "liquidating", "house_only", "restricted")
 STATES = ("unmarked", "live", "halted", "expired")
 
 Picture = dict[str, dict[Any, Any]]

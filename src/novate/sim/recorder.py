@@ -37,6 +37,7 @@ from novate.core.facts import (
 )
 from novate.core.reasons import Reason
 from novate.core.rows import LEG, NOVATED, POSTED, REFUSED, SETTLED
+from novate.core.supervision import CallPaid
 from novate.core.terms import HOUSE_ACCOUNTS, INSURANCE, SKIN, TREASURY, Kind, Role
 from novate.report.series import StepFigures
 from novate.sim.failures import Failures
@@ -86,6 +87,8 @@ class Recorder:
     taken_over: int = 0
     commands: int = 0
     held_to_expiry: int = 0
+    called_since: dict[int, int] = field(default_factory=dict)
+    called: Counter[int] = field(default_factory=Counter)
     failures: Failures = field(init=False)
 
     def __post_init__(self) -> None:
@@ -176,13 +179,17 @@ class Recorder:
 
     def _margin(self, fact: Fact) -> None:
         match fact:
-            case MarginCalled():
-                self.figures.calls_made += 1
-                self.figures.called += fact.amount_fine / 10**8
-            case CallMet(by="payment"):
-                self.figures.calls_met_by_payment += 1
+            case MarginCalled():  # one that takes the place of another asks for the difference
+                raised = self.called_since.get(fact.bucket) == fact.since_ns
+                self.figures.calls_made += not raised
+                self.figures.called += (fact.amount_fine - raised * self.called[fact.bucket]) / 10**8
+                self.called_since[fact.bucket], self.called[fact.bucket] = fact.since_ns, fact.amount_fine
+            case CallPaid():
+                self.called[fact.bucket] = fact.open_fine
             case CallMet():
-                self.figures.calls_met_by_price += 1
+                del self.called_since[fact.bucket]
+                self.figures.calls_met_by_payment += fact.by == "payment"
+                self.figures.calls_met_by_price += fact.by == "price"
             case Breached(cause="call_missed"):
                 self.figures.calls_missed += 1
             case MemberDefaulted():

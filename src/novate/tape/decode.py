@@ -21,6 +21,7 @@ from novate.tape.fields import named, number, size
 from novate.tape.names import Names
 from novate.tape.read import convert
 from novate.tape.refusal import Refusal, Refused, refuse
+from novate.tape.rows import CashRow, OrderRow, TradeRow, TransferRow
 from novate.tape.single import Registers, single
 from novate.tape.terms import guarded
 
@@ -96,7 +97,7 @@ def decode_command(command: wire.AnyWire, registers: Registers, names: Names) ->
 
 def _trades(command: wire.Trades, names: Names) -> Decoded:
     def read(row: Any, place: str) -> tuple[int, ...]:
-        trade = convert(row, wire.TradeRow, place)
+        trade = convert(row, TradeRow, place)
         contract = names.contract(trade.contract, f"{place}.contract")
         return (
             number(trade.number, f"{place}.number"),
@@ -116,7 +117,7 @@ def _trades(command: wire.Trades, names: Names) -> Decoded:
 
 def _orders(command: wire.Orders, names: Names) -> Decoded:
     def read(row: Any, place: str) -> tuple[int, ...]:
-        order = convert(row, wire.OrderRow, place)
+        order = convert(row, OrderRow, place)
         contract = names.contract(order.contract, f"{place}.contract")
         return (
             number(order.number, f"{place}.number"),
@@ -146,7 +147,7 @@ def _cash(
     command: wire.Deposit | wire.Withdraw | wire.AnnounceDeposit | wire.RequestWithdrawal, names: Names
 ) -> Decoded:
     def read(row: Any, place: str) -> tuple[int, ...]:
-        cash = convert(row, wire.CashRow, place)
+        cash = convert(row, CashRow, place)
         asset = names.asset(cash.asset, f"{place}.asset")
         return (
             number(cash.number, f"{place}.number"),
@@ -163,7 +164,7 @@ def _cash(
 
 def _transfers(command: wire.Transfer, names: Names) -> Decoded:
     def read(row: Any, place: str) -> tuple[int, ...]:
-        transfer = convert(row, wire.TransferRow, place)
+        transfer = convert(row, TransferRow, place)
         asset = names.asset(transfer.asset, f"{place}.asset")
         return (
             number(transfer.number, f"{place}.number"),

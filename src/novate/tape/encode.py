@@ -20,6 +20,7 @@ from novate.tape import decimals
 from novate.tape.decode import FILLS, Registers
 from novate.tape.fields import at, price_text
 from novate.tape.lifecycle import encode_lifecycle
+from novate.tape.supervision import supervision_fields
 
 V = TypeVar("V")
 
@@ -79,7 +80,9 @@ def _fields(command: AnyCommand, registers: Registers) -> dict[str, Any]:
         case core.ListContract():
             return {"command": "list_contract", **_contract(command.contract)}
         case core.AdoptRulebook():
-            return {"command": "adopt_rulebook", **_rulebook(command.rulebook, registers)}
+            later = command.effective_ns
+            effective = {} if later is None else {"effective": decimals.time_text(later)}
+            return {"command": "adopt_rulebook", **rulebook_fields(command.rulebook, registers), **effective}
     return _single(command, registers)
 
 
@@ -134,6 +137,8 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
             return {"command": "resolve", "contract": contract.symbol, "price": price, "outcome": command.outcome}
         case core.Clock():
             return {"command": "clock"}
+        case core.CancelRulebook() | core.SetLimit() | core.RemoveLimit() | core.HaltContract() | core.ResumeContract():
+            return supervision_fields(command, registers)
     return encode_lifecycle(command, registers)
 
 
@@ -326,7 +331,8 @@ def _contract(contract: Contract) -> dict[str, Any]:
     return fields
 
 
-def _rulebook(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
+def rulebook_fields(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
+    """The rules as a tape writes them."""
     numeraire = next((asset for asset in registers.assets if asset.symbol == rulebook.numeraire), None)
     if numeraire is None:
         raise LookupError(f"there is no asset {rulebook.numeraire}: a rulebook's amounts are written in its numeraire")
@@ -359,6 +365,13 @@ def _rulebook(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
         "slippage": decimals.rate_text(rulebook.slippage_ppm, PPM),
         "slice_expiry": decimals.duration_text(rulebook.slice_expiry_ns),
         "slices_max": rulebook.slices_max,
+        "price_bands": {name: decimals.rate_text(band, PPM) for name, band in rulebook.price_bands.items()},
+        "warning": decimals.rate_text(rulebook.warning_ppm, PPM),
+        "call_trigger": decimals.rate_text(rulebook.call_trigger_ppm, PPM),
+        "call_target": decimals.rate_text(rulebook.call_target_ppm, PPM),
+        "call_recovery": rulebook.call_recovery,
+        "reduce_only": decimals.rate_text(rulebook.reduce_only_ppm, PPM),
+        "release": decimals.rate_text(rulebook.release_ppm, PPM),
         "reserved_trades": rulebook.reserved_trades,
         "deposit_final_after": decimals.duration_text(rulebook.deposit_final_after_ns),
         "collateral_caps": {symbol: _cap(cap, symbol, registers) for symbol, cap in rulebook.collateral_caps.items()},

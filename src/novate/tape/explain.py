@@ -16,13 +16,14 @@ from novate.core.reasons import Reason
 from novate.core.rows import CASH, ORDER, REFUSED, TRADE, TRANSFER
 from novate.core.terms import Contract, Role
 from novate.tape import decimals
-from novate.tape.decode import Decoded, Registers
+from novate.tape.decode import Decoded
 from novate.tape.encode import price_text, quoted_in
 from novate.tape.refusal import Refusal
+from novate.tape.single import Registers
 
 _UNITS: Final = re.compile(r"(?<=[a-z])_(?:fine|ticks|lots|ns|ppm|minor|e12)\b")
 _UNTIL: Final = re.compile(r"(?<=until )\d+ ns$")
-_NESTED: Final = re.compile(r"^\$\.(?:asset|contract|rulebook)\.(?=.)")
+_NESTED: Final = re.compile(r"^\$\.(?:asset|contract|rulebook|limit)\.(?=.)")
 _COLLATERAL: Final = re.compile(r"^\$\.collateral\[(\d+)\]")
 SIDES: Final = ("", "buyer", "seller")
 """The fields of a trade by the side of a refused row: neither, buyer, seller."""
@@ -57,6 +58,9 @@ def _rejected(decoded: Decoded, fact: Rejected, registers: Registers) -> Refusal
     if fact.reason is Reason.TIME_RUNS_BACKWARDS and decoded.time_ns is not None:
         times = (decimals.time_text(time_ns) for time_ns in (decoded.time_ns, registers.time_ns))
         message = "{} is before the house's time, {}: put the tape in order of time".format(*times)
+    if fact.reason is Reason.EFFECTIVE_TIME_PAST and isinstance(decoded.command, core.AdoptRulebook):
+        times = (decimals.time_text(time_ns) for time_ns in (decoded.command.effective_ns or 0, registers.time_ns))
+        message = "{} is past, it is {}: give a time to come, or none for at once".format(*times)
     if isinstance(decoded.command, core.ReverseDeposit):
         message = _UNTIL.sub(lambda found: decimals.time_text(int(found[0].removesuffix(" ns"))), message)
     if isinstance(decoded.command, core.ExecuteLiquidation | core.ExpireContract | core.ResolveContract):
@@ -66,7 +70,7 @@ def _rejected(decoded: Decoded, fact: Rejected, registers: Registers) -> Refusal
     if isinstance(decoded.command, core.IsolatePosition) and (match := _COLLATERAL.match(path)):
         asset = decoded.command.collateral[int(match[1])].asset
         path = f"$.collateral.{registers.assets[asset].symbol}"
-    if isinstance(decoded.command, core.AddAsset | core.ListContract | core.AdoptRulebook):
+    if isinstance(decoded.command, core.AddAsset | core.ListContract | core.AdoptRulebook | core.SetLimit):
         path = _NESTED.sub("$.", path)
     return Refusal(reason=fact.reason, path=path, message=message)
 
@@ -161,6 +165,17 @@ def trade_sentence(reason: Reason, figure: int, side: int, row: Any, registers: 
         case Reason.MEMBER_IN_DEFAULT:
             whose = who if field else "one side"
             return field, f"the member behind {whose} is in default: its accounts may only reduce their positions"
+        case Reason.ACCOUNT_RESTRICTED:
+            whose = who if field else "one side"
+            return field, f"{whose} fell through the reduce-only level: it may only reduce until its equity is back"
+        case Reason.PRICE_OUTSIDE_BAND if contract is not None:
+            bound = "at most" if figure < row["price_ticks"] else "at least"
+            price = price_text(int(row["price_ticks"]), contract)
+            return "price", f"{price} is outside the price band of {symbol}: {bound} {price_text(figure, contract)}"
+        case Reason.OPEN_INTEREST_LIMIT_EXCEEDED | Reason.GROUP_LIMIT_EXCEEDED:
+            limit = registers.limits.get(figure)
+            name, most = (f"{limit.name!r}", f"{limit.lots} lots") if limit else (f"number {figure}", "since lifted")
+            return "lots", f"{row['lots']} lots of {symbol} would pass the limit {name}, {most}: trade fewer"
     return _FIELD.get(reason, ""), _contract_sentence(reason, symbol)
 
 
@@ -250,8 +265,11 @@ def cash_sentence(
         case Reason.COLLATERAL_NOT_COVERED:
             lacking = _fine(figure, symbol, registers)
             return "amount", f"what {account} owes and what its bets could lose would lack {lacking}: withdraw less"
-        case Reason.MEMBER_IN_DEFAULT | Reason.ACCOUNT_IN_LIQUIDATION:
-            cause = "its member is in default" if reason is Reason.MEMBER_IN_DEFAULT else "it is in liquidation"
+        case Reason.MEMBER_IN_DEFAULT | Reason.ACCOUNT_IN_LIQUIDATION | Reason.ACCOUNT_RESTRICTED:
+            cause = {
+                Reason.MEMBER_IN_DEFAULT: "its member is in default",
+                Reason.ACCOUNT_IN_LIQUIDATION: "it is in liquidation",
+            }.get(reason, "it may only reduce until its equity is back at the release level")
             return "account", f"nothing leaves {account}: {cause}"
         case Reason.GATE_CLOSED:
             return "asset", f"the gate of {symbol} is closed until its losses are made good: request it, and it waits"
@@ -273,6 +291,7 @@ def _contract_sentence(reason: Reason, symbol: str) -> str:
     return {
         Reason.CONTRACT_NOT_TRADABLE: f"{symbol} is an index: it has marks and no trades",
         Reason.CONTRACT_EXPIRED: f"{symbol} has expired",
+        Reason.CONTRACT_HALTED: f"trading in {symbol} is halted: wait until it is resumed",
         Reason.PRICE_MISSING: f"{symbol} has no live price (or the contract it is written on): publish a mark first",
         Reason.MARGIN_CLASS_UNKNOWN: f"the rulebook has no margin class for {symbol}: adopt one that has",
         Reason.EXPOSURE_LIMIT_EXCEEDED: "the account's positions would pass what 64 bits can hold: trade fewer lots",
@@ -283,6 +302,7 @@ _FIELD: Final = {
     Reason.CONTRACT_UNKNOWN: "contract",
     Reason.CONTRACT_NOT_TRADABLE: "contract",
     Reason.CONTRACT_EXPIRED: "contract",
+    Reason.CONTRACT_HALTED: "contract",
     Reason.PRICE_MISSING: "contract",
     Reason.MARGIN_CLASS_UNKNOWN: "contract",
     Reason.EXPOSURE_LIMIT_EXCEEDED: "lots",

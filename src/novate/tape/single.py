@@ -7,6 +7,7 @@ import msgspec
 from novate.core import commands as core
 from novate.core.commands import AnyCommand
 from novate.core.reasons import Reason
+from novate.core.terms import Limit
 from novate.tape import decimals, wire
 from novate.tape.fields import named, number, size
 from novate.tape.lifecycle import decode_lifecycle
@@ -14,6 +15,8 @@ from novate.tape.lifecycle_wire import LifecycleWire
 from novate.tape.names import Names, Terms
 from novate.tape.read import convert
 from novate.tape.refusal import refuse
+from novate.tape.supervision import supervision_of
+from novate.tape.supervision_wire import SupervisionWire
 from novate.tape.terms import contract_of, guarded, rulebook_of
 
 PLACES_MAX: Final = 18
@@ -29,6 +32,8 @@ class Registers(Terms, Protocol):
     def next_order(self) -> int: ...
     @property
     def time_ns(self) -> int: ...
+    @property
+    def limits(self) -> dict[int, Limit]: ...
 
 
 DEPOSIT_STEPS: Final = {
@@ -50,7 +55,9 @@ def single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyComm
         case wire.AddAsset() | wire.ListContract():
             return _listing(command, names)
         case wire.AdoptRulebook():
-            return core.AdoptRulebook(rulebook_of(command, names))
+            later = command.effective
+            effective_ns = None if later is None else guarded(decimals.time_ns, later, "$.effective")
+            return core.AdoptRulebook(rulebook_of(command, names), effective_ns)
         case wire.AddMember():
             return core.AddMember(named(command.name, "$.name"))
         case wire.OpenAccount():
@@ -92,6 +99,8 @@ def single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyComm
             return core.Clock()
         case _ if isinstance(command, LifecycleWire):
             return decode_lifecycle(command, names)
+        case _ if isinstance(command, SupervisionWire):
+            return supervision_of(command, names)
     raise TypeError(f"no single command: {type(command).__name__}")
 
 

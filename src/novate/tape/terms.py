@@ -96,6 +96,16 @@ def rulebook_of(command: wire.AdoptRulebook, names: Names) -> terms.Rulebook:
         slippage_ppm=ppm(command.slippage, "$.slippage"),
         slice_expiry_ns=guarded(decimals.duration_ns, command.slice_expiry, "$.slice_expiry"),
         slices_max=_small(command.slices_max, "$.slices_max"),
+        price_bands={
+            name: ppm(convert(band, NUMBER, f"$.price_bands.{name}"), f"$.price_bands.{name}")
+            for name, band in command.price_bands.items()
+        },
+        warning_ppm=ppm(command.warning, "$.warning"),
+        call_trigger_ppm=ppm(command.call_trigger, "$.call_trigger"),
+        call_target_ppm=ppm(command.call_target, "$.call_target"),
+        call_recovery=command.call_recovery,
+        reduce_only_ppm=ppm(command.reduce_only, "$.reduce_only"),
+        release_ppm=ppm(command.release, "$.release"),
         reserved_trades=command.reserved_trades,
         deposit_final_after_ns=guarded(decimals.duration_ns, command.deposit_final_after, "$.deposit_final_after"),
         collateral_caps={

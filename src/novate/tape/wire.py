@@ -11,6 +11,7 @@ import msgspec
 from novate.core.terms import AccountKind
 from novate.tape.base import Number, Wire
 from novate.tape.lifecycle_wire import LifecycleWire
+from novate.tape.supervision_wire import SupervisionWire
 
 
 class AddAsset(Wire, frozen=True, tag="add_asset"):
@@ -84,6 +85,13 @@ class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
     slippage: Number = "0.02"
     slice_expiry: Number = "1m"
     slices_max: int = 3
+    price_bands: dict[str, Any] = msgspec.field(default_factory=dict)
+    warning: Number = 0
+    call_trigger: Number = 1
+    call_target: Number = 1
+    call_recovery: Literal["must_pay", "at_due", "at_once"] = "at_due"
+    reduce_only: Number = 0
+    release: Number = 1
     reserved_trades: Literal["checked", "guaranteed"] = "checked"
     deposit_final_after: Number = 0
     collateral_caps: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -96,6 +104,7 @@ class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
         default_factory=lambda: ["same_owner"]
     )
     porting_due: Number = 0
+    effective: Number | None = None
 
 
 class Cap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -336,47 +345,5 @@ AnyWire = (
     | Resolve
     | Clock
     | LifecycleWire
+    | SupervisionWire
 )
-
-
-class TradeRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One trade, its size given as ``lots`` or as ``quantity``; ``fills`` names whose resting orders it fills."""
-
-    number: int
-    contract: str
-    buyer: str
-    seller: str
-    price: Number
-    lots: int | None = None
-    quantity: Number | None = None
-    fills: Literal["buyer", "seller", "both"] | None = None
-
-
-class OrderRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A change of what rests on one side: more lots (or a quantity), or fewer where it is negative."""
-
-    number: int
-    account: str
-    contract: str
-    side: Literal["buy", "sell"]
-    lots: int | None = None
-    quantity: Number | None = None
-
-
-class TransferRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One transfer of a positive amount."""
-
-    number: int
-    payer: str
-    payee: str
-    asset: str
-    amount: Number
-
-
-class CashRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One deposit or withdrawal of a positive amount."""
-
-    number: int
-    account: str
-    asset: str
-    amount: Number

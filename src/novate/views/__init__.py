@@ -2,6 +2,7 @@
 
 from novate.views.facts import Named, detail, fact_name, fact_rows
 from novate.views.record import GiveUp, Porting, Trade, give_ups, portings, trades_on_record
+from novate.views.rules import Limit, Rules, limits, rulebook, scheduled
 from novate.views.state import (
     Account,
     Balance,
@@ -32,6 +33,7 @@ __all__ = [
     "Gate",
     "GiveUp",
     "House",
+    "Limit",
     "MarginCall",
     "Member",
     "Named",
@@ -39,6 +41,7 @@ __all__ = [
     "Porting",
     "Position",
     "Receipt",
+    "Rules",
     "Table",
     "Trade",
     "Withdrawal",
@@ -55,10 +58,13 @@ __all__ = [
     "gates",
     "give_ups",
     "house",
+    "limits",
     "member",
     "open_orders",
     "portings",
     "receipts",
+    "rulebook",
+    "scheduled",
     "tables",
     "to_json",
     "trades_on_record",

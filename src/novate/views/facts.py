@@ -13,16 +13,17 @@ import msgspec
 import numpy as np
 
 from novate.core import facts as core
-from novate.core.book import Registers
 from novate.core.facts import Fact
 from novate.core.omnibus import name_of_sub
 from novate.core.reasons import Reason
+from novate.core.registers import Registers
 from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, POSTED, REFUSED, RESERVED, SETTLED
 from novate.core.terms import Asset, Contract
 from novate.tape.decimals import decimal, time_text
 from novate.tape.encode import price_decimal
 from novate.tape.explain import SIDES
 from novate.views.lifecycle import lifecycle_rows
+from novate.views.supervision import supervision_rows
 from novate.views.transit_facts import transit_rows
 
 _WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -149,6 +150,7 @@ def rows_of(fact: Fact, named: Named) -> list[Row]:
         or transit_rows(fact, named)
         or _trade_rows(fact, named)
         or lifecycle_rows(fact, named)
+        or supervision_rows(fact, named)
         or _trouble_rows(fact, named)
     )
 

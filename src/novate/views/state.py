@@ -21,16 +21,18 @@ from novate.core.layout import (
     OPEN,
     PREMIUM,
     REDUCE_ONLY,
+    RESTRICTED,
     TIERED,
     UNMARKED,
 )
-from novate.core.margin import judge, judge_alone, locked_by
+from novate.core.margin import Judgement, judge, judge_alone, locked_by
+from novate.core.money import charge
 from novate.core.orders import open_orders_of
 from novate.core.terms import CLIENTS, TRADING, Asset, Role
 from novate.tape.decimals import decimal
 from novate.tape.encode import price_decimal, quantity_decimal
 
-ACCESS: Final = {OPEN: "open", REDUCE_ONLY: "reduce_only", LIQUIDATING: "in_liquidation"}
+ACCESS: Final = {OPEN: "open", REDUCE_ONLY: "reduce_only", LIQUIDATING: "in_liquidation", RESTRICTED: "restricted"}
 CONTRACT_STATE: Final = {UNMARKED: "unmarked", LIVE: "live", HALTED: "halted", EXPIRED: "expired"}
 CONTRACT_STYLE: Final = {
     TIERED: "tiered",
@@ -82,22 +84,28 @@ class Resting(msgspec.Struct, frozen=True):
 
 
 class MarginCall(msgspec.Struct, frozen=True):
-    """An open margin call: how much of the numeraire, by when, and the contracts that require most."""
+    """An open margin call: how much of the numeraire is still to be paid, by when, and the contracts that require most.
+
+    ``since_ns`` is when it was first made: a later call takes its place and ages from there.
+    """
 
     account: str
     amount: Decimal
     asset: str
     due_ns: int
     largest: tuple[str, ...]
+    since_ns: int = 0
 
 
 class Account(msgspec.Struct, frozen=True):
     """One account, judged in the numeraire at the last marks.
 
     ``equity``, ``initial``, ``maintenance`` and ``free`` are None before a rulebook is in force. ``priced`` is False
-    where the account holds something without a live price. ``status`` is ``open``, ``reduce_only``,
-    ``in_liquidation`` or ``house``. An isolated bucket stands as an account of its own that names its ``owner``, and so
-    does a sub-account: it has its own requirements, and the money is its owner's (``equity`` and ``free`` are None).
+    where the account holds something without a live price. ``status`` is ``open``, ``reduce_only``
+    (its member is in default), ``restricted`` (only reduce: equity fell through the rulebook's level),
+    ``in_liquidation`` or ``house``. ``warned`` is True where equity is below the rulebook's warning level. An isolated
+    bucket stands as an account of its own that names its ``owner``, and so does a sub-account: it has its own
+    requirements, and the money is its owner's (``equity`` and ``free`` are None).
     """
 
     name: str
@@ -115,6 +123,7 @@ class Account(msgspec.Struct, frozen=True):
     free: Decimal | None
     priced: bool
     call: MarginCall | None
+    warned: bool = False
 
     def balance(self, asset: str) -> Decimal:
         """Settled cash in an asset; zero where there is none."""
@@ -126,7 +135,10 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Contract(msgspec.Struct, frozen=True):
-    """One contract: its state, how it is margined (``style``), last mark, value of one lot, how much of it is open."""
+    """One contract: its state, how it is margined (``style``), last mark, value of one lot, how much of it is open.
+
+    ``state`` is about its price; ``halted`` says why the operator stopped trading, and is None while it trades.
+    """
 
     symbol: str
     kind: str
@@ -139,6 +151,7 @@ class Contract(msgspec.Struct, frozen=True):
     holders: int
     expiry_ns: int | None
     style: str
+    halted: str | None = None
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -193,13 +206,14 @@ def account(book: Book, index: int) -> Account:
     terms = registers.accounts[index]
     asset = numeraire(book)
     figures: tuple[Decimal | None, ...] = (None, None, None, None)
-    priced = True
+    priced, warned = True, False
     if asset is not None:
         judged = judge(book, index) if terms.role is not Role.SUB_ACCOUNT else judge_alone(book, index)
         amounts = (judged.equity_fine, judged.initial_fine, judged.maintenance_fine, judged.free_fine)
         figures = tuple(decimal(int(amount), asset.fine_decimals) for amount in amounts)
-        figures = figures if terms.role is not Role.SUB_ACCOUNT else (None, *figures[1:3], None)
-        priced = judged.priced
+        alone = terms.role is Role.SUB_ACCOUNT
+        figures = (None, *figures[1:3], None) if alone else figures
+        priced, warned = judged.priced, not alone and is_warned(book, judged)
     equity, initial, maintenance, free = figures
     return Account(
         name=terms.name,
@@ -219,7 +233,13 @@ def account(book: Book, index: int) -> Account:
         free=free,
         priced=priced,
         call=call(book, index),
+        warned=warned,
     )
+
+
+def is_warned(book: Book, judged: Judgement) -> bool:
+    """Whether equity is below the rulebook's warning level."""
+    return judged.equity_fine < charge(judged.initial_fine, book.rulebook.warning_ppm)
 
 
 def numeraire(book: Book) -> Asset | None:
@@ -284,7 +304,7 @@ def call(book: Book, index: int) -> MarginCall | None:
         return None
     largest = tuple(registers.contracts[part.contract].symbol for part in found.largest)
     amount = decimal(found.amount_fine, asset.fine_decimals)
-    return MarginCall(registers.accounts[index].name, amount, asset.symbol, found.due_ns, largest)
+    return MarginCall(registers.accounts[index].name, amount, asset.symbol, found.due_ns, largest, found.since_ns)
 
 
 def contract(book: Book, index: int) -> Contract:
@@ -304,6 +324,7 @@ def contract(book: Book, index: int) -> Contract:
         holders=int(row["holders_count"]),
         expiry_ns=terms.expiry_ns,
         style=CONTRACT_STYLE[int(row["style"])],
+        halted=halt.cause if (halt := book.registers.halts.get(index)) else None,
     )
 
 

@@ -15,7 +15,7 @@ import msgspec
 from novate.core.book import Book
 from novate.core.terms import TRADING
 from novate.tape.decimals import duration_text, time_text
-from novate.views import state, transit
+from novate.views import rules, state, transit
 from novate.views.facts import detail
 
 
@@ -37,6 +37,8 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     withdrawals: list[transit.Withdrawal]
     gates: list[transit.Gate]
     compression: list[state.Compression]
+    limits: list[rules.Limit] = []
+    scheduled: list[rules.Rules] = []
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -69,6 +71,8 @@ def house(book: Book, seq: int) -> House:
         withdrawals=transit.withdrawals(book),
         gates=transit.gates(book),
         compression=state.compression(book),
+        limits=rules.limits(book),
+        scheduled=rules.scheduled(book),
     )
 
 
@@ -87,6 +91,8 @@ def tables(seen: House, account_limit: int = 40) -> list[Table]:
         _funds(seen),
         _calls(seen),
         _orders(seen),
+        _limits(seen),
+        _scheduled(seen),
         _deposits(seen),
         _withdrawals(seen),
         _gates(seen),
@@ -209,6 +215,27 @@ def _orders(seen: House) -> Table:
         for order, limit in zip(seen.orders, limits, strict=True)
     ]
     return Table("Liquidation orders", columns, cells, ("order", "lots", "open", "limit"))
+
+
+def _limits(seen: House) -> Table:
+    columns = ("limit", "contract", "of", "measure", "lots", "used")
+    cells = [
+        [
+            limit.name,
+            limit.contract,
+            ", ".join((*limit.members, *limit.accounts)) or "everyone",
+            limit.measure,
+            f"{limit.lots:,}",
+            f"{limit.used_lots:,}",
+        ]
+        for limit in seen.limits
+    ]
+    return Table("Limits", columns, cells, ("lots", "used"))
+
+
+def _scheduled(seen: House) -> Table:
+    cells = [[each.name, time_text(each.effective_ns or 0)] for each in seen.scheduled]
+    return Table("Rulebooks to come", ("rulebook", "effective"), cells)
 
 
 def _deposits(seen: House) -> Table:

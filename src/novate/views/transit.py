@@ -5,8 +5,8 @@ from decimal import Decimal
 import msgspec
 
 from novate.core.book import Book
-from novate.core.book import Receipt as Kept
 from novate.core.gate import deficit_of
+from novate.core.registers import Receipt as Kept
 from novate.core.terms import INSURANCE
 from novate.tape.decimals import decimal
 

@@ -1,9 +1,10 @@
 """Lots and cost into positions: the one leg, on overlay rows and on the book, and the trades that are two of them."""
 
-import numpy as np
 from numba import njit
 
+from novate.core.kernels.limits import count_leg
 from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
+from novate.core.kernels.search import find
 from novate.core.layout import PREMIUM
 
 
@@ -16,34 +17,6 @@ def apply_leg(position, balance, contract, lots, cost_fine):
     balance.exposure_fine += abs(position.lots) * contract.largest_value_fine + abs(position.cost_fine) - before
     if contract.style == PREMIUM:
         balance.premium_fine += cost_fine
-
-
-@njit(cache=True, inline="always")
-def bucket_of(account, contract, buckets):
-    """The bucket that an account's trades in a contract go to: its isolated one where there is one."""
-    at = np.int64(account)
-    if buckets[at].next >= 0 and buckets[at].purse != at:
-        return at  # a sub-account: what is behind it in the chain are others of its pool
-    while buckets[at].next >= 0:
-        at = np.int64(buckets[at].next)
-        if buckets[at].contract == contract:
-            return at
-    return np.int64(account)
-
-
-@njit(cache=True)
-def find(bucket, contract, buckets, positions):
-    """``(row, found)``: where the contract stands or belongs in the bucket's sorted rows."""
-    own = buckets[np.uint64(bucket)]
-    low, end = np.uint64(own.start), np.uint64(own.start + own.count)
-    high = end
-    while low < high:
-        middle = (low + high) >> np.uint64(1)
-        if positions[middle].contract < contract:
-            low = middle + np.uint64(1)
-        else:
-            high = middle
-    return np.int64(low), low < end and positions[low].contract == contract
 
 
 @njit(cache=True)
@@ -91,9 +64,11 @@ def place(bucket, contract, buckets, contracts, positions, holders, ends):
 
 
 @njit(cache=True, inline="always")
-def move(purse, of, lots, cost_fine, where, balances, positions):
-    """Apply one leg to the book at a placed row of a bucket with this purse, with the contract's running totals."""
+def move(bucket, purse, of, lots, cost_fine, where, balances, positions, limits, spans, lists):
+    """Apply one leg to the book at a placed row, with the running totals of the contract and of its limits."""
     row = positions[where]
+    if of.limited != 0:
+        count_leg(bucket, row.contract, row.lots, lots, limits, spans, lists)
     of.open_lots -= max(0, row.lots)
     apply_leg(row, balances[purse, of.asset], of, lots, cost_fine)
     of.open_lots += max(0, row.lots)
@@ -106,8 +81,10 @@ def place_and_move(bucket, contract, lots, cost_fine, tables):
     """One leg of the book, on a row made for it where there is none; returns False where the tables need more room."""
     where = place(bucket, contract, tables.buckets, tables.contracts, tables.positions, tables.holders, tables.ends)
     if where >= 0:
-        purse = tables.buckets[bucket].purse
-        move(purse, tables.contracts[contract], lots, cost_fine, where, tables.balances, tables.positions)
+        move(
+            bucket, tables.buckets[bucket].purse, tables.contracts[contract], lots, cost_fine, where, tables.balances,
+            tables.positions, tables.limits, tables.limit_spans, tables.limit_lists,
+        )  # fmt: skip
     return where >= 0
 
 
@@ -116,6 +93,7 @@ def novate_rows(rows, first, fees_account, tables):
     """Fold novated trades into the book from row ``first`` on; returns the row reached (tables full) or the count."""
     buckets, contracts, positions, holders = tables.buckets, tables.contracts, tables.positions, tables.holders
     balances, ends = tables.balances, tables.ends
+    limits, spans, lists = tables.limits, tables.limit_spans, tables.limit_lists
     for at in range(first, len(rows)):
         if at + 2 * AHEAD < len(rows):
             prefetch(buckets, rows[at + 2 * AHEAD].buyer)
@@ -134,8 +112,8 @@ def novate_rows(rows, first, fees_account, tables):
         contract = contracts[row.contract]
         cost = row.lots * row.value_fine
         buyer, seller = buckets[row.buyer].purse, buckets[row.seller].purse
-        move(buyer, contract, row.lots, cost, buyer_at, balances, positions)
-        move(seller, contract, -row.lots, -cost, seller_at, balances, positions)
+        move(row.buyer, buyer, contract, row.lots, cost, buyer_at, balances, positions, limits, spans, lists)
+        move(row.seller, seller, contract, -row.lots, -cost, seller_at, balances, positions, limits, spans, lists)
         contract.traded_lots += row.lots
         balances[buyer, contract.asset].carry_fine -= row.buyer_fee_fine
         balances[seller, contract.asset].carry_fine -= row.seller_fee_fine
@@ -190,4 +168,7 @@ def expire_rows(contract, value_fine, tables):
             reserve(bucket, contract, -rest.bids, -rest.asks, tables)
             purse = tables.buckets[bucket].purse
             tables.balances[purse, of.asset].carry_fine += row.lots * value_fine - row.cost_fine
-            move(purse, of, -row.lots, -row.cost_fine, where, tables.balances, tables.positions)
+            move(
+                bucket, purse, of, -row.lots, -row.cost_fine, where, tables.balances, tables.positions,
+                tables.limits, tables.limit_spans, tables.limit_lists,
+            )  # fmt: skip

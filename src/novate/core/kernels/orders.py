@@ -3,10 +3,11 @@
 import numpy as np
 from numba import njit
 
-from novate.core.kernels.legs import bucket_of, reserve
+from novate.core.kernels.admit import may_name
+from novate.core.kernels.legs import reserve
 from novate.core.kernels.margin import total, worse_side
 from novate.core.kernels.overlay import load, slot_of, table_for, take_position
-from novate.core.kernels.trades import may_name
+from novate.core.kernels.search import bucket_of
 from novate.core.layout import (
     BALANCE,
     COLLATERALISED,
@@ -17,6 +18,7 @@ from novate.core.layout import (
     OPEN_ORDERS,
     POSITION,
     REDUCE_ONLY,
+    RESTRICTED,
     SUBTOTAL,
 )
 from novate.core.money import EXPOSURE_MAX
@@ -32,6 +34,8 @@ MARGIN_CLASS_UNKNOWN = int(Reason.MARGIN_CLASS_UNKNOWN)
 ACCOUNT_NOT_TRADABLE = int(Reason.ACCOUNT_NOT_TRADABLE)
 CONTRACT_NOT_TRADABLE = int(Reason.CONTRACT_NOT_TRADABLE)
 PRICE_MISSING = int(Reason.PRICE_MISSING)
+CONTRACT_HALTED = int(Reason.CONTRACT_HALTED)
+ACCOUNT_RESTRICTED = int(Reason.ACCOUNT_RESTRICTED)
 CONTRACT_EXPIRED = int(Reason.CONTRACT_EXPIRED)
 MEMBER_IN_DEFAULT = int(Reason.MEMBER_IN_DEFAULT)
 ACCOUNT_IN_LIQUIDATION = int(Reason.ACCOUNT_IN_LIQUIDATION)
@@ -59,8 +63,12 @@ def check_order(row, mark, n_contracts, n_accounts, contracts, buckets):
         return ACCOUNT_NOT_TRADABLE, np.int64(row.account)
     if contract.tradable == 0:
         return CONTRACT_NOT_TRADABLE, np.int64(row.contract)
+    if row.lots > 0 and contract.state == EXPIRED:
+        return CONTRACT_EXPIRED, np.int64(row.contract)
+    if row.lots > 0 and contract.halted != 0:
+        return CONTRACT_HALTED, np.int64(row.contract)
     if row.lots > 0 and contract.state != LIVE:
-        return CONTRACT_EXPIRED if contract.state == EXPIRED else PRICE_MISSING, np.int64(row.contract)
+        return PRICE_MISSING, np.int64(row.contract)
     if row.lots > 0 and buckets[bucket_of(row.account, row.contract, buckets)].access == LIQUIDATING:
         return ACCOUNT_IN_LIQUIDATION, np.int64(row.account)
     if row.lots > contract.position_limit_lots:
@@ -90,9 +98,13 @@ def judge_order(row, position, resting, over, contract, access, balances, sums, 
             return POSITION_LIMIT_EXCEEDED, contract.position_limit_lots
         if room < 0 or grown > room - abs(balance.carry_fine):
             return EXPOSURE_LIMIT_EXCEEDED, np.int64(EXPOSURE_MAX)
-        if access == REDUCE_ONLY and (position.lots + bids > max(0, position.lots) if row.side == BUY else
-                                      position.lots - asks < min(0, position.lots)):  # fmt: skip
+        opens = position.lots + bids > max(0, position.lots) if row.side == BUY else (
+            position.lots - asks < min(0, position.lots)
+        )  # fmt: skip
+        if opens and access == REDUCE_ONLY:
             return MEMBER_IN_DEFAULT, np.int64(0)
+        if opens and access == RESTRICTED:
+            return ACCOUNT_RESTRICTED, np.int64(0)
     after, _ = worse_side(position.lots, bids, asks, contract, tiers)
     own.initial_fine += after - before
     equity, _, initial, _, priced = total(balances, over, sums, over, assets, gains_ppm)

@@ -3,9 +3,9 @@
 import numpy as np
 from numba import njit
 
-from novate.core.kernels.legs import find
 from novate.core.kernels.margin import sum_purse, total
 from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
+from novate.core.kernels.search import find
 from novate.core.layout import OPEN_ORDERS, POSITION
 from novate.core.reasons import Reason
 

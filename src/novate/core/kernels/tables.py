@@ -21,7 +21,8 @@ class Tables(structref.StructRefProxy):
     """A reference to the tables of a book, as ``kernels`` read and write them; opaque to Python.
 
     The tables are the book's own: what a kernel writes is written. ``ends`` is ``[end of positions, end of
-    holders, end of orders]``.
+    holders, end of orders]``. ``limit_spans`` says per bucket where its limits stand in ``limit_lists`` (start and
+    count), which holds rows of ``limits``.
     """
 
     __slots__ = ()
@@ -41,6 +42,9 @@ TABLES = TablesType(
         ("orders", typeof(np.zeros(0, layout.OPEN_ORDERS))),
         ("holders", typeof(np.zeros(0, np.int32))),
         ("ends", typeof(np.zeros(0, np.int64))),
+        ("limits", typeof(np.zeros(0, layout.LIMIT))),
+        ("limit_spans", typeof(np.zeros((0, 2), np.int32))),
+        ("limit_lists", typeof(np.zeros(0, np.int32))),
         ("gains_ppm", types.int64),
         ("long_option_ppm", types.int64),
     ]
@@ -49,8 +53,9 @@ TABLES = TablesType(
 
 @njit(cache=True)
 def _refer(
-    assets, contracts, lot_terms, tiers, buckets, balances, positions, orders, holders, ends, gains_ppm, long_option_ppm
-):
+    assets, contracts, lot_terms, tiers, buckets, balances, positions, orders, holders, ends, limits, limit_spans,
+    limit_lists, gains_ppm, long_option_ppm,
+):  # fmt: skip
     tables = structref.new(TABLES)
     tables.assets = assets
     tables.contracts = contracts
@@ -62,6 +67,9 @@ def _refer(
     tables.orders = orders
     tables.holders = holders
     tables.ends = ends
+    tables.limits = limits
+    tables.limit_spans = limit_spans
+    tables.limit_lists = limit_lists
     tables.gains_ppm = gains_ppm
     tables.long_option_ppm = long_option_ppm
     return tables

@@ -7,23 +7,22 @@ Four passes: *route* each row to its two overlay buckets, *load* every touched b
 import numpy as np
 from numba import njit
 
+from novate.core.kernels.admit import check_row, is_promised
 from novate.core.kernels.arithmetic import charge, size_at, value_at
-from novate.core.kernels.legs import apply_leg, bucket_of
+from novate.core.kernels.legs import apply_leg
+from novate.core.kernels.limits import check_limits, count_ahead, count_trade
 from novate.core.kernels.margin import collateralised_result, option_worth, owed_in, total, worse_side
 from novate.core.kernels.overlay import hold, load, slot_of, table_for, take_position
+from novate.core.kernels.search import bucket_of
 from novate.core.layout import (
     BALANCE,
     COLLATERALISED,
-    CROSS,
-    EXPIRED,
-    HOUSE_ONLY,
     JUDGED,
-    LIQUIDATING,
-    LIVE,
     OPEN_ORDERS,
     POSITION,
     PREMIUM,
     REDUCE_ONLY,
+    RESTRICTED,
     SUBTOTAL,
 )
 from novate.core.money import EXPOSURE_MAX
@@ -32,86 +31,15 @@ from novate.core.rows import BUYER, FILLS_BUYER, FILLS_SELLER, NEITHER, NOVATED,
 
 ACCEPTED = int(Reason.ACCEPTED)
 DUPLICATE_OR_LATE = int(Reason.DUPLICATE_OR_LATE)
-CONTRACT_UNKNOWN = int(Reason.CONTRACT_UNKNOWN)
-ACCOUNT_UNKNOWN = int(Reason.ACCOUNT_UNKNOWN)
-MARGIN_CLASS_UNKNOWN = int(Reason.MARGIN_CLASS_UNKNOWN)
-ACCOUNTS_MUST_DIFFER = int(Reason.ACCOUNTS_MUST_DIFFER)
-ACCOUNT_NOT_TRADABLE = int(Reason.ACCOUNT_NOT_TRADABLE)
-CONTRACT_NOT_TRADABLE = int(Reason.CONTRACT_NOT_TRADABLE)
-QUANTITY_MUST_BE_POSITIVE = int(Reason.QUANTITY_MUST_BE_POSITIVE)
-PRICE_OUT_OF_LIMITS = int(Reason.PRICE_OUT_OF_LIMITS)
 PRICE_MISSING = int(Reason.PRICE_MISSING)
-CONTRACT_EXPIRED = int(Reason.CONTRACT_EXPIRED)
 MEMBER_IN_DEFAULT = int(Reason.MEMBER_IN_DEFAULT)
-ACCOUNT_IN_LIQUIDATION = int(Reason.ACCOUNT_IN_LIQUIDATION)
 POSITION_LIMIT_EXCEEDED = int(Reason.POSITION_LIMIT_EXCEEDED)
 EXPOSURE_LIMIT_EXCEEDED = int(Reason.EXPOSURE_LIMIT_EXCEEDED)
 PREMIUM_NOT_COVERED = int(Reason.PREMIUM_NOT_COVERED)
 MARGIN_INSUFFICIENT = int(Reason.MARGIN_INSUFFICIENT)
 COLLATERAL_NOT_COVERED = int(Reason.COLLATERAL_NOT_COVERED)
+ACCOUNT_RESTRICTED = int(Reason.ACCOUNT_RESTRICTED)
 ORDERS_EXCEEDED = int(Reason.ORDERS_EXCEEDED)
-MALFORMED = int(Reason.MALFORMED)
-
-
-@njit(cache=True, inline="always")
-def may_name(account, buckets):
-    """Whether a trade may name an account: one of a member or client, and not an isolated bucket of it."""
-    own = buckets[account]
-    return own.access != HOUSE_ONLY and own.contract == CROSS
-
-
-@njit(cache=True, inline="always")
-def access_of(account, contract, buckets):
-    """What the bucket that an account's trades in a contract go to may do; nothing where a trade may not name it."""
-    if not may_name(account, buckets):
-        return np.int32(HOUSE_ONLY)
-    return buckets[bucket_of(account, contract, buckets)].access
-
-
-@njit(cache=True)
-def check_row(row, mark, n_contracts, n_accounts, contracts, buckets):
-    """Everything about a trade that does not need margin: ``(reason, figure, side)``, the first that fails."""
-    if row.number <= mark:
-        return DUPLICATE_OR_LATE, mark, NEITHER
-    if row.contract < 0 or row.contract >= n_contracts:
-        return CONTRACT_UNKNOWN, np.int64(row.contract), NEITHER
-    if row.buyer < 0 or row.buyer >= n_accounts:
-        return ACCOUNT_UNKNOWN, np.int64(row.buyer), BUYER
-    if row.seller < 0 or row.seller >= n_accounts:
-        return ACCOUNT_UNKNOWN, np.int64(row.seller), SELLER
-    buyer_access = access_of(row.buyer, row.contract, buckets)
-    seller_access = access_of(row.seller, row.contract, buckets)
-    return check_terms(row, contracts[row.contract], buyer_access, seller_access)
-
-
-@njit(cache=True)
-def check_terms(row, contract, buyer_access, seller_access):
-    """What the contract's terms and the accesses of two known accounts say of a trade: ``(reason, figure, side)``."""
-    if contract.tier_count == 0 and contract.tradable != 0 and contract.style != COLLATERALISED:
-        return MARGIN_CLASS_UNKNOWN, np.int64(row.contract), NEITHER
-    if row.buyer == row.seller:
-        return ACCOUNTS_MUST_DIFFER, np.int64(row.buyer), NEITHER
-    if buyer_access == HOUSE_ONLY:
-        return ACCOUNT_NOT_TRADABLE, np.int64(row.buyer), BUYER
-    if seller_access == HOUSE_ONLY:
-        return ACCOUNT_NOT_TRADABLE, np.int64(row.seller), SELLER
-    if contract.tradable == 0:
-        return CONTRACT_NOT_TRADABLE, np.int64(row.contract), NEITHER
-    if row.lots <= 0:
-        return QUANTITY_MUST_BE_POSITIVE, row.lots, NEITHER
-    if row.price_ticks < contract.price_min_ticks or row.price_ticks > contract.price_max_ticks:
-        return PRICE_OUT_OF_LIMITS, row.price_ticks, NEITHER
-    if contract.state != LIVE:
-        return CONTRACT_EXPIRED if contract.state == EXPIRED else PRICE_MISSING, np.int64(row.contract), NEITHER
-    if buyer_access == LIQUIDATING:
-        return ACCOUNT_IN_LIQUIDATION, np.int64(row.buyer), BUYER
-    if seller_access == LIQUIDATING:
-        return ACCOUNT_IN_LIQUIDATION, np.int64(row.seller), SELLER
-    if row.lots > contract.position_limit_lots:
-        return POSITION_LIMIT_EXCEEDED, contract.position_limit_lots, NEITHER
-    if row.filled < 0 or row.filled > FILLS_BUYER + FILLS_SELLER:
-        return MALFORMED, np.int64(row.filled), NEITHER
-    return ACCEPTED, np.int64(0), NEITHER
 
 
 @njit(cache=True)
@@ -174,15 +102,16 @@ def judge_leg(
 ):  # fmt: skip
     """Whether one side of a trade is acceptable: ``(reason, figure, equity after, initial after)``.
 
-    ``filled`` lots of the side's ``resting`` orders become the trade; where those are guaranteed it is not asked for
-    margin, unless a premium must be covered. Row ``over`` of ``balances``, ``sums`` and ``judged`` is the side before
-    the trade; its rows after it are left in row ``side`` of ``new_balances`` and ``new_sums``. Nothing else is written.
+    ``filled`` lots of the side's ``resting`` orders become the trade; where those are guaranteed neither a restriction
+    nor a lack of margin refuses it, unless a premium must be covered. Row ``over`` of ``balances``, ``sums`` and
+    ``judged`` is the side before the trade; its rows after it are left in row ``side`` of ``new_balances`` and
+    ``new_sums``. Nothing else is written.
     """
     asset = contract.asset
     old_lots, old_cost = position.lots, position.cost_fine
     new_lots = old_lots + lots
     cost = lots * value
-    guaranteed = guaranteed and filled > 0 and contract.style != PREMIUM and contract.style != COLLATERALISED
+    guaranteed = is_promised(filled, guaranteed, contract)
     balance = balances[over, asset]
     equity, initial, priced = judged[over].equity_fine, judged[over].initial_fine, judged[over].priced
     shortfall = initial - equity
@@ -212,6 +141,8 @@ def judge_leg(
         )
         if access == REDUCE_ONLY and not reduces:
             reason = MEMBER_IN_DEFAULT
+        elif access == RESTRICTED and not (reduces or guaranteed):
+            reason = ACCOUNT_RESTRICTED
         elif lack > 0:
             reason, figure = (PREMIUM_NOT_COVERED if contract.style == PREMIUM else COLLATERAL_NOT_COVERED), lack
         elif not guaranteed and not (
@@ -306,7 +237,7 @@ def judge_side(bucket, contract_index, lots, value, tables):
 
 
 @njit(cache=True)
-def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, failed, dealing, sides):
+def route(rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figures, failed, dealing, sides):
     """Check every row and find the buckets of its buyer and seller, and the overlay slots of their purses.
 
     Returns ``(purses by slot, new mark)``.
@@ -317,7 +248,7 @@ def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, failed,
     touched = np.empty(2 * len(rows), np.int32)
     n_touched = 0
     for at in range(len(rows)):
-        reason, figure, side_failed = check_row(rows[at], mark, n_contracts, n_accounts, contracts, buckets)
+        reason, figure, side_failed = check_row(rows[at], mark, n_contracts, n_accounts, guaranteed, contracts, buckets)
         reasons[at], figures[at], failed[at] = reason, figure, side_failed
         if reasons[at] != DUPLICATE_OR_LATE:
             mark = rows[at].number
@@ -338,6 +269,29 @@ def route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, failed,
 
 
 @njit(cache=True)
+def check_filled(row, buying, selling):
+    """Whether the resting orders that a trade says it fills are as large as it is: ``(reason, figure, side)``."""
+    if row.filled & FILLS_BUYER and row.lots > buying.bids:
+        return ORDERS_EXCEEDED, buying.bids, BUYER
+    if row.filled & FILLS_SELLER and row.lots > selling.asks:
+        return ORDERS_EXCEEDED, selling.asks, SELLER
+    return ACCEPTED, np.int64(0), NEITHER
+
+
+@njit(cache=True, inline="always")
+def check_both(row, fee, fees, held, positions, resting, contract, counts, spans, lists):
+    """What both sides share: room for the fees, the orders that are filled, the limits: ``(reason, figure, side)``."""
+    reason, figure, side = ACCEPTED, np.int64(0), NEITHER
+    if fees > EXPOSURE_MAX - 2 * fee:
+        reason, figure = EXPOSURE_LIMIT_EXCEEDED, np.int64(EXPOSURE_MAX)
+    elif row.filled != 0:
+        reason, figure, side = check_filled(row, resting[held[0]], resting[held[1]])
+    if contract.limited != 0 and reason == ACCEPTED:
+        reason, figure = check_limits(row, held, positions, contract, counts, spans, lists)
+    return reason, figure, side
+
+
+@njit(cache=True)
 def judge_in_order(
     rows, n_contracts, fees_account, guaranteed, tables, touched, dealing, sides, reasons, figures, failed, novated,
     fills,
@@ -350,13 +304,12 @@ def judge_in_order(
     gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
     width = tables.balances.shape[1]
     balances, sums = np.empty((len(touched), width), BALANCE), np.empty((len(touched), width), SUBTOTAL)
-    judged = np.empty(len(touched), JUDGED)
+    judged, held = np.empty(len(touched), JUDGED), np.empty((len(rows), 2), np.int32)
     load(touched, tables, balances, sums, judged)
-    held = np.empty((len(rows), 2), np.int32)
     positions, resting = hold(rows, reasons, n_contracts, tables, dealing, held)
-    fees = tables.balances[fees_account].copy()
+    fees, verdicts = tables.balances[fees_account].copy(), np.empty((2, 2), np.int64)
+    counts, spans, lists = count_ahead(rows, reasons, tables), tables.limit_spans, tables.limit_lists
     new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
-    verdicts = np.empty((2, 2), np.int64)
     n_novated, n_fills = 0, 0
     for at in range(len(rows)):
         if reasons[at] != ACCEPTED:
@@ -365,10 +318,9 @@ def judge_in_order(
         contract = contracts[row.contract]
         value = value_at(row.price_ticks, contract)
         fee = charge(row.lots * size_at(row.price_ticks, contract), contract.fee_ppm)
-        if fees[contract.asset].carry_fine > EXPOSURE_MAX - 2 * fee:
-            reasons[at], figures[at] = EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
-        elif row.filled != 0:
-            reasons[at], figures[at], failed[at] = check_filled(row, resting[held[at, 0]], resting[held[at, 1]])
+        reasons[at], figures[at], failed[at] = check_both(
+            row, fee, fees[contract.asset].carry_fine, held[at], positions, resting, contract, counts, spans, lists
+        )
         pooled = sides[at, 0] == sides[at, 1]
         if pooled and reasons[at] == ACCEPTED:
             buyer, seller = held[at, 0], held[at, 1]
@@ -394,12 +346,14 @@ def judge_in_order(
             failed[at] = BUYER if side == 0 else SELLER
         if reasons[at] != ACCEPTED:
             continue
+        if contract.limited != 0:
+            count_trade(row, held[at], positions, contract.open_limit, counts, spans, lists)
         for side in range(2):
             over, own = sides[at, side], held[at, side]
             lots = row.lots if side == 0 else -row.lots
             if row.filled & (1 << side):
-                fill(resting[own], lots, balances[over, contract.asset], contract, fills[n_fills])
-                fills[n_fills].contract, fills[n_fills].bucket = row.contract, dealing[at, side]
+                fill(resting[own], row.contract, dealing[at, side], lots, fills[n_fills])
+                balances[over, contract.asset].exposure_fine -= row.lots * contract.largest_value_fine
                 n_fills += 1
             balances[over, contract.asset].carry_fine -= fee
             apply_leg(positions[own], balances[over, contract.asset], contract, lots, lots * value)
@@ -422,22 +376,12 @@ def write_novated(done, at, row, value, fee, buyer, seller):
 
 
 @njit(cache=True)
-def check_filled(row, buying, selling):
-    """Whether the resting orders that a trade says it fills are as large as it is: ``(reason, figure, side)``."""
-    if row.filled & FILLS_BUYER and row.lots > buying.bids:
-        return ORDERS_EXCEEDED, buying.bids, BUYER
-    if row.filled & FILLS_SELLER and row.lots > selling.asks:
-        return ORDERS_EXCEEDED, selling.asks, SELLER
-    return ACCEPTED, np.int64(0), NEITHER
-
-
-@njit(cache=True)
-def fill(resting, lots, balance, contract, out):
+def fill(resting, contract, bucket, lots, out):
     """Take what a trade fills off the resting orders of one side, and write it down."""
     out.bids, out.asks = -max(0, lots), min(0, lots)
+    out.contract, out.bucket = contract, bucket
     resting.bids += out.bids
     resting.asks += out.asks
-    balance.exposure_fine -= abs(lots) * contract.largest_value_fine
 
 
 @njit(cache=True)
@@ -454,7 +398,9 @@ def judge_trades(rows, mark, n_contracts, n_accounts, fees_account, guaranteed, 
         n_filled += (rows[at].filled & FILLS_BUYER) + (rows[at].filled >> 1)
     fills = np.empty(n_filled, RESERVED)
     dealing = np.empty((count, 2), np.int32)
-    touched, mark = route(rows, mark, n_contracts, n_accounts, tables, reasons, figures, failed, dealing, sides)
+    touched, mark = route(
+        rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figures, failed, dealing, sides
+    )
     n_novated, n_fills = judge_in_order(
         rows, n_contracts, fees_account, guaranteed, tables, touched, dealing, sides, reasons, figures, failed, novated,
         fills,

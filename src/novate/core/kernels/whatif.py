@@ -3,20 +3,13 @@
 import numpy as np
 from numba import njit
 
+from novate.core.kernels.admit import ACCEPTED, CONTRACT_UNKNOWN, access_of, check_terms
 from novate.core.kernels.arithmetic import charge, size_at, value_at
 from novate.core.kernels.legs import apply_leg
+from novate.core.kernels.limits import count_trade, counted
 from novate.core.kernels.margin import judge_sums, sum_positions, sum_purse, total
-from novate.core.kernels.trades import (
-    ACCEPTED,
-    CONTRACT_UNKNOWN,
-    EXPOSURE_LIMIT_EXCEEDED,
-    MARGIN_INSUFFICIENT,
-    access_of,
-    check_terms,
-    judge_leg,
-)
-from novate.core.layout import BALANCE, JUDGED, OPEN, POOLED, POSITION, SUBTOTAL
-from novate.core.money import EXPOSURE_MAX
+from novate.core.kernels.trades import MARGIN_INSUFFICIENT, check_both, judge_leg
+from novate.core.layout import BALANCE, JUDGED, OPEN, OPEN_ORDERS, POOLED, POSITION, SUBTOTAL
 
 
 @njit(cache=True)
@@ -117,9 +110,10 @@ def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tabl
     """Deposits, then trades in order, against counterparties that can bear them; the book is not written.
 
     ``rows`` are trades of one ``bucket`` of the account, in which the account is buyer or seller and the other side is
-    -1. Returns ``(answers, figures)``: per row its reason, its figure and, where margin is lacking, its ``excess``; and
-    the bucket before and after as ``margin.judge_rows`` has it. A row that is refused leaves the bucket as it was. The
-    fees of all rows are added to ``fees``, the balances of the account that receives them.
+    ``NOBODY``: it holds nothing in the contract before and shares no limit. Returns ``(answers, figures)``: per row its
+    reason, its figure and, where margin is lacking, its ``excess``; and the bucket before and after as
+    ``margin.judge_rows`` has it. A row that is refused leaves the bucket as it was. The fees of all rows are added to
+    ``fees``, the balances of the account that receives them.
     """
     contracts, assets, tiers = tables.contracts, tables.assets, tables.tiers
     gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
@@ -127,7 +121,9 @@ def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tabl
     own = tables.buckets[bucket]
     balances, sums, judged = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL), np.zeros(1, JUDGED)
     new_balances, new_sums = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL)
-    positions = np.empty(own.count + len(rows), POSITION)
+    positions, none = np.empty(own.count + len(rows) + 1, POSITION), own.count + len(rows)
+    positions[none].lots, resting = 0, np.zeros(1, OPEN_ORDERS)
+    counts, spans, lists = counted(tables.limits, contracts), tables.limit_spans, tables.limit_lists
     count = np.int64(own.count)
     answers = np.zeros((len(rows), 3), np.int64)
     others = np.zeros((1, width), SUBTOTAL)
@@ -141,25 +137,29 @@ def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tabl
         contract = contracts[row.contract]
         buys = row.buyer == account
         access = access_of(account, row.contract, tables.buckets)
-        reason, figure, _ = check_terms(row, contract, access if buys else OPEN, OPEN if buys else access)
+        reason, figure, _ = check_terms(row, contract, False, access if buys else OPEN, OPEN if buys else access)
         if reason == ACCEPTED:
             value = value_at(row.price_ticks, contract)
             fee = charge(row.lots * size_at(row.price_ticks, contract), contract.fee_ppm)
-            if fees[contract.asset].carry_fine > EXPOSURE_MAX - 2 * fee:
-                reason, figure = EXPOSURE_LIMIT_EXCEEDED, np.int64(EXPOSURE_MAX)
+            where, count = row_of(row.contract, positions, count)
+            held = (where, none) if buys else (none, where)
+            reason, figure, _ = check_both(
+                row, fee, fees[contract.asset].carry_fine, held, positions, resting, contract, counts, spans, lists
+            )
         if reason == ACCEPTED:
             lots = row.lots if buys else -row.lots
-            where, count = row_of(row.contract, positions, count)
-            resting = tables.orders[np.uint32(positions[where].orders)]
+            own_orders = tables.orders[np.uint32(positions[where].orders)]
             reason, figure, equity, initial = judge_leg(
-                lots, value, fee, positions[where], resting, 0, False, 0, 0, contract, access, balances, sums, judged,
-                new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
+                lots, value, fee, positions[where], own_orders, 0, False, 0, 0, contract, access, balances, sums,
+                judged, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
             )  # fmt: skip
             if reason == MARGIN_INSUFFICIENT:
-                held = positions[where].lots
-                reduces = (held > 0 and -held <= lots < 0) or (held < 0 and 0 < lots <= -held)
+                had = positions[where].lots
+                reduces = (had > 0 and -had <= lots < 0) or (had < 0 and 0 < lots <= -had)
                 answers[at, 2] = excess(reduces, balances, sums, new_balances, new_sums, assets, gains_ppm)
             if reason == ACCEPTED:
+                if contract.limited != 0:
+                    count_trade(row, held, positions, contract.open_limit, counts, spans, lists)
                 balances[0, contract.asset].carry_fine -= fee
                 apply_leg(positions[where], balances[0, contract.asset], contract, lots, lots * value)
                 for asset in range(width):

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from novate.core.book import Book
-from novate.core.layout import EXPIRED, LIQUIDATING, LIVE, REDUCE_ONLY
+from novate.core.layout import EXPIRED, LIQUIDATING, LIVE, REDUCE_ONLY, RESTRICTED
 from novate.core.money import EXPOSURE_MAX
+from novate.core.plain.limits import may_be_named
 from novate.core.plain.margin import Place, Purse, exposure, judge, read, required
-from novate.core.plain.trades import ACCEPTED, Refusal, Reserved, may_be_named
+from novate.core.plain.trades import ACCEPTED, Refusal, Reserved
 from novate.core.reasons import Reason
 from novate.core.terms import Kind
 
@@ -55,6 +56,7 @@ def _check_order(book: Book, mark: int, number: int, lots: int, contract: int, a
         (not may_be_named(book, account), Reason.ACCOUNT_NOT_TRADABLE, account),
         (not tradable, Reason.CONTRACT_NOT_TRADABLE, contract),
         (lots > 0 and state == EXPIRED, Reason.CONTRACT_EXPIRED, contract),
+        (lots > 0 and contract in book.registers.halts, Reason.CONTRACT_HALTED, contract),
         (lots > 0 and state != LIVE, Reason.PRICE_MISSING, contract),
         (lots > 0 and liquidating, Reason.ACCOUNT_IN_LIQUIDATION, account),
         (lots > terms.position_limit_lots, Reason.POSITION_LIMIT_EXCEEDED, terms.position_limit_lots),
@@ -77,8 +79,9 @@ def _judge_order(book: Book, before: Purse, after: Purse, place: Place, side: in
         if exposure(book, after, asset) + cash + abs(after.carry_fine[asset]) > EXPOSURE_MAX:
             return Reason.EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
         opens = lots + bids > max(0, lots) if side == 0 else lots - asks < min(0, lots)
-        if int(book.buckets[bucket]["access"]) == REDUCE_ONLY and opens:
-            return Reason.MEMBER_IN_DEFAULT, 0
+        access = int(book.buckets[bucket]["access"])
+        if access in (REDUCE_ONLY, RESTRICTED) and opens:
+            return Reason.MEMBER_IN_DEFAULT if access == REDUCE_ONLY else Reason.ACCOUNT_RESTRICTED, 0
     if required(book, after, place)[0] <= required(book, before, place)[0]:
         return ACCEPTED
     now = judge(book, after)

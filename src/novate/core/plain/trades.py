@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from novate.core.book import Book
-from novate.core.layout import EXPIRED, HOUSE_ONLY, LIQUIDATING, LIVE, REDUCE_ONLY
+from novate.core.layout import EXPIRED, LIQUIDATING, LIVE, REDUCE_ONLY, RESTRICTED
 from novate.core.money import EXPOSURE_MAX, PPM
+from novate.core.plain.limits import check_limits, may_be_named, nearest_in_band
 from novate.core.plain.margin import Place, Purse, exposure, judge, owed_in, premium_of, read, variation_of
 from novate.core.plain.values import size_per_lot, value_per_lot
 from novate.core.reasons import Reason
 from novate.core.rows import BUYER, NEITHER, SELLER
-from novate.core.terms import FEES, Kind, Role
+from novate.core.terms import FEES, Kind
 
 Refusal = tuple[Reason, int]
 Novated = tuple[int, int, int, int, int, int, int, int]
@@ -36,7 +37,7 @@ def decide_trades(
     fills: list[Reserved] = []
     refused: list[tuple[int, int, Reason, int]] = []
     for at, (number, lots, price, contract, buyer, seller, filled) in enumerate(rows):
-        reason, figure, failed = _check_row(book, mark, number, lots, price, contract, buyer, seller)
+        reason, figure, failed = _check_row(book, mark, number, lots, price, contract, buyer, seller, filled)
         if reason is Reason.ACCEPTED and not 0 <= filled <= 3:
             reason, figure = Reason.MALFORMED, filled
         mark = max(mark, number)
@@ -86,6 +87,11 @@ def _judge_row(
         resting = purses[book.purse_of(side)].orders.get((side, contract), (0, 0))[at]
         if filled & bit and lots > resting:
             return Reason.ORDERS_EXCEEDED, resting, BUYER if side == buyer else SELLER
+    held = {place[0]: position[0] for purse in purses.values() for place, position in purse.positions.items()
+            if place[1] == contract}  # fmt: skip
+    refusal = check_limits(book, contract, {buyer: 0, seller: 0, **held}, buyer, seller, lots)
+    if refusal != ACCEPTED:
+        return *refusal, NEITHER
     after: dict[int, Purse] = {}
     pooled, waived = book.purse_of(buyer) == book.purse_of(seller), ACCEPTED
     for side, signed, bit in ((buyer, lots, 1), (seller, -lots, 2)):
@@ -109,8 +115,15 @@ def _judge_row(
     return TAKEN
 
 
+def is_promised(book: Book, contract: int) -> bool:
+    """Whether a fill of resting orders in a contract was promised when they were margined: no option's premium is, nor
+    the worst loss of what is fully collateralised."""
+    terms = book.registers.contracts[contract]
+    return book.rulebook.reserved_trades == "guaranteed" and not (terms.pays_premium or terms.collateralised)
+
+
 def _check_row(
-    book: Book, mark: int, number: int, lots: int, price: int, contract: int, buyer: int, seller: int
+    book: Book, mark: int, number: int, lots: int, price: int, contract: int, buyer: int, seller: int, filled: int
 ) -> Sided:
     """Everything that does not need margin, in the order of precedence: the first that fails, with its figure."""
     if number <= mark:
@@ -127,6 +140,7 @@ def _check_row(
     house = [side for side in (buyer, seller) if not may_be_named(book, side)]
     busy = [side for side in (buyer, seller) if access[side] == LIQUIDATING]
     limit = terms.position_limit_lots
+    bound = price if filled and is_promised(book, contract) else nearest_in_band(book, contract, price)
     tests: list[tuple[bool, Reason, int, int]] = [
         (tradable and not known, Reason.MARGIN_CLASS_UNKNOWN, contract, NEITHER),
         (buyer == seller, Reason.ACCOUNTS_MUST_DIFFER, buyer, NEITHER),
@@ -135,17 +149,13 @@ def _check_row(
         (lots <= 0, Reason.QUANTITY_MUST_BE_POSITIVE, lots, NEITHER),
         (not terms.price_min_ticks <= price <= terms.price_max_ticks, Reason.PRICE_OUT_OF_LIMITS, price, NEITHER),
         (state == EXPIRED, Reason.CONTRACT_EXPIRED, contract, NEITHER),
+        (contract in book.registers.halts, Reason.CONTRACT_HALTED, contract, NEITHER),
         (state != LIVE, Reason.PRICE_MISSING, contract, NEITHER),
+        (bound != price, Reason.PRICE_OUTSIDE_BAND, bound, NEITHER),
         (bool(busy), Reason.ACCOUNT_IN_LIQUIDATION, busy[0] if busy else 0, BUYER if buyer in busy else SELLER),
         (lots > limit, Reason.POSITION_LIMIT_EXCEEDED, limit, NEITHER),
     ]
     return next(((reason, figure, side) for failed, reason, figure, side in tests if failed), TAKEN)
-
-
-def may_be_named(book: Book, account: int) -> bool:
-    """Whether a trade may name an account: not the house's own, no isolated bucket and no pool of sub-accounts."""
-    unnamed = book.registers.accounts[account].role in (Role.ISOLATED, Role.GROSS_OMNIBUS)
-    return int(book.buckets[account]["access"]) != HOUSE_ONLY and not unnamed
 
 
 def with_leg(book: Book, purse: Purse, place: Place, lots: int, value_fine: int, fee_fine: int) -> Purse:
@@ -160,9 +170,9 @@ def with_leg(book: Book, purse: Purse, place: Place, lots: int, value_fine: int,
 def judge_leg(book: Book, before: Purse, after: Purse, place: Place, fee_fine: int, *, filled: bool = False) -> Refusal:
     """Whether a purse may take a leg: limits, then what its member's default allows, then cover, then margin.
 
-    A leg that fills resting orders which the rulebook guarantees is not asked for margin, where no premium must be
-    covered. A leg that only brings the position nearer to zero always may, where it does not grow what the bucket lacks
-    of either requirement nor takes its equity below zero.
+    A leg that fills resting orders which the rulebook guarantees is not asked for margin and no restriction refuses
+    it, where no premium must be covered. A leg that only brings the position nearer to zero always may, where it does
+    not grow what the bucket lacks of either requirement nor takes its equity below zero.
     """
     bucket, contract = place
     access = int(book.buckets[bucket]["access"])
@@ -178,6 +188,9 @@ def judge_leg(book: Book, before: Purse, after: Purse, place: Place, fee_fine: i
     reduces = old != 0 and abs(new) < abs(old) and new * old >= 0
     if access == REDUCE_ONLY and not reduces:
         return Reason.MEMBER_IN_DEFAULT, 0
+    guaranteed = filled and is_promised(book, contract)
+    if access == RESTRICTED and not (reduces or guaranteed):
+        return Reason.ACCOUNT_RESTRICTED, 0
     owed = premium_of(book, after, asset) - min(0, after.carry_fine[asset] + variation_of(book, after, asset))
     if terms.pays_premium and cost > 0 and owed > cash:
         return Reason.PREMIUM_NOT_COVERED, owed - cash
@@ -186,8 +199,6 @@ def judge_leg(book: Book, before: Purse, after: Purse, place: Place, fee_fine: i
         return Reason.COLLATERAL_NOT_COVERED, owes - cash
     was, now = judge(book, before), judge(book, after)
     lacked, lacks = was.initial_fine - was.equity_fine, now.initial_fine - now.equity_fine
-    guaranteed = filled and book.rulebook.reserved_trades == "guaranteed"
-    guaranteed = guaranteed and not (terms.pays_premium or terms.collateralised)
     sinks = now.equity_fine < 0 and now.equity_fine < was.equity_fine
     below, was_below = now.maintenance_fine - now.equity_fine, was.maintenance_fine - was.equity_fine
     if guaranteed or (reduces and lacks <= lacked and not sinks and not below > max(0, was_below)):

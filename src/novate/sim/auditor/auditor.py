@@ -16,6 +16,7 @@ from novate.core import rows as layouts
 from novate.core.commands import AnyCommand
 from novate.core.facts import Fact
 from novate.core.reasons import Reason
+from novate.core.supervision import CallPaid
 from novate.core.terms import ROUNDING
 from novate.sim.auditor import admission, cash, cycle, estates, exactness, isolation, orders, prices, trades, trouble
 from novate.sim.auditor.following import follow
@@ -72,6 +73,7 @@ APPLIES: dict[type, Callable[[House, Any], None]] = {
     f.ContractExpired: prices.apply_contract_expired,
     f.MarginCalled: trouble.apply_margin_called,
     f.CallMet: trouble.apply_call_met,
+    CallPaid: trouble.apply_call_paid,
     f.Breached: trouble.apply_breached,
     f.MemberDefaulted: trouble.apply_member_defaulted,
     f.LiquidationOrdered: trouble.apply_liquidation_ordered,

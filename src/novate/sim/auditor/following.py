@@ -54,7 +54,7 @@ def follow(house: House, facts: Sequence[Fact], choices: Choices) -> list[Fact]:
             case Transferred() if fact.payer in house.cases:
                 going_on.append(fact.payer)
             case Deposited():
-                found += trouble.met_by_payment(house, [row[1] for row in unpacked(fact.rows, POSTED)])
+                found += trouble.paid(house, unpacked(fact.rows, POSTED))
             case OrdersFilled() if house.rules.reserved_trades == "guaranteed":
                 found += trouble.short(house, {row[3] for row in unpacked(fact.rows, RESERVED)})
             case PositionIsolated() | PositionRejoined() | CollateralAssigned():

@@ -147,6 +147,7 @@ class Call:
     amount_fine: int
     due_ns: int
     largest: tuple[Contributor, ...] = ()
+    since_ns: int = 0
 
 
 @dataclass

@@ -22,6 +22,7 @@ from novate.core.facts import (
 from novate.core.liquidation_facts import CollateralMoved
 from novate.core.reasons import Reason
 from novate.core.rows import LEG
+from novate.core.supervision import CallPaid
 from novate.core.terms import Role
 from novate.sim.auditor import exactness
 from novate.sim.auditor.cash import hand_over
@@ -30,7 +31,7 @@ from novate.sim.auditor.house import Bucket, Call, Case, Disagreement, House, Sl
 from novate.sim.auditor.numbering import packed, rejected, unpacked
 from novate.sim.auditor.rounding import part_down, part_up, shares, up
 from novate.sim.auditor.trades import add_leg, bears, may_be_named, with_leg
-from novate.sim.auditor.worth import judge, lot_value, positions_in, requirement
+from novate.sim.auditor.worth import Verdict, judge, lot_value, positions_in, requirement
 
 # ---- calls and breaches ---------------------------------------------------------------------------------------------
 
@@ -43,15 +44,24 @@ def short(house: House, among: Iterable[int], skip: Iterable[int] = ()) -> list[
         if not bucket.may_be_called or index in skip:
             continue
         verdict = judge(house, bucket)
-        lack = verdict.initial - verdict.equity
         if house.is_venue:
             if verdict.equity < verdict.maintenance:
                 facts.append(Breached(index, "below_maintenance", verdict.equity, verdict.maintenance))
-        elif lack > 0 and lack >= house.rules.call_minimum_fine and index not in house.calls:
-            due = house.now_ns + house.rules.call_due_ns
-            why = largest(house, bucket)
-            facts.append(MarginCalled(index, lack, due, verdict.equity, verdict.initial, why))
+        else:
+            facts += called(house, index, verdict, house.calls.get(index))
     return facts
+
+
+def called(house: House, index: int, verdict: Verdict, earlier: Call | None) -> list[Fact]:
+    """A call where the minimum more is lacking than is called already; it takes the place of the earlier one."""
+    lack = verdict.initial - verdict.equity
+    if lack < (earlier.amount_fine if earlier else 0) + max(1, house.rules.call_minimum_fine):
+        return []
+    due, since = house.now_ns + house.rules.call_due_ns, house.now_ns
+    if earlier:
+        due, since = earlier.due_ns, earlier.since_ns
+    why = largest(house, house.buckets[index])
+    return [MarginCalled(index, lack, due, verdict.equity, verdict.initial, why, since)]
 
 
 def largest(house: House, bucket: Bucket) -> tuple[Contributor, ...]:
@@ -64,13 +74,28 @@ def largest(house: House, bucket: Bucket) -> tuple[Contributor, ...]:
     return tuple(sorted(parts, key=lambda part: (-part.initial_fine, part.contract))[:3])
 
 
-def met_by_payment(house: House, accounts: Iterable[int]) -> list[Fact]:
-    """Calls that a deposit closes."""
+def paid(house: House, rows: Iterable[tuple[int, ...]]) -> list[Fact]:
+    """What deposits ``(amount, account, asset)`` do to calls: what they added is paid of them, in full or in part."""
     facts: list[Fact] = []
-    for account in sorted(set(accounts)):
+    brought: dict[int, list[tuple[int, int]]] = {}
+    for amount, account, asset in rows:
+        brought.setdefault(account, []).append((asset, amount))
+    for account, money in brought.items():
+        if account not in house.calls:
+            continue
+        call, before = house.calls[account], house.buckets[account].copy()
+        for asset, amount in money:
+            before.balance_minor[asset] -= amount
         verdict = judge(house, house.buckets[account])
-        if account in house.calls and verdict.equity >= verdict.initial:
+        added = verdict.equity - judge(house, before).equity
+        left = call.amount_fine - added
+        if left <= 0:
+            facts += [CallMet(account, "payment"), *called(house, account, verdict, None)]
+        elif verdict.equity >= verdict.initial:
             facts.append(CallMet(account, "payment"))
+        elif added > 0:
+            rest = Call(left, call.due_ns, call.largest, call.since_ns)
+            facts += [CallPaid(account, added, left), *called(house, account, verdict, rest)]
     return facts
 
 
@@ -268,7 +293,12 @@ def take_over(house: House, estate: int) -> TakenOver:
 
 def apply_margin_called(house: House, fact: MarginCalled) -> None:
     """A call is open."""
-    house.calls[fact.bucket] = Call(fact.amount_fine, fact.due_ns, fact.largest)
+    house.calls[fact.bucket] = Call(fact.amount_fine, fact.due_ns, fact.largest, fact.since_ns)
+
+
+def apply_call_paid(house: House, fact: CallPaid) -> None:
+    """Less of a call is open."""
+    house.calls[fact.bucket].amount_fine = fact.open_fine
 
 
 def apply_call_met(house: House, fact: CallMet) -> None:

@@ -1,0 +1,90 @@
+"""What can have happened under the house's eye: rules to come, limits, halts, and levels that equity fell through."""
+
+from novate.core.reasons import Reason
+from novate.core.record import Fact
+from novate.core.terms import Limit, Rulebook
+
+
+class RulebookScheduled(Fact, frozen=True):
+    """A rulebook is to come into force with the first command at or after a time."""
+
+    rulebook: Rulebook
+    effective_ns: int
+
+
+class RulebookCancelled(Fact, frozen=True):
+    """A rulebook that was to come into force will not."""
+
+    name: str
+
+
+class RulebookLapsed(Fact, frozen=True):
+    """A rulebook did not fit the house when its time came; the one in force stays. The path names the field."""
+
+    name: str
+    reason: Reason
+    path: str
+    message: str
+
+
+class LimitSet(Fact, frozen=True):
+    """A limit holds from now, under its number."""
+
+    number: int
+    limit: Limit
+
+
+class LimitRemoved(Fact, frozen=True):
+    """A limit is lifted."""
+
+    number: int
+    name: str
+
+
+class TradingHalted(Fact, frozen=True):
+    """The operator stopped trading in a contract; whether it has a price is another matter."""
+
+    contract: int
+    cause: str
+
+
+class TradingResumed(Fact, frozen=True):
+    """The operator lets a contract trade again."""
+
+    contract: int
+
+
+class CallPaid(Fact, frozen=True):
+    """Part of a call was paid: what a deposit added to equity, and what of the call is still open."""
+
+    bucket: int
+    paid_fine: int
+    open_fine: int
+
+
+class AccountRestricted(Fact, frozen=True):
+    """A bucket's equity fell through the reduce-only level: it may only reduce, and nothing leaves it."""
+
+    bucket: int
+    equity_fine: int
+    maintenance_fine: int
+
+
+class AccountReleased(Fact, frozen=True):
+    """A restricted bucket's equity is back at the release level."""
+
+    bucket: int
+
+
+SupervisionFact = (
+    RulebookScheduled
+    | RulebookCancelled
+    | RulebookLapsed
+    | LimitSet
+    | LimitRemoved
+    | TradingHalted
+    | TradingResumed
+    | CallPaid
+    | AccountRestricted
+    | AccountReleased
+)

@@ -1,0 +1,80 @@
+"""The rules as people read them: the rulebook in force, those to come, and the limits with what they count."""
+
+from typing import Any
+
+import msgspec
+
+from novate.core.book import Book
+from novate.core.terms import Rulebook
+from novate.tape.encode import rulebook_fields
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """A rulebook: ``terms`` are the fields of the tape's ``adopt_rulebook``.
+
+    ``effective_ns`` is when it is to come into force; None for the one in force.
+    """
+
+    name: str
+    terms: dict[str, Any]
+    effective_ns: int | None = None
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """A limit, whose accounts it counts, and what they hold now.
+
+    ``members`` stand for all of their accounts. Without members and accounts it is an open interest limit.
+    """
+
+    name: str
+    contract: str
+    measure: str
+    lots: int
+    members: tuple[str, ...]
+    accounts: tuple[str, ...]
+    net_lots: int
+    long_lots: int
+    short_lots: int
+
+    @property
+    def used_lots(self) -> int:
+        """What counts against the limit."""
+        return abs(self.net_lots) if self.measure == "net" else max(self.long_lots, self.short_lots)
+
+
+def rulebook(book: Book) -> Rules | None:
+    """The rulebook in force, or None before the first."""
+    found = book.registers.rulebook
+    return None if found is None else _rules(book, found, None)
+
+
+def scheduled(book: Book) -> list[Rules]:
+    """The rulebooks to come, the next one first."""
+    found = sorted(book.registers.scheduled.values(), key=lambda each: each.effective_ns)
+    return [_rules(book, each.rulebook, each.effective_ns) for each in found]
+
+
+def _rules(book: Book, found: Rulebook, effective_ns: int | None) -> Rules:
+    return Rules(found.name, rulebook_fields(found, book.registers), effective_ns)
+
+
+def limits(book: Book) -> list[Limit]:
+    """All limits, in the order in which they were set."""
+    registers = book.registers
+    found = []
+    for row, terms in zip(book.limits, registers.limits.values(), strict=True):
+        open_lots = int(book.contracts[terms.contract]["open_lots"])
+        found.append(
+            Limit(
+                name=terms.name,
+                contract=registers.contracts[terms.contract].symbol,
+                measure=terms.measure,
+                lots=terms.lots,
+                members=tuple(registers.members[member].name for member in terms.members),
+                accounts=tuple(registers.accounts[account].name for account in terms.accounts),
+                net_lots=int(row["net_lots"]),
+                long_lots=open_lots if terms.everyone else int(row["long_lots"]),
+                short_lots=open_lots if terms.everyone else int(row["short_lots"]),
+            )
+        )
+    return found
