@@ -57,8 +57,12 @@ def follow(house: House, facts: Sequence[Fact], choices: Choices) -> list[Fact]:
                 found += trouble.paid(house, unpacked(fact.rows, POSTED))
             case OrdersFilled() if house.rules.reserved_trades == "guaranteed":
                 found += trouble.short(house, {row[3] for row in unpacked(fact.rows, RESERVED)})
-            case PositionIsolated() | PositionRejoined() | CollateralAssigned():
-                found += trouble.met_by_payment(house, [fact.account, fact.bucket])
+            case CollateralAssigned():
+                giver, taker = (fact.account, fact.bucket) if fact.amount_minor > 0 else (fact.bucket, fact.account)
+                found += trouble.paid(house, [(abs(fact.amount_minor), taker, fact.asset)])
+                found += trouble.eased(house, [giver])
+            case PositionIsolated() | PositionRejoined():
+                found += trouble.eased(house, [fact.account, fact.bucket])
             case _ if isinstance(fact, WAKES):
                 going_on += idle(house)
             case _:

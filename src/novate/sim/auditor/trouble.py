@@ -99,6 +99,16 @@ def paid(house: House, rows: Iterable[tuple[int, ...]]) -> list[Fact]:
     return facts
 
 
+def eased(house: House, accounts: Iterable[int]) -> list[Fact]:
+    """Calls that end because positions or money moved between buckets."""
+    facts: list[Fact] = []
+    for account in sorted(set(accounts)):
+        verdict = judge(house, house.buckets[account])
+        if account in house.calls and verdict.equity >= verdict.initial:
+            facts.append(CallMet(account, "payment"))
+    return facts
+
+
 def calls_due(house: House) -> list[Fact]:
     """Calls whose time is over: met by the price meanwhile, or missed; a house account's miss is a default."""
     facts: list[Fact] = []
