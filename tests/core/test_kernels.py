@@ -34,9 +34,11 @@ from novate.core.facts import (
 )
 from novate.core.kernels.arithmetic import convert, reference_at, size_at, value_at
 from novate.core.kernels.margin import set_lots
+from novate.core.limits import check_legs
 from novate.core.margin import judge, judge_house, judge_many
 from novate.core.novation import decide_trades, move_leg
 from novate.core.orders import decide_orders, fold_orders
+from novate.core.plain import limits as plain_limits
 from novate.core.plain import margin as plain_margin
 from novate.core.plain import marks as plain_marks
 from novate.core.plain import orders as plain_orders
@@ -460,3 +462,17 @@ def test_every_reason_of_a_trade_row_is_reached() -> None:
     ]
     facts = decide_trades(book, SubmitTrades("venue", trades([(1, 1, 400, 7, a, b)])))
     assert [reason for _, reason, _ in refusals(facts)] == [Reason.MARGIN_CLASS_UNKNOWN]
+
+
+@settings(max_examples=150)
+@given(planted(), st.sampled_from(CONTRACTS[1:]), st.lists(accounts, min_size=2, max_size=2, unique=True), lots)
+def test_legs_keep_the_limits_that_a_trade_of_them_would_keep(
+    book: Book, contract: int, sides: list[int], size: int
+) -> None:
+    """What is asked of lots that change accounts is what the twin asks of a trade."""
+    size = abs(size) + 1
+    buyer, seller = (book.bucket_of(side, contract) for side in sides)
+    reason, name = check_legs(book, contract, {buyer: size, seller: -size})
+    now = {side: book.position_of(side, contract)[0] for side in (buyer, seller)}
+    expected, number = plain_limits.check_limits(book, contract, now, buyer, seller, size)
+    assert (reason, name) == (expected, "" if expected is Reason.ACCEPTED else book.registers.limits[number].name)

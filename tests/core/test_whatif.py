@@ -14,13 +14,14 @@ from novate.core.book import Book
 from novate.core.commands import PublishMarks, SubmitTrades
 from novate.core.evolve import evolve
 from novate.core.facts import Fact, MarksPublished, OrdersChanged, TradesNovated
+from novate.core.layout import OPEN, RESTRICTED
 from novate.core.ledger import decide_deposit
 from novate.core.margin import judge
 from novate.core.novation import decide_trades, move_leg
 from novate.core.orders import fold_orders
 from novate.core.reasons import Reason
 from novate.core.rows import RESERVED, SELLER
-from novate.core.terms import Asset, Kind, Role, Tier
+from novate.core.terms import Asset, Kind, Limit, Role, Tier
 from novate.core.variation import decide_marks
 from novate.core.whatif import Trade, largest_order, thresholds, what_if
 from tests.core.test_kernels import TRADERS, Row, batches, examples, planted, priced, refused_rows
@@ -132,9 +133,15 @@ def small_world(margin_class: str, gains_ppm: int) -> bytes:
 
 @st.composite
 def small_books(draw: Draw) -> tuple[Book, int]:
-    """A book of ``small_world`` with m0's money and positions at random."""
+    """A book of ``small_world`` with m0's money and positions, and limits on them, at random."""
     book = Book.loads(small_world(draw(st.sampled_from(sorted(TIERS))), draw(st.sampled_from([0, 900_000, 1_000_000]))))
     account = book.registers.names["m0"]
+    for measure in draw(st.sets(st.sampled_from(["net", "gross", "open"]))):
+        of, most = draw(st.sampled_from(SMALL_CONTRACTS)), draw(st.integers(0, 60))
+        group: dict[str, Any] = {} if measure == "open" else {"members": (0,)}
+        limit = Limit(measure, of, "net" if measure == "net" else "gross", most, **group)
+        House(book).ok(c.SetLimit(limit), book.registers.time_ns)
+    book.buckets[account]["access"] = draw(st.sampled_from([OPEN, OPEN, RESTRICTED]))
     book.balances[account, USD]["balance_minor"] = draw(st.integers(0, 400_000))
     book.balances[account, 1]["balance_minor"] = draw(st.sampled_from([0, 10**8, 10**9]))
     for contract in draw(st.sets(st.sampled_from(SMALL_CONTRACTS), max_size=3)):
