@@ -421,6 +421,7 @@ RULEBOOK = st.builds(
     call_trigger_ppm=PPM,
     call_target_ppm=PPM,
     call_recovery=st.sampled_from(["must_pay", "at_due", "at_once"]),
+    missed_client_calls=st.sampled_from(["liquidate", "member_pays"]),
     reduce_only_ppm=PPM,
     release_ppm=PPM,
     reserved_trades=st.sampled_from(["checked", "guaranteed"]),

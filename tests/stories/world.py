@@ -286,7 +286,7 @@ def _rules(world: World, records: Records) -> None:
         name, value = record["rule"].replace(" ", "_"), record["value"]
         if name == "waterfall":
             value = [layer.strip().replace(" ", "_") for layer in value.split(",")]
-        elif name in ("form", "call_recovery"):
+        elif name in ("form", "call_recovery", "missed_client_calls"):
             value = value.replace(" ", "_")
         elif name == "transfer_causes":
             value = [cause.strip().replace(" ", "_") for cause in value.split(",")]

@@ -17,10 +17,13 @@ class Breached(Fact, frozen=True):
 
 
 class MemberDefaulted(Fact, frozen=True):
-    """A member failed: its house account missed a call, a settlement flow or what a reversed deposit asked of it."""
+    """A member failed: its house account missed a call, a settlement flow or what a reversed deposit asked of it.
+
+    Or it could not pay the call that a client of its missed, where the rulebook asks that of it.
+    """
 
     member: int
-    cause: Literal["call_missed", "settlement_missed", "reversal_missed"]
+    cause: Literal["call_missed", "client_call_missed", "settlement_missed", "reversal_missed"]
 
 
 class LiquidationOrdered(Fact, frozen=True):

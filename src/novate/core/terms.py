@@ -158,7 +158,9 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     off); below ``call_trigger_ppm`` of it a call is made, for what brings equity to ``call_target_ppm`` of it; below
     ``reduce_only_ppm`` of the maintenance requirement (0 is off) an account may only reduce. It is free of that, and of
     a liquidation, at ``release_ppm`` of the initial requirement. ``call_recovery`` says what a rise of equity without
-    payment does to a call: nothing, meets it at its due time, or meets it at once.
+    payment does to a call: nothing, meets it at its due time, or meets it at once. A client's account that misses its
+    call is put into liquidation, or its member pays what is lacking out of free collateral of its own, and is in
+    default where it cannot (``missed_client_calls``).
 
     At most ``kept_trades_max`` trades of the open cycle stay on record, the newest. What is busted later is refused or
     ``offset`` at the original price (``late_bust``). A give-up waits ``give_up_due_ns`` for the receiving member.
@@ -191,6 +193,7 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     call_trigger_ppm: int = 1_000_000
     call_target_ppm: int = 1_000_000
     call_recovery: Literal["must_pay", "at_due", "at_once"] = "at_due"
+    missed_client_calls: Literal["liquidate", "member_pays"] = "liquidate"
     reduce_only_ppm: int = 0
     release_ppm: int = 1_000_000
     reserved_trades: Literal["checked", "guaranteed"] = "checked"

@@ -101,6 +101,7 @@ class Commands(MoneyCommands, LifecycleCommands):
         call_trigger: Number = 1,
         call_target: Number = 1,
         call_recovery: Literal["must_pay", "at_due", "at_once"] = "at_due",
+        missed_client_calls: Literal["liquidate", "member_pays"] = "liquidate",
         reduce_only: Number = 0,
         release: Number = 1,
         effective: Time | None = None,

@@ -90,6 +90,7 @@ class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
     call_trigger: Number = 1
     call_target: Number = 1
     call_recovery: Literal["must_pay", "at_due", "at_once"] = "at_due"
+    missed_client_calls: Literal["liquidate", "member_pays"] = "liquidate"
     reduce_only: Number = 0
     release: Number = 1
     reserved_trades: Literal["checked", "guaranteed"] = "checked"
