@@ -49,7 +49,8 @@ BATCHES_EACH_STAGE = 15
 def kernel_inputs(recorder: Recorder, command: SubmitTrades) -> tuple:
     """What the passes of the kernel share: rows, tables and the columns of their verdicts."""
     rows = np.frombuffer(command.rows, TRADE)
-    columns = *(np.empty(len(rows), np.int64) for _ in range(3)), np.empty((len(rows), 2), np.int32)
+    reasons, figures = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
+    columns = reasons, figures, np.empty(len(rows), np.int16), np.empty((len(rows), 2), np.int32)
     return rows, recorder.book.tables(), columns
 
 
@@ -57,14 +58,14 @@ def route(recorder: Recorder, command: SubmitTrades) -> Callable[[], object]:
     """Check every row and find its overlay rows."""
     rows, tables, columns = kernel_inputs(recorder, command)
     book = recorder.book
-    return lambda: kernel.route(rows, -1, book.contract_count, book.account_count, tables, *columns)
+    return lambda: kernel.route(rows, -1, book.contract_count, book.account_count, False, tables, *columns)
 
 
 def load(recorder: Recorder, command: SubmitTrades) -> Callable[[], object]:
     """Copy and price every touched account."""
     rows, tables, columns = kernel_inputs(recorder, command)
     book = recorder.book
-    touched, _ = kernel.route(rows, -1, book.contract_count, book.account_count, tables, *columns)
+    touched, _ = kernel.route(rows, -1, book.contract_count, book.account_count, False, tables, *columns)
     shape = len(touched), book.balances.shape[1]
     into = np.empty(shape, BALANCE), np.empty(shape, SUBTOTAL), np.empty(len(touched), JUDGED)
     return lambda: kernel.load(touched, tables, *into)
@@ -74,7 +75,7 @@ def hold(recorder: Recorder, command: SubmitTrades) -> Callable[[], object]:
     """Copy every touched position."""
     rows, tables, columns = kernel_inputs(recorder, command)
     book = recorder.book
-    touched, _ = kernel.route(rows, -1, book.contract_count, book.account_count, tables, *columns)
+    touched, _ = kernel.route(rows, -1, book.contract_count, book.account_count, False, tables, *columns)
     held = np.empty((len(rows), 2), np.int32)
     return lambda: kernel.hold(rows, columns[0], book.contract_count, tables, touched, columns[-1], held)
 

@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit
 
+from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.limits import nearest_in_band
 from novate.core.kernels.search import bucket_of
 from novate.core.layout import COLLATERALISED, CROSS, EXPIRED, HOUSE_ONLY, LIQUIDATING, LIVE, PREMIUM
@@ -50,7 +51,7 @@ def is_promised(filled, guaranteed, contract):
     return guaranteed and filled != 0 and contract.style != PREMIUM and contract.style != COLLATERALISED
 
 
-@njit(cache=True)
+@borrowing
 def untraded(contract):
     """Why a contract takes no new trades and orders: it is over, the operator has halted it, or it has no price."""
     if contract.state == EXPIRED:
@@ -58,7 +59,7 @@ def untraded(contract):
     return CONTRACT_HALTED if contract.halted != 0 else PRICE_MISSING
 
 
-@njit(cache=True)
+@borrowing
 def check_row(row, mark, n_contracts, n_accounts, guaranteed, contracts, buckets):
     """Everything about a trade that does not need margin: ``(reason, figure, side)``, the first that fails."""
     if row.number <= mark:
@@ -74,7 +75,7 @@ def check_row(row, mark, n_contracts, n_accounts, guaranteed, contracts, buckets
     return check_terms(row, contracts[row.contract], guaranteed, buyer_access, seller_access)
 
 
-@njit(cache=True)
+@borrowing
 def check_terms(row, contract, guaranteed, buyer_access, seller_access):
     """What the contract's terms and the accesses of two known accounts say of a trade: ``(reason, figure, side)``.
 

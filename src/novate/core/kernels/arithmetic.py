@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit
 
+from novate.core.kernels.borrowing import borrowing
 from novate.core.money import EXPOSURE_MAX, PPM
 
 
@@ -34,7 +35,7 @@ def convert(amount, asset):
     return convert_at_rate(amount, asset)
 
 
-@njit(cache=True)
+@borrowing
 def convert_at_rate(amount, asset):
     """``convert`` for an asset that has a rate."""
     if amount >= 0:
@@ -43,7 +44,8 @@ def convert_at_rate(amount, asset):
         mantissa, scale, rest = asset.debit_mantissa, asset.debit_scale, asset.debit_scale - 1
     size = abs(amount)
     whole = divided(size, scale)
-    if mantissa > 0 and whole > divided(EXPOSURE_MAX, mantissa):
+    # A mantissa is at most 10^9: a smaller whole cannot pass the bound, and a division is dear.
+    if whole >= 2**32 and mantissa > 0 and whole > divided(EXPOSURE_MAX, mantissa):
         worth = EXPOSURE_MAX
     else:
         worth = min(EXPOSURE_MAX, whole * mantissa + divided((size - whole * scale) * mantissa + rest, scale))
@@ -62,7 +64,7 @@ def clamp(amount):
     return min(max(amount, -EXPOSURE_MAX), EXPOSURE_MAX)
 
 
-@njit(cache=True)
+@borrowing
 def value_at(price_ticks, contract):
     """Value of one lot at a price, in fine units: inverse values are rounded half to even, once."""
     if contract.inverse == 0 or contract.option != 0:
@@ -75,7 +77,7 @@ def value_at(price_ticks, contract):
     return -whole - contract.index_fine
 
 
-@njit(cache=True)
+@borrowing
 def size_at(price_ticks, contract):
     """Size of one lot's value at a price, without funding or sign, rounded up: what fees are charged on."""
     if contract.inverse == 0 or contract.option != 0:
@@ -83,7 +85,7 @@ def size_at(price_ticks, contract):
     return (contract.factor_fine + price_ticks - 1) // price_ticks
 
 
-@njit(cache=True)
+@borrowing
 def reference_at(price_ticks, contract):
     """What margin is asked for: the size at a price, and never less than the contract's margin floor."""
     return max(size_at(price_ticks, contract), contract.reference_least_fine)

@@ -2,9 +2,11 @@
 
 from numba import njit
 
+from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.limits import count_leg
 from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
 from novate.core.kernels.search import find
+from novate.core.kernels.tables import columns
 from novate.core.layout import PREMIUM
 
 
@@ -19,7 +21,7 @@ def apply_leg(position, balance, contract, lots, cost_fine):
         balance.premium_fine += cost_fine
 
 
-@njit(cache=True)
+@borrowing
 def place(bucket, contract, buckets, contracts, positions, holders, ends):
     """The row of a contract in a bucket, made where it is missing; -1 where the tables need more room first.
 
@@ -91,6 +93,12 @@ def place_and_move(bucket, contract, lots, cost_fine, tables):
 @njit(cache=True)
 def novate_rows(rows, first, fees_account, tables):
     """Fold novated trades into the book from row ``first`` on; returns the row reached (tables full) or the count."""
+    return novate_from(rows, first, fees_account, columns(tables))
+
+
+@borrowing
+def novate_from(rows, first, fees_account, tables):
+    """The loop of ``novate_rows``."""
     buckets, contracts, positions, holders = tables.buckets, tables.contracts, tables.positions, tables.holders
     balances, ends = tables.balances, tables.ends
     limits, spans, lists = tables.limits, tables.limit_spans, tables.limit_lists

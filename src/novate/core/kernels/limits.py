@@ -7,6 +7,7 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.arithmetic import credit
+from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.search import find
 from novate.core.layout import NET
 from novate.core.reasons import Reason
@@ -32,7 +33,7 @@ def gained(before, lots):
     return max(0, after) - max(0, before), max(0, -after) - max(0, -before)
 
 
-@njit(cache=True)
+@borrowing
 def holds(bucket, limit, spans, lists):
     """1 where a limit is among a bucket's; nobody has any."""
     if bucket == NOBODY:
@@ -43,7 +44,7 @@ def holds(bucket, limit, spans, lists):
     return 0
 
 
-@njit(cache=True)
+@borrowing
 def passes(limit, net, long, short):
     """Whether what its accounts would gain takes them past the limit; what brings them nearer to it never does."""
     if limit.measure == NET:
@@ -53,7 +54,7 @@ def passes(limit, net, long, short):
     return over_long or (short > 0 and limit.short_lots + short > limit.limit_lots)
 
 
-@njit(cache=True)
+@borrowing
 def limit_passed(trade, held, positions, open_limit, counts, spans, lists):
     """The row of the limit that a trade would pass, or -1: open interest first, then in the order of their rows.
 
@@ -79,7 +80,7 @@ def limit_passed(trade, held, positions, open_limit, counts, spans, lists):
     return found if found < len(counts) else np.int64(-1)
 
 
-@njit(cache=True)
+@borrowing
 def count_leg(bucket, contract, before, lots, counts, spans, lists):
     """Add a leg to every limit of its bucket on the contract; ``before`` is what the position held."""
     long, short = gained(before, lots)
@@ -104,7 +105,7 @@ def counted(limits, contracts):
     return counts
 
 
-@njit(cache=True)
+@borrowing
 def count_trade(trade, held, positions, open_limit, counts, spans, lists):
     """Add both legs of a trade to the limits of a batch."""
     buyer_lots, seller_lots = positions[held[0]].lots, positions[held[1]].lots
@@ -126,7 +127,7 @@ def count_ahead(rows, reasons, tables):
     return tables.limits[:0].copy()
 
 
-@njit(cache=True)
+@borrowing
 def check_limits(row, held, positions, contract, counts, spans, lists):
     """Whether a trade stays inside every limit that its sides share: its reason and the number of the limit."""
     limit = limit_passed(row, held, positions, contract.open_limit, counts, spans, lists)

@@ -4,7 +4,9 @@ import numpy as np
 from numba import njit, prange
 
 from novate.core.kernels.arithmetic import charge, clamp, convert, credit, millionths
+from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.prefetch import AHEAD, ask_for
+from novate.core.kernels.tables import columns
 from novate.core.layout import COLLATERALISED, LIVE, POOLED, PREMIUM, SUBTOTAL, TIERED
 from novate.core.money import PPM
 
@@ -65,14 +67,20 @@ def worse_side(lots, bids, asks, contract, tiers):
     Orders that reduce the position count for nothing until they are larger than it. Maintenance asks for what is held.
     """
     initial, maintenance = requirement(lots, contract, tiers)
-    if bids > 0:
-        initial = max(initial, requirement(lots + bids, contract, tiers)[0])
-    if asks > 0:
-        initial = max(initial, requirement(lots - asks, contract, tiers)[0])
+    if bids > 0 or asks > 0:
+        initial = max(
+            initial, filled_initial(lots + bids, contract, tiers), filled_initial(lots - asks, contract, tiers)
+        )
     return initial, maintenance
 
 
-@njit(cache=True)
+@borrowing
+def filled_initial(lots, contract, tiers):
+    """What a position would have to hold with the orders of one side filled; a call, since few have orders."""
+    return requirement(lots, contract, tiers)[0]
+
+
+@borrowing
 def set_lot(at, contracts, tiers, lot_terms):
     """Work out afresh what one lot of a contract is worth and asks for inside the first bracket."""
     contract = contracts[at]
@@ -112,31 +120,33 @@ def option_worth(lots, contract, long_option_ppm):
 
 
 @njit(cache=True, inline="always")
-def sum_run(first, end, asset, positions, lot_terms, own):
-    """Add a run of positions of one asset inside their first brackets to its sums; returns where the run ends.
+def sum_run(first, end, positions, orders, lot_terms, sums, into):
+    """Add a run of positions inside their first brackets to row ``into`` of the sums; returns where the run ends.
 
+    Inside its first bracket a requirement grows with size, so the worse side is the larger of all that may be filled.
     Indices are unsigned: a signed one may count from the end, and every use of it pays for asking.
     """
-    variation, initial, maintenance = 0, 0, 0
     at = first
     while at < end:
         position = positions[at]
         lot = lot_terms[np.uint32(position.contract)]
         lots = position.lots
         size = abs(lots)
-        if size > lot.bracket_lots or lot.asset != asset or position.orders != 0:
+        worst = size
+        if position.orders != 0:
+            rest = orders[np.uint32(position.orders)]
+            worst = max(size, abs(lots + rest.bids), abs(lots - rest.asks))
+        if worst > lot.bracket_lots:
             break
-        variation += lots * lot.value_fine - position.cost_fine
-        initial += size * lot.initial_whole_fine + millionths(size * lot.initial_rest_ppm)
-        maintenance += size * lot.maintenance_whole_fine + millionths(size * lot.maintenance_rest_ppm)
+        own = sums[into, np.uint32(lot.asset)]
+        own.variation_fine += lots * lot.value_fine - position.cost_fine
+        own.initial_fine += worst * lot.initial_whole_fine + millionths(worst * lot.initial_rest_ppm)
+        own.maintenance_fine += size * lot.maintenance_whole_fine + millionths(size * lot.maintenance_rest_ppm)
         at += np.uint64(1)
-    own.variation_fine += variation
-    own.initial_fine += initial
-    own.maintenance_fine += maintenance
     return at
 
 
-@njit(cache=True)
+@borrowing
 def sum_one(position, open_orders, contract, tiers, long_option_ppm, own):
     """Add any position to the sums of its asset, the long way; returns 0 where its price is missing."""
     lots, bids, asks = position.lots, open_orders.bids, open_orders.asks
@@ -169,21 +179,17 @@ def add_positions(start, count, positions, orders, lot_terms, contracts, tiers, 
     priced = 1
     at, end = np.uint64(start), np.uint64(start + count)
     while at < end:
-        asset = lot_terms[np.uint32(positions[at].contract)].asset
-        after = sum_run(at, end, asset, positions, lot_terms, sums[into, asset])
-        if after == at:
+        at = sum_run(at, end, positions, orders, lot_terms, sums, into)
+        if at < end:
             contract = contracts[np.uint32(positions[at].contract)]
-            own_orders = orders[np.uint32(positions[at].orders)]
-            priced &= sum_one(positions[at], own_orders, contract, tiers, long_option_ppm, sums[into, asset])
-            after += np.uint64(1)
-        at = after
+            own_orders, own = orders[np.uint32(positions[at].orders)], sums[into, np.uint32(contract.asset)]
+            priced &= sum_one(positions[at], own_orders, contract, tiers, long_option_ppm, own)
+            at += np.uint64(1)
     return priced
 
 
 @njit(cache=True, inline="always")
-def sum_purse(
-    bucket, buckets, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, into
-):  # fmt: skip
+def sum_purse(bucket, buckets, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, into):
     """Sum all positions that are judged with a purse into row ``into`` of ``sums``; returns 0 where a price is missing.
 
     Of a gross omnibus account those are its sub-accounts', each with its own sign: requirements are added and never
@@ -201,7 +207,7 @@ def sum_purse(
     return priced
 
 
-@njit(cache=True)
+@borrowing
 def add_subs(first, buckets, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, into):
     """Add the positions of a chain of sub-accounts to the sums of their purse; returns 0 where a price is missing."""
     priced = 1
@@ -242,7 +248,7 @@ def requirement_of(lots, contract_index, tables):
     return requirement(lots, tables.contracts[contract_index], tables.tiers)
 
 
-@njit(cache=True)
+@borrowing
 def payable(balances, bucket, sums, into, assets):
     """What cash covers after everything that is owed unsettled, in the numeraire; gains of one asset pay in none."""
     covered = 0
@@ -286,7 +292,7 @@ def judge_one(purse, balances, at, tables):
     return judge_sums(priced, sums, balances, at, tables)
 
 
-@njit(cache=True)
+@borrowing
 def stand_aside(row):
     """A sub-account is judged with its purse and not by itself: it lacks nothing."""
     row.equity_fine = row.settled_fine = row.initial_fine = row.maintenance_fine = 0
@@ -296,11 +302,15 @@ def stand_aside(row):
 @njit(cache=True)
 def judge_range(first, last, chosen, tables, out):
     """Judge ``chosen[first:last]`` (or the buckets themselves where ``chosen`` is empty) into ``out``."""
-    # A tuple of tables handed on per bucket would count references per bucket: take it apart once.
+    judge_in_range(first, last, chosen, columns(tables), out, np.empty((1, len(tables.assets)), SUBTOTAL))
+
+
+@borrowing
+def judge_in_range(first, last, chosen, tables, out, sums):
+    """The loop of ``judge_range``, with a row of ``sums`` to work on."""
     buckets, balances, positions, contracts = tables.buckets, tables.balances, tables.positions, tables.contracts
     lot_terms, tiers, assets, orders = tables.lot_terms, tables.tiers, tables.assets, tables.orders
     gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
-    sums = np.empty((1, len(assets)), SUBTOTAL)
     for at in range(first, last):
         bucket = np.uint64(chosen[at]) if len(chosen) else np.uint64(at)
         if at + AHEAD < last:

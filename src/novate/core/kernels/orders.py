@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.admit import may_name
+from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.legs import reserve
 from novate.core.kernels.margin import total, worse_side
 from novate.core.kernels.overlay import load, slot_of, table_for, take_position
@@ -45,7 +46,7 @@ ORDERS_EXCEEDED = int(Reason.ORDERS_EXCEEDED)
 MARGIN_INSUFFICIENT = int(Reason.MARGIN_INSUFFICIENT)
 
 
-@njit(cache=True)
+@borrowing
 def check_order(row, mark, n_contracts, n_accounts, contracts, buckets):
     """Everything about a change of orders that does not need the account: its reason and the figure with it."""
     if row.number <= mark:
@@ -76,7 +77,7 @@ def check_order(row, mark, n_contracts, n_accounts, contracts, buckets):
     return ACCEPTED, np.int64(0)
 
 
-@njit(cache=True)
+@borrowing
 def judge_order(row, position, resting, over, contract, access, balances, sums, judged, assets, tiers, gains_ppm):
     """Whether an account may have these orders more, or fewer: ``(reason, figure)``.
 
@@ -125,7 +126,7 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
     """Decide changes of resting orders: ``(RESERVED rows, REFUSED rows, new high-water mark)``, each row on its own."""
     count, width = len(rows), tables.balances.shape[1]
     contracts, assets, tiers, buckets = tables.contracts, tables.assets, tables.tiers, tables.buckets
-    gains_ppm = tables.gains_ppm
+    book_positions, orders, gains_ppm = tables.positions, tables.orders, tables.gains_ppm
     reasons, figures = np.empty(count, np.int64), np.empty(count, np.int64)
     over, held = np.empty(count, np.int32), np.empty(count, np.int32)
     bucket_keys, position_keys = table_for(count), table_for(count)
@@ -153,7 +154,7 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
         slot = slot_of(key, position_keys)
         if position_keys[slot] == -1:
             position_keys[slot], position_slots[slot] = key, n_positions
-            take_position(bucket, row.contract, tables, positions, resting, n_positions)
+            take_position(bucket, row.contract, buckets, book_positions, orders, positions, resting, n_positions)
             n_positions += 1
         held[at] = position_slots[slot]
     balances, sums = np.empty((n_touched, width), BALANCE), np.empty((n_touched, width), SUBTOTAL)

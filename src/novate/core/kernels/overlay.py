@@ -3,9 +3,11 @@
 import numpy as np
 from numba import njit
 
+from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.margin import sum_purse, total
 from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
 from novate.core.kernels.search import find
+from novate.core.kernels.tables import columns
 from novate.core.layout import OPEN_ORDERS, POSITION
 from novate.core.reasons import Reason
 
@@ -33,7 +35,13 @@ def table_for(count):
 
 @njit(cache=True)
 def load(touched, tables, balances, sums, judged):
-    """Copy and price every touched purse once. Purses lie far apart, so those ahead are asked for early."""
+    """Copy and price every touched purse once."""
+    load_rows(touched, columns(tables), balances, sums, judged)
+
+
+@borrowing
+def load_rows(touched, tables, balances, sums, judged):
+    """The loop of ``load``. Purses lie far apart, so those ahead are asked for early."""
     buckets, positions, contracts, tiers = tables.buckets, tables.positions, tables.contracts, tables.tiers
     lot_terms, orders = tables.lot_terms, tables.orders
     assets, gains_ppm, long_option_ppm = tables.assets, tables.gains_ppm, tables.long_option_ppm
@@ -52,18 +60,18 @@ def load(touched, tables, balances, sums, judged):
         judged[at].priced = priced * known
 
 
-@njit(cache=True, inline="always")
-def take_position(bucket, contract, tables, positions, resting, into):
-    """Copy a bucket's position and open orders in a contract into row ``into``; of nothing where it has none."""
-    where, found = find(bucket, contract, tables.buckets, tables.positions)
+@borrowing
+def take_position(bucket, contract, buckets, book_positions, orders, positions, resting, into):
+    """Copy a bucket's lots, cost and open orders in a contract into row ``into``; of nothing where it has none."""
+    where, found = find(bucket, contract, buckets, book_positions)
+    own, rest = positions[into], resting[into]
+    own.lots, own.cost_fine, rest.bids, rest.asks = 0, 0, 0, 0
     if found:
-        positions[into] = tables.positions[where]
-        resting[into] = tables.orders[np.uint32(tables.positions[where].orders)]
-    else:
-        positions[into].lots = 0
-        positions[into].cost_fine = 0
-        resting[into].bids = 0
-        resting[into].asks = 0
+        row = book_positions[where]
+        own.lots, own.cost_fine = row.lots, row.cost_fine
+        # Asking first lets the processor go on to the next position before this one has arrived.
+        if row.orders != 0:
+            resting[into] = orders[np.uint32(row.orders)]
 
 
 @njit(cache=True)
@@ -71,14 +79,25 @@ def hold(rows, reasons, n_contracts, tables, dealing, held):
     """Copy every position that a row touches, once, and its open orders; ``held`` gets the overlay row of each side.
 
     ``dealing`` names the buckets of each row's buyer and seller.
-
     A pass of its own, because look-ups that do not wait for one another overlap.
     """
     keys = table_for(len(rows))
     slots = np.empty(len(keys), np.int32)
     positions, resting = np.empty(2 * len(rows), POSITION), np.empty(2 * len(rows), OPEN_ORDERS)
+    hold_rows(rows, reasons, n_contracts, columns(tables), dealing, held, keys, slots, positions, resting)
+    return positions, resting
+
+
+@borrowing
+def hold_rows(rows, reasons, n_contracts, tables, dealing, held, keys, slots, positions, resting):
+    """The loop of ``hold``; ``keys`` and ``slots`` are its table of the positions that it has."""
+    buckets, book_positions, orders = tables.buckets, tables.positions, tables.orders
     n_positions = 0
     for at in range(len(rows)):
+        if at + AHEAD < len(rows) and reasons[at + AHEAD] == ACCEPTED:
+            for side in range(2):
+                own = buckets[np.uint64(dealing[at + AHEAD, side])]
+                prefetch(book_positions, own.start + (own.count >> 1))
         if reasons[at] != ACCEPTED:
             continue
         for side in range(2):
@@ -88,7 +107,8 @@ def hold(rows, reasons, n_contracts, tables, dealing, held):
             if keys[slot] == -1:
                 keys[slot] = key
                 slots[slot] = n_positions
-                take_position(bucket, rows[at].contract, tables, positions, resting, n_positions)
+                take_position(
+                    bucket, rows[at].contract, buckets, book_positions, orders, positions, resting, n_positions
+                )
                 n_positions += 1
             held[at, side] = slots[slot]
-    return positions, resting

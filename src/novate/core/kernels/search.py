@@ -3,6 +3,8 @@
 import numpy as np
 from numba import njit
 
+from novate.core.kernels.borrowing import borrowing
+
 
 @njit(cache=True, inline="always")
 def bucket_of(account, contract, buckets):
@@ -17,7 +19,7 @@ def bucket_of(account, contract, buckets):
     return np.int64(account)
 
 
-@njit(cache=True)
+@borrowing
 def find(bucket, contract, buckets, positions):
     """``(row, found)``: where the contract stands or belongs in the bucket's sorted rows."""
     own = buckets[np.uint64(bucket)]

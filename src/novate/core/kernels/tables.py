@@ -3,6 +3,7 @@
 One compiled call costs two microseconds with a tuple of the tables and half of one with this reference to them.
 """
 
+from collections import namedtuple
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,20 @@ def _refer(
     tables.gains_ppm = gains_ppm
     tables.long_option_ppm = long_option_ppm
     return tables
+
+
+Columns = namedtuple("Columns", TABLES.field_dict)  # noqa: PYI024
+"""The same tables taken apart, once a call: what loops take that count no references (``borrowing``)."""
+
+
+@njit(cache=True)
+def columns(tables):
+    """The tables taken apart; they live as long as the reference to them."""
+    return Columns(
+        tables.assets, tables.contracts, tables.lot_terms, tables.tiers, tables.buckets, tables.balances,
+        tables.positions, tables.orders, tables.holders, tables.ends, tables.limits, tables.limit_spans,
+        tables.limit_lists, tables.gains_ppm, tables.long_option_ppm,
+    )  # fmt: skip
 
 
 def refer(*tables: Any) -> Tables:

@@ -9,11 +9,14 @@ from numba import njit
 
 from novate.core.kernels.admit import check_row, is_promised
 from novate.core.kernels.arithmetic import charge, size_at, value_at
+from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.legs import apply_leg
 from novate.core.kernels.limits import check_limits, count_ahead, count_trade
 from novate.core.kernels.margin import collateralised_result, option_worth, owed_in, total, worse_side
 from novate.core.kernels.overlay import hold, load, slot_of, table_for, take_position
+from novate.core.kernels.prefetch import AHEAD, prefetch
 from novate.core.kernels.search import bucket_of
+from novate.core.kernels.tables import columns
 from novate.core.layout import (
     BALANCE,
     COLLATERALISED,
@@ -42,15 +45,17 @@ ACCOUNT_RESTRICTED = int(Reason.ACCOUNT_RESTRICTED)
 ORDERS_EXCEEDED = int(Reason.ORDERS_EXCEEDED)
 
 
-@njit(cache=True)
-def spares_the_house(equity, maintenance, over, balances, sums, judged, assets, gains_ppm):
-    """Whether a bucket below its initial requirement after a leg is no danger that it was not before.
+@borrowing
+def spares_the_house(new_balances, new_sums, side, over, balances, sums, judged, assets, gains_ppm):
+    """Whether a bucket that lacks margin after a leg that reduces is no danger that it was not before.
 
-    Equity above zero may not fall below it, nor fall further, and what lacks to the maintenance requirement may not
-    grow: otherwise closing at a bad price would hand the house's money to whoever takes the other side.
+    What lacks to the initial requirement may not grow. Equity above zero may not fall below it, nor fall further, and
+    what lacks to the maintenance requirement may not grow: otherwise closing at a bad price would hand the house's
+    money to whoever takes the other side.
     """
     was = judged[over].equity_fine
-    if equity < 0 and equity < was:
+    equity, _, initial, maintenance, _ = total(new_balances, side, new_sums, side, assets, gains_ppm)
+    if initial - equity > judged[over].initial_fine - was or (equity < 0 and equity < was):
         return False
     if equity >= maintenance:
         return True
@@ -114,7 +119,6 @@ def judge_leg(
     guaranteed = is_promised(filled, guaranteed, contract)
     balance = balances[over, asset]
     equity, initial, priced = judged[over].equity_fine, judged[over].initial_fine, judged[over].priced
-    shortfall = initial - equity
     cash = balance.balance_minor * assets[asset].unit_fine
     grown = (abs(new_lots) - abs(old_lots) - filled) * contract.largest_value_fine
     grown += abs(old_cost + cost) - abs(old_cost)
@@ -134,7 +138,7 @@ def judge_leg(
             lots, cost, position, resting, filled, contract, tiers, long_option_ppm, new_balances[side, asset],
             new_sums[side, asset],
         )  # fmt: skip
-        equity, _, initial, maintenance, still_priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
+        equity, _, initial, _, still_priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
         reduces = (old_lots > 0 and lots < 0 and new_lots >= 0) or (old_lots < 0 and lots > 0 and new_lots <= 0)
         lack = uncovered(
             contract, cost, cash, balance, sums[over, asset], new_balances[side, asset], new_sums[side, asset]
@@ -145,30 +149,32 @@ def judge_leg(
             reason = ACCOUNT_RESTRICTED
         elif lack > 0:
             reason, figure = (PREMIUM_NOT_COVERED if contract.style == PREMIUM else COLLATERAL_NOT_COVERED), lack
-        elif not guaranteed and not (
-            reduces
-            and initial - equity <= shortfall
-            and spares_the_house(equity, maintenance, over, balances, sums, judged, assets, gains_ppm)
+        elif (priced == 0 or still_priced == 0 or equity < initial) and not (
+            guaranteed
+            or (
+                reduces
+                and spares_the_house(new_balances, new_sums, side, over, balances, sums, judged, assets, gains_ppm)
+            )
         ):
             if priced == 0 or still_priced == 0:
                 reason = PRICE_MISSING
-            elif equity < initial:
+            else:
                 reason, figure = MARGIN_INSUFFICIENT, initial - equity
     return reason, figure, equity, initial
 
 
-@njit(cache=True)
+@borrowing
 def judge_in_purse(
     lots, value, fee, first, second, resting_first, resting_second, filled_first, filled_second, guaranteed, over,
-    contract, access_first, access_second, balances, sums, judged, new_balances, new_sums, assets, tiers, gains_ppm,
-    long_option_ppm, verdicts,
+    between, contract, access_first, access_second, balances, sums, judged, new_balances, new_sums, assets, tiers,
+    gains_ppm, long_option_ppm, verdicts,
 ):  # fmt: skip
     """Whether one purse may bear both legs of what two of its sub-accounts do with each other.
 
     Returns ``(reason, figure, 0 for the first or 1 for the second)``. ``lots`` are the first one's; ``first`` and
-    ``second`` are positions, followed by their orders. The second leg is judged on what the first leaves. Margin or a
-    premium that lacks only between the two lacks nobody: where the purse meets its initial requirement after both, they
-    stand.
+    ``second`` are positions, followed by their orders. The second leg is judged on what the first leaves, which is put
+    into row ``between`` of ``balances``, ``sums`` and ``judged``. Margin or a premium that lacks only between the two
+    lacks nobody: where the purse meets its initial requirement after both, they stand.
     """
     reason, figure, equity, initial = judge_leg(
         lots, value, fee, first, resting_first, filled_first, guaranteed, 0, over, contract, access_first, balances,
@@ -177,14 +183,17 @@ def judge_in_purse(
     verdicts[0, 0], verdicts[0, 1] = equity, initial
     if reason != ACCEPTED and reason != MARGIN_INSUFFICIENT and reason != PREMIUM_NOT_COVERED:
         return reason, figure, 0
-    between = judged[over : over + 1].copy()
-    between[0].equity_fine, between[0].initial_fine = equity, initial
+    for asset in range(sums.shape[1]):
+        balances[between, asset] = new_balances[0, asset]
+        sums[between, asset] = new_sums[0, asset]
     grown = (abs(first.lots + lots) - abs(first.lots) - filled_first) * contract.largest_value_fine
     grown += abs(first.cost_fine + lots * value) - abs(first.cost_fine)
-    new_balances[0, contract.asset].exposure_fine += grown
+    balances[between, contract.asset].exposure_fine += grown
+    judged[between].equity_fine, judged[between].initial_fine = equity, initial
+    judged[between].priced = judged[over].priced
     after, its_figure, equity, initial = judge_leg(
-        -lots, value, fee, second, resting_second, filled_second, guaranteed, 1, 0, contract, access_second,
-        new_balances, new_sums, between, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
+        -lots, value, fee, second, resting_second, filled_second, guaranteed, 1, between, contract, access_second,
+        balances, sums, judged, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
     )  # fmt: skip
     verdicts[1, 0], verdicts[1, 1] = equity, initial
     if after != ACCEPTED:
@@ -197,17 +206,17 @@ def judge_in_purse(
 @njit(cache=True)
 def judge_two(first, second, contract_index, lots, value, tables):
     """Two legs between sub-accounts of one purse, without fee; ``lots`` are the first one's. As ``judge_in_purse``."""
-    width = len(tables.assets)
-    sums, judged, balances = np.zeros((1, width), SUBTOTAL), np.zeros(1, JUDGED), np.empty((1, width), BALANCE)
-    load(np.array([tables.buckets[first].purse], np.int32), tables, balances, sums, judged)
+    width, buckets = len(tables.assets), tables.buckets
+    sums, judged, balances = np.zeros((2, width), SUBTOTAL), np.zeros(2, JUDGED), np.empty((2, width), BALANCE)
+    load(np.array([buckets[first].purse], np.int32), tables, balances, sums, judged)
     positions, resting = np.zeros(2, POSITION), np.zeros(2, OPEN_ORDERS)
-    take_position(first, contract_index, tables, positions, resting, 0)
-    take_position(second, contract_index, tables, positions, resting, 1)
+    take_position(first, contract_index, buckets, tables.positions, tables.orders, positions, resting, 0)
+    take_position(second, contract_index, buckets, tables.positions, tables.orders, positions, resting, 1)
     new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
     return judge_in_purse(
-        lots, value, 0, positions[0], positions[1], resting[0], resting[1], 0, 0, False, 0,
-        tables.contracts[contract_index], tables.buckets[first].access, tables.buckets[second].access, balances, sums,
-        judged, new_balances, new_sums, tables.assets, tables.tiers, tables.gains_ppm, tables.long_option_ppm,
+        lots, value, 0, positions[0], positions[1], resting[0], resting[1], 0, 0, False, 0, 1,
+        tables.contracts[contract_index], buckets[first].access, buckets[second].access, balances, sums, judged,
+        new_balances, new_sums, tables.assets, tables.tiers, tables.gains_ppm, tables.long_option_ppm,
         np.empty((2, 2), np.int64),
     )  # fmt: skip
 
@@ -223,7 +232,7 @@ def judge_side(bucket, contract_index, lots, value, tables):
     touched = np.array([tables.buckets[bucket].purse], np.int32)
     load(touched, tables, balances, sums, judged)
     position, resting = np.zeros(1, POSITION), np.zeros(1, OPEN_ORDERS)
-    take_position(bucket, contract_index, tables, position, resting, 0)
+    take_position(bucket, contract_index, tables.buckets, tables.positions, tables.orders, position, resting, 0)
     contract = contracts[contract_index]
     access = tables.buckets[bucket].access
     new_balances, new_sums = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL)
@@ -242,12 +251,28 @@ def route(rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figu
 
     Returns ``(purses by slot, new mark)``.
     """
-    contracts, buckets = tables.contracts, tables.buckets
     keys = table_for(len(rows))
     slots = np.empty(len(keys), np.int32)
     touched = np.empty(2 * len(rows), np.int32)
+    n_touched, mark = route_rows(
+        rows, mark, n_contracts, n_accounts, guaranteed, columns(tables), reasons, figures, failed, dealing, sides,
+        keys, slots, touched,
+    )  # fmt: skip
+    return touched[:n_touched], mark
+
+
+@borrowing
+def route_rows(
+    rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figures, failed, dealing, sides, keys, slots,
+    touched,
+):  # fmt: skip
+    """The loop of ``route``; ``keys`` and ``slots`` are its table of the purses that it has."""
+    contracts, buckets = tables.contracts, tables.buckets
     n_touched = 0
     for at in range(len(rows)):
+        if at + AHEAD < len(rows):
+            prefetch(buckets, np.int64(rows[at + AHEAD].buyer))
+            prefetch(buckets, np.int64(rows[at + AHEAD].seller))
         reason, figure, side_failed = check_row(rows[at], mark, n_contracts, n_accounts, guaranteed, contracts, buckets)
         reasons[at], figures[at], failed[at] = reason, figure, side_failed
         if reasons[at] != DUPLICATE_OR_LATE:
@@ -263,12 +288,11 @@ def route(rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figu
                 slots[slot] = n_touched
                 touched[n_touched] = purse
                 n_touched += 1
-            dealing[at, side] = bucket
-            sides[at, side] = slots[slot]
-    return touched[:n_touched], mark
+            dealing[at, side], sides[at, side] = bucket, slots[slot]
+    return n_touched, mark
 
 
-@njit(cache=True)
+@borrowing
 def check_filled(row, buying, selling):
     """Whether the resting orders that a trade says it fills are as large as it is: ``(reason, figure, side)``."""
     if row.filled & FILLS_BUYER and row.lots > buying.bids:
@@ -300,16 +324,30 @@ def judge_in_order(
 
     A row that is refused leaves its reason, figure and the side that failed, and the overlay as it was.
     """
-    contracts, assets, tiers, buckets = tables.contracts, tables.assets, tables.tiers, tables.buckets
-    gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
     width = tables.balances.shape[1]
-    balances, sums = np.empty((len(touched), width), BALANCE), np.empty((len(touched), width), SUBTOTAL)
-    judged, held = np.empty(len(touched), JUDGED), np.empty((len(rows), 2), np.int32)
+    overlays = len(touched) + 1  # the last is for what a purse is between two of its sub-accounts
+    balances, sums = np.empty((overlays, width), BALANCE), np.empty((overlays, width), SUBTOTAL)
+    judged, held = np.empty(overlays, JUDGED), np.empty((len(rows), 2), np.int32)
     load(touched, tables, balances, sums, judged)
     positions, resting = hold(rows, reasons, n_contracts, tables, dealing, held)
     fees, verdicts = tables.balances[fees_account].copy(), np.empty((2, 2), np.int64)
-    counts, spans, lists = count_ahead(rows, reasons, tables), tables.limit_spans, tables.limit_lists
+    counts = count_ahead(rows, reasons, tables)
     new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
+    return judge_held(
+        rows, guaranteed, columns(tables), dealing, sides, reasons, figures, failed, novated, fills, balances, sums,
+        judged, held, positions, resting, fees, counts, new_balances, new_sums, verdicts,
+    )  # fmt: skip
+
+
+@borrowing
+def judge_held(
+    rows, guaranteed, tables, dealing, sides, reasons, figures, failed, novated, fills, balances, sums, judged,
+    held, positions, resting, fees, counts, new_balances, new_sums, verdicts,
+):  # fmt: skip
+    """The loop of ``judge_in_order`` over an overlay that is loaded and held."""
+    contracts, assets, tiers, buckets = tables.contracts, tables.assets, tables.tiers, tables.buckets
+    gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
+    spans, lists, width = tables.limit_spans, tables.limit_lists, balances.shape[1]
     n_novated, n_fills = 0, 0
     for at in range(len(rows)):
         if reasons[at] != ACCEPTED:
@@ -327,9 +365,9 @@ def judge_in_order(
             reasons[at], figures[at], which = judge_in_purse(
                 row.lots, value, fee, positions[buyer], positions[seller], resting[buyer], resting[seller],
                 row.lots if row.filled & FILLS_BUYER else np.int64(0),
-                row.lots if row.filled & FILLS_SELLER else np.int64(0), guaranteed, sides[at, 0], contract,
-                buckets[dealing[at, 0]].access, buckets[dealing[at, 1]].access, balances, sums, judged, new_balances,
-                new_sums, assets, tiers, gains_ppm, long_option_ppm, verdicts,
+                row.lots if row.filled & FILLS_SELLER else np.int64(0), guaranteed, sides[at, 0], len(judged) - 1,
+                contract, buckets[dealing[at, 0]].access, buckets[dealing[at, 1]].access, balances, sums, judged,
+                new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm, verdicts,
             )  # fmt: skip
             failed[at] = SELLER if which else BUYER
         for side in range(2):
@@ -375,7 +413,7 @@ def write_novated(done, at, row, value, fee, buyer, seller):
     done.buyer, done.seller = buyer, seller
 
 
-@njit(cache=True)
+@borrowing
 def fill(resting, contract, bucket, lots, out):
     """Take what a trade fills off the resting orders of one side, and write it down."""
     out.bids, out.asks = -max(0, lots), min(0, lots)

@@ -5,6 +5,7 @@ from numba import njit
 
 from novate.core.kernels.admit import ACCEPTED, CONTRACT_UNKNOWN, access_of, check_terms
 from novate.core.kernels.arithmetic import charge, size_at, value_at
+from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.legs import apply_leg
 from novate.core.kernels.limits import count_trade, counted
 from novate.core.kernels.margin import judge_sums, sum_positions, sum_purse, total
@@ -12,7 +13,7 @@ from novate.core.kernels.trades import MARGIN_INSUFFICIENT, check_both, judge_le
 from novate.core.layout import BALANCE, JUDGED, OPEN, OPEN_ORDERS, POOLED, POSITION, SUBTOTAL
 
 
-@njit(cache=True)
+@borrowing
 def row_of(contract, positions, count):
     """``(row, count)``: where a contract stands among the first ``count`` rows, or is put, by contract."""
     at = 0
@@ -29,7 +30,7 @@ def row_of(contract, positions, count):
     return at, count + 1
 
 
-@njit(cache=True)
+@borrowing
 def excess(reduces, balances, sums, new_balances, new_sums, assets, gains_ppm):
     """By how much a leg misses what margin allows: above zero where it is refused, convex where requirements are.
 
