@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import journal, machine, mixed, recovery, table, ticks, trades, whatif
+from bench import journal, machine, mixed, portfolio, recovery, table, ticks, trades, whatif
 from bench.figures import Figure
 from bench.session import Session
 from bench.world import FULL, SMALL
@@ -23,6 +23,7 @@ RESULTS = HERE / "results.json"
 FIGURES: dict[str, Callable[[Session], list[Figure]]] = {
     "trades-uniform": trades.uniform,
     "trades-hubs": trades.with_hubs,
+    "portfolio": portfolio.trades,
     "mixed-trades": mixed.in_core,
     "mixed-tick": mixed.tick,
     "journal-batches": journal.batches,

@@ -82,6 +82,11 @@ COMMANDS = st.one_of(
     command("open_sub_account", account=NAMES, reference=st.sampled_from(["1", "2", "3", "", " ", "x" * 130])),
     command("add_asset", symbol=ASSETS, decimals=st.integers(-1, 20), fine_decimals=st.integers(-1, 20)),
     command("clock"),
+    command("set_margin_mode", account=NAMES, mode=st.sampled_from(["portfolio", "portfolio", "cross", "isolated"])),
+    command("adopt_risk_sheet", name=st.just("s"), numeraire=ASSETS, unit=AMOUNTS,
+            blocks=st.just([{"name": "b", "part": "current", "scenarios": 2, "measure": "worst", "weight": "100%"}]),
+            contracts=st.dictionaries(SYMBOLS, st.fixed_dictionaries(
+                {"netting_set": st.just("all"), "results": st.lists(st.integers(-9, 9) | HUGE, max_size=3)}))),
 )  # fmt: skip
 
 

@@ -20,7 +20,25 @@ from novate.core.facts import Rejected, RowsRefused
 from novate.core.reasons import Reason
 from novate.core.registers import Order, Registers
 from novate.core.rows import CASH, FUNDING, MARK, ORDER, REFUSED, TRADE, TRANSFER
-from novate.core.terms import Account, Asset, Cap, Contract, Kind, Layer, Limit, Member, Role, Rulebook, Tier
+from novate.core.terms import (
+    Account,
+    AddOn,
+    Asset,
+    Cap,
+    CollateralRow,
+    Contract,
+    ContractRow,
+    Kind,
+    Layer,
+    Limit,
+    MarginMode,
+    Member,
+    RiskSheet,
+    Role,
+    Rulebook,
+    ScenarioBlock,
+    Tier,
+)
 from novate.tape import decimals
 
 USD = Asset("USD", 2, 8)
@@ -474,6 +492,47 @@ LIFECYCLE: st.SearchStrategy[AnyCommand] = st.one_of(
         st.lists(st.builds(after.Reduction, ACCOUNT, INT64), max_size=3).map(tuple),
     ),
 )
+RESULTS = st.lists(INT64, max_size=4).map(lambda values: np.array(values, "<i8").tobytes())
+ADD_ONS = st.lists(st.builds(AddOn, INT64, PPM), max_size=2).map(tuple)
+SHEET = st.builds(
+    RiskSheet,
+    name=NAME,
+    numeraire=st.just("USD"),
+    unit_fine=INT64,
+    blocks=st.lists(
+        st.builds(
+            ScenarioBlock,
+            name=NAME,
+            part=st.sampled_from(["current", "stressed", "floor"]),
+            scenarios=INT64,
+            measure=st.sampled_from(["worst", "kth_worst", "expected_shortfall"]),
+            weight_ppm=PPM,
+            rank=INT64,
+            tail_numerator=INT64,
+            tail_denominator=INT64,
+        ),
+        max_size=2,
+    ).map(tuple),
+    contracts=st.lists(
+        st.builds(ContractRow, symbol=NAME, netting_set=NAME, results=RESULTS, add_ons=ADD_ONS),
+        max_size=2,
+        unique_by=lambda row: row.symbol,
+    ).map(tuple),
+    collateral=st.lists(
+        st.builds(
+            CollateralRow,
+            symbol=st.just("BTC"),
+            netting_set=NAME,
+            results=RESULTS,
+            lot_minor=INT64,
+            lots_max=INT64,
+            add_ons=ADD_ONS,
+        ),
+        max_size=1,
+    ).map(tuple),
+    offset_cap_ppm=PPM,
+    maintenance_ppm=PPM,
+)
 COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     st.builds(core.AddAsset, st.builds(Asset, NAME, st.integers(0, 18), st.integers(0, 18), st.integers(0, 2**62), NS)),
     st.builds(core.ListContract, CONTRACT),
@@ -533,6 +592,8 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     st.builds(core.ExecuteLiquidation, NAME, INT64, st.just(7), INT64, INT64, ACCOUNT),
     st.builds(core.ExpireContract, st.integers(0, 2), INT64),
     st.builds(core.ResolveContract, st.integers(0, 2), INT64, st.sampled_from(["resolved", "voided"])),
+    st.builds(core.AdoptRiskSheet, SHEET),
+    st.builds(core.SetMarginMode, ACCOUNT, st.sampled_from(MarginMode)),
     st.just(core.Clock()),
 )
 

@@ -28,6 +28,8 @@ TINY = Size(
     ticks=2,
     one_ticks=2,
     popular_holders=20,
+    portfolio_accounts=30,
+    scenarios=80,
     recovery_batches=3,
     recovery_singles=60,
     recovery_singles_measured=60,
@@ -64,6 +66,8 @@ def test_the_figures_of_the_readme_are_there_once(figures: list[Figure]) -> None
     assert {
         "trades-uniform",
         "trades-hubs",
+        "portfolio",
+        "portfolio-judge",
         "journal-batches",
         "journal-singles",
         "tick-house",

@@ -37,9 +37,26 @@ from novate.core.novation import make_room
 from novate.core.plain import margin as plain_margin
 from novate.core.plain.limits import held as held_plainly
 from novate.core.rows import TRANSFER
-from novate.core.terms import INSURANCE, OWNED, ROUNDING, TRADING, Asset, Cap, Limit, Role
+from novate.core.terms import (
+    INSURANCE,
+    OWNED,
+    ROUNDING,
+    TRADING,
+    AddOn,
+    Asset,
+    Cap,
+    CollateralRow,
+    ContractRow,
+    Kind,
+    Limit,
+    MarginMode,
+    RiskSheet,
+    Role,
+    ScenarioBlock,
+)
 from tests.core import afterwards
 from tests.core.seniority import fold_watching
+from tests.core.sheets import results
 from tests.core.test_kernels import compare_judgements, compare_orders, compare_trades
 from tests.core.worlds import (
     DAY,
@@ -125,6 +142,10 @@ class Clearing(RuleBasedStateMachine):
             for asset in range(3):
                 amount = random.choice([1, 10, 100]) * funds * units[asset] // 1_000
                 self.do(c.Contribute("bank", self.house.next(), fund, asset, amount, asset))
+        if random.random() < 0.6:
+            self.do(c.AdoptRiskSheet(self.sheet(random.randint(0, 10**6))))
+            for account in random.sample(self.traders(), 3):
+                self.do(c.SetMarginMode(account, MarginMode.PORTFOLIO))
         batch = []
         for _ in range(60):
             contract, (buyer, seller) = random.randrange(1, self.listed()), random.sample(self.traders(), 2)
@@ -440,6 +461,32 @@ class Clearing(RuleBasedStateMachine):
         giver = account if share > 0 else self.book.bucket_of(account, contract)
         amount = self.house.balance(giver, asset) * share // 1_000
         self.do(c.MoveCollateral("bank", self.house.next(), account, contract, asset, amount))
+
+    @rule(seed=st.integers(0, 10**6))
+    def adopt_sheet(self, seed: int) -> None:
+        self.do(c.AdoptRiskSheet(self.sheet(seed)))
+
+    @rule(data=st.data(), mode=st.sampled_from([*MarginMode, MarginMode.PORTFOLIO]))
+    def set_mode(self, data: st.DataObject, mode: MarginMode) -> None:
+        self.do(c.SetMarginMode(data.draw(self.account()), mode))
+
+    def sheet(self, seed: int) -> RiskSheet:
+        """Moves of up to a tenth of each contract's value, in three blocks and two netting sets; bitcoin runs them."""
+        random, unit = Random(seed), 10**6 if self.kind == "rich" else 10**14
+        rows, add_ons = [], random.choice([(), (AddOn(0, 0), AddOn(50, 2_500_000))])
+        for at, terms in enumerate(self.book.registers.contracts):
+            if terms.kind is not Kind.INDEX and (at != 8 or random.random() < 0.9):
+                size = 1 + int(self.book.contracts[at]["reference_fine"]) // (10 * unit)
+                moves = results([random.randint(-size, size) for _ in range(10)])
+                rows.append(ContractRow(terms.symbol, f"set {at % 2}", moves, add_ons))
+        coin = CollateralRow("BTC", "set 0", results([random.randint(-9, 9) for _ in range(10)]), 10**7, 1_000)
+        blocks = (
+            ScenarioBlock("current", "current", 4, "expected_shortfall", 750_000, 1, 2, 5),
+            ScenarioBlock("stressed", "stressed", 3, "worst", 250_000),
+            ScenarioBlock("floor", "floor", 3, "kth_worst", 900_000, 2),
+        )
+        carried = (coin,) if random.random() < 0.7 and "BTC" in self.book.rulebook.collateral else ()
+        return RiskSheet("drawn", "USD", unit, blocks, tuple(rows), carried, 800_000, 700_000)
 
     @rule(choice=st.integers(0, 9), data=st.data())
     def administer(self, choice: int, data: st.DataObject) -> None:

@@ -13,18 +13,21 @@ from novate.core.admission import open_account
 from novate.core.book import Book
 from novate.core.commands import PublishMarks, SubmitTrades
 from novate.core.evolve import evolve
-from novate.core.facts import Fact, MarksPublished, OrdersChanged, TradesNovated
+from novate.core.facts import Fact, MarksPublished, OrdersChanged, RiskSheetAdopted, TradesNovated
 from novate.core.layout import OPEN, RESTRICTED
 from novate.core.ledger import decide_deposit
 from novate.core.margin import judge
 from novate.core.novation import decide_trades, move_leg
 from novate.core.orders import fold_orders
 from novate.core.reasons import Reason
+from novate.core.risk_sheet import digest_of, fold_risk_sheet_adopted
 from novate.core.rows import RESERVED, SELLER
-from novate.core.terms import Asset, Kind, Limit, Role, Tier
+from novate.core.terms import AddOn, Asset, ContractRow, Kind, Limit, RiskSheet, Role, ScenarioBlock, Tier
 from novate.core.variation import decide_marks
 from novate.core.whatif import Trade, largest_order, thresholds, what_if
+from tests.core.sheets import results
 from tests.core.test_kernels import TRADERS, Row, batches, examples, planted, priced, refused_rows
+from tests.core.test_sheets import planted_portfolios
 from tests.core.worlds import USD, House, cash, future, marks, rulebook, small_house, trades
 
 Draw = st.DrawFn
@@ -60,7 +63,7 @@ def test_what_if_answers_as_trades_are_decided(count: int) -> None:
 
     @settings(max_examples=count)
     @given(
-        planted(),
+        planted() | planted_portfolios(large=False),
         batches(),
         st.sampled_from(TRADERS),
         st.lists(st.tuples(st.integers(0, 2), st.integers(-1, 10**9)), max_size=2),
@@ -131,6 +134,20 @@ def small_world(margin_class: str, gains_ppm: int) -> bytes:
     return house.book.dumps()
 
 
+def small_sheet_for(seed: int) -> RiskSheet:
+    """Losses of up to 20 dollars a lot in two netting sets, a tail and a worst, add-ons that rise and fall."""
+    random, rows = np.random.default_rng(seed), []
+    pieces = [(), (AddOn(0, 0), AddOn(9, 90_000_000)), (AddOn(0, 200_000_000), AddOn(30, 1_000_000))]
+    for at, symbol in enumerate(("FUT", "INV", "CALL", "PUT", "STYLED", "CAPPED")):
+        moves = results(random.integers(-2_000, 2_000, 9, endpoint=True).tolist())
+        rows.append(ContractRow(symbol, f"set {at % 2}", moves, pieces[random.integers(3)]))
+    blocks = (
+        ScenarioBlock("current", "current", 6, "expected_shortfall", 750_000, 1, 2, 5),
+        ScenarioBlock("stressed", "stressed", 3, "worst", 250_000),
+    )
+    return RiskSheet("small", "USD", 10**6, blocks, tuple(rows), (), 800_000, 700_000)
+
+
 @st.composite
 def small_books(draw: Draw) -> tuple[Book, int]:
     """A book of ``small_world`` with m0's money and positions, and limits on them, at random."""
@@ -144,6 +161,10 @@ def small_books(draw: Draw) -> tuple[Book, int]:
     book.buckets[account]["access"] = draw(st.sampled_from([OPEN, OPEN, RESTRICTED]))
     book.balances[account, USD]["balance_minor"] = draw(st.integers(0, 400_000))
     book.balances[account, 1]["balance_minor"] = draw(st.sampled_from([0, 10**8, 10**9]))
+    if draw(st.booleans()):
+        sheet = small_sheet_for(draw(st.integers(0, 10**6)))
+        fold_risk_sheet_adopted(book, RiskSheetAdopted(sheet, digest_of(sheet)))
+        book.buckets[account]["portfolio"] = 1
     for contract in draw(st.sets(st.sampled_from(SMALL_CONTRACTS), max_size=3)):
         lots, result = draw(st.integers(-90, 90)), draw(st.integers(-(10**10), 10**10))
         move_leg(book, account, contract, lots, lots * int(book.contracts[contract]["value_fine"]) + result)

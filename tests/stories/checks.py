@@ -9,6 +9,8 @@ from collections.abc import Callable
 from novate import views
 from novate.core import layout
 from novate.core.margin import judge
+from novate.core.registers import Call
+from novate.views.state import block_name
 from tests.stories.parse import Step, StoryError
 from tests.stories.words import UNSPOKEN, Words, moment
 from tests.stories.world import World, told
@@ -168,13 +170,22 @@ def calls(world: World, step: Step) -> None:
             "since": moment(call.since_ns),
             "because": ", ".join(
                 f"{words.contract(part.contract)} {part.lots} lots: "
-                f"{words.fine_money(part.initial_fine, words.asset_of(part.contract))}"
+                f"{words.fine_money(part.initial_fine, _asset_of(words, call, part.contract))}"
                 for part in call.largest
+            ),
+            "worst": ", ".join(
+                f"{block_name(words.registers.sheet, part.block)} {part.scenario + 1}: {words.judged(part.loss_fine)}"
+                for part in call.worst
             ),
         }
         for bucket, call in sorted(world.book.registers.calls.items())
     ]
     compare(step, step.records() if step.table else [], found)
+
+
+def _asset_of(words: Words, call: Call, contract: int) -> int:
+    """What a contributor's part is in: the numeraire where a risk sheet asked, else the contract's settlement asset."""
+    return words.numeraire() if call.worst else words.asset_of(contract)
 
 
 def orders(world: World, step: Step) -> None:

@@ -114,6 +114,10 @@ class Words:
                 return fact.rulebook.name, f"settlement at {moment(fact.settlement_due_ns)}"
             case f.MemberAdded():
                 return fact.name, ""
+            case f.RiskSheetAdopted():
+                return fact.sheet.name, f"{fact.sheet.scenario_count} scenarios"
+            case f.MarginModeSet():
+                return self.account(fact.bucket), fact.mode
             case f.AccountOpened():
                 member = self.registers.members[fact.member]
                 return fact.name, f"{spaced(fact.kind)} of {member.name}"

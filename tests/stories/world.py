@@ -35,6 +35,7 @@ class World:
         self.time_ns = time_ns(f"{DAY_ONE}T09:00:00Z")
         self.numbers: dict[str, int] = {}
         self.rules: dict[str, Any] = {}
+        self.sheet: dict[str, Any] = {}
         self.facts: list[Fact] = []
         self.log: list[tuple[list[Fact], int]] = []
         self.refusals: list[Refusal] = []
@@ -339,6 +340,31 @@ def _gates(world: World, records: Records) -> None:
     world.send("adopt_rulebook", world.rules)
 
 
+def _sheet_terms(world: World, records: Records) -> None:
+    world.sheet |= {record["term"].replace(" ", "_"): record["value"] for record in records}
+
+
+def _sheet_blocks(world: World, records: Records) -> None:
+    for record in records:
+        record["measure"] = record["measure"].replace(" ", "_")
+        record["scenarios"], record["rank"] = int(record["scenarios"]), int(record.get("rank", 1))
+        if "tail" in record:
+            record["tail"] = [int(part) for part in record["tail"].split("/")]
+    world.sheet["blocks"] = records
+
+
+def _sheet_rows(world: World, records: Records) -> None:
+    rows: dict[str, Any] = {"contracts": {}, "collateral": {}}
+    for record in records:
+        row = {"netting_set": record["netting_set"], "results": [int(part) for part in record["results"].split()]}
+        pieces = [piece.split(":") for piece in record.get("add_ons", "").split(",") if piece]
+        row["add_ons"] = [{"above": int(above), "per_lot": rate.strip()} for above, rate in pieces]
+        if "lot" in record:
+            row |= {"lot": record["lot"], "lots_max": int(record["lots_max"])}
+        rows["collateral" if "lot" in record else "contracts"][record["of"]] = row
+    world.send("adopt_risk_sheet", {**world.sheet, **rows})
+
+
 SENTENCES: dict[str, Callable[[World, Records], None]] = {
     "the assets": _each("add_asset"),
     "the margin classes": _margin_classes,
@@ -387,4 +413,8 @@ SENTENCES: dict[str, Callable[[World, Records], None]] = {
     "the compression": _compression,
     "the portings": _numbered("port_account"),
     "the answers to portings": _numbered("answer_porting"),
+    "the sheet terms": _sheet_terms,
+    "the sheet blocks": _sheet_blocks,
+    "the risk sheet": _sheet_rows,
+    "the margin modes": _each("set_margin_mode"),
 }

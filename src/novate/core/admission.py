@@ -70,7 +70,7 @@ def fold_asset_added(book: Book, fact: AssetAdded) -> None:
     row = book.assets[index]
     row["unit_fine"] = fact.asset.unit_fine
     row["stale_after_ns"] = fact.asset.stale_after_ns
-    row["credit_scale"] = row["debit_scale"] = 1
+    row["credit_scale"] = row["debit_scale"] = row["price_scale"] = 1
     if index + 1 > book.balances.shape[1]:
         wider = np.zeros((len(book.balances), index + 1), layout.BALANCE)
         wider[:, : book.balances.shape[1]] = book.balances
@@ -143,7 +143,7 @@ def open_account(book: Book, name: str, role: Role, member: int) -> int:
     book.limit_spans = grown(book.limit_spans, len(book.buckets))
     access = layout.OPEN if role in TRADING else layout.HOUSE_ONLY
     named = layout.POOLED if role is Role.GROSS_OMNIBUS else layout.CROSS
-    book.buckets[index] = (0, 0, 0, member, access, -1, named, index, 0)
+    book.buckets[index] = (0, 0, 0, member, access, 0, -1, named)
     known = 0 <= member < len(registers.members)  # a client shares the limits of its member
     book.limit_spans[index] = book.limit_spans[registers.members[member].fund_account] if known else 0
     return index

@@ -16,6 +16,7 @@ from novate.core.kernels.limits import recount_limits
 from novate.core.kernels.margin import set_lots
 from novate.core.kernels.tables import Tables, refer
 from novate.core.registers import Registers
+from novate.core.sheet_columns import lay_out_sheet
 from novate.core.terms import HOUSE_ACCOUNTS, Account, Role, Rulebook
 
 
@@ -47,6 +48,7 @@ class Book:
         "positions",
         "reference",
         "registers",
+        "sheet",
         "tiers",
     )
 
@@ -63,13 +65,13 @@ class Book:
         self.ends = np.array([0, 0, 1])
         self.holders = np.zeros(256, np.int32)
         self.tiers = np.zeros(0, layout.TIER)
+        self.sheet = lay_out_sheet(None, {}, [])
         self.limits = np.zeros(0, layout.LIMIT)
         self.limit_spans = np.zeros((64, 2), np.int32)
         self.limit_lists = np.zeros(0, np.int32)
         for name, role in HOUSE_ACCOUNTS:
-            index = len(self.registers.accounts)
-            self.registers.names[name] = index
-            self.buckets[index] = (0, 0, 0, -1, layout.HOUSE_ONLY, -1, layout.CROSS, index, 0)
+            self.registers.names[name] = len(self.registers.accounts)
+            self.buckets[len(self.registers.accounts)] = (0, 0, 0, -1, layout.HOUSE_ONLY, 0, -1, layout.CROSS)
             self.registers.accounts.append(Account(name, role, -1))
 
     @property
@@ -120,6 +122,7 @@ class Book:
                 self.orders,
                 self.holders,
                 self.ends,
+                self.sheet,
                 self.limits,
                 self.limit_spans,
                 self.limit_lists,
@@ -145,8 +148,7 @@ class Book:
 
     def isolated_of(self, account: int) -> list[int]:
         """The isolated buckets that an account ever had, in the order in which they were opened."""
-        single = self.purse_of(account) != account or int(self.buckets[account]["contract"]) == layout.POOLED
-        return [] if single else self._behind(account)
+        return self._behind(account) if int(self.buckets[account]["contract"]) == layout.CROSS else []
 
     def subs_of(self, account: int) -> list[int]:
         """The sub-accounts of a gross omnibus account, in the order in which they were opened; none of any other."""
@@ -172,7 +174,13 @@ class Book:
 
     def purse_of(self, bucket: int) -> int:
         """The bucket whose money pays for a bucket, and with which it is judged: itself but for a sub-account."""
-        return int(self.buckets[bucket]["purse"])
+        tag = int(self.buckets[bucket]["contract"])
+        return bucket if tag > layout.SUB else layout.SUB - tag
+
+    def purses(self, buckets: np.ndarray) -> np.ndarray:
+        """The purses of buckets (int64), ascending, each once."""
+        tags = self.buckets["contract"][buckets].astype(np.int64)
+        return np.unique(np.where(tags > layout.SUB, buckets, layout.SUB - tags)).astype(np.int64)
 
     def in_purse(self, bucket: int) -> list[int]:
         """The buckets that are judged with a purse: itself and its sub-accounts."""
@@ -232,6 +240,7 @@ class Book:
         book.tiers = np.frombuffer(tiers, layout.TIER).copy()
         book.blotter = Blotter.loads(trades)
         book.lot_terms = np.zeros(len(book.contracts), layout.LOT)
+        book.sheet = lay_out_sheet(book.registers.sheet, book.registers.symbols, book.registers.assets)
         rows = np.frombuffer(positions, layout.POSITION).copy()
         book.orders = np.concatenate([np.zeros(1, layout.OPEN_ORDERS), np.frombuffer(orders, layout.OPEN_ORDERS)])
         rows["orders"] = np.cumsum(rows["orders"]) * rows["orders"]

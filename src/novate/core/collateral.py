@@ -14,13 +14,14 @@ from novate.core.terms import TREASURY, Asset, Rulebook
 def rates_at(rulebook: Rulebook, asset: Asset, index: int, price_fine: int) -> AssetRate:
     """Conversion of an asset's fine units into the numeraire's at a price.
 
-    A credit counts at price x (1 - haircut), its rate rounded down; a debt at price x (1 + haircut), rounded up.
+    A credit counts at price x (1 - haircut), its rate rounded down; a debt at price x (1 + haircut), rounded up; what a
+    risk sheet carries at the price itself, rounded down.
     """
     haircut = rulebook.collateral[asset.symbol]
     price = Fraction(price_fine, 10**asset.fine_decimals)
     credit = rate_of(price * Fraction(PPM - haircut, PPM), up=False)
     debit = rate_of(price * Fraction(PPM + haircut, PPM), up=True)
-    return AssetRate(index, price_fine, *credit, *debit)
+    return AssetRate(index, price_fine, *credit, *debit, *rate_of(price, up=False))
 
 
 def rates_under(book: Book, rulebook: Rulebook) -> tuple[AssetRate, ...]:
@@ -44,6 +45,7 @@ def set_rate(book: Book, rate: AssetRate) -> None:
     row["price_fine"] = rate.price_fine
     row["credit_mantissa"], row["credit_scale"] = rate.credit_mantissa, rate.credit_scale
     row["debit_mantissa"], row["debit_scale"] = rate.debit_mantissa, rate.debit_scale
+    row["price_mantissa"], row["price_scale"] = rate.price_mantissa, rate.price_scale
 
 
 class Purse:

@@ -11,7 +11,7 @@ import msgspec
 
 from novate.core.lifecycle_commands import LifecycleCommand
 from novate.core.record import Command
-from novate.core.terms import AccountKind, Asset, Contract, Limit, Rulebook
+from novate.core.terms import AccountKind, Asset, Contract, Limit, MarginMode, RiskSheet, Rulebook
 
 
 class AddAsset(Command, frozen=True):
@@ -281,6 +281,19 @@ class ResolveContract(Command, frozen=True):
     outcome: Literal["resolved", "voided"]
 
 
+class AdoptRiskSheet(Command, frozen=True):
+    """Put a risk sheet in force for all portfolio buckets. Replaces the sheet before, as a whole."""
+
+    sheet: RiskSheet
+
+
+class SetMarginMode(Command, frozen=True):
+    """Margin an account in tiers or by the risk sheet; only where it is above initial in the new mode."""
+
+    account: int
+    mode: MarginMode
+
+
 class Clock(Command, frozen=True):
     """Let time act: staleness, order expiries, settlement cycles and missed calls."""
 
@@ -314,6 +327,8 @@ AnyCommand = (
     | ExecuteLiquidation
     | ExpireContract
     | ResolveContract
+    | AdoptRiskSheet
+    | SetMarginMode
     | Clock
     | CancelRulebook
     | SetLimit

@@ -22,6 +22,7 @@ from novate.core.facts import (
     LiquidationOrdered,
     LossAbsorbed,
     MarginCalled,
+    MarginModeSet,
     MarksPublished,
     MemberDefaulted,
     OrderClosed,
@@ -30,6 +31,7 @@ from novate.core.facts import (
     PositionIsolated,
     PositionRejoined,
     Rejected,
+    RiskSheetAdopted,
     RowsRefused,
     RulebookAdopted,
     SourceAdvanced,
@@ -58,6 +60,7 @@ from novate.core.money_facts import (
     WithdrawalWaits,
 )
 from novate.core.novation import holders_of
+from novate.core.portfolio import is_portfolio
 from novate.core.porting import porting_opened
 from novate.core.rows import FUNDED, MARKED, MOVED, POSTED, RESERVED
 from novate.core.supervision import AccountReleased, AccountRestricted, CallPaid, TradingResumed
@@ -175,6 +178,12 @@ def _is_to_be_taken_over(book: Book, account: int) -> bool:
 
 def _money_moved(book: Book, facts: list[Fact]) -> list[Fact]:
     """What money that came in, or moved between buckets of an account, does to their calls and restrictions."""
+    brought, eased_too = _brought(facts)
+    return paid(book, brought) + eased(book, eased_too)
+
+
+def _brought(facts: list[Fact]) -> tuple[list[tuple[int, int, int]], list[int]]:
+    """Money ``(amount_minor, bucket, asset)`` that came in, and buckets whose worth or requirement eased otherwise."""
     brought: list[tuple[int, int, int]] = []
     eased_too: list[int] = []
     for fact in facts:
@@ -195,9 +204,11 @@ def _money_moved(book: Book, facts: list[Fact]) -> list[Fact]:
                 eased_too.append(giver)
             case PositionIsolated() | PositionRejoined():
                 eased_too += (fact.account, fact.bucket)
+            case MarginModeSet():
+                eased_too.append(fact.bucket)
             case _:
                 pass
-    return paid(book, brought) + eased(book, eased_too)
+    return brought, eased_too
 
 
 def _is_said(fact: Fact, missed: list[Breached], settled: list[Fact]) -> bool:
@@ -265,12 +276,17 @@ def _missed_settlement(book: Book, facts: list[Fact]) -> list[Breached]:
 
 
 def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
-    """Buckets whose worth or requirement moved (int64, ascending); empty for the whole house, None for none."""
+    """Buckets whose worth or requirement moved (int64, ascending); empty for the whole house, None for none.
+
+    Of those that money came in to only portfolio buckets: a sheet may ask more for new collateral than it is worth.
+    """
     contracts: dict[int, None] = {}
-    touched: dict[int, None] = {}
+    brought, moved_between = _brought(facts)
+    paid_to = (*(account for _, account, _ in brought), *moved_between)
+    touched: dict[int, None] = dict.fromkeys(bucket for bucket in paid_to if is_portfolio(book, bucket))
     for fact in facts:
         touched |= dict.fromkeys(lifecycle.judged_anew(book, fact))
-        if isinstance(fact, CycleClosed | RulebookAdopted | Transferred):
+        if isinstance(fact, CycleClosed | RulebookAdopted | RiskSheetAdopted | Transferred):
             return np.zeros(0, np.int64)
         if isinstance(fact, MarksPublished) and fact.assets:
             return np.zeros(0, np.int64)

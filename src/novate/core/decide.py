@@ -15,6 +15,7 @@ from novate.core import (
     omnibus,
     orders,
     reversals,
+    risk_sheet,
     transfers,
     variation,
     withdrawals,
@@ -23,6 +24,7 @@ from novate.core.book import Book
 from novate.core.commands import (
     AddAsset,
     AddMember,
+    AdoptRiskSheet,
     AdoptRulebook,
     AnnounceDeposit,
     AnyCommand,
@@ -53,6 +55,7 @@ from novate.core.commands import (
     ReturnWithdrawal,
     ReverseDeposit,
     SetLimit,
+    SetMarginMode,
     SubmitTrades,
     TransferCollateral,
     Withdraw,
@@ -102,6 +105,8 @@ NEEDS_RULEBOOK = (
     IsolatePosition,
     RejoinPosition,
     MoveCollateral,
+    AdoptRiskSheet,
+    SetMarginMode,
     *MOVES_MONEY,
     *LIFECYCLE,
 )
@@ -199,6 +204,10 @@ def _decide_admission(book: Book, command: AnyCommand) -> list[Fact]:
             return omnibus.decide_open_sub_account(book, command)
         case AdoptRulebook():
             return governance.decide_adopt_rulebook(book, command)
+        case AdoptRiskSheet():
+            return risk_sheet.decide_adopt_risk_sheet(book, command)
+        case SetMarginMode():
+            return risk_sheet.decide_set_margin_mode(book, command)
         case _:
             return _decide_order(book, command)
 

@@ -23,6 +23,7 @@ from novate.core import (
     omnibus,
     orders,
     reversals,
+    risk_sheet,
     settlement,
     supervision,
     transfers,
@@ -107,6 +108,8 @@ FOLDS: dict[type[facts.Fact], Callable[[Book, Any], None]] = {
     facts.GainsCut: waterfall.fold_gains_cut,
     facts.Settled: settlement.fold_settled,
     facts.CycleClosed: settlement.fold_cycle_closed,
+    facts.RiskSheetAdopted: risk_sheet.fold_risk_sheet_adopted,
+    facts.MarginModeSet: risk_sheet.fold_margin_mode_set,
     **lifecycle.FOLDS,
 }
 

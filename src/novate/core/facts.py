@@ -37,6 +37,7 @@ from novate.core.money_facts import (
 )
 from novate.core.reasons import Reason
 from novate.core.record import Fact
+from novate.core.sheet_facts import MarginModeSet, RiskSheetAdopted, WorstScenario
 from novate.core.supervision import SupervisionFact
 from novate.core.terms import AccountKind, Asset, Contract, Layer, Rulebook
 
@@ -91,7 +92,10 @@ class ContractListed(Fact, frozen=True):
 
 
 class AssetRate(msgspec.Struct, frozen=True, array_like=True):
-    """Conversion of an asset into the numeraire: credits at price x (1 - haircut), debts at price x (1 + haircut)."""
+    """Conversion of an asset into the numeraire: credits at price x (1 - haircut), debts at price x (1 + haircut).
+
+    The last two are the price without haircut, rounded down, for collateral whose price risk a risk sheet carries.
+    """
 
     asset: int
     price_fine: int
@@ -99,6 +103,8 @@ class AssetRate(msgspec.Struct, frozen=True, array_like=True):
     credit_scale: int
     debit_mantissa: int
     debit_scale: int
+    price_mantissa: int = 0
+    price_scale: int = 1
 
 
 class RulebookAdopted(Fact, frozen=True):
@@ -208,7 +214,7 @@ class FundingPublished(Fact, frozen=True):
 
 
 class Contributor(msgspec.Struct, frozen=True, array_like=True):
-    """A position and its part of a requirement, in the contract's settlement asset."""
+    """A position and its part of a requirement, in its settlement asset; or its loss in the worst scenario."""
 
     contract: int
     lots: int
@@ -219,7 +225,8 @@ class MarginCalled(Fact, frozen=True):
     """A bucket must bring ``amount_fine`` of the numeraire by ``due_ns``. ``largest`` says why.
 
     Where a call is open, this one takes its place: the amount is the new total and the due time stays. ``since_ns`` is
-    when the first of them was made.
+    when the first of them was made. For a portfolio bucket ``worst`` has each block's worst scenario, the block that
+    asks most first.
     """
 
     bucket: int
@@ -229,6 +236,7 @@ class MarginCalled(Fact, frozen=True):
     initial_fine: int
     largest: tuple[Contributor, ...]
     since_ns: int = 0
+    worst: tuple[WorstScenario, ...] = ()
 
 
 class CallMet(Fact, frozen=True):
@@ -376,6 +384,8 @@ AnyFact = (
     | CycleClosed
     | Transferred
     | LiquidationClosed
+    | RiskSheetAdopted
+    | MarginModeSet
     | LifecycleFact
     | SupervisionFact
 )

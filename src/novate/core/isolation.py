@@ -25,23 +25,25 @@ from novate.core.facts import (
 )
 from novate.core.ledger import move_carry, post
 from novate.core.liquidation_facts import CollateralMoved
-from novate.core.margin import Judgement, judge_apart, locked_fine, uncovered_fine
+from novate.core.margin import Judgement, in_numeraire, judge_apart, locked_fine, mode_of, uncovered_fine
 from novate.core.money import EXPOSURE_MAX, written
 from novate.core.novation import move_leg
 from novate.core.orders import open_orders_of
+from novate.core.portfolio import is_portfolio, not_covered
 from novate.core.reasons import Reason
-from novate.core.terms import OWNED, Kind, Role
+from novate.core.terms import OWNED, Kind, MarginMode, Role
 
 
 class Side(NamedTuple):
-    """A bucket as it would stand after a move: its position rows and its row of balances."""
+    """A bucket as it would stand after a move: its position rows, its row of balances and how it is margined."""
 
     rows: np.ndarray
     balances: np.ndarray
+    mode: MarginMode = MarginMode.CROSS
 
     def judge(self, book: Book) -> Judgement:
         """The bucket in the numeraire."""
-        return judge_apart(book, self.rows, self.balances)
+        return judge_apart(book, self.rows, self.balances, self.mode)
 
 
 # ---- isolating ------------------------------------------------------------------------------------------------------
@@ -71,7 +73,7 @@ def decide_isolate(book: Book, command: IsolatePosition) -> list[Fact]:
         asset = int(book.contracts[contract]["asset"])
         left[0, asset]["premium_fine"] -= cost
         taken[0, asset]["premium_fine"] += cost
-    refused = _check_leaving(book, account, Side(segment[~moving].copy(), left), amounts)
+    refused = _check_leaving(book, account, Side(segment[~moving].copy(), left, mode_of(book, account)), amounts)
     refused = refused or _check_margin(book, Side(segment[moving].copy(), taken))
     if refused:
         return [refused]
@@ -174,7 +176,7 @@ def _check_leaving(book: Book, bucket: int, after: Side, leaving: Iterable[int])
     if not verdict.priced:
         return Rejected(Reason.PRICE_MISSING, "$", f"{name} holds something without a live price: publish its mark")
     if verdict.spare_fine < 0:
-        message = f"it would leave {name} {_numeraire(book, -verdict.spare_fine)} short: move less"
+        message = f"it would leave {name} {in_numeraire(book, -verdict.spare_fine)} short: move less"
         return Rejected(Reason.MARGIN_INSUFFICIENT, "$", message)
     return _check_cover(book, after, leaving)
 
@@ -186,7 +188,7 @@ def _check_margin(book: Book, after: Side) -> Rejected | None:
         return Rejected(Reason.PRICE_MISSING, "$.contract", "something in it has no live price: publish its mark")
     if verdict.equity_fine < verdict.initial_fine:
         lack = verdict.initial_fine - verdict.equity_fine
-        message = f"it would stand {_numeraire(book, lack)} below its initial requirement: bring collateral"
+        message = f"it would stand {in_numeraire(book, lack)} below its initial requirement: bring collateral"
         return Rejected(Reason.MARGIN_INSUFFICIENT, "$", message)
     return _check_cover(book, after, ())
 
@@ -200,12 +202,6 @@ def _check_cover(book: Book, after: Side, leaving: Iterable[int]) -> Rejected | 
             message = f"what is owed and what collateralised positions could lose would lack {lacking}: leave that much"
             return Rejected(Reason.COLLATERAL_NOT_COVERED, "$", message)
     return None
-
-
-def _numeraire(book: Book, amount_fine: int) -> str:
-    """An amount of the numeraire as people write it."""
-    asset = next(each for each in book.registers.assets if each.symbol == book.rulebook.numeraire)
-    return f"{written(amount_fine, asset.fine_decimals)} {asset.symbol}"
 
 
 # ---- rejoining and collateral ---------------------------------------------------------------------------------------
@@ -229,7 +225,9 @@ def decide_rejoin(book: Book, command: RejoinPosition) -> list[Fact]:
         if not _has_room(book, account, bucket, asset):
             return [Rejected(Reason.MONEY_LIMIT_EXCEEDED, "$.account", "together they pass what 64 bits can hold")]
     rows = np.concatenate([book.segment(account), book.segment(bucket)])
-    if refused := _check_margin(book, Side(rows, merged)):
+    if is_portfolio(book, account) and (no := not_covered(book, account, _lots(rows))):
+        return [Rejected(no[0], "$.contract", no[1])]
+    if refused := _check_margin(book, Side(rows, merged, mode_of(book, account))):
         return [refused]
     facts: list[Fact] = [CallMet(bucket, "payment")] if bucket in book.registers.calls else []
     lots, cost = next(((lots, cost) for _, lots, cost in held), (0, 0))
@@ -239,6 +237,14 @@ def decide_rejoin(book: Book, command: RejoinPosition) -> list[Fact]:
         if row["balance_minor"] or row["carry_fine"]
     ]
     return [*facts, PositionRejoined(account, bucket, contract, lots, cost, tuple(moved))]
+
+
+def _lots(rows: np.ndarray) -> dict[int, int]:
+    """Lots by contract."""
+    lots: dict[int, int] = {}
+    for row in rows:
+        lots[int(row["contract"])] = lots.get(int(row["contract"]), 0) + int(row["lots"])
+    return lots
 
 
 def _check_isolated(book: Book, account: int, contract: int) -> Rejected | None:
@@ -273,7 +279,8 @@ def decide_move_collateral(book: Book, command: MoveCollateral) -> list[Fact]:
         return [refused, advanced]
     left = _balances(book, giver)
     left[0, command.asset]["balance_minor"] -= amount
-    if refused := _check_leaving(book, giver, Side(book.segment(giver).copy(), left), (command.asset,)):
+    after = Side(book.segment(giver).copy(), left, mode_of(book, giver))
+    if refused := _check_leaving(book, giver, after, (command.asset,)):
         return [refused, advanced]
     room = book.balances[taker, command.asset]
     worth = (int(room["balance_minor"]) + amount) * book.registers.assets[command.asset].unit_fine

@@ -2,10 +2,13 @@
 
 import numpy as np
 
+from novate.core import layout
 from novate.core.book import Book
 from novate.core.kernels.limits import recount_limits
 from novate.core.kernels.margin import set_lots
+from novate.core.kernels.portfolio import first_uncovered, same_sheet
 from novate.core.kernels.settle import first_unbalanced, recount
+from novate.core.risk_sheet import columns_of
 from novate.core.terms import Role
 from novate.core.withdrawals import TRANSIT
 
@@ -29,6 +32,7 @@ def check_whole(book: Book) -> None:
     house_is_flat(book)
     sub_accounts_have_no_money(book)
     lot_terms_are_current(book)
+    sheet_covers(book)
     limits_recount(book)
     record_of_trades_is_whole(book)
 
@@ -106,7 +110,7 @@ def house_is_flat(book: Book) -> None:
 def sub_accounts_have_no_money(book: Book) -> None:
     """A sub-account holds positions; all money, and all that is counted against it, is its omnibus account's."""
     count = book.account_count
-    apart = np.flatnonzero(book.buckets["purse"][:count] != np.arange(count))
+    apart = np.flatnonzero(book.buckets["contract"][:count] <= layout.SUB)
     for bucket in apart[(book.balances[apart] != np.zeros(1, book.balances.dtype)).any(axis=1)].tolist():
         raise LawBroken(f"{book.registers.accounts[bucket].name} is a sub-account and has money of its own")
 
@@ -118,6 +122,20 @@ def lot_terms_are_current(book: Book) -> None:
     stale = np.flatnonzero(kept != book.lot_terms[: book.contract_count])
     if len(stale):
         raise LawBroken(f"{book.registers.contracts[int(stale[0])].symbol}: its cached lot terms are not current")
+
+
+def sheet_covers(book: Book) -> None:
+    """The sheet's columns are those of the sheet on record, and it can judge every portfolio bucket exactly."""
+    if not same_sheet(book.sheet, columns_of(book)):
+        raise LawBroken("the columns of the risk sheet are not those of the sheet on record")
+    if not book.buckets["portfolio"][: book.account_count].any():
+        return
+    if book.registers.sheet is None:
+        raise LawBroken("a bucket is margined by a risk sheet and none is in force")
+    bucket, contract = first_uncovered(book.account_count, book.tables(), book.sheet)
+    if bucket >= 0:
+        what = "more than the sheet can judge exactly" if contract < 0 else "a contract without a row in the sheet"
+        raise LawBroken(f"{book.registers.accounts[int(bucket)].name} holds {what}")
 
 
 def limits_recount(book: Book) -> None:

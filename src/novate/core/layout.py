@@ -18,6 +18,8 @@ ASSET: Final = np.dtype(
         ("credit_scale", "<i8"),
         ("debit_mantissa", "<i8"),
         ("debit_scale", "<i8"),
+        ("price_mantissa", "<i8"),
+        ("price_scale", "<i8"),
         ("balance_total_minor", "<i8"),
         ("carry_total_fine", "<i8"),
         ("eligible", "<i4"),
@@ -96,11 +98,10 @@ BUCKET: Final = np.dtype(
         ("count", "<i4"),
         ("capacity", "<i4"),
         ("member", "<i4"),
-        ("access", "<i4"),
+        ("access", "<i2"),
+        ("portfolio", "<i2"),
         ("next", "<i4"),
         ("contract", "<i4"),
-        ("purse", "<i4"),
-        ("pad", "<i4"),
     ],
     align=True,
 )
@@ -108,13 +109,15 @@ BUCKET: Final = np.dtype(
 
 An account's isolated buckets form a chain that begins at its own row: ``next`` is -1 at its end. ``contract`` is the
 contract whose trades go to this bucket: ``CROSS`` (all that are not isolated), ``REJOINED`` (none, for now) or
-``POOLED`` (none, ever: they go to sub-accounts) where it is negative.
+``POOLED`` (none, ever: they go to sub-accounts) where it is negative. ``portfolio`` is 1 where the risk sheet margins
+it.
 
-``purse`` is the bucket itself, but for a sub-account of a gross omnibus account: that has positions and orders of its
-own and no money, so its purse is the omnibus account, whose chain it is in. A purse is judged with all its positions.
+A sub-account of a gross omnibus account has positions and orders of its own and no money: its *purse*, which pays for
+it and with which it is judged, is the omnibus account, and it is in that one's chain. Its ``contract`` says whose:
+``SUB`` less the index of its purse. Any other bucket is its own purse.
 """
 
-CROSS, REJOINED, POOLED = -1, -2, -3
+CROSS, REJOINED, POOLED, SUB = -1, -2, -3, -4
 
 OPEN, REDUCE_ONLY, LIQUIDATING, HOUSE_ONLY, RESTRICTED = range(5)
 """What a bucket may do: trade; only reduce (its member is in default); nothing; only what the house does itself; only
@@ -240,3 +243,58 @@ JUDGED: Final = np.dtype(
     align=True,
 )
 """A bucket judged in the numeraire. ``priced`` is 0 where something it holds has no live price."""
+
+# ---- the risk sheet -------------------------------------------------------------------------------------------------
+
+SHEET_ROW: Final = np.dtype(
+    [
+        ("largest_units", "<i8"),
+        ("lot_minor", "<i8"),
+        ("lots_max", "<i8"),
+        ("netting_set", "<i4"),
+        ("add_on_start", "<i4"),
+        ("add_on_count", "<i4"),
+        ("pad", "<i4"),
+    ],
+    align=True,
+)
+"""A row of the sheet: the largest size of its results (at least 1), and for collateral its lot and most lots."""
+
+SHEET_BLOCK: Final = np.dtype(
+    [
+        ("weight_ppm", "<i8"),
+        ("tail_numerator", "<i8"),
+        ("tail_denominator", "<i8"),
+        ("first", "<i4"),
+        ("count", "<i4"),
+        ("rank", "<i4"),
+        ("measure", "<i4"),
+        ("floor", "<i4"),
+        ("pad", "<i4"),
+    ],
+    align=True,
+)
+"""A block of scenarios; ``floor`` is 1 where it is a floor and not added."""
+
+WORST, KTH_WORST, EXPECTED_SHORTFALL = range(3)
+"""Measures of a block."""
+
+ADD_ON: Final = np.dtype([("floor_lots", "<i8"), ("base_units", "<i8"), ("rate_ppm", "<i8")], align=True)
+"""A piece of an add-on with what is accumulated below its floor."""
+
+SHEET: Final = np.dtype(
+    [
+        ("unit_fine", "<i8"),
+        ("collateral_bound", "<i8"),
+        ("offset_ppm", "<i8"),
+        ("maintenance_ppm", "<i8"),
+        ("netting_sets", "<i8"),
+    ],
+    align=True,
+)
+"""The sheet's scalars. ``collateral_bound`` is the most that collateral can take of the bound below."""
+
+SHEET_HELD: Final = np.dtype(
+    [("lots", "<i8"), ("bids", "<i8"), ("asks", "<i8"), ("contract", "<i4"), ("pad", "<i4")], align=True
+)
+"""What a bucket holds of a contract and has resting in it, as a sheet looks at it."""

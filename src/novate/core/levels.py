@@ -13,7 +13,7 @@ from novate.core import layout
 from novate.core.book import Book
 from novate.core.facts import Breached, CallMet, MarginCalled, MemberDefaulted
 from novate.core.ledger import check_withdrawal, fits
-from novate.core.margin import Judgement, judge, judge_house, judge_many, largest_contributors
+from novate.core.margin import Judgement, judge, judge_house, judge_many, why_called
 from novate.core.money import EXPOSURE_MAX, PPM, ceil_div, charge
 from novate.core.money_facts import CollateralTransferred
 from novate.core.reasons import Reason
@@ -92,7 +92,7 @@ def below_level(book: Book, buckets: np.ndarray) -> list[int]:
 
     A sub-account is judged with its purse.
     """
-    buckets = np.unique(book.buckets["purse"][buckets]).astype(np.int64)
+    buckets = book.purses(buckets)
     rows = judge_many(book, buckets) if len(buckets) else judge_house(book)
     rules = book.rulebook
     venue = rules.form == "venue"
@@ -129,8 +129,8 @@ def called(book: Book, bucket: int, verdict: Judgement, earlier: Call | None) ->
     if verdict.equity_fine >= called_below(book, verdict) or lacking < already + max(1, rules.call_minimum_fine):
         return []
     due, since = (earlier.due_ns, earlier.since_ns) if earlier else (now + rules.call_due_ns, now)
-    largest = largest_contributors(book, bucket)
-    return [MarginCalled(bucket, lacking, due, verdict.equity_fine, verdict.initial_fine, largest, since)]
+    largest, worst = why_called(book, bucket)
+    return [MarginCalled(bucket, lacking, due, verdict.equity_fine, verdict.initial_fine, largest, since, worst)]
 
 
 def missed_calls(book: Book) -> list[Fact]:
@@ -231,7 +231,7 @@ def paid(book: Book, deposits: Iterable[tuple[int, int, int]]) -> list[Fact]:
         elif enough and book.rulebook.call_recovery != "must_pay":
             facts.append(CallMet(bucket, "payment"))
         elif added > 0:
-            left = Call(call.amount_fine - added, call.due_ns, call.largest, call.since_ns)
+            left = Call(call.amount_fine - added, call.due_ns, call.largest, call.since_ns, call.worst)
             facts += [CallPaid(bucket, added, left.amount_fine), *called(book, bucket, verdict, left)]
     return facts + released(book, sorted(of_account))
 
@@ -252,7 +252,7 @@ def eased(book: Book, buckets: Iterable[int]) -> list[Fact]:
 
 def fold_margin_called(book: Book, fact: MarginCalled) -> None:
     """Open a call, or put a later one in its place."""
-    book.registers.calls[fact.bucket] = Call(fact.amount_fine, fact.due_ns, fact.largest, fact.since_ns)
+    book.registers.calls[fact.bucket] = Call(fact.amount_fine, fact.due_ns, fact.largest, fact.since_ns, fact.worst)
 
 
 def fold_call_paid(book: Book, fact: CallPaid) -> None:

@@ -21,7 +21,7 @@ from novate.core.facts import (
     TakenOver,
 )
 from novate.core.kernels.arithmetic import value_at
-from novate.core.kernels.trades import judge_side, judge_two
+from novate.core.kernels.sides import judge_side, judge_two
 from novate.core.ledger import move_carry, post
 from novate.core.levels import sound_from
 from novate.core.limits import check_legs
@@ -30,12 +30,15 @@ from novate.core.margin import judge, position_requirement
 from novate.core.money import PPM, ceil_div, charge, split_pro_rata
 from novate.core.novation import move_leg
 from novate.core.orders import drop_orders
+from novate.core.portfolio import freed_by, is_portfolio
 from novate.core.reasons import Reason
 from novate.core.registers import Liquidation, Order
 from novate.core.rows import LEG
 from novate.core.stretches import first, lowest, sizes, stretches
 from novate.core.terms import Role
 from novate.core.waterfall import estate_of
+
+STEPS = 64  # how finely a slice of a portfolio bucket is searched for
 
 
 class Held(NamedTuple):
@@ -103,7 +106,9 @@ def order_slice(book: Book, held: list[Held], *, enough: bool) -> list[Fact]:
 
 
 def weight_of(book: Book, row: Held) -> int:
-    """Maintenance requirement in the numeraire: what closing the position would free."""
+    """Maintenance requirement in the numeraire: what closing the position would free, negative for a hedge."""
+    if is_portfolio(book, row.bucket):
+        return freed_by(book, row.bucket, row.contract, row.lots)[1]
     contract = book.contracts[row.contract]
     asset = book.assets[contract["asset"]]
     _, maintenance = position_requirement(book, row.contract, row.lots)
@@ -125,7 +130,11 @@ def limit_price(book: Book, contract: int, side: int) -> int:
 
 
 def enough_lots(book: Book, row: Held, limit_ticks: int) -> int:
-    """The fewest lots that, closed at the limit, leave equity at the release level; all of them where none do."""
+    """The fewest lots that, closed at the limit, leave equity at the release level; all of them where none do.
+
+    In a portfolio bucket the lack need not fall all the way: it is looked at in ``STEPS`` places, the first cure is
+    refined, and where none cures it is the lots that leave the smallest lack.
+    """
     contract = book.contracts[row.contract]
     value = int(value_at(limit_ticks, contract))
     side = -1 if row.lots > 0 else 1
@@ -138,6 +147,12 @@ def enough_lots(book: Book, row: Held, limit_ticks: int) -> int:
         return lacks(lots) <= 0
 
     whole = abs(row.lots)
+    if is_portfolio(book, row.bucket):
+        places = [max(1, whole * step // STEPS) for step in range(1, STEPS + 1)]
+        best = next((lots for lots in places if cures(lots)), 0)
+        if not best:
+            return min(places, key=lambda lots: (lacks(lots), lots))
+        return first(cures, max((lots for lots in places if lots < best), default=0) + 1, best)
     # Where a bracket requires less than the slippage costs, closing more can undo the cure: each stretch has its own.
     for low, high in stretches([end for end in sizes(book, row.bucket, row.contract, side) if end <= whole]):
         best = high if cures(high) else lowest(lacks, low, high)
@@ -256,13 +271,20 @@ def take_over(book: Book, estate: int) -> TakenOver:
         at_mark = [row.lots * int(book.contracts[row.contract]["value_fine"]) for row in held]
         unit = int(book.assets[asset]["unit_fine"])
         worth = cash * unit + carry + sum(at_mark) - sum(row.cost_fine for row in own)
-        weights = [position_requirement(book, row.contract, row.lots)[1] for row in held]
+        weights = [package_weight(book, estate, row) for row in held]
         shares = split_pro_rata(worth, weights if any(weights) else [abs(row.lots) for row in held])
         rows += [
             (row.lots, mark - share, row.contract, row.bucket)
             for row, mark, share in zip(held, at_mark, shares, strict=True)
         ]
     return TakenOver(estate, np.array(rows, LEG).tobytes(), tuple(collateral))
+
+
+def package_weight(book: Book, estate: int, row: Held) -> int:
+    """A position's part of what its asset's package is off the mark: its maintenance requirement, a hedge's none."""
+    if is_portfolio(book, estate):
+        return max(0, freed_by(book, estate, row.contract, row.lots)[1])
+    return position_requirement(book, row.contract, row.lots)[1]
 
 
 # ---- folding --------------------------------------------------------------------------------------------------------

@@ -6,9 +6,11 @@ import numpy as np
 
 from novate.core import layout
 from novate.core.book import Book
-from novate.core.facts import Contributor
+from novate.core.facts import Contributor, WorstScenario
 from novate.core.kernels import margin as kernel
-from novate.core.terms import TRADING
+from novate.core.money import written
+from novate.core.portfolio import is_portfolio, why
+from novate.core.terms import TRADING, MarginMode
 
 CONTRIBUTORS_MAX = 3
 ALL_CORES_LEAST = 20_000  # below this many buckets one core is done before two have been woken
@@ -57,12 +59,24 @@ def judge(book: Book, bucket: int, withdrawn_minor: dict[int, int] | None = None
 
 def judge_alone(book: Book, bucket: int) -> Judgement:
     """Judge the positions of one bucket without any money: what a sub-account asks of its omnibus account."""
-    return judge_apart(book, book.segment(bucket), np.zeros((1, book.balances.shape[1]), layout.BALANCE))
+    none = np.zeros((1, book.balances.shape[1]), layout.BALANCE)
+    return judge_apart(book, book.segment(bucket), none, MarginMode.CROSS)
 
 
-def judge_apart(book: Book, rows: np.ndarray, balances: np.ndarray) -> Judgement:
+def judge_as(book: Book, bucket: int, mode: MarginMode) -> Judgement:
+    """Judge one bucket as if it were margined in this mode; a sheet that covers it is in force where it needs one."""
+    return judge_apart(book, book.segment(bucket), book.balances[bucket : bucket + 1], mode)
+
+
+def mode_of(book: Book, bucket: int) -> MarginMode:
+    """How a bucket is margined."""
+    return MarginMode.PORTFOLIO if book.buckets[bucket]["portfolio"] else MarginMode.CROSS
+
+
+def judge_apart(book: Book, rows: np.ndarray, balances: np.ndarray, mode: MarginMode) -> Judgement:
     """Judge position rows with one row of balances, as if they were a bucket; the book is not read for either."""
-    figures = kernel.judge_rows(0, len(rows), rows, balances, 0, book.tables())
+    by_sheet = mode is MarginMode.PORTFOLIO
+    figures = kernel.judge_rows(0, len(rows), rows, balances, 0, by_sheet, book.tables())
     equity, settled, initial, maintenance, priced, payable = figures
     return Judgement(equity, settled, initial, maintenance, bool(priced), payable)
 
@@ -116,7 +130,7 @@ def uncovered_fine(book: Book, rows: np.ndarray, balance: np.void, asset: int) -
 
 
 def largest_contributors(book: Book, purse: int) -> tuple[Contributor, ...]:
-    """The positions with the largest initial requirements: the why of a call."""
+    """The positions with the largest initial requirements in tiers: the why of a call."""
     parts = [
         Contributor(contract, lots, position_requirement(book, contract, lots)[0])
         for bucket in book.in_purse(purse)
@@ -125,6 +139,20 @@ def largest_contributors(book: Book, purse: int) -> tuple[Contributor, ...]:
     ]
     parts.sort(key=lambda part: (-part.initial_fine, part.contract))
     return tuple(parts[:CONTRIBUTORS_MAX])
+
+
+def why_called(book: Book, bucket: int) -> tuple[tuple[Contributor, ...], tuple[WorstScenario, ...]]:
+    """The largest contributors to a requirement, and for a portfolio bucket the worst scenario of each block."""
+    if not is_portfolio(book, bucket):
+        return largest_contributors(book, bucket), ()
+    worst, parts = why(book, bucket)
+    return parts[:CONTRIBUTORS_MAX], worst
+
+
+def in_numeraire(book: Book, amount_fine: int) -> str:
+    """An amount of the numeraire as people write it: ``1.5 USD``."""
+    asset = next(each for each in book.registers.assets if each.symbol == book.rulebook.numeraire)
+    return f"{written(amount_fine, asset.fine_decimals)} {asset.symbol}"
 
 
 def is_client_of_house(book: Book, bucket: int) -> bool:

@@ -14,9 +14,11 @@ E12: Final = 10**12
 # In one asset a bucket's |balance| + |carry| + sum over positions of (|lots| x largest value + |cost|) is at most
 # EXPOSURE_MAX fine units, checked whenever a trade or a deposit adds to it: whatever the marks then do inside their
 # limits, its worth stays inside a signed 64-bit integer, settled or not. MONEY_MAX bounds all money of one asset, in
-# minor units; VALUE_MAX what one position can be worth.
+# minor units; VALUE_MAX what one position can be worth. SHEET_BOUND is above the sum of |lots| x largest result of a
+# portfolio bucket, in sheet units: below it a float64 product of integers is exact in any order.
 EXPOSURE_MAX: Final = 2**62 - 1
 MONEY_MAX: Final = 2**61
+SHEET_BOUND: Final = 2**52
 VALUE_MAX: Final = 2**61
 
 

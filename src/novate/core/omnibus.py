@@ -61,7 +61,7 @@ def fold_sub_account_opened(book: Book, fact: SubAccountOpened) -> None:
     sub = open_account(book, name_of_sub(owner.name, fact.reference), Role.SUB_ACCOUNT, owner.member)
     book.registers.accounts[sub].owner = fact.account
     pool, row = book.buckets[fact.account], book.buckets[sub]
-    row["purse"], row["access"], row["next"] = fact.account, pool["access"], pool["next"]
+    row["contract"], row["access"], row["next"] = layout.SUB - fact.account, pool["access"], pool["next"]
     pool["next"] = sub
     book.limit_spans[sub] = book.limit_spans[fact.account]
 

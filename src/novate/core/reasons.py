@@ -91,6 +91,12 @@ class Reason(enum.IntEnum):
     NOT_PORTABLE = 78
     COMPRESSION_UNBALANCED = 79
     NOT_GROSS_OMNIBUS = 100
+    MODE_NOT_ALLOWED = 101
+    SHEET_BOUND_EXCEEDED = 90
+    SHEET_ROW_MISSING = 91
+    SHEET_INVALID = 92
+    SHEET_MISSING = 93
+    MARGIN_MODE_UNCHANGED = 94
 
     @property
     def text(self) -> str:

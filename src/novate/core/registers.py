@@ -4,20 +4,22 @@ from typing import Literal
 
 import msgspec
 
-from novate.core.facts import Contributor
-from novate.core.terms import Account, Asset, Contract, Layer, Limit, Member, Rulebook
+from novate.core.facts import Contributor, WorstScenario
+from novate.core.terms import Account, Asset, Contract, Layer, Limit, Member, RiskSheet, Rulebook
 
 
 class Call(msgspec.Struct):
     """An open margin call: what of the numeraire is still to be paid, when it is due and the largest contributors.
 
-    ``since_ns`` is when it was first made; a later call takes its place and ages from there.
+    ``since_ns`` is when it was first made; a later call takes its place and ages from there. ``worst`` has the worst
+    scenario of each block where the bucket is a portfolio.
     """
 
     amount_fine: int
     due_ns: int
     largest: tuple[Contributor, ...] = ()
     since_ns: int = 0
+    worst: tuple[WorstScenario, ...] = ()
 
 
 class Halt(msgspec.Struct, frozen=True):
@@ -121,6 +123,7 @@ class Registers(msgspec.Struct):
     external_minor: list[int] = []
     time_ns: int = 0
     settlement_due_ns: int | None = None
+    sheet: RiskSheet | None = None
     scheduled: dict[str, Scheduled] = {}
     limits: dict[int, Limit] = {}
     next_limit: int = 0

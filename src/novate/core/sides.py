@@ -12,6 +12,7 @@ from novate.core.limits import check_legs
 from novate.core.liquidation import judge_both, judge_fill
 from novate.core.margin import locked_by, uncovered_fine
 from novate.core.money import EXPOSURE_MAX, ceil_div
+from novate.core.portfolio import is_portfolio, not_covered
 from novate.core.reasons import Reason
 from novate.core.refusals import Refused
 
@@ -145,6 +146,10 @@ def _why(book: Book, bucket: int, contract: int, reason: Reason, figure: int) ->
             return f"{name} fell through the reduce-only level: it may only reduce until its equity is back"
         case Reason.MEMBER_IN_DEFAULT:
             return f"the member behind {name} is in default: it may only reduce its positions"
+        case Reason.SHEET_ROW_MISSING:
+            return f"{name} is in portfolio mode, and the risk sheet has no row for {terms.symbol}: adopt one that has"
+        case Reason.SHEET_BOUND_EXCEEDED:
+            return f"{name} would pass what its risk sheet can sum exactly: take fewer lots"
         case Reason.PRICE_MISSING:
             return f"{name} holds something without a live price: publish its mark first"
         case _:
@@ -183,6 +188,11 @@ def check_room(book: Book, contract: int, legs: Iterable[Leg], path: str) -> Non
             raise Refused(Reason.EXPOSURE_LIMIT_EXCEEDED, path, message)
         if book.registers.contracts[contract].collateralised and leg.lots:
             _check_cover(book, contract, leg, path)
+        if leg.lots and is_portfolio(book, leg.bucket):
+            after = {at: size for at, size, _ in book.positions_of(leg.bucket)}
+            after[contract] = lots + leg.lots
+            if no := not_covered(book, leg.bucket, after):
+                raise Refused(no[0], path, no[1])
 
 
 def _check_cover(book: Book, contract: int, leg: Leg, path: str) -> None:

@@ -16,6 +16,7 @@ from novate.core.book import Book
 from novate.core.layout import CAPPED, FUTURES_STYLE
 from novate.core.margin import position_requirement
 from novate.core.orders import open_orders_of
+from novate.core.portfolio import is_portfolio
 
 Figure = TypeVar("Figure", int, tuple[int, int])
 
@@ -31,21 +32,27 @@ def sizes(book: Book, bucket: int, contract: int, side: int) -> list[int]:
     """
     row = book.contracts[contract]
     limit = int(row["position_limit_lots"])
-    reference = int(row["reference_fine"])
-    marks = {0: None}
-    for floor in floors(book, contract):
-        if reference > 0:
-            marks |= dict.fromkeys((floor // reference, -(floor // reference)))
+    marks = dict.fromkeys((0, *(way * lots for lots in bends(book, bucket, contract) for way in (1, -1))))
     held = holdings(book, bucket, contract)
     ends = dict.fromkeys(
         [0, limit, *(mark - side * lots + step for lots in held for mark in marks for step in (-1, 0, 1))]
     )
     found = sorted(end for end in ends if 0 <= end <= limit)
-    if int(row["style"]) in BOUNDED:
+    if int(row["style"]) in BOUNDED and not is_portfolio(book, bucket):
         for lots, which in itertools.product(held, (0, 1)):
             found += turns(lambda size: _worst_asked(book, contract, lots + side * size)[which], found)  # noqa: B023
         found = sorted(dict.fromkeys(found))
     return [end for end in found if end > 0]
+
+
+def bends(book: Book, bucket: int, contract: int) -> list[int]:
+    """Lots from which on more may ask for less each: where brackets begin, or the pieces of a risk sheet's add-on."""
+    sheet = book.registers.sheet
+    if sheet is not None and is_portfolio(book, bucket):
+        symbol = book.registers.contracts[contract].symbol
+        return [piece.floor_lots for row in sheet.contracts if row.symbol == symbol for piece in row.add_ons]
+    reference = int(book.contracts[contract]["reference_fine"])
+    return [floor // reference for floor in floors(book, contract)] if reference > 0 else []
 
 
 def holdings(book: Book, bucket: int, contract: int) -> list[int]:

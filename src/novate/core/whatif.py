@@ -157,7 +157,8 @@ def largest_order(book: Book, account: int, contract: int, side: int, price_tick
 
     Between the sizes at which a bracket begins, the old position is closed or a worst loss caps the requirement, what a
     bucket lacks is a convex function of the lots, so that those it may trade are a run without a gap: each stretch, the
-    largest sizes first, is tried at its ends and where it lacks least, and the end of the run is found by halving.
+    largest sizes first, is tried at its ends and where it lacks least, and the end of the run is found by halving. A
+    risk sheet's k-th worst alone is not convex: where it leaves gaps, what is answered is the end of one run.
     """
     bucket = holder_of(book, account, contract)
     none = np.zeros(book.asset_count, np.int64)
@@ -216,6 +217,7 @@ class Overlay:
             book.orders,
             book.holders,
             book.ends,
+            book.sheet,
             book.limits,
             book.limit_spans,
             book.limit_lists,

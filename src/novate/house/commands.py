@@ -9,9 +9,10 @@ from novate.house.lifecycle import LifecycleCommands
 from novate.house.money import MoneyCommands
 from novate.house.outcome import Outcome
 from novate.house.plain import Duration, Number, Time
+from novate.house.sheets import SheetCommands
 
 
-class Commands(MoneyCommands, LifecycleCommands):
+class Commands(MoneyCommands, LifecycleCommands, SheetCommands):
     """Everything that can be asked of a house.
 
     Numbers are decimal strings, ints or ``Decimal``, never floats. ``time`` is when it happens; by default the time of

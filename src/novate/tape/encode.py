@@ -20,6 +20,7 @@ from novate.tape import decimals
 from novate.tape.decode import FILLS, Registers
 from novate.tape.fields import at, price_text
 from novate.tape.lifecycle import encode_lifecycle
+from novate.tape.sheet import encode_sheet
 from novate.tape.supervision import supervision_fields
 
 V = TypeVar("V")
@@ -83,6 +84,8 @@ def _fields(command: AnyCommand, registers: Registers) -> dict[str, Any]:
             later = command.effective_ns
             effective = {} if later is None else {"effective": decimals.time_text(later)}
             return {"command": "adopt_rulebook", **rulebook_fields(command.rulebook, registers), **effective}
+        case core.AdoptRiskSheet() | core.SetMarginMode():
+            return encode_sheet(command, registers)
     return _single(command, registers)
 
 
@@ -91,12 +94,9 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
         case core.AddMember():
             return {"command": "add_member", "name": command.name}
         case core.OpenAccount():
-            return {
-                "command": "open_account",
-                "member": at(registers.members, command.member, "member").name,
-                "name": command.name,
-                **({} if command.kind == "client" else {"kind": command.kind}),
-            }
+            member = at(registers.members, command.member, "member").name
+            kind = {} if command.kind == "client" else {"kind": command.kind}
+            return {"command": "open_account", "member": member, "name": command.name, **kind}
         case core.OpenSubAccount():
             account = at(registers.accounts, command.account, "account").name
             return {"command": "open_sub_account", "account": account, "reference": command.reference}

@@ -23,7 +23,7 @@ from novate.tape.single import Registers
 
 _UNITS: Final = re.compile(r"(?<=[a-z])_(?:fine|ticks|lots|ns|ppm|minor|e12)\b")
 _UNTIL: Final = re.compile(r"(?<=until )\d+ ns$")
-_NESTED: Final = re.compile(r"^\$\.(?:asset|contract|rulebook|limit)\.(?=.)")
+_NESTED: Final = re.compile(r"^\$\.(?:asset|contract|rulebook|sheet|limit)\.(?=.)")
 _COLLATERAL: Final = re.compile(r"^\$\.collateral\[(\d+)\]")
 SIDES: Final = ("", "buyer", "seller")
 """The fields of a trade by the side of a refused row: neither, buyer, seller."""
@@ -70,7 +70,9 @@ def _rejected(decoded: Decoded, fact: Rejected, registers: Registers) -> Refusal
     if isinstance(decoded.command, core.IsolatePosition) and (match := _COLLATERAL.match(path)):
         asset = decoded.command.collateral[int(match[1])].asset
         path = f"$.collateral.{registers.assets[asset].symbol}"
-    if isinstance(decoded.command, core.AddAsset | core.ListContract | core.AdoptRulebook | core.SetLimit):
+    if isinstance(
+        decoded.command, core.AddAsset | core.ListContract | core.AdoptRulebook | core.AdoptRiskSheet | core.SetLimit
+    ):
         path = _NESTED.sub("$.", path)
     return Refusal(reason=fact.reason, path=path, message=message)
 
@@ -165,6 +167,10 @@ def trade_sentence(reason: Reason, figure: int, side: int, row: Any, registers: 
         case Reason.MEMBER_IN_DEFAULT:
             whose = who if field else "one side"
             return field, f"the member behind {whose} is in default: its accounts may only reduce their positions"
+        case Reason.SHEET_ROW_MISSING if field:
+            return field, f"{who} is in portfolio mode, and the risk sheet has no row for {symbol}: adopt one that has"
+        case Reason.SHEET_BOUND_EXCEEDED if field:
+            return "lots", f"{who} would pass what its risk sheet can sum exactly: trade fewer lots"
         case Reason.ACCOUNT_RESTRICTED:
             whose = who if field else "one side"
             return field, f"{whose} fell through the reduce-only level: it may only reduce until its equity is back"
@@ -294,6 +300,8 @@ def _contract_sentence(reason: Reason, symbol: str) -> str:
         Reason.CONTRACT_HALTED: f"trading in {symbol} is halted: wait until it is resumed",
         Reason.PRICE_MISSING: f"{symbol} has no live price (or the contract it is written on): publish a mark first",
         Reason.MARGIN_CLASS_UNKNOWN: f"the rulebook has no margin class for {symbol}: adopt one that has",
+        Reason.SHEET_ROW_MISSING: f"the risk sheet has no row for {symbol}, and one side is in portfolio mode",
+        Reason.SHEET_BOUND_EXCEEDED: "the account would pass what its risk sheet can sum exactly: trade fewer lots",
         Reason.EXPOSURE_LIMIT_EXCEEDED: "the account's positions would pass what 64 bits can hold: trade fewer lots",
     }.get(reason, f"refused, {symbol}: {reason.text.replace('_', ' ')}")
 
@@ -305,6 +313,8 @@ _FIELD: Final = {
     Reason.CONTRACT_HALTED: "contract",
     Reason.PRICE_MISSING: "contract",
     Reason.MARGIN_CLASS_UNKNOWN: "contract",
+    Reason.SHEET_ROW_MISSING: "contract",
+    Reason.SHEET_BOUND_EXCEEDED: "lots",
     Reason.EXPOSURE_LIMIT_EXCEEDED: "lots",
     Reason.ASSET_UNKNOWN: "asset",
 }

@@ -7,7 +7,7 @@ import msgspec
 from novate.core import commands as core
 from novate.core.commands import AnyCommand
 from novate.core.reasons import Reason
-from novate.core.terms import Limit
+from novate.core.terms import Limit, MarginMode
 from novate.tape import decimals, wire
 from novate.tape.fields import named, number, size
 from novate.tape.lifecycle import decode_lifecycle
@@ -15,6 +15,8 @@ from novate.tape.lifecycle_wire import LifecycleWire
 from novate.tape.names import Names, Terms
 from novate.tape.read import convert
 from novate.tape.refusal import refuse
+from novate.tape.sheet import sheet_of
+from novate.tape.sheet_wire import AdoptRiskSheet, SetMarginMode
 from novate.tape.supervision import supervision_of
 from novate.tape.supervision_wire import SupervisionWire
 from novate.tape.terms import contract_of, guarded, rulebook_of
@@ -58,6 +60,10 @@ def single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyComm
             later = command.effective
             effective_ns = None if later is None else guarded(decimals.time_ns, later, "$.effective")
             return core.AdoptRulebook(rulebook_of(command, names), effective_ns)
+        case AdoptRiskSheet():
+            return core.AdoptRiskSheet(sheet_of(command, names))
+        case SetMarginMode():
+            return core.SetMarginMode(names.account(command.account, "$.account"), MarginMode(command.mode))
         case wire.AddMember():
             return core.AddMember(named(command.name, "$.name"))
         case wire.OpenAccount():

@@ -11,6 +11,7 @@ import msgspec
 from novate.core.terms import AccountKind
 from novate.tape.base import Number, Wire
 from novate.tape.lifecycle_wire import LifecycleWire
+from novate.tape.sheet_wire import SheetWire
 from novate.tape.supervision_wire import SupervisionWire
 
 
@@ -344,6 +345,7 @@ AnyWire = (
     | Execute
     | Expire
     | Resolve
+    | SheetWire
     | Clock
     | LifecycleWire
     | SupervisionWire

@@ -23,6 +23,7 @@ from novate.tape.decimals import decimal, time_text
 from novate.tape.encode import price_decimal
 from novate.tape.explain import SIDES
 from novate.views.lifecycle import lifecycle_rows
+from novate.views.state import block_name
 from novate.views.supervision import supervision_rows
 from novate.views.transit_facts import transit_rows
 
@@ -138,6 +139,10 @@ def rows_of(fact: Fact, named: Named) -> list[Row]:
             return [{"rulebook": fact.rulebook.name, "form": fact.rulebook.form, "settlement_due": due}]
         case core.MemberAdded():
             return [{"member": fact.name}]
+        case core.RiskSheetAdopted():
+            return [{"sheet": fact.sheet.name, "scenarios": fact.sheet.scenario_count, "digest": fact.digest}]
+        case core.MarginModeSet():
+            return [{"account": named.account(fact.bucket), "mode": fact.mode.value}]
         case core.AccountOpened():
             return [{"account": fact.name, "kind": fact.kind, "member": named.member(fact.member)}]
         case core.CycleClosed():
@@ -305,6 +310,9 @@ def _trouble_rows(fact: Fact, named: Named) -> list[Row]:
                     "equity": named.numeraire(fact.equity_fine),
                     "initial": named.numeraire(fact.initial_fine),
                     "largest": [named.contract(part.contract).symbol for part in fact.largest],
+                    "worst": [
+                        f"{block_name(named.registers.sheet, part.block)} {part.scenario + 1}" for part in fact.worst
+                    ],
                 }
             ]
         case core.CallMet():

@@ -28,7 +28,7 @@ from novate.core.layout import (
 from novate.core.margin import Judgement, judge, judge_alone, locked_by
 from novate.core.money import charge
 from novate.core.orders import open_orders_of
-from novate.core.terms import CLIENTS, TRADING, Asset, Role
+from novate.core.terms import CLIENTS, TRADING, Asset, RiskSheet, Role
 from novate.tape.decimals import decimal
 from novate.tape.encode import price_decimal, quantity_decimal
 
@@ -86,7 +86,9 @@ class Resting(msgspec.Struct, frozen=True):
 class MarginCall(msgspec.Struct, frozen=True):
     """An open margin call: how much of the numeraire is still to be paid, by when, and the contracts that require most.
 
-    ``since_ns`` is when it was first made: a later call takes its place and ages from there.
+    ``since_ns`` is when it was first made: a later call takes its place and ages from there. In portfolio mode
+    ``worst`` has the worst scenario of each block of the risk sheet, as ``stressed 17: 1200``, the loss in the
+    numeraire, and ``largest`` the contracts that lose most in the first of them.
     """
 
     account: str
@@ -95,6 +97,7 @@ class MarginCall(msgspec.Struct, frozen=True):
     due_ns: int
     largest: tuple[str, ...]
     since_ns: int = 0
+    worst: tuple[str, ...] = ()
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -103,9 +106,10 @@ class Account(msgspec.Struct, frozen=True):
     ``equity``, ``initial``, ``maintenance`` and ``free`` are None before a rulebook is in force. ``priced`` is False
     where the account holds something without a live price. ``status`` is ``open``, ``reduce_only``
     (its member is in default), ``restricted`` (only reduce: equity fell through the rulebook's level),
-    ``in_liquidation`` or ``house``. ``warned`` is True where equity is below the rulebook's warning level. An isolated
-    bucket stands as an account of its own that names its ``owner``, and so does a sub-account: it has its own
-    requirements, and the money is its owner's (``equity`` and ``free`` are None).
+    ``in_liquidation`` or ``house``, ``mode`` ``cross`` (tiers) or ``portfolio`` (the risk sheet). ``warned`` is True
+    where equity is below the rulebook's warning level. An isolated bucket stands as an account of its own that names
+    its ``owner``, and so does a sub-account: it has its own requirements, and the money is its owner's (``equity`` and
+    ``free`` are None).
     """
 
     name: str
@@ -123,6 +127,7 @@ class Account(msgspec.Struct, frozen=True):
     free: Decimal | None
     priced: bool
     call: MarginCall | None
+    mode: str = "cross"
     warned: bool = False
 
     def balance(self, asset: str) -> Decimal:
@@ -233,6 +238,7 @@ def account(book: Book, index: int) -> Account:
         free=free,
         priced=priced,
         call=call(book, index),
+        mode="portfolio" if book.buckets[index]["portfolio"] else "cross",
         warned=warned,
     )
 
@@ -304,7 +310,18 @@ def call(book: Book, index: int) -> MarginCall | None:
         return None
     largest = tuple(registers.contracts[part.contract].symbol for part in found.largest)
     amount = decimal(found.amount_fine, asset.fine_decimals)
-    return MarginCall(registers.accounts[index].name, amount, asset.symbol, found.due_ns, largest, found.since_ns)
+    worst = tuple(
+        f"{block_name(registers.sheet, part.block)} {part.scenario + 1}: "
+        f"{decimal(part.loss_fine, asset.fine_decimals).normalize():f}"
+        for part in found.worst
+    )
+    name = registers.accounts[index].name
+    return MarginCall(name, amount, asset.symbol, found.due_ns, largest, found.since_ns, worst)
+
+
+def block_name(sheet: RiskSheet | None, block: int) -> str:
+    """The name of a block of scenarios in the sheet in force, or its number where a later sheet has fewer."""
+    return sheet.blocks[block].name if sheet is not None and block < len(sheet.blocks) else f"block {block + 1}"
 
 
 def contract(book: Book, index: int) -> Contract:

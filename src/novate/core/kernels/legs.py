@@ -5,7 +5,7 @@ from numba import njit
 from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.limits import count_leg
 from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
-from novate.core.kernels.search import find
+from novate.core.kernels.search import find, purse_of
 from novate.core.kernels.tables import columns
 from novate.core.layout import PREMIUM
 
@@ -84,8 +84,8 @@ def place_and_move(bucket, contract, lots, cost_fine, tables):
     where = place(bucket, contract, tables.buckets, tables.contracts, tables.positions, tables.holders, tables.ends)
     if where >= 0:
         move(
-            bucket, tables.buckets[bucket].purse, tables.contracts[contract], lots, cost_fine, where, tables.balances,
-            tables.positions, tables.limits, tables.limit_spans, tables.limit_lists,
+            bucket, purse_of(bucket, tables.buckets), tables.contracts[contract], lots, cost_fine, where,
+            tables.balances, tables.positions, tables.limits, tables.limit_spans, tables.limit_lists,
         )  # fmt: skip
     return where >= 0
 
@@ -119,7 +119,7 @@ def novate_from(rows, first, fees_account, tables):
             return at
         contract = contracts[row.contract]
         cost = row.lots * row.value_fine
-        buyer, seller = buckets[row.buyer].purse, buckets[row.seller].purse
+        buyer, seller = purse_of(row.buyer, buckets), purse_of(row.seller, buckets)
         move(row.buyer, buyer, contract, row.lots, cost, buyer_at, balances, positions, limits, spans, lists)
         move(row.seller, seller, contract, -row.lots, -cost, seller_at, balances, positions, limits, spans, lists)
         contract.traded_lots += row.lots
@@ -147,7 +147,7 @@ def reserve(bucket, contract, bids, asks, tables):
     own, of = tables.orders[position.orders], tables.contracts[contract]
     own.bids += bids
     own.asks += asks
-    purse = tables.buckets[bucket].purse
+    purse = purse_of(bucket, tables.buckets)
     tables.balances[purse, of.asset].exposure_fine += (bids + asks) * of.largest_value_fine
     return True
 
@@ -174,7 +174,7 @@ def expire_rows(contract, value_fine, tables):
             row = tables.positions[where]
             rest = tables.orders[row.orders]
             reserve(bucket, contract, -rest.bids, -rest.asks, tables)
-            purse = tables.buckets[bucket].purse
+            purse = purse_of(bucket, tables.buckets)
             tables.balances[purse, of.asset].carry_fine += row.lots * value_fine - row.cost_fine
             move(
                 bucket, purse, of, -row.lots, -row.cost_fine, where, tables.balances, tables.positions,

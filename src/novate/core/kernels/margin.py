@@ -5,9 +5,10 @@ from numba import njit, prange
 
 from novate.core.kernels.arithmetic import charge, clamp, convert, credit, millionths
 from novate.core.kernels.borrowing import borrowing
+from novate.core.kernels.portfolio import judge_portfolio, payable_of, room_for
 from novate.core.kernels.prefetch import AHEAD, ask_for
 from novate.core.kernels.tables import columns
-from novate.core.layout import COLLATERALISED, LIVE, POOLED, PREMIUM, SUBTOTAL, TIERED
+from novate.core.layout import COLLATERALISED, LIVE, POOLED, PREMIUM, SUB, SUBTOTAL, TIERED
 from novate.core.money import PPM
 
 BRACKET_LOTS_MAX = 2**40
@@ -260,8 +261,8 @@ def payable(balances, bucket, sums, into, assets):
 
 
 @njit(cache=True)
-def judge_rows(start, count, positions, balances, at, tables):
-    """Judge position rows with row ``at`` of the given balances, as if they were a bucket.
+def judge_rows(start, count, positions, balances, at, by_sheet, tables):
+    """Judge position rows with row ``at`` of the given balances, as if they were a bucket: in tiers or by the sheet.
 
     Returns ``(equity, settled, initial, maintenance, priced, payable)``.
     """
@@ -270,12 +271,21 @@ def judge_rows(start, count, positions, balances, at, tables):
     priced = sum_positions(
         start, count, positions, tables.orders, lot_terms, contracts, tiers, long_option_ppm, sums, 0
     )
-    return judge_sums(priced, sums, balances, at, tables)
+    if by_sheet:
+        equity, settled, initial, maintenance, known = judge_portfolio(
+            start, count, positions, tables.orders, balances, at, sums, assets, tables.gains_ppm, tables.sheet,
+            room_for(tables.sheet),
+        )  # fmt: skip
+        covered = payable_of(balances, at, sums, 0, assets, tables.sheet)
+    else:
+        equity, settled, initial, maintenance, known = total(balances, at, sums, 0, assets, tables.gains_ppm)
+        covered = payable(balances, at, sums, 0, assets)
+    return equity, settled, initial, maintenance, priced * known, covered
 
 
 @njit(cache=True)
 def judge_sums(priced, sums, balances, at, tables):
-    """Judge the first row of sums with row ``at`` of the given balances; answers as ``judge_rows``."""
+    """Judge the first row of sums in tiers, with row ``at`` of the given balances; answers as ``judge_rows``."""
     assets = tables.assets
     equity, settled, initial, maintenance, known = total(balances, at, sums, 0, assets, tables.gains_ppm)
     return equity, settled, initial, maintenance, priced * known, payable(balances, at, sums, 0, assets)
@@ -284,6 +294,9 @@ def judge_sums(priced, sums, balances, at, tables):
 @njit(cache=True)
 def judge_one(purse, balances, at, tables):
     """Judge a purse with row ``at`` of the given balances; answers as ``judge_rows``."""
+    own = tables.buckets[purse]
+    if own.contract != POOLED:
+        return judge_rows(own.start, own.count, tables.positions, balances, at, own.portfolio != 0, tables)
     sums = np.empty((1, len(tables.assets)), SUBTOTAL)
     priced = sum_purse(
         purse, tables.buckets, tables.positions, tables.orders, tables.lot_terms, tables.contracts, tables.tiers,
@@ -302,25 +315,32 @@ def stand_aside(row):
 @njit(cache=True)
 def judge_range(first, last, chosen, tables, out):
     """Judge ``chosen[first:last]`` (or the buckets themselves where ``chosen`` is empty) into ``out``."""
-    judge_in_range(first, last, chosen, columns(tables), out, np.empty((1, len(tables.assets)), SUBTOTAL))
+    sums, room = np.empty((1, len(tables.assets)), SUBTOTAL), room_for(tables.sheet)
+    judge_in_range(first, last, chosen, columns(tables), out, sums, room)
 
 
 @borrowing
-def judge_in_range(first, last, chosen, tables, out, sums):
-    """The loop of ``judge_range``, with a row of ``sums`` to work on."""
+def judge_in_range(first, last, chosen, tables, out, sums, room):
+    """The loop of ``judge_range``, with a row of ``sums`` and ``room`` for one portfolio bucket to work on."""
     buckets, balances, positions, contracts = tables.buckets, tables.balances, tables.positions, tables.contracts
     lot_terms, tiers, assets, orders = tables.lot_terms, tables.tiers, tables.assets, tables.orders
     gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
+
     for at in range(first, last):
         bucket = np.uint64(chosen[at]) if len(chosen) else np.uint64(at)
         if at + AHEAD < last:
             ask_for(chosen[at + AHEAD] if len(chosen) else at + AHEAD, buckets, positions, balances)
-        row = out[at]
-        if buckets[bucket].purse != bucket:
+        own, row = buckets[bucket], out[at]
+        if own.contract <= SUB:
             stand_aside(row)
             continue
         priced = sum_purse(bucket, buckets, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, 0)
-        equity, settled, initial, maintenance, known = total(balances, bucket, sums, 0, assets, gains_ppm)
+        if own.portfolio == 0:
+            equity, settled, initial, maintenance, known = total(balances, bucket, sums, 0, assets, gains_ppm)
+        else:
+            equity, settled, initial, maintenance, known = judge_portfolio(
+                own.start, own.count, positions, orders, balances, bucket, sums, assets, gains_ppm, tables.sheet, room
+            )
         row.equity_fine = equity
         row.settled_fine = settled
         row.initial_fine = initial

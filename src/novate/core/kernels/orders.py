@@ -8,7 +8,10 @@ from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.legs import reserve
 from novate.core.kernels.margin import total, worse_side
 from novate.core.kernels.overlay import load, slot_of, table_for, take_position
-from novate.core.kernels.search import bucket_of
+from novate.core.kernels.pool import begin, keep, link, make_room, refused_by_sheet, require_after, slot_for
+from novate.core.kernels.portfolio import reach
+from novate.core.kernels.search import bucket_of, purse_of
+from novate.core.kernels.tables import columns
 from novate.core.layout import (
     BALANCE,
     COLLATERALISED,
@@ -77,27 +80,22 @@ def check_order(row, mark, n_contracts, n_accounts, contracts, buckets):
     return ACCEPTED, np.int64(0)
 
 
-@borrowing
-def judge_order(row, position, resting, over, contract, access, balances, sums, judged, assets, tiers, gains_ppm):
-    """Whether an account may have these orders more, or fewer: ``(reason, figure)``.
+@njit(cache=True, inline="always")
+def changed(row, resting):
+    """``(bids, asks)`` after a change of orders."""
+    return resting.bids + (row.lots if row.side == BUY else 0), resting.asks + (row.lots if row.side == SELL else 0)
 
-    An accepted change is in ``resting`` and in row ``over`` of ``balances``, ``sums`` and ``judged`` afterwards. Fewer
-    orders, and more that raise no requirement, are never asked for margin.
-    """
-    asset = contract.asset
-    bids = resting.bids + (row.lots if row.side == BUY else 0)
-    asks = resting.asks + (row.lots if row.side == SELL else 0)
+
+@borrowing
+def check_bounds(row, bids, asks, position, resting, balance, cash, contract, access):
+    """What has nothing to do with margin: orders to cancel, the position limit, 64 bits, a default."""
     if bids < 0 or asks < 0:
         return ORDERS_EXCEEDED, resting.bids if row.side == BUY else resting.asks
-    own = sums[over, asset]
-    before, _ = worse_side(position.lots, resting.bids, resting.asks, contract, tiers)
-    grown = row.lots * contract.largest_value_fine
     if row.lots > 0:
-        balance = balances[over, asset]
-        room = EXPOSURE_MAX - balance.exposure_fine - balance.balance_minor * assets[asset].unit_fine
+        room = EXPOSURE_MAX - balance.exposure_fine - cash
         if position.lots + bids > contract.position_limit_lots or asks - position.lots > contract.position_limit_lots:
             return POSITION_LIMIT_EXCEEDED, contract.position_limit_lots
-        if room < 0 or grown > room - abs(balance.carry_fine):
+        if room < 0 or row.lots * contract.largest_value_fine > room - abs(balance.carry_fine):
             return EXPOSURE_LIMIT_EXCEEDED, np.int64(EXPOSURE_MAX)
         opens = position.lots + bids > max(0, position.lots) if row.side == BUY else (
             position.lots - asks < min(0, position.lots)
@@ -106,32 +104,80 @@ def judge_order(row, position, resting, over, contract, access, balances, sums, 
             return MEMBER_IN_DEFAULT, np.int64(0)
         if opens and access == RESTRICTED:
             return ACCOUNT_RESTRICTED, np.int64(0)
-    after, _ = worse_side(position.lots, bids, asks, contract, tiers)
-    own.initial_fine += after - before
-    equity, _, initial, _, priced = total(balances, over, sums, over, assets, gains_ppm)
-    if after > before and (judged[over].priced == 0 or priced == 0):
-        own.initial_fine -= after - before
-        return PRICE_MISSING, np.int64(row.contract)
-    if after > before and equity < initial:
-        own.initial_fine -= after - before
-        return MARGIN_INSUFFICIENT, initial - equity
-    judged[over].equity_fine, judged[over].initial_fine = equity, initial
-    balances[over, asset].exposure_fine += grown
-    resting.bids, resting.asks = bids, asks
     return ACCEPTED, np.int64(0)
 
 
+@borrowing
+def check_margin(contract, more, priced, equity, initial):
+    """Whether a bucket bears its orders; where no ``more`` is required of it, it does."""
+    if more and priced == 0:
+        return PRICE_MISSING, np.int64(contract)
+    if more and equity < initial:
+        return MARGIN_INSUFFICIENT, initial - equity
+    return ACCEPTED, np.int64(0)
+
+
+@borrowing
+def judge_order(row, position, resting, over, contract, access, balances, sums, judged, assets, tiers, gains_ppm):
+    """Whether an account may have these orders more, or fewer: ``(reason, figure)``.
+
+    An accepted change is in ``resting`` and in row ``over`` of ``balances``, ``sums`` and ``judged`` afterwards. Fewer
+    orders, and more that raise no requirement, are never asked for margin.
+    """
+    own, balance = sums[over, contract.asset], balances[over, contract.asset]
+    bids, asks = changed(row, resting)
+    cash = balance.balance_minor * assets[contract.asset].unit_fine
+    reason, figure = check_bounds(row, bids, asks, position, resting, balance, cash, contract, access)
+    if reason != ACCEPTED:
+        return reason, figure
+    before, _ = worse_side(position.lots, resting.bids, resting.asks, contract, tiers)
+    after, _ = worse_side(position.lots, bids, asks, contract, tiers)
+    own.initial_fine += after - before
+    equity, _, initial, _, priced = total(balances, over, sums, over, assets, gains_ppm)
+    reason, figure = check_margin(row.contract, after > before, priced * judged[over].priced, equity, initial)
+    if reason != ACCEPTED:
+        own.initial_fine -= after - before
+        return reason, figure
+    judged[over].equity_fine, judged[over].initial_fine = equity, initial
+    balance.exposure_fine += row.lots * contract.largest_value_fine
+    resting.bids, resting.asks = bids, asks
+    return reason, figure
+
+
 @njit(cache=True)
-def judge_orders(rows, mark, n_contracts, n_accounts, tables):
-    """Decide changes of resting orders: ``(RESERVED rows, REFUSED rows, new high-water mark)``, each row on its own."""
-    count, width = len(rows), tables.balances.shape[1]
-    contracts, assets, tiers, buckets = tables.contracts, tables.assets, tables.tiers, tables.buckets
-    book_positions, orders, gains_ppm = tables.positions, tables.orders, tables.gains_ppm
-    reasons, figures = np.empty(count, np.int64), np.empty(count, np.int64)
-    over, held = np.empty(count, np.int32), np.empty(count, np.int32)
+def judge_order_by_sheet(row, position, resting, over, slot, access, balances, judged, tables):
+    """The same of an account in portfolio mode; an accepted change is in the sheet's pool, too."""
+    contract, sheet = tables.contracts[row.contract], tables.sheet
+    balance = balances[over, contract.asset]
+    bids, asks = changed(row, resting)
+    cash = balance.balance_minor * tables.assets[contract.asset].unit_fine
+    reason, figure = check_bounds(row, bids, asks, position, resting, balance, cash, contract, access)
+    if reason != ACCEPTED:
+        return reason, figure
+    before, after = reach(position, resting), (position.lots - asks, position.lots + bids)
+    reason, figure = refused_by_sheet(row.contract, contract.style, before, after, slot, sheet)
+    if reason != ACCEPTED:
+        return reason, figure
+    equity = judged[over].equity_fine
+    initial = require_after(over, slot, 0, row.contract, before, after, sheet)
+    more = initial > judged[over].initial_fine
+    reason, figure = check_margin(row.contract, more, judged[over].priced, equity, initial)
+    if reason == ACCEPTED:
+        judged[over].initial_fine = initial
+        balance.exposure_fine += row.lots * contract.largest_value_fine
+        resting.bids, resting.asks = bids, asks
+        keep(over, 0, row.contract, position, resting, sheet)
+    return reason, figure
+
+
+@njit(cache=True)
+def route_orders(rows, mark, n_contracts, n_accounts, tables, reasons, figures, over, held, dealing):
+    """Check every row and copy what it touches: ``(purses, the positions and open orders, new high-water mark)``."""
+    contracts, buckets, count = tables.contracts, tables.buckets, len(rows)
+    book_positions, orders = tables.positions, tables.orders
     bucket_keys, position_keys = table_for(count), table_for(count)
     bucket_slots, position_slots = np.empty(len(bucket_keys), np.int32), np.empty(len(position_keys), np.int32)
-    touched, dealing = np.empty(count, np.int32), np.empty(count, np.int32)
+    touched = np.empty(count, np.int32)
     positions, resting = np.empty(count, POSITION), np.empty(count, OPEN_ORDERS)
     n_touched, n_positions = 0, 0
     for at in range(count):
@@ -143,7 +189,7 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
             continue
         bucket = bucket_of(row.account, row.contract, buckets)
         dealing[at] = bucket
-        purse = np.int64(buckets[bucket].purse)
+        purse = purse_of(bucket, buckets)
         slot = slot_of(purse, bucket_keys)
         if bucket_keys[slot] == -1:
             bucket_keys[slot], bucket_slots[slot] = purse, n_touched
@@ -157,20 +203,43 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
             take_position(bucket, row.contract, buckets, book_positions, orders, positions, resting, n_positions)
             n_positions += 1
         held[at] = position_slots[slot]
-    balances, sums = np.empty((n_touched, width), BALANCE), np.empty((n_touched, width), SUBTOTAL)
-    judged = np.empty(n_touched, JUDGED)
-    load(touched[:n_touched], tables, balances, sums, judged)
+    return touched[:n_touched], positions[:n_positions], resting[:n_positions], mark
+
+
+@njit(cache=True)
+def judge_orders(rows, mark, n_contracts, n_accounts, tables):
+    """Decide changes of resting orders: ``(RESERVED rows, REFUSED rows, new high-water mark)``, each row on its own."""
+    count, width = len(rows), tables.balances.shape[1]
+    contracts, assets, tiers, buckets = tables.contracts, tables.assets, tables.tiers, tables.buckets
+    gains_ppm = tables.gains_ppm
+    reasons, figures = np.empty(count, np.int64), np.empty(count, np.int64)
+    over, held, dealing = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.int32)
+    touched, positions, resting, mark = route_orders(
+        rows, mark, n_contracts, n_accounts, tables, reasons, figures, over, held, dealing
+    )
+    balances, sums = np.empty((len(touched), width), BALANCE), np.empty((len(touched), width), SUBTOTAL)
+    judged = np.empty(len(touched), JUDGED)
+    by_sheet = load(touched, tables, balances, sums, judged)
+    if by_sheet > 0:
+        begin_orders(by_sheet, rows, reasons, over, held, touched, len(positions), tables)
     reserved, refused = np.empty(count, RESERVED), np.empty(count, REFUSED)
     n_reserved, n_refused = 0, 0
     for at in range(count):
         row = rows[at]
         if reasons[at] == ACCEPTED:
-            own = held[at]
-            access = buckets[dealing[at]].access
-            reasons[at], figures[at] = judge_order(
-                row, positions[own], resting[own], over[at], contracts[row.contract], access, balances, sums, judged,
-                assets, tiers, gains_ppm,
-            )  # fmt: skip
+            own, of = held[at], buckets[dealing[at]]
+            if of.portfolio == 0:
+                reasons[at], figures[at] = judge_order(
+                    row, positions[own], resting[own], over[at], contracts[row.contract], of.access, balances, sums,
+                    judged, assets, tiers, gains_ppm,
+                )  # fmt: skip
+            else:
+                slot = slot_for(
+                    over[at], touched[over[at]], positions, resting, columns(tables), balances, sums, judged
+                )
+                reasons[at], figures[at] = judge_order_by_sheet(
+                    row, positions[own], resting[own], over[at], slot, of.access, balances, judged, tables
+                )
         if reasons[at] == ACCEPTED:
             done = reserved[n_reserved]
             done.bids, done.asks = (row.lots, 0) if row.side == BUY else (0, row.lots)
@@ -181,6 +250,16 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
             no.figure, no.row, no.reason, no.side = figures[at], at, reasons[at], NEITHER
             n_refused += 1
     return reserved[:n_reserved], refused[:n_refused], mark
+
+
+@njit(cache=True)
+def begin_orders(by_sheet, rows, reasons, over, held, touched, n_held, tables):
+    """Ready the sheet's pool for a batch of orders."""
+    pool = begin(by_sheet, touched, n_held, tables.sheet)
+    for at in range(len(rows)):
+        if reasons[at] == ACCEPTED and tables.buckets[touched[over[at]]].portfolio != 0:
+            link(over[at], held[at], rows[at].contract, pool)
+    make_room(touched, tables.buckets, pool)
 
 
 @njit(cache=True)

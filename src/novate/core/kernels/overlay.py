@@ -35,8 +35,8 @@ def table_for(count):
 
 @njit(cache=True)
 def load(touched, tables, balances, sums, judged):
-    """Copy and price every touched purse once."""
-    load_rows(touched, columns(tables), balances, sums, judged)
+    """Copy and price every touched purse once; returns how many are left to a sheet, their positions summed alone."""
+    return load_rows(touched, columns(tables), balances, sums, judged)
 
 
 @borrowing
@@ -45,19 +45,26 @@ def load_rows(touched, tables, balances, sums, judged):
     buckets, positions, contracts, tiers = tables.buckets, tables.positions, tables.contracts, tables.tiers
     lot_terms, orders = tables.lot_terms, tables.orders
     assets, gains_ppm, long_option_ppm = tables.assets, tables.gains_ppm, tables.long_option_ppm
+    by_sheet = 0
     for at in range(len(touched)):
         if at + 2 * AHEAD < len(touched):
             prefetch(buckets, touched[at + 2 * AHEAD])
         if at + AHEAD < len(touched):
             ask_for(touched[at + AHEAD], buckets, positions, tables.balances)
         bucket = np.uint64(touched[at])
+        own = buckets[bucket]
         for asset in range(balances.shape[1]):
             balances[at, asset] = tables.balances[bucket, asset]
         priced = sum_purse(bucket, buckets, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, at)
+        judged[at].priced = priced
+        if own.portfolio != 0:
+            by_sheet += 1
+            continue
         equity, _, initial, _, known = total(balances, at, sums, at, assets, gains_ppm)
         judged[at].equity_fine = equity
         judged[at].initial_fine = initial
         judged[at].priced = priced * known
+    return by_sheet
 
 
 @borrowing

@@ -3,6 +3,7 @@
 from numba import njit
 
 from novate.core.kernels.legs import apply_leg
+from novate.core.kernels.search import purse_of
 from novate.core.layout import LIVE, PREMIUM
 
 
@@ -23,14 +24,14 @@ def settle_results(asset, count, tables, out):
             if contract.style != PREMIUM:
                 result += position.lots * contract.value_fine
             result -= position.cost_fine
-        out[tables.buckets[bucket].purse] += result
+        out[purse_of(bucket, tables.buckets)] += result
 
 
 @njit(cache=True)
 def settle_costs(asset, count, tables):
     """Set the cost of every live variation position to lots x value and of every live premium position to zero."""
     for bucket in range(count):
-        start, purse = tables.buckets[bucket].start, tables.buckets[bucket].purse
+        start, purse = tables.buckets[bucket].start, purse_of(bucket, tables.buckets)
         for at in range(start, start + tables.buckets[bucket].count):
             position = tables.positions[at]
             contract = tables.contracts[position.contract]
@@ -47,7 +48,7 @@ def settle_costs(asset, count, tables):
 def recount(count, tables, lots, costs, long_lots, exposure, premium):
     """Sum the whole book afresh: lots and costs per contract, exposure and premium per purse and asset."""
     for bucket in range(count):
-        start, purse = tables.buckets[bucket].start, tables.buckets[bucket].purse
+        start, purse = tables.buckets[bucket].start, purse_of(bucket, tables.buckets)
         for at in range(start, start + tables.buckets[bucket].count):
             position = tables.positions[at]
             contract = tables.contracts[position.contract]

@@ -6,10 +6,13 @@ from numba import njit
 from novate.core.kernels.admit import ACCEPTED, CONTRACT_UNKNOWN, access_of, check_terms
 from novate.core.kernels.arithmetic import charge, size_at, value_at
 from novate.core.kernels.borrowing import borrowing
-from novate.core.kernels.legs import apply_leg
 from novate.core.kernels.limits import count_trade, counted
-from novate.core.kernels.margin import judge_sums, sum_positions, sum_purse, total
-from novate.core.kernels.trades import MARGIN_INSUFFICIENT, check_both, judge_leg
+from novate.core.kernels.margin import judge_rows, judge_sums, sum_positions, sum_purse, total
+from novate.core.kernels.pool import begin_alone, keep, maintenance_of, slot_for
+from novate.core.kernels.search import purse_of
+from novate.core.kernels.sides import MARGIN_INSUFFICIENT, brings_nearer, judge_leg, judge_leg_by_sheet
+from novate.core.kernels.tables import columns
+from novate.core.kernels.trades import check_both, take_on
 from novate.core.layout import BALANCE, JUDGED, OPEN, OPEN_ORDERS, POOLED, POSITION, SUBTOTAL
 
 
@@ -31,29 +34,64 @@ def row_of(contract, positions, count):
 
 
 @borrowing
-def excess(reduces, balances, sums, new_balances, new_sums, assets, gains_ppm):
+def excess(reduces, equity, initial, maintenance, was, initial_before, maintenance_before):
     """By how much a leg misses what margin allows: above zero where it is refused, convex where requirements are.
 
     A leg that reduces may lack what was lacking of either requirement, and be as far below zero, as before it.
     """
-    equity, _, initial, maintenance, _ = total(new_balances, 0, new_sums, 0, assets, gains_ppm)
     if not reduces:
         return initial - equity
-    was, _, initial_before, maintenance_before, _ = total(balances, 0, sums, 0, assets, gains_ppm)
     below_initial = initial - equity - max(0, initial_before - was)
     below_maintenance = maintenance - equity - max(0, maintenance_before - was)
     return max(below_initial, below_maintenance, -equity - max(0, -was))
 
 
 @njit(cache=True)
-def sum_beside(bucket, tables, others):
-    """Sum what a bucket's purse has beside the bucket's own positions; returns 0 where a price of it is missing.
+def judge_with_excess(
+    lots, value, fee, position, resting, contract, access, balances, sums, judged, new_balances, new_sums, assets,
+    tiers, gains_ppm, long_option_ppm,
+):  # fmt: skip
+    """A leg judged in tiers: what ``judge_leg`` says, and the excess where margin is lacking."""
+    reason, figure, equity, initial = judge_leg(
+        lots, value, fee, position, resting, 0, False, 0, 0, contract, access, balances, sums, judged, new_balances,
+        new_sums, assets, tiers, gains_ppm, long_option_ppm,
+    )  # fmt: skip
+    over = np.int64(0)
+    if reason == MARGIN_INSUFFICIENT:
+        _, _, _, least, _ = total(new_balances, 0, new_sums, 0, assets, gains_ppm)
+        was, _, asked, least_before, _ = total(balances, 0, sums, 0, assets, gains_ppm)
+        over = excess(brings_nearer(position.lots, lots), equity, initial, least, was, asked, least_before)
+    return reason, figure, equity, initial, over
+
+
+@njit(cache=True)
+def judge_with_excess_by_sheet(
+    lots, value, fee, position, resting, slot, at, access, balances, sums, judged, new_balances, new_sums, tables
+):
+    """The same of a leg in contract ``at`` judged by the sheet."""
+    reason, figure, equity, initial = judge_leg_by_sheet(
+        lots, value, fee, position, resting, 0, False, 0, 0, slot, at, access, balances, sums, judged, new_balances,
+        new_sums, tables,
+    )  # fmt: skip
+    over = np.int64(0)
+    if reason == MARGIN_INSUFFICIENT:
+        sheet, was, asked = tables.sheet, judged[0].equity_fine, judged[0].initial_fine
+        least = maintenance_of(slot, at, lots, initial, sheet.pool.new_counts[0], balances, 0, sheet)
+        least_before = maintenance_of(slot, at, np.int64(0), asked, sheet.pool.counts[slot], balances, 0, sheet)
+        over = excess(brings_nearer(position.lots, lots), equity, initial, least, was, asked, least_before)
+    return reason, figure, equity, initial, over
+
+
+@njit(cache=True)
+def sum_beside(bucket, tables):
+    """What a bucket's purse has beside the bucket's own positions: its sums, and 0 where a price of it is missing.
 
     That is nothing, but for a sub-account: the others of its pool.
     """
-    own, purse = tables.buckets[bucket], tables.buckets[bucket].purse
+    others = np.zeros((1, len(tables.assets)), SUBTOTAL)
+    own, purse = tables.buckets[bucket], purse_of(bucket, tables.buckets)
     if tables.buckets[purse].contract != POOLED:
-        return 1
+        return others, 1
     alone = np.empty(others.shape, SUBTOTAL)
     sum_positions(
         own.start, own.count, tables.positions, tables.orders, tables.lot_terms, tables.contracts, tables.tiers,
@@ -68,7 +106,7 @@ def sum_beside(bucket, tables, others):
         others[0, asset].option_fine -= alone[0, asset].option_fine
         others[0, asset].initial_fine -= alone[0, asset].initial_fine
         others[0, asset].maintenance_fine -= alone[0, asset].maintenance_fine
-    return priced
+    return others, priced
 
 
 @njit(cache=True)
@@ -87,23 +125,38 @@ def sum_with(others, known, count, positions, tables, sums):
 
 
 @njit(cache=True)
-def open_with(bucket, deposits_minor, others, beside, tables, positions, balances, sums, judged):
-    """Copy a bucket and its purse's money into rows of their own, with deposits; returns what the purse was before.
+def judge_with(others, beside, count, positions, by_sheet, balances, tables):
+    """Judge the first position rows, and what is beside them, with the first row of balances: ``margin.judge_rows``."""
+    if by_sheet:
+        return judge_rows(0, count, positions, balances, 0, True, tables)
+    sums = np.empty(others.shape, SUBTOTAL)
+    return judge_sums(sum_with(others, beside, count, positions, tables, sums), sums, balances, 0, tables)
 
-    ``others`` are the sums of what is beside it, ``beside`` is 0 where one of them has no price.
+
+@njit(cache=True)
+def open_with(bucket, deposits_minor, more, others, beside, tables, positions, balances, sums, judged):
+    """Copy a bucket and its purse's money into rows of their own, with deposits: what it was before them, and a slot.
+
+    ``others`` are the sums of what is beside it, ``beside`` is 0 where one of them has no price. The slot is that of
+    the sheet's pool, in which ``more`` contracts find room; -1 for a bucket in tiers.
     """
     own, assets = tables.buckets[bucket], tables.assets
     for at in range(own.count):
         positions[at] = tables.positions[own.start + at]
     for asset in range(len(assets)):
-        balances[0, asset] = tables.balances[own.purse, asset]
-    priced = sum_with(others, beside, own.count, positions, tables, sums)
-    before = judge_sums(priced, sums, balances, 0, tables)
+        balances[0, asset] = tables.balances[purse_of(bucket, tables.buckets), asset]
+    before = judge_with(others, beside, own.count, positions, own.portfolio != 0, balances, tables)
     for asset in range(len(assets)):
         balances[0, asset].balance_minor += deposits_minor[asset]
+    priced = sum_with(others, beside, own.count, positions, tables, sums)
+    if own.portfolio != 0:
+        judged[0].priced = priced
+        begin_alone(np.array([bucket], np.int32), more, tables)
+        slot = slot_for(0, bucket, positions, tables.orders, columns(tables), balances, sums, judged)
+        return before, slot
     equity, _, initial, _, known = total(balances, 0, sums, 0, assets, tables.gains_ppm)
     judged[0].equity_fine, judged[0].initial_fine, judged[0].priced = equity, initial, priced * known
-    return before
+    return before, -1
 
 
 @njit(cache=True)
@@ -118,25 +171,23 @@ def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tabl
     """
     contracts, assets, tiers = tables.contracts, tables.assets, tables.tiers
     gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
-    width = len(assets)
-    own = tables.buckets[bucket]
+    width, own = len(assets), tables.buckets[bucket]
     balances, sums, judged = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL), np.zeros(1, JUDGED)
     new_balances, new_sums = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL)
     positions, none = np.empty(own.count + len(rows) + 1, POSITION), own.count + len(rows)
     positions[none].lots, resting = 0, np.zeros(1, OPEN_ORDERS)
     counts, spans, lists = counted(tables.limits, contracts), tables.limit_spans, tables.limit_lists
-    count = np.int64(own.count)
-    answers = np.zeros((len(rows), 3), np.int64)
-    others = np.zeros((1, width), SUBTOTAL)
-    beside = sum_beside(bucket, tables, others)
-    before = open_with(bucket, deposits_minor, others, beside, tables, positions, balances, sums, judged)
+    count, answers, verdict = np.int64(own.count), np.zeros((len(rows), 3), np.int64), np.empty((1, 2), np.int64)
+    others, beside = sum_beside(bucket, tables)
+    before, slot = open_with(
+        bucket, deposits_minor, len(rows), others, beside, tables, positions, balances, sums, judged
+    )
     for at in range(len(rows)):
         row = rows[at]
         if row.contract < 0 or row.contract >= n_contracts:
             answers[at, 0], answers[at, 1] = CONTRACT_UNKNOWN, row.contract
             continue
-        contract = contracts[row.contract]
-        buys = row.buyer == account
+        contract, buys = contracts[row.contract], row.buyer == account
         access = access_of(account, row.contract, tables.buckets)
         reason, figure, _ = check_terms(row, contract, False, access if buys else OPEN, OPEN if buys else access)
         if reason == ACCEPTED:
@@ -148,25 +199,24 @@ def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tabl
                 row, fee, fees[contract.asset].carry_fine, held, positions, resting, contract, counts, spans, lists
             )
         if reason == ACCEPTED:
-            lots = row.lots if buys else -row.lots
-            own_orders = tables.orders[np.uint32(positions[where].orders)]
-            reason, figure, equity, initial = judge_leg(
-                lots, value, fee, positions[where], own_orders, 0, False, 0, 0, contract, access, balances, sums,
-                judged, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
-            )  # fmt: skip
-            if reason == MARGIN_INSUFFICIENT:
-                had = positions[where].lots
-                reduces = (had > 0 and -had <= lots < 0) or (had < 0 and 0 < lots <= -had)
-                answers[at, 2] = excess(reduces, balances, sums, new_balances, new_sums, assets, gains_ppm)
+            lots, own_orders = row.lots if buys else -row.lots, tables.orders[np.uint32(positions[where].orders)]
+            if slot < 0:
+                reason, figure, equity, initial, answers[at, 2] = judge_with_excess(
+                    lots, value, fee, positions[where], own_orders, contract, access, balances, sums, judged,
+                    new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
+                )  # fmt: skip
+            else:
+                reason, figure, equity, initial, answers[at, 2] = judge_with_excess_by_sheet(
+                    lots, value, fee, positions[where], own_orders, slot, row.contract, access, balances, sums, judged,
+                    new_balances, new_sums, columns(tables),
+                )  # fmt: skip
             if reason == ACCEPTED:
                 if contract.limited != 0:
                     count_trade(row, held, positions, contract.open_limit, counts, spans, lists)
-                balances[0, contract.asset].carry_fine -= fee
-                apply_leg(positions[where], balances[0, contract.asset], contract, lots, lots * value)
-                for asset in range(width):
-                    sums[0, asset] = new_sums[0, asset]
-                judged[0].equity_fine, judged[0].initial_fine = equity, initial
+                verdict[0, 0], verdict[0, 1] = equity, initial
+                take_on(lots, value, fee, positions[where], 0, 0, contract, balances, sums, new_sums, judged, verdict)
+                if slot >= 0:
+                    keep(0, 0, row.contract, positions[where], own_orders, tables.sheet)
                 fees[contract.asset].carry_fine += 2 * fee
         answers[at, 0], answers[at, 1] = reason, figure
-    priced = sum_with(others, beside, count, positions, tables, sums)
-    return answers, (before, judge_sums(priced, sums, balances, 0, tables))
+    return answers, (before, judge_with(others, beside, count, positions, own.portfolio != 0, balances, tables))

@@ -7,9 +7,11 @@ from fractions import Fraction
 from novate.core.book import Book
 from novate.core.layout import LIVE
 from novate.core.margin import Judgement
-from novate.core.money import EXPOSURE_MAX, PPM
+from novate.core.money import PPM
 from novate.core.orders import open_orders_of
-from novate.core.plain.values import result_of, worst_end
+from novate.core.plain import sheet
+from novate.core.plain.sheet import worth
+from novate.core.plain.values import clamp, convert, result_of, worst_end
 from novate.core.terms import Tier
 
 Place = tuple[int, int]
@@ -28,13 +30,28 @@ class Purse:
     carry_fine: list[int]
     positions: dict[Place, tuple[int, int]]
     orders: dict[Place, tuple[int, int]]
+    portfolio: bool
 
     def copy(self) -> "Purse":
-        return Purse(list(self.balance_minor), list(self.carry_fine), dict(self.positions), dict(self.orders))
+        money = list(self.balance_minor), list(self.carry_fine)
+        return Purse(*money, dict(self.positions), dict(self.orders), self.portfolio)
 
     def places(self) -> list[Place]:
         """All places in which something is held or may be filled."""
         return sorted({**self.positions, **self.orders})
+
+    def lots(self) -> dict[int, int]:
+        """Lots by contract of a portfolio, which is one bucket."""
+        return {contract: lots for (_, contract), (lots, _) in self.positions.items()}
+
+    def reaches(self) -> dict[int, tuple[int, int]]:
+        """The fewest and the most lots of each contract that a portfolio may come to with its orders."""
+        return {place[1]: self.reach(place) for place in self.places()}
+
+    def reach(self, place: Place) -> tuple[int, int]:
+        """The same of one place."""
+        lots, (bids, asks) = self.positions.get(place, (0, 0))[0], self.orders.get(place, (0, 0))
+        return lots - asks, lots + bids
 
 
 def read(book: Book, bucket: int) -> Purse:
@@ -47,6 +64,7 @@ def read(book: Book, bucket: int) -> Purse:
         [int(row["carry_fine"]) for row in rows],
         {(at, contract): (lots, cost) for at in behind for contract, lots, cost in book.positions_of(at)},
         {(at, contract): rest for at in behind for contract, rest in open_orders_of(book, at).items()},
+        bool(book.buckets[purse]["portfolio"]),
     )
 
 
@@ -91,19 +109,6 @@ def required(book: Book, purse: Purse, place: Place) -> tuple[int, int]:
     return max(initial, *(requirement(book, contract, lots + way)[0] for way in (bids, -asks))), maintenance
 
 
-def clamp(amount: int) -> int:
-    """Kept within 2^62 - 1 either way."""
-    return max(-EXPOSURE_MAX, min(EXPOSURE_MAX, amount))
-
-
-def convert(book: Book, asset: int, amount: int) -> int:
-    """An amount in numeraire fine units: a credit rounded down at the credit rate, a debt up at the debit rate."""
-    row = book.assets[asset]
-    if amount >= 0:
-        return clamp(math.floor(Fraction(amount * int(row["credit_mantissa"]), int(row["credit_scale"]))))
-    return clamp(-math.ceil(Fraction(-amount * int(row["debit_mantissa"]), int(row["debit_scale"]))))
-
-
 def premium_of(book: Book, purse: Purse, asset: int) -> int:
     """Premium bought less premium sold since the last settlement: what the purse will pay in the next."""
     return sum(cost for (_, contract), (_, cost) in purse.positions.items() if _pays_premium_in(book, contract, asset))
@@ -140,30 +145,34 @@ def judge(book: Book, purse: Purse) -> Judgement:
     rules, equity, settled, payable, initial, maintenance, priced = book.rulebook, 0, 0, 0, 0, 0, True
     for asset in range(book.asset_count):
         cash = purse.balance_minor[asset] * book.registers.assets[asset].unit_fine
-        premium = premium_of(book, purse, asset)
+        held, premium = purse.balance_minor[asset] * purse.portfolio, premium_of(book, purse, asset)
         unsettled, options, own_initial, own_maintenance = purse.carry_fine[asset] - premium, 0, 0, 0
         for place in purse.places():
             contract, (lots, cost) = place[1], purse.positions.get(place, (0, 0))
             row = book.contracts[contract]
             if int(row["asset"]) != asset:
                 continue
-            worth = lots * int(row["value_fine"])
+            value = lots * int(row["value_fine"])
             if book.registers.contracts[contract].pays_premium:
-                options += worth * rules.long_option_ppm // PPM if lots > 0 and worth > 0 else worth
+                options += value * rules.long_option_ppm // PPM if lots > 0 and value > 0 else value
             else:
                 unsettled += result_of(book, contract, lots, cost)
-            own_initial += required(book, purse, place)[0]
-            own_maintenance += required(book, purse, place)[1]
+            if not purse.portfolio:
+                own_initial += required(book, purse, place)[0]
+                own_maintenance += required(book, purse, place)[1]
             priced &= (lots == 0 and place not in purse.orders) or int(row["state"]) == LIVE
-        payable = clamp(payable + convert(book, asset, cash - owed_in(book, purse, asset)))
+        payable = clamp(payable + worth(book, asset, cash - owed_in(book, purse, asset), held))
         if unsettled > 0:
             unsettled = unsettled * rules.gains_ppm // PPM
         if cash + unsettled + options or cash or own_initial or premium:
             priced &= bool(book.assets[asset]["live"])
-            equity = clamp(equity + convert(book, asset, cash + unsettled + options))
-            settled = clamp(settled + convert(book, asset, cash - max(0, premium)))
+            equity = clamp(equity + worth(book, asset, cash + unsettled + options, held))
+            settled = clamp(settled + worth(book, asset, cash - max(0, premium), held))
             initial = clamp(initial - convert(book, asset, -own_initial))
             maintenance = clamp(maintenance - convert(book, asset, -own_maintenance))
+    if purse.portfolio:
+        initial = sheet.requirement(book, purse.reaches(), purse.balance_minor)
+        maintenance = sheet.maintenance(book, purse.lots(), purse.balance_minor)
     return Judgement(equity, settled, initial, maintenance, priced, payable)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from novate.core.book import Book
 from novate.core.layout import EXPIRED, LIQUIDATING, LIVE, REDUCE_ONLY, RESTRICTED
 from novate.core.money import EXPOSURE_MAX
+from novate.core.plain import sheet
 from novate.core.plain.limits import may_be_named
 from novate.core.plain.margin import Place, Purse, exposure, judge, read, required
 from novate.core.plain.trades import ACCEPTED, Refusal, Reserved
@@ -82,9 +83,13 @@ def _judge_order(book: Book, before: Purse, after: Purse, place: Place, side: in
         access = int(book.buckets[bucket]["access"])
         if access in (REDUCE_ONLY, RESTRICTED) and opens:
             return Reason.MEMBER_IN_DEFAULT if access == REDUCE_ONLY else Reason.ACCOUNT_RESTRICTED, 0
-    if required(book, after, place)[0] <= required(book, before, place)[0]:
-        return ACCEPTED
+    if before.portfolio and (no := sheet.refusal(book, after.reaches(), contract, before.reach(place))) != ACCEPTED:
+        return no
     now = judge(book, after)
+    if before.portfolio and now.initial_fine <= judge(book, before).initial_fine:
+        return ACCEPTED
+    if not before.portfolio and required(book, after, place)[0] <= required(book, before, place)[0]:
+        return ACCEPTED
     if not now.priced:
         return Reason.PRICE_MISSING, contract
     return (

@@ -7,6 +7,7 @@ from fractions import Fraction
 from novate.core.book import Book
 from novate.core.layout import EXPIRED, LIQUIDATING, LIVE, REDUCE_ONLY, RESTRICTED
 from novate.core.money import EXPOSURE_MAX, PPM
+from novate.core.plain import sheet
 from novate.core.plain.limits import check_limits, may_be_named, nearest_in_band
 from novate.core.plain.margin import Place, Purse, exposure, judge, owed_in, premium_of, read, variation_of
 from novate.core.plain.values import size_per_lot, value_per_lot
@@ -185,6 +186,8 @@ def judge_leg(book: Book, before: Purse, after: Purse, place: Place, fee_fine: i
     was_exposed, exposed = exposure(book, before, asset), exposure(book, after, asset)
     if exposed > was_exposed and exposed + cash + abs(before.carry_fine[asset]) + fee_fine > EXPOSURE_MAX:
         return Reason.EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
+    if before.portfolio and (no := sheet.refusal(book, after.reaches(), contract, before.reach(place))) != ACCEPTED:
+        return no
     reduces = old != 0 and abs(new) < abs(old) and new * old >= 0
     if access == REDUCE_ONLY and not reduces:
         return Reason.MEMBER_IN_DEFAULT, 0

@@ -4,6 +4,7 @@ import math
 from fractions import Fraction
 
 from novate.core.book import Book
+from novate.core.money import EXPOSURE_MAX
 from novate.core.terms import Kind
 
 
@@ -59,3 +60,16 @@ def result_of(book: Book, contract: int, lots: int, cost: int) -> int:
     if book.registers.contracts[contract].collateralised:
         return min(0, lots * worst_end(book, contract, lots) - cost)
     return lots * int(book.contracts[contract]["value_fine"]) - cost
+
+
+def clamp(amount: int) -> int:
+    """Kept within 2^62 - 1 either way."""
+    return max(-EXPOSURE_MAX, min(EXPOSURE_MAX, amount))
+
+
+def convert(book: Book, asset: int, amount: int) -> int:
+    """An amount in numeraire fine units: a credit rounded down at the credit rate, a debt up at the debit rate."""
+    row = book.assets[asset]
+    if amount >= 0:
+        return clamp(math.floor(Fraction(amount * int(row["credit_mantissa"]), int(row["credit_scale"]))))
+    return clamp(-math.ceil(Fraction(-amount * int(row["debit_mantissa"]), int(row["debit_scale"]))))

@@ -1,0 +1,327 @@
+"""Whether one side of a trade is acceptable: limits, default, cover and margin, in tiers or by the risk sheet."""
+
+import numpy as np
+from numba import njit
+
+from novate.core.kernels.admit import is_promised
+from novate.core.kernels.borrowing import borrowing, owning
+from novate.core.kernels.margin import collateralised_result, option_worth, owed_in, total, worse_side
+from novate.core.kernels.overlay import load, take_position
+from novate.core.kernels.pool import begin_alone, maintenance_of, refused_by_sheet, require_after, slot_for
+from novate.core.kernels.portfolio import equity_of, reach
+from novate.core.kernels.search import purse_of
+from novate.core.kernels.tables import columns
+from novate.core.layout import (
+    BALANCE,
+    COLLATERALISED,
+    JUDGED,
+    OPEN_ORDERS,
+    POSITION,
+    PREMIUM,
+    REDUCE_ONLY,
+    RESTRICTED,
+    SUBTOTAL,
+)
+from novate.core.money import EXPOSURE_MAX
+from novate.core.reasons import Reason
+
+ACCEPTED = int(Reason.ACCEPTED)
+PRICE_MISSING = int(Reason.PRICE_MISSING)
+ACCOUNT_RESTRICTED = int(Reason.ACCOUNT_RESTRICTED)
+MEMBER_IN_DEFAULT = int(Reason.MEMBER_IN_DEFAULT)
+POSITION_LIMIT_EXCEEDED = int(Reason.POSITION_LIMIT_EXCEEDED)
+EXPOSURE_LIMIT_EXCEEDED = int(Reason.EXPOSURE_LIMIT_EXCEEDED)
+PREMIUM_NOT_COVERED = int(Reason.PREMIUM_NOT_COVERED)
+MARGIN_INSUFFICIENT = int(Reason.MARGIN_INSUFFICIENT)
+COLLATERAL_NOT_COVERED = int(Reason.COLLATERAL_NOT_COVERED)
+
+
+@borrowing
+def spares_the_house(new_balances, new_sums, side, over, balances, sums, judged, assets, gains_ppm):
+    """Whether a bucket that lacks margin after a leg that reduces is no danger that it was not before.
+
+    What lacks to the initial requirement may not grow. Equity above zero may not fall below it, nor fall further, and
+    what lacks to the maintenance requirement may not grow: otherwise closing at a bad price would hand the house's
+    money to whoever takes the other side.
+    """
+    was = judged[over].equity_fine
+    equity, _, initial, maintenance, _ = total(new_balances, side, new_sums, side, assets, gains_ppm)
+    if initial - equity > judged[over].initial_fine - was or (equity < 0 and equity < was):
+        return False
+    if equity >= maintenance:
+        return True
+    _, _, _, maintenance_before, _ = total(balances, over, sums, over, assets, gains_ppm)
+    return maintenance - equity <= maintenance_before - was
+
+
+@njit(cache=True, inline="always")
+def uncovered(contract, cost, cash, balance, own, new_balance, new_own):
+    """What settled cash lacks after a leg: of a premium bought, or of the worst that a collateralised one can come to.
+
+    A leg of a collateralised contract that does not deepen the lack lacks nothing.
+    """
+    if contract.style == PREMIUM and cost > 0:
+        return new_balance.premium_fine - min(0, new_balance.carry_fine + new_own.variation_fine) - cash
+    if contract.style == COLLATERALISED and owed_in(new_balance, new_own) > owed_in(balance, own):
+        return owed_in(new_balance, new_own) - cash
+    return np.int64(0)
+
+
+@njit(cache=True, inline="always")
+def after_leg(lots, cost, position, resting, filled, contract, tiers, long_option_ppm, balance, own):
+    """Change a side's balance and sums by one leg: requirement with what still rests, result, option value, premium."""
+    old_lots, bids, asks = position.lots, resting.bids, resting.asks
+    new_lots = old_lots + lots
+    before, least_before = worse_side(old_lots, bids, asks, contract, tiers)
+    if lots > 0:
+        bids -= filled
+    else:
+        asks -= filled
+    after, least = worse_side(new_lots, bids, asks, contract, tiers)
+    own.initial_fine += after - before
+    own.maintenance_fine += least - least_before
+    if contract.style == PREMIUM:
+        own.option_fine += option_worth(new_lots, contract, long_option_ppm)
+        own.option_fine -= option_worth(old_lots, contract, long_option_ppm)
+        balance.premium_fine += cost
+    elif contract.style == COLLATERALISED:
+        own.variation_fine += collateralised_result(new_lots, position.cost_fine + cost, contract)
+        own.variation_fine -= collateralised_result(old_lots, position.cost_fine, contract)
+    else:
+        own.variation_fine += lots * contract.value_fine - cost
+
+
+@njit(cache=True, inline="always")
+def check_bounds(lots, cost, fee, filled, position, balance, contract, cash):
+    """Whether a leg stays within the position limit and within 64 bits: ``(reason, figure)``."""
+    reason, figure = ACCEPTED, np.int64(0)
+    new_lots = position.lots + lots
+    grown = (abs(new_lots) - abs(position.lots) - filled) * contract.largest_value_fine
+    grown += abs(position.cost_fine + cost) - abs(position.cost_fine)
+    # A settled swing can leave exposure near 2^63 and cash near 2^62: room is tested before more is taken from it.
+    room = EXPOSURE_MAX - balance.exposure_fine - cash
+    if abs(new_lots) > contract.position_limit_lots:
+        reason, figure = POSITION_LIMIT_EXCEEDED, contract.position_limit_lots
+    elif grown > 0 and (room < 0 or grown > room - abs(balance.carry_fine) - fee):
+        reason, figure = EXPOSURE_LIMIT_EXCEEDED, np.int64(EXPOSURE_MAX)
+    return reason, figure
+
+
+@njit(cache=True, inline="always")
+def stand_after(
+    lots, cost, fee, position, resting, filled, side, over, contract, balances, sums, new_balances, new_sums, tiers,
+    long_option_ppm,
+):  # fmt: skip
+    """Leave a side's balances and sums after a leg in row ``side`` of the new ones."""
+    asset = contract.asset
+    for at in range(new_sums.shape[1]):
+        new_balances[side, at] = balances[over, at]
+        new_sums[side, at] = sums[over, at]
+    new_balances[side, asset].carry_fine -= fee
+    after_leg(
+        lots, cost, position, resting, filled, contract, tiers, long_option_ppm, new_balances[side, asset],
+        new_sums[side, asset],
+    )  # fmt: skip
+
+
+@njit(cache=True, inline="always")
+def brings_nearer(old_lots, lots):
+    """Whether a leg only brings a position nearer to zero."""
+    new_lots = old_lots + lots
+    return (old_lots > 0 and lots < 0 and new_lots >= 0) or (old_lots < 0 and lots > 0 and new_lots <= 0)
+
+
+@njit(cache=True, inline="always")
+def not_allowed(reduces, guaranteed, lack, contract, access):
+    """Why a default, a restriction or missing cover forbids a leg: ``(reason, figure)``."""
+    reason, figure = ACCEPTED, np.int64(0)
+    if access == REDUCE_ONLY and not reduces:
+        reason = MEMBER_IN_DEFAULT
+    elif access == RESTRICTED and not (reduces or guaranteed):
+        reason = ACCOUNT_RESTRICTED
+    elif lack > 0:
+        reason, figure = (PREMIUM_NOT_COVERED if contract.style == PREMIUM else COLLATERAL_NOT_COVERED), lack
+    return reason, figure
+
+
+@njit(cache=True, inline="always")
+def judge_leg(
+    lots, value, fee, position, resting, filled, guaranteed, side, over, contract, access, balances, sums, judged,
+    new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
+):  # fmt: skip
+    """Whether one side of a trade is acceptable in tiers: ``(reason, figure, equity after, initial after)``.
+
+    ``filled`` lots of the side's ``resting`` orders become the trade; where those are guaranteed neither a restriction
+    nor a lack of margin refuses it, unless a premium must be covered. Row ``over`` of ``balances``, ``sums`` and
+    ``judged`` is the side before the trade; its rows after it are left in row ``side`` of ``new_balances`` and
+    ``new_sums``. Nothing else is written.
+    """
+    asset, cost = contract.asset, lots * value
+    waived = is_promised(filled, guaranteed, contract)
+    balance = balances[over, asset]
+    equity, initial, priced = judged[over].equity_fine, judged[over].initial_fine, judged[over].priced
+    cash = balance.balance_minor * assets[asset].unit_fine
+    reason, figure = check_bounds(lots, cost, fee, filled, position, balance, contract, cash)
+    if reason == ACCEPTED:
+        stand_after(
+            lots, cost, fee, position, resting, filled, side, over, contract, balances, sums, new_balances, new_sums,
+            tiers, long_option_ppm,
+        )  # fmt: skip
+        equity, _, initial, _, still_priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
+        reduces = brings_nearer(position.lots, lots)
+        lack = uncovered(
+            contract, cost, cash, balance, sums[over, asset], new_balances[side, asset], new_sums[side, asset]
+        )
+        reason, figure = not_allowed(reduces, waived, lack, contract, access)
+        if (
+            reason == ACCEPTED
+            and (priced == 0 or still_priced == 0 or equity < initial)
+            and not (
+                waived
+                or (
+                    reduces
+                    and spares_the_house(new_balances, new_sums, side, over, balances, sums, judged, assets, gains_ppm)
+                )
+            )
+        ):
+            if priced == 0 or still_priced == 0:
+                reason = PRICE_MISSING
+            else:
+                reason, figure = MARGIN_INSUFFICIENT, initial - equity
+    return reason, figure, equity, initial
+
+
+@owning
+def judge_leg_by_sheet(
+    lots, value, fee, position, resting, filled, guaranteed, side, over, slot, at, access, balances, sums, judged,
+    new_balances, new_sums, tables,
+):  # fmt: skip
+    """The same of a side in portfolio mode, in contract ``at``; what it may come to after it stays in the pool."""
+    contract, assets, sheet = tables.contracts[at], tables.assets, tables.sheet
+    asset, cost = contract.asset, lots * value
+    balance = balances[over, asset]
+    equity, initial = judged[over].equity_fine, judged[over].initial_fine
+    cash = balance.balance_minor * assets[asset].unit_fine
+    before, after = reach(position, resting), reach_after(position, resting, lots, filled)
+    reason, figure = check_bounds(lots, cost, fee, filled, position, balance, contract, cash)
+    if reason == ACCEPTED:
+        reason, figure = refused_by_sheet(at, contract.style, before, after, slot, sheet)
+    if reason == ACCEPTED:
+        was, asked = equity, initial
+        stand_after(
+            lots, cost, fee, position, resting, filled, side, over, contract, balances, sums, new_balances, new_sums,
+            tables.tiers, tables.long_option_ppm,
+        )  # fmt: skip
+        equity, _, priced = equity_of(new_balances, side, new_sums, side, assets, tables.gains_ppm, sheet)
+        initial = require_after(over, slot, side, at, before, after, sheet)
+        lack = uncovered(
+            contract, cost, cash, balance, sums[over, asset], new_balances[side, asset], new_sums[side, asset]
+        )
+        reduces, waived = brings_nearer(position.lots, lots), is_promised(filled, guaranteed, contract)
+        priced *= judged[over].priced
+        reason, figure = not_allowed(reduces, waived, lack, contract, access)
+        if reason == ACCEPTED and not waived and (priced == 0 or equity < initial):
+            spared = reduces and initial - equity <= asked - was and (equity >= 0 or equity >= was)
+            if spared and equity < initial:
+                counts, after_it = sheet.pool.counts[slot], sheet.pool.new_counts[side]
+                least = maintenance_of(slot, at, lots, initial, after_it, balances, over, sheet)
+                least_before = maintenance_of(slot, at, np.int64(0), asked, counts, balances, over, sheet)
+                spared = equity >= least or least - equity <= least_before - was
+            if not spared and priced == 0:
+                reason = PRICE_MISSING
+            elif not spared:
+                reason, figure = MARGIN_INSUFFICIENT, initial - equity
+    return reason, figure, equity, initial
+
+
+@njit(cache=True, inline="always")
+def reach_after(position, resting, lots, filled):
+    """The same after a leg that takes ``filled`` lots off the orders of its side."""
+    low, high = reach(position, resting)
+    return (low + lots, high + lots - filled) if lots > 0 else (low + lots + filled, high + lots)
+
+
+@borrowing
+def judge_in_purse(
+    lots, value, fee, first, second, resting_first, resting_second, filled_first, filled_second, guaranteed, over,
+    between, contract, access_first, access_second, balances, sums, judged, new_balances, new_sums, assets, tiers,
+    gains_ppm, long_option_ppm, verdicts,
+):  # fmt: skip
+    """Whether one purse may bear both legs of what two of its sub-accounts do with each other.
+
+    Returns ``(reason, figure, 0 for the first or 1 for the second)``. ``lots`` are the first one's; ``first`` and
+    ``second`` are positions, followed by their orders. The second leg is judged on what the first leaves, which is put
+    into row ``between`` of ``balances``, ``sums`` and ``judged``. Margin or a premium that lacks only between the two
+    lacks nobody: where the purse meets its initial requirement after both, they stand.
+    """
+    reason, figure, equity, initial = judge_leg(
+        lots, value, fee, first, resting_first, filled_first, guaranteed, 0, over, contract, access_first, balances,
+        sums, judged, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
+    )  # fmt: skip
+    verdicts[0, 0], verdicts[0, 1] = equity, initial
+    if reason != ACCEPTED and reason != MARGIN_INSUFFICIENT and reason != PREMIUM_NOT_COVERED:
+        return reason, figure, 0
+    for asset in range(sums.shape[1]):
+        balances[between, asset] = new_balances[0, asset]
+        sums[between, asset] = new_sums[0, asset]
+    grown = (abs(first.lots + lots) - abs(first.lots) - filled_first) * contract.largest_value_fine
+    grown += abs(first.cost_fine + lots * value) - abs(first.cost_fine)
+    balances[between, contract.asset].exposure_fine += grown
+    judged[between].equity_fine, judged[between].initial_fine = equity, initial
+    judged[between].priced = judged[over].priced
+    after, its_figure, equity, initial = judge_leg(
+        -lots, value, fee, second, resting_second, filled_second, guaranteed, 1, between, contract, access_second,
+        balances, sums, judged, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
+    )  # fmt: skip
+    verdicts[1, 0], verdicts[1, 1] = equity, initial
+    if after != ACCEPTED:
+        return after, its_figure, 1
+    if reason != ACCEPTED and equity < initial:
+        return reason, figure, 0
+    return ACCEPTED, np.int64(0), 0
+
+
+@njit(cache=True)
+def judge_two(first, second, contract_index, lots, value, tables):
+    """Two legs between sub-accounts of one purse, without fee; ``lots`` are the first one's. As ``judge_in_purse``."""
+    width, buckets = len(tables.assets), tables.buckets
+    sums, judged, balances = np.zeros((2, width), SUBTOTAL), np.zeros(2, JUDGED), np.empty((2, width), BALANCE)
+    load(np.array([purse_of(first, buckets)], np.int32), tables, balances, sums, judged)
+    positions, resting = np.zeros(2, POSITION), np.zeros(2, OPEN_ORDERS)
+    take_position(first, contract_index, buckets, tables.positions, tables.orders, positions, resting, 0)
+    take_position(second, contract_index, buckets, tables.positions, tables.orders, positions, resting, 1)
+    new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
+    return judge_in_purse(
+        lots, value, 0, positions[0], positions[1], resting[0], resting[1], 0, 0, False, 0, 1,
+        tables.contracts[contract_index], buckets[first].access, buckets[second].access, balances, sums, judged,
+        new_balances, new_sums, tables.assets, tables.tiers, tables.gains_ppm, tables.long_option_ppm,
+        np.empty((2, 2), np.int64),
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def judge_side(bucket, contract_index, lots, value, tables):
+    """One side of a fill on its own, without fee: ``(reason, figure, equity after, initial after)``."""
+    width = len(tables.assets)
+    contracts, assets, tiers = tables.contracts, tables.assets, tables.tiers
+    sums = np.zeros((1, width), SUBTOTAL)
+    judged = np.zeros(1, JUDGED)
+    balances = np.empty((1, width), BALANCE)
+    touched = np.array([purse_of(bucket, tables.buckets)], np.int32)
+    by_sheet = load(touched, tables, balances, sums, judged)
+    position, resting = np.zeros(1, POSITION), np.zeros(1, OPEN_ORDERS)
+    take_position(bucket, contract_index, tables.buckets, tables.positions, tables.orders, position, resting, 0)
+    contract = contracts[contract_index]
+    access = tables.buckets[bucket].access
+    new_balances, new_sums = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL)
+    if by_sheet > 0:
+        begin_alone(touched, 1, tables)
+        slot = slot_for(0, bucket, position, resting, columns(tables), balances, sums, judged)
+        return judge_leg_by_sheet(
+            lots, value, 0, position[0], resting[0], 0, False, 0, 0, slot, contract_index, access, balances, sums,
+            judged, new_balances, new_sums, columns(tables),
+        )  # fmt: skip
+    return judge_leg(
+        lots, value, 0, position[0], resting[0], 0, False, 0, 0, contract, access, balances, sums, judged,
+        new_balances, new_sums, assets, tiers, tables.gains_ppm, tables.long_option_ppm,
+    )  # fmt: skip
