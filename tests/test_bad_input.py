@@ -15,7 +15,10 @@ from novate.views import detail, fact_name
 from tests.test_house import RULES, opened
 
 NAMES = st.sampled_from(
-    ["alice", "bob", "alice", "bob", "Alpha", "Beta", "Alpha:fund", "house:fees", "liquidation:11", "nobody", ""]
+    [
+        *("alice", "bob", "alice", "bob", "Alpha", "Beta", "pool", "pool/1", "pool/2"),
+        *("Alpha:fund", "house:fees", "liquidation:11", "nobody", ""),
+    ]
 )
 SYMBOLS = st.sampled_from(["BTC-PERP", "INV", "FUT", "CALL", "IDX", "BET", "nothing"])
 ASSETS = st.sampled_from(["USD", "BTC", "EUR"])
@@ -75,6 +78,8 @@ COMMANDS = st.one_of(
     command("resolve", contract=SYMBOLS, price=PRICES, outcome=st.sampled_from(["resolved", "voided", "won"])),
     command("add_member", name=NAMES),
     command("open_account", member=NAMES, name=NAMES),
+    command("open_account", member=NAMES, name=NAMES, kind=st.sampled_from(["net_omnibus", "gross_omnibus", "pool"])),
+    command("open_sub_account", account=NAMES, reference=st.sampled_from(["1", "2", "3", "", " ", "x" * 130])),
     command("add_asset", symbol=ASSETS, decimals=st.integers(-1, 20), fine_decimals=st.integers(-1, 20)),
     command("clock"),
     command("set_margin_mode", account=NAMES, mode=st.sampled_from(["portfolio", "portfolio", "cross", "isolated"])),
@@ -106,6 +111,10 @@ def wider(path: Path | None = None) -> ClearingHouse:
     for name in ("carl", "dora"):
         house.open_account(name, member="Beta").expect()
         house.deposit(name, "USD", 30_000).expect()
+    house.open_account("pool", member="Beta", kind="gross_omnibus").expect()
+    for reference in ("1", "2"):
+        house.open_sub_account("pool", reference).expect()
+    house.deposit("pool", "USD", 30_000).expect()
     for fund in ("skin_in_the_game", "insurance_fund", "treasury"):
         house.contribute(fund, "USD", 400).expect()
     return house

@@ -43,7 +43,7 @@ def test_run_shows_accounts_funds_facts_and_refusals(novate: Any) -> None:
     assert shown.err == ""
     words = {" ".join(line.split()) for line in shown.out.splitlines()}
     # alice: 1500 + 145.45 paid at settlement; the requirement is 10 % of 150 x 51.
-    assert "alice Alpha open 1,645.45 765.00 382.50 880.45" in words
+    assert "alice client Alpha open 1,645.45 765.00 382.50 880.45" in words
     assert "house:fees 7.50 0.000075 USD" in words
     assert "20 2024-03-04T16:00:00Z settled account alice, amount 145.45, asset USD" in words
     assert "line 21: price_off_tick at `$.rows[1].price`: 50000.25 is not a multiple of the tick 0.5" in shown.out
@@ -54,7 +54,7 @@ def test_run_shows_accounts_funds_facts_and_refusals(novate: Any) -> None:
 
 def test_numbers_stand_point_under_point(novate: Any) -> None:
     lines = novate("run", TAPE).out.splitlines()
-    rows = [line for line in lines if line.startswith((" alice    Alpha", " bob      Beta"))]
+    rows = [line for line in lines if line.startswith((" alice    client  Alpha", " bob      client  Beta"))]
     assert len(rows) == 2
     assert len({row.index(".") for row in rows}) == 1
 

@@ -441,6 +441,7 @@ RULEBOOK = st.builds(
     call_trigger_ppm=PPM,
     call_target_ppm=PPM,
     call_recovery=st.sampled_from(["must_pay", "at_due", "at_once"]),
+    missed_client_calls=st.sampled_from(["liquidate", "member_pays"]),
     reduce_only_ppm=PPM,
     release_ppm=PPM,
     reserved_trades=st.sampled_from(["checked", "guaranteed"]),
@@ -545,7 +546,8 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     st.builds(core.HaltContract, st.integers(0, 2), NAME),
     st.builds(core.ResumeContract, st.integers(0, 2)),
     st.builds(core.AddMember, NAME),
-    st.builds(core.OpenAccount, st.just(0), NAME),
+    st.builds(core.OpenAccount, st.just(0), NAME, st.sampled_from(["client", "net_omnibus", "gross_omnibus"])),
+    st.builds(core.OpenSubAccount, ACCOUNT, NAME),
     st.builds(core.RejoinPosition, ACCOUNT, st.integers(0, 2)),
     st.builds(
         core.IsolatePosition,

@@ -5,7 +5,7 @@ import hypothesis.strategies as st
 from novate.core import commands as c
 from novate.core import layout
 from novate.core import lifecycle_commands as after
-from novate.core.terms import Role
+from novate.core.terms import CLIENTS
 from tests.core.worlds import House
 
 KINDS = ("bust", "bust", "correct", "offset", "give_up", "answer", "answer", "transfer", "compress", "port", "ported")
@@ -24,7 +24,7 @@ def any_of(house: House, accounts: list[int], data: st.DataObject) -> c.AnyComma
         member = book.registers.accounts[pending.receiver].member if pending else 0
         return after.AnswerGiveUp(*by, number, data.draw(st.sampled_from([member] * 9 + [1])), data.draw(st.booleans()))
     if kind in ("port", "ported"):
-        clients = [at for at in accounts if book.registers.accounts[at].role is Role.CLIENT]
+        clients = [at for at in accounts if book.registers.accounts[at].role in CLIENTS]
         kept = [at for at in clients if book.buckets[at]["access"] == layout.REDUCE_ONLY]
         account = data.draw(st.sampled_from([*kept * 9, *accounts]))
         member = book.registers.portings.get(account, data.draw(st.integers(0, 3)))

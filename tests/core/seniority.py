@@ -15,7 +15,7 @@ from novate.core.evolve import evolve
 from novate.core.facts import Fact
 from novate.core.rows import MOVED, POSTED, SETTLED
 from novate.core.settlement import flows_of
-from novate.core.terms import Role
+from novate.core.terms import CLIENTS, Role
 
 
 def fold_watching(book: Book, facts: Iterable[Fact], time_ns: int) -> None:
@@ -29,7 +29,7 @@ def fold_watching(book: Book, facts: Iterable[Fact], time_ns: int) -> None:
         if isinstance(fact, f.ShortfallAssigned):
             owner = book.registers.accounts[fact.bucket]
             origin = book.registers.accounts[book.registers.origins.get(fact.bucket, fact.bucket)]
-            assert owner.role in (Role.CLIENT, Role.LIQUIDATION)
+            assert owner.role in (*CLIENTS, Role.LIQUIDATION)
             assert fact.house_bucket == book.registers.members[origin.member].house_account
         if isinstance(fact, f.GainsCut):
             rows = np.frombuffer(fact.rows, POSTED).tolist()
@@ -43,7 +43,7 @@ def fold_watching(book: Book, facts: Iterable[Fact], time_ns: int) -> None:
         evolve(book, fact)
         after = book.balances[: len(before), : before.shape[1]]["balance_minor"]
         for account, asset in np.argwhere(after < before).tolist():
-            if book.registers.accounts[account].role is Role.CLIENT:
+            if book.registers.accounts[account].role in CLIENTS:
                 lost = int(before[account, asset] - after[account, asset])
                 why = _reason(book, fact, account, asset, lost, owed)
                 if expected is not None:
@@ -72,7 +72,7 @@ def _reason(book: Book, fact: Fact, account: int, asset: int, lost: int, owed: d
         case m.CollateralTransferred():
             accounts = book.registers.accounts
             return all(
-                accounts[payee].role is Role.CLIENT and accounts[payee].member == accounts[account].member
+                accounts[payee].role in CLIENTS and accounts[payee].member == accounts[account].member
                 for _, payer, payee, what, _ in np.frombuffer(fact.rows, MOVED).tolist()
                 if (payer, what) == (account, asset)
             )

@@ -40,6 +40,7 @@ from novate.core.plain.limits import held as held_plainly
 from novate.core.rows import TRANSFER
 from novate.core.terms import (
     INSURANCE,
+    OWNED,
     ROUNDING,
     TRADING,
     TREASURY,
@@ -95,6 +96,7 @@ levels = st.one_of(
             "call_trigger_ppm": st.sampled_from([1, 750_000, 999_999, 10**6]),
             "call_target_ppm": st.sampled_from([10**6, 1_000_001, 1_100_000]),
             "call_recovery": st.sampled_from(["must_pay", "at_due", "at_once"]),
+            "missed_client_calls": st.sampled_from(["liquidate", "member_pays"]),
             "reduce_only_ppm": st.sampled_from([0, 1_200_000, 10**8]),
             "release_ppm": st.sampled_from([10**6, 1_100_000, 10**7]),
         }
@@ -107,7 +109,12 @@ levels = st.one_of(
 def snapshot(kind: str, form: str, slice_ppm: int) -> bytes:
     rules: dict[str, Any] = {"deposit_final_after_ns": DAY, "withdrawal_gates": {"USD": 1_000, "BTC": 0}}
     rules["overdrafts"] = LENT if kind == "rich" else LENT_FREELY
-    return (rich_house if kind == "rich" else extreme_house)(form, slice_ppm=slice_ppm, **rules).book.dumps()
+    house = (rich_house if kind == "rich" else extreme_house)(form, slice_ppm=slice_ppm, **rules)
+    house.ok(c.OpenAccount(0, "pool", "gross_omnibus"))
+    house.ok(c.OpenAccount(1, "net", "net_omnibus"))
+    for reference in ("1", "2"):
+        house.ok(c.OpenSubAccount(house.account("pool"), reference))
+    return house.book.dumps()
 
 
 class Clearing(RuleBasedStateMachine):
@@ -132,7 +139,8 @@ class Clearing(RuleBasedStateMachine):
         rows = [
             (self.house.next(), random.choice([0, 1, 3, 10, 100]) * units[asset] or 1, account, asset)
             for asset in range(3)
-            for account in self.traders()
+            for account, of in enumerate(self.book.registers.accounts)
+            if of.role in OWNED
         ]
         self.do(c.Deposit("bank", cash(rows)))
         kinds: tuple[Any, ...] = ("skin_in_the_game", "insurance_fund", "treasury", "default_fund")
@@ -321,7 +329,8 @@ class Clearing(RuleBasedStateMachine):
     def to_spare(self, account: int, bucket: int) -> int:
         """What an account could put up for the other side of a bucket's order; -1 where it may not."""
         estate = self.book.registers.origins.get(bucket, bucket)
-        may = self.book.buckets[account]["access"] == layout.OPEN and account not in (bucket, estate)
+        own = self.book.purse_of(account) in (self.book.purse_of(bucket), estate)
+        may = self.book.buckets[account]["access"] == layout.OPEN and not own
         return judge(self.book, account).free_fine if may else -1
 
     @precondition(lambda self: self.book.registers.orders)
@@ -515,7 +524,7 @@ class Clearing(RuleBasedStateMachine):
     def rework(self, data: st.DataObject, count: int) -> None:
         """Busts, corrections, give-ups, transfers, compression, porting."""
         for _ in range(count):
-            self.do(afterwards.any_of(self.house, self.traders(), data))
+            self.do(afterwards.any_of(self.house, [*self.traders(), self.house.account("pool")], data))
 
     @rule(pack=st.booleans())
     def move_rows(self, pack: bool) -> None:
@@ -533,14 +542,16 @@ class Clearing(RuleBasedStateMachine):
         return self.house.book
 
     def traders(self) -> list[int]:
-        return [at for at, of in enumerate(self.book.registers.accounts) if of.role in (Role.HOUSE, Role.CLIENT)]
+        """Accounts that trades may name: of a pool its sub-accounts."""
+        named = (Role.HOUSE, Role.CLIENT, Role.NET_OMNIBUS, Role.SUB_ACCOUNT)
+        return [at for at, of in enumerate(self.book.registers.accounts) if of.role in named]
 
     def listed(self) -> int:
         """Contracts that the house opened with."""
         return 19 if self.kind == "rich" else 14
 
     def buckets(self) -> list[int]:
-        """Traders and their isolated buckets."""
+        """Accounts of members and clients, their isolated buckets and sub-accounts."""
         return [at for at, of in enumerate(self.book.registers.accounts) if of.role in TRADING]
 
     def account(self) -> st.SearchStrategy[int]:
@@ -606,6 +617,8 @@ class Clearing(RuleBasedStateMachine):
             there = self.book.registers.external_minor[asset]
             assert sum(max(0, claim) for claim in claims) <= there, "more is claimed than the house holds"
         for account in range(self.book.account_count):
+            if self.book.purse_of(account) != account:
+                continue
             bucket = plain_margin.read(self.book, account)
             for asset in range(self.book.asset_count):
                 row = self.book.balances[account, asset]
@@ -628,7 +641,7 @@ class Clearing(RuleBasedStateMachine):
             held = {contract: lots for contract, lots, _ in self.book.positions_of(order.bucket)}
             assert abs(order.open_lots) <= abs(held.get(order.contract, 0)), f"order {number} is for more than is held"
             assert order.open_lots * held.get(order.contract, 0) <= 0
-            estate = registers.origins.get(order.bucket, order.bucket)
+            estate = registers.origins.get(order.bucket, self.book.purse_of(order.bucket))
             assert registers.liquidations[estate].order == number
         for estate, state in registers.liquidations.items():
             assert buckets[estate]["access"] in (layout.LIQUIDATING, layout.HOUSE_ONLY)
@@ -639,7 +652,7 @@ class Clearing(RuleBasedStateMachine):
             assert registers.calls[bucket].amount_fine > 0
             assert registers.calls[bucket].since_ns <= registers.time_ns
         restricted = np.flatnonzero(buckets["access"][: self.book.account_count] == layout.RESTRICTED)
-        assert sorted(registers.restricted) == restricted.tolist()
+        assert sorted(registers.restricted) == [at for at in restricted.tolist() if self.book.purse_of(at) == at]
         halted = np.flatnonzero(self.book.contracts["halted"]).tolist()
         assert sorted(registers.halts) == halted
         assert not any(order.contract in registers.halts for order in registers.orders.values())
@@ -648,7 +661,7 @@ class Clearing(RuleBasedStateMachine):
             if not limit.everyone:
                 assert tuple(row.tolist())[1:4] == held_plainly(self.book, limit, {})
         for bucket in self.buckets():
-            liquidating = bucket in registers.liquidations
+            liquidating = self.book.purse_of(bucket) in registers.liquidations
             assert liquidating == (buckets[bucket]["access"] == layout.LIQUIDATING) or (
                 buckets[bucket]["access"] == layout.HOUSE_ONLY
                 and registers.members[registers.accounts[bucket].member].defaulted
@@ -657,7 +670,8 @@ class Clearing(RuleBasedStateMachine):
     def check_nobody_is_short_unnoticed(self) -> None:
         venue = self.book.rulebook.form == "venue"
         for bucket in self.buckets():
-            if self.book.buckets[bucket]["access"] not in JUDGED_ACCESS:
+            by_itself = self.book.purse_of(bucket) == bucket
+            if not by_itself or self.book.buckets[bucket]["access"] not in JUDGED_ACCESS:
                 continue
             verdict = judge(self.book, bucket)
             trigger = charge(verdict.initial_fine, self.book.rulebook.call_trigger_ppm)

@@ -121,7 +121,9 @@ class Words:
                 return self.account(fact.bucket), fact.mode
             case f.AccountOpened():
                 member = self.registers.members[fact.member]
-                return fact.name, f"client of {member.name}"
+                return fact.name, f"{spaced(fact.kind)} of {member.name}"
+            case f.SubAccountOpened():
+                return f"{self.account(fact.account)}/{fact.reference}", ""
             case f.ContractHalted():
                 return self.contract(fact.contract), spaced(fact.cause)
             case f.AssetHalted():

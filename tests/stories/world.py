@@ -200,6 +200,12 @@ def _clients(world: World, records: Records) -> None:
         world.send("open_account", {"member": record["member"], "name": record.get("client", "")})
 
 
+def _accounts(world: World, records: Records) -> None:
+    for record in records:
+        fields = {"member": record["member"], "name": record["account"]}
+        world.send("open_account", fields | ({"kind": record["kind"].replace(" ", "_")} if "kind" in record else {}))
+
+
 def _contributions(world: World, records: Records) -> None:
     for record in records:
         account = record.pop("to")
@@ -281,7 +287,7 @@ def _rules(world: World, records: Records) -> None:
         name, value = record["rule"].replace(" ", "_"), record["value"]
         if name == "waterfall":
             value = [layer.strip().replace(" ", "_") for layer in value.split(",")]
-        elif name in ("form", "call_recovery"):
+        elif name in ("form", "call_recovery", "missed_client_calls"):
             value = value.replace(" ", "_")
         elif name == "transfer_causes":
             value = [cause.strip().replace(" ", "_") for cause in value.split(",")]
@@ -372,6 +378,8 @@ SENTENCES: dict[str, Callable[[World, Records], None]] = {
     "the contracts": _each("list_contract"),
     "the members": _members,
     "the clients": _clients,
+    "the accounts opened": _accounts,
+    "the sub-accounts": _each("open_sub_account"),
     "the contributions": _contributions,
     "the deposits": _rows("deposit"),
     "the withdrawals": _rows("withdraw"),

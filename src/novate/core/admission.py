@@ -108,7 +108,7 @@ def decide_add_member(book: Book, command: AddMember) -> list[Fact]:
 
 
 def decide_open_account(book: Book, command: OpenAccount) -> list[Fact]:
-    """Open a client account behind a member in good standing."""
+    """Open an account for clients of a member in good standing."""
     if not 0 <= command.member < len(book.registers.members):
         return [Rejected(Reason.MEMBER_UNKNOWN, "$.member", f"there is no member {command.member}")]
     if refused := check_name(command.name, command.name in book.registers.names, "$.name"):
@@ -116,7 +116,7 @@ def decide_open_account(book: Book, command: OpenAccount) -> list[Fact]:
     member = book.registers.members[command.member]
     if member.defaulted:
         return [Rejected(Reason.MEMBER_IN_DEFAULT, "$.member", f"{member.name} is in default")]
-    return [AccountOpened(command.member, command.name)]
+    return [AccountOpened(command.member, command.name, command.kind)]
 
 
 def fold_member_added(book: Book, fact: MemberAdded) -> None:
@@ -130,7 +130,7 @@ def fold_member_added(book: Book, fact: MemberAdded) -> None:
 
 def fold_account_opened(book: Book, fact: AccountOpened) -> None:
     """Give the client account the next index."""
-    open_account(book, fact.name, Role.CLIENT, fact.member)
+    open_account(book, fact.name, Role[fact.kind.upper()], fact.member)
 
 
 def open_account(book: Book, name: str, role: Role, member: int) -> int:
@@ -143,7 +143,8 @@ def open_account(book: Book, name: str, role: Role, member: int) -> int:
     book.balances = grown(book.balances, len(book.buckets))
     book.limit_spans = grown(book.limit_spans, len(book.buckets))
     access = layout.OPEN if role in TRADING else layout.HOUSE_ONLY
-    book.buckets[index] = (0, 0, 0, member, access, 0, -1, layout.CROSS)
+    named = layout.POOLED if role is Role.GROSS_OMNIBUS else layout.CROSS
+    book.buckets[index] = (0, 0, 0, member, access, 0, -1, named)
     known = 0 <= member < len(registers.members)  # a client shares the limits of its member
     book.limit_spans[index] = book.limit_spans[registers.members[member].fund_account] if known else 0
     return index

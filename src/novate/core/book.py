@@ -17,7 +17,7 @@ from novate.core.kernels.margin import set_lots
 from novate.core.kernels.tables import Tables, refer
 from novate.core.registers import Registers
 from novate.core.sheet_columns import lay_out_sheet
-from novate.core.terms import HOUSE_ACCOUNTS, Account, Rulebook
+from novate.core.terms import HOUSE_ACCOUNTS, Account, Role, Rulebook
 
 
 def grown(rows: np.ndarray, needed: int) -> np.ndarray:
@@ -148,8 +148,16 @@ class Book:
 
     def isolated_of(self, account: int) -> list[int]:
         """The isolated buckets that an account ever had, in the order in which they were opened."""
+        return self._behind(account) if int(self.buckets[account]["contract"]) == layout.CROSS else []
+
+    def subs_of(self, account: int) -> list[int]:
+        """The sub-accounts of a gross omnibus account, in the order in which they were opened; none of any other."""
+        return sorted(self._behind(account)) if int(self.buckets[account]["contract"]) == layout.POOLED else []
+
+    def _behind(self, bucket: int) -> list[int]:
+        """The chain that begins at a bucket's row, its own row left out."""
         found = []
-        at = int(self.buckets[account]["next"])
+        at = int(self.buckets[bucket]["next"])
         while at >= 0:
             found.append(at)
             at = int(self.buckets[at]["next"])
@@ -161,18 +169,41 @@ class Book:
         return next(found, (0, 0))
 
     def buckets_of(self, account: int) -> list[int]:
-        """All buckets of an account: its cross bucket and the isolated ones that it ever had."""
-        return [account, *self.isolated_of(account)]
+        """All buckets of an account: its cross bucket, the isolated ones that it ever had and its sub-accounts."""
+        return [account, *self.isolated_of(account), *self.subs_of(account)]
+
+    def purse_of(self, bucket: int) -> int:
+        """The bucket whose money pays for a bucket, and with which it is judged: itself but for a sub-account."""
+        tag = int(self.buckets[bucket]["contract"])
+        return bucket if tag > layout.SUB else layout.SUB - tag
+
+    def purses(self, buckets: np.ndarray) -> np.ndarray:
+        """The purses of buckets (int64), ascending, each once."""
+        tags = self.buckets["contract"][buckets].astype(np.int64)
+        return np.unique(np.where(tags > layout.SUB, buckets, layout.SUB - tags)).astype(np.int64)
+
+    def in_purse(self, bucket: int) -> list[int]:
+        """The buckets that are judged with a purse: itself and its sub-accounts."""
+        return [bucket, *self.subs_of(bucket)]
+
+    def set_access(self, purse: int, access: int) -> None:
+        """What a purse and its sub-accounts may do from now. For ``evolve`` only."""
+        self.buckets["access"][self.in_purse(purse)] = access
 
     def owner_of(self, bucket: int) -> int:
-        """The account that a bucket belongs to: itself for a cross bucket."""
-        owner = self.registers.accounts[bucket].owner
-        return bucket if owner < 0 else owner
+        """The account that trades of a bucket name: itself but for an isolated bucket."""
+        account = self.registers.accounts[bucket]
+        return account.owner if account.role is Role.ISOLATED else bucket
 
     def segment(self, bucket: int) -> np.ndarray:
         """The position rows of a bucket, sorted by contract (a view)."""
         row = self.buckets[bucket]
         return self.positions[int(row["start"]) : int(row["start"]) + int(row["count"])]
+
+    def rows_of(self, purse: int) -> np.ndarray:
+        """The position rows that are judged with a purse: its own, or those of all its sub-accounts (a copy)."""
+        subs = self.subs_of(purse)
+        return np.concatenate([self.segment(bucket) for bucket in (purse, *subs)]) if subs else self.segment(purse)
 
     def positions_of(self, bucket: int) -> list[tuple[int, int, int]]:
         """The bucket's ``(contract, lots, cost_fine)``, by contract; rows of nothing are left out."""
@@ -292,7 +323,7 @@ class Book:
         self.limit_spans[: self.account_count] = spans[self.buckets["member"][: self.account_count]]
         for account, own in of_account.items():
             rows = sorted({*own, *of_member.get(registers.accounts[account].member, [])})
-            self.limit_spans[[account, *self.isolated_of(account)]] = (len(lists), len(rows))
+            self.limit_spans[self.buckets_of(account)] = (len(lists), len(rows))
             lists += rows
         self.limit_lists = np.array(lists, np.int32)
         recount_limits(self.contract_count, self.tables(), self.limits)

@@ -205,7 +205,7 @@ def apply(book: Book, contract: int, legs: tuple[Leg, ...]) -> None:
     for leg in legs:
         if leg.lots or leg.cost_fine:
             move_leg(book, leg.bucket, contract, leg.lots, leg.cost_fine)
-        book.balances[leg.bucket, asset]["carry_fine"] += leg.carry_fine
+        book.balances[book.purse_of(leg.bucket), asset]["carry_fine"] += leg.carry_fine
 
 
 def fold_trade_busted(book: Book, fact: TradeBusted) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from novate.core.lifecycle_commands import LifecycleCommand
 from novate.core.record import Command
-from novate.core.terms import Asset, Contract, Limit, MarginMode, RiskSheet, Rulebook
+from novate.core.terms import AccountKind, Asset, Contract, Limit, MarginMode, RiskSheet, Rulebook
 
 
 class AddAsset(Command, frozen=True):
@@ -46,10 +46,18 @@ class AddMember(Command, frozen=True):
 
 
 class OpenAccount(Command, frozen=True):
-    """Open an individually segregated client account behind a member."""
+    """Open an account for a client of a member, or for several of them together."""
 
     member: int
     name: str
+    kind: AccountKind = "client"
+
+
+class OpenSubAccount(Command, frozen=True):
+    """Register a sub-account of a gross omnibus account under its member's own reference."""
+
+    account: int
+    reference: str
 
 
 class Money(msgspec.Struct, frozen=True, array_like=True):
@@ -303,6 +311,7 @@ AnyCommand = (
     | AdoptRulebook
     | AddMember
     | OpenAccount
+    | OpenSubAccount
     | IsolatePosition
     | RejoinPosition
     | MoveCollateral

@@ -319,7 +319,7 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
 
 
 def check(book: Book, buckets: np.ndarray) -> list[Fact]:
-    """Judge buckets (int64; all where empty): what came back above a level, then what fell below one.
+    """Judge buckets (int64; all where empty) with what pays for them: what came back above a level, then what fell.
 
     Money that an account asked to have back answers first: it comes back, and only then is the account judged again.
     """

@@ -12,6 +12,7 @@ from novate.core import (
     liquidation,
     listing,
     novation,
+    omnibus,
     orders,
     overdrafts,
     reversals,
@@ -43,6 +44,7 @@ from novate.core.commands import (
     ListContract,
     MoveCollateral,
     OpenAccount,
+    OpenSubAccount,
     PublishFunding,
     PublishInterest,
     PublishMarks,
@@ -203,6 +205,8 @@ def _decide_admission(book: Book, command: AnyCommand) -> list[Fact]:
             return admission.decide_add_member(book, command)
         case OpenAccount():
             return admission.decide_open_account(book, command)
+        case OpenSubAccount():
+            return omnibus.decide_open_sub_account(book, command)
         case AdoptRulebook():
             return governance.decide_adopt_rulebook(book, command)
         case AdoptRiskSheet():

@@ -40,7 +40,7 @@ from novate.core.reasons import Reason
 from novate.core.record import Fact
 from novate.core.sheet_facts import MarginModeSet, RiskSheetAdopted, WorstScenario
 from novate.core.supervision import SupervisionFact
-from novate.core.terms import Asset, Contract, Layer, Rulebook
+from novate.core.terms import AccountKind, Asset, Contract, Layer, Rulebook
 
 
 class Rejected(Fact, frozen=True):
@@ -132,6 +132,14 @@ class AccountOpened(Fact, frozen=True):
 
     member: int
     name: str
+    kind: AccountKind = "client"
+
+
+class SubAccountOpened(Fact, frozen=True):
+    """A sub-account of a gross omnibus account has the next account index."""
+
+    account: int
+    reference: str
 
 
 class Contributed(Fact, frozen=True):
@@ -331,6 +339,7 @@ AnyFact = (
     | RulebookAdopted
     | MemberAdded
     | AccountOpened
+    | SubAccountOpened
     | Contributed
     | Deposited
     | Withdrawn

@@ -16,7 +16,7 @@ from novate.core.novation import move_leg
 from novate.core.reasons import Reason
 from novate.core.refusals import Refused
 from novate.core.registers import PendingGiveUp
-from novate.core.sides import check_contract, check_lots, check_margin, check_room, check_shared, check_two, name_of
+from novate.core.sides import check_both, check_contract, check_lots, check_room, check_shared, check_two, name_of
 
 
 def decide_give_up(book: Book, command: GiveUp) -> list[Fact]:
@@ -78,9 +78,8 @@ def decide_answer(book: Book, command: AnswerGiveUp) -> list[Fact]:
     # What does not divide stays with the giver.
     fee, other_fee = (int(row[f"{side}_fee_fine"]) * lots // whole for side in (own, other))
     value = int(row["value_fine"])
-    check_margin(book, receiver, waiting.contract, waiting.lots, value, "$.give_up", fee)
+    check_both(book, giver, receiver, waiting.contract, waiting.lots, value, paths, fee)
     check_room(book, waiting.contract, [Leg(receiver, waiting.lots, waiting.lots * value, -fee)], "$.give_up")
-    check_margin(book, giver, waiting.contract, -waiting.lots, value, "$.give_up")
     check_shared(book, waiting.contract, {receiver: waiting.lots, giver: -waiting.lots}, "$.give_up")
     return [GiveUpAccepted(command.give_up, giver, receiver, waiting.lots * value, fee, other_fee)]
 
@@ -159,4 +158,4 @@ def fold_give_up_accepted(book: Book, fact: GiveUpAccepted) -> None:
     move_leg(book, fact.giver, waiting.contract, -waiting.lots, -fact.cost_fine)
     move_leg(book, fact.receiver, waiting.contract, waiting.lots, fact.cost_fine)
     asset = int(book.contracts[waiting.contract]["asset"])
-    move_carry(book, fact.receiver, fact.giver, asset, fact.fee_fine)
+    move_carry(book, book.purse_of(fact.receiver), book.purse_of(fact.giver), asset, fact.fee_fine)

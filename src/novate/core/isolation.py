@@ -31,7 +31,7 @@ from novate.core.novation import move_leg
 from novate.core.orders import open_orders_of
 from novate.core.portfolio import is_portfolio, not_covered
 from novate.core.reasons import Reason
-from novate.core.terms import Kind, MarginMode, Role
+from novate.core.terms import OWNED, Kind, MarginMode, Role
 
 
 class Side(NamedTuple):
@@ -88,7 +88,7 @@ def _check_account(book: Book, account: int, contract: int) -> Rejected | None:
     if not 0 <= account < book.account_count:
         return Rejected(Reason.ACCOUNT_UNKNOWN, "$.account", f"there is no account {account}")
     terms = book.registers.accounts[account]
-    if terms.role not in (Role.HOUSE, Role.CLIENT):
+    if terms.role not in OWNED:
         message = f"{terms.name} is no account of a member or client: name the account, not a bucket of it"
         return Rejected(Reason.ACCOUNT_NOT_TRADABLE, "$.account", message)
     if not 0 <= contract < book.contract_count:
@@ -119,6 +119,9 @@ def _check_isolation(book: Book, account: int, contract: int) -> Rejected | None
         return Rejected(Reason.CONTRACT_EXPIRED, "$.contract", f"{of.symbol} has expired")
     if terms.role is Role.HOUSE and book.rulebook.form == "clearing_house":
         message = f"a member answers for {terms.name} with all it has: only clients' positions can be isolated"
+        return Rejected(Reason.ISOLATION_NOT_ALLOWED, "$.account", message)
+    if terms.role not in (Role.HOUSE, Role.CLIENT):
+        message = f"all that {terms.name} holds stands for all its clients: nothing in a pooled account is isolated"
         return Rejected(Reason.ISOLATION_NOT_ALLOWED, "$.account", message)
     if book.bucket_of(account, contract) != account:
         return Rejected(Reason.ALREADY_ISOLATED, "$.contract", f"{of.symbol} of {terms.name} is isolated already")

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from novate.core import layout
 from novate.core.book import Book
 from novate.core.kernels.limits import recount_limits
 from novate.core.kernels.margin import set_lots
@@ -31,6 +32,7 @@ def check_whole(book: Book) -> None:
     overdrafts_are_lent(book)
     withdrawals_are_held(book)
     house_is_flat(book)
+    sub_accounts_have_no_money(book)
     lot_terms_are_current(book)
     sheet_covers(book)
     limits_recount(book)
@@ -122,6 +124,14 @@ def house_is_flat(book: Book) -> None:
     for bucket, account in enumerate(book.registers.accounts):
         if account.member < 0 and account.role is not Role.LIQUIDATION and book.buckets[bucket]["count"]:
             raise LawBroken(f"{account.name} holds positions, and only liquidation accounts of the house may")
+
+
+def sub_accounts_have_no_money(book: Book) -> None:
+    """A sub-account holds positions; all money, and all that is counted against it, is its omnibus account's."""
+    count = book.account_count
+    apart = np.flatnonzero(book.buckets["contract"][:count] <= layout.SUB)
+    for bucket in apart[(book.balances[apart] != np.zeros(1, book.balances.dtype)).any(axis=1)].tolist():
+        raise LawBroken(f"{book.registers.accounts[bucket].name} is a sub-account and has money of its own")
 
 
 def lot_terms_are_current(book: Book) -> None:

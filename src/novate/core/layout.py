@@ -105,14 +105,19 @@ BUCKET: Final = np.dtype(
     ],
     align=True,
 )
-"""Where a bucket's positions stand (sorted by contract), what it may do, and the account's isolated buckets.
+"""Where a bucket's positions stand (sorted by contract), what it may do, what is behind it, and whose money it has.
 
-They form a chain that begins at the account's own row: ``next`` is -1 at its end. ``contract`` is the contract whose
-trades go to this bucket: ``CROSS`` (all that are not isolated) or ``REJOINED`` (none, for now) where it is negative.
-``portfolio`` is 1 where the risk sheet margins it.
+An account's isolated buckets form a chain that begins at its own row: ``next`` is -1 at its end. ``contract`` is the
+contract whose trades go to this bucket: ``CROSS`` (all that are not isolated), ``REJOINED`` (none, for now) or
+``POOLED`` (none, ever: they go to sub-accounts) where it is negative. ``portfolio`` is 1 where the risk sheet margins
+it.
+
+A sub-account of a gross omnibus account has positions and orders of its own and no money: its *purse*, which pays for
+it and with which it is judged, is the omnibus account, and it is in that one's chain. Its ``contract`` says whose:
+``SUB`` less the index of its purse. Any other bucket is its own purse.
 """
 
-CROSS, REJOINED = -1, -2
+CROSS, REJOINED, POOLED, SUB = -1, -2, -3, -4
 
 OPEN, REDUCE_ONLY, LIQUIDATING, HOUSE_ONLY, RESTRICTED = range(5)
 """What a bucket may do: trade; only reduce (its member is in default); nothing; only what the house does itself; only

@@ -12,7 +12,7 @@ from novate.core.money_facts import DepositsReversible
 from novate.core.reasons import Reason
 from novate.core.refusals import Refusals, late
 from novate.core.rows import CASH, POSTED
-from novate.core.terms import INSURANCE, SKIN, TREASURY, Role
+from novate.core.terms import INSURANCE, OWNED, SKIN, TREASURY
 
 FUNDS = {"skin_in_the_game": SKIN, "insurance_fund": INSURANCE, "treasury": TREASURY}
 
@@ -173,7 +173,7 @@ def check_cash(book: Book, account: int, asset: int, amount: int, *, coming_in: 
         return Reason.ACCOUNT_UNKNOWN
     if coming_in and not book.assets[asset]["eligible"]:
         return Reason.ASSET_NOT_ELIGIBLE
-    if book.registers.accounts[account].role not in (Role.HOUSE, Role.CLIENT):
+    if book.registers.accounts[account].role not in OWNED:
         return Reason.ACCOUNT_NOT_TRADABLE
     if amount <= 0:
         return Reason.AMOUNT_MUST_BE_POSITIVE
@@ -205,7 +205,7 @@ def check_withdrawal(
         return Reason.MARGIN_INSUFFICIENT, -after.spare_fine
     left = book.balances[account, asset].copy()
     left["balance_minor"] = balance - amount
-    if (lack := uncovered_fine(book, book.segment(account), left, asset)) > 0:
+    if (lack := uncovered_fine(book, book.rows_of(account), left, asset)) > 0:
         return Reason.COLLATERAL_NOT_COVERED, lack
     return Reason.ACCEPTED, 0
 

@@ -12,10 +12,14 @@ import numpy as np
 from novate.core import layout
 from novate.core.book import Book
 from novate.core.facts import Breached, CallMet, MarginCalled, MemberDefaulted
+from novate.core.ledger import check_withdrawal, fits
 from novate.core.margin import Judgement, judge, judge_house, judge_many, why_called
-from novate.core.money import EXPOSURE_MAX, PPM, charge
+from novate.core.money import EXPOSURE_MAX, PPM, ceil_div, charge
+from novate.core.money_facts import CollateralTransferred
+from novate.core.reasons import Reason
 from novate.core.record import Fact
 from novate.core.registers import Call
+from novate.core.rows import MOVED
 from novate.core.supervision import AccountReleased, AccountRestricted, CallPaid
 from novate.core.terms import Role, Rulebook
 
@@ -84,7 +88,11 @@ def sound_from(book: Book, verdict: Judgement) -> int:
 
 
 def below_level(book: Book, buckets: np.ndarray) -> list[int]:
-    """Those of the buckets (int64; all where empty) that may trade and are below a level, in their order."""
+    """Those of the buckets (int64; all where empty) that may trade and are below a level, ascending.
+
+    A sub-account is judged with its purse.
+    """
+    buckets = book.purses(buckets)
     rows = judge_many(book, buckets) if len(buckets) else judge_house(book)
     rules = book.rulebook
     venue = rules.form == "venue"
@@ -126,8 +134,14 @@ def called(book: Book, bucket: int, verdict: Judgement, earlier: Call | None) ->
 
 
 def missed_calls(book: Book) -> list[Fact]:
-    """Calls that are due: met by price, or missed. A house account's miss is its member's default."""
+    """Calls that are due: met by price, or missed. A house account's miss is its member's default.
+
+    Where the rulebook says so a member pays for its clients, one after the other; one that it cannot pay for is its
+    default, and what becomes of the others is decided behind it.
+    """
     facts: list[Fact] = []
+    paid: dict[tuple[int, int], int] = {}
+    failing: dict[int, None] = {}
     for bucket in sorted(book.registers.calls):
         if book.registers.calls[bucket].due_ns > book.registers.time_ns:
             continue
@@ -136,10 +150,36 @@ def missed_calls(book: Book) -> list[Fact]:
         if book.rulebook.call_recovery != "must_pay" and verdict.equity_fine >= asked_for(book, verdict):
             facts.append(CallMet(bucket, "price"))
         elif account.role is Role.HOUSE:
-            facts.append(MemberDefaulted(account.member, "call_missed"))
-        else:
+            facts += [] if account.member in failing else [MemberDefaulted(account.member, "call_missed")]
+            failing[account.member] = None
+        elif book.rulebook.missed_client_calls == "liquidate" or book.registers.members[account.member].defaulted:
             facts.append(Breached(bucket, "call_missed", verdict.equity_fine, verdict.maintenance_fine))
+        elif account.member not in failing:
+            payment = paid_by_member(book, bucket, verdict, paid)
+            failing |= {} if payment else {account.member: None}
+            facts.append(payment or MemberDefaulted(account.member, "client_call_missed"))
     return facts
+
+
+def paid_by_member(
+    book: Book, bucket: int, verdict: Judgement, paid: dict[tuple[int, int], int]
+) -> CollateralTransferred | None:
+    """What a client's bucket lacks out of its member's free collateral in the numeraire, or None where that lacks it.
+
+    It becomes the client's, as what the member adds to it at any other time. ``paid`` is what the member has paid for
+    others before.
+    """
+    asset = next(at for at, of in enumerate(book.registers.assets) if of.symbol == book.rulebook.numeraire)
+    house = book.registers.members[book.registers.accounts[bucket].member].house_account
+    lacking = asked_for(book, verdict) - verdict.equity_fine
+    if book.rulebook.call_recovery == "must_pay":  # a price that recovered is no payment
+        lacking = max(lacking, book.registers.calls[bucket].amount_fine)
+    amount = ceil_div(lacking, book.registers.assets[asset].unit_fine)
+    reason, _ = check_withdrawal(book, house, asset, amount, paid)
+    if reason is not Reason.ACCEPTED or not fits(book, bucket, asset, amount):
+        return None
+    paid[house, asset] = paid.get((house, asset), 0) + amount
+    return CollateralTransferred(np.array([(amount, house, bucket, asset, 0)], MOVED).tobytes())
 
 
 # ---- upwards --------------------------------------------------------------------------------------------------------
@@ -228,10 +268,10 @@ def fold_call_met(book: Book, fact: CallMet) -> None:
 def fold_account_restricted(book: Book, fact: AccountRestricted) -> None:
     """The bucket may only reduce."""
     book.registers.restricted[fact.bucket] = book.registers.time_ns
-    book.buckets[fact.bucket]["access"] = layout.RESTRICTED
+    book.set_access(fact.bucket, layout.RESTRICTED)
 
 
 def fold_account_released(book: Book, fact: AccountReleased) -> None:
     """The bucket may trade again."""
     del book.registers.restricted[fact.bucket]
-    book.buckets[fact.bucket]["access"] = layout.OPEN
+    book.set_access(fact.bucket, layout.OPEN)

@@ -16,7 +16,7 @@ from novate.core.reasons import Reason
 from novate.core.record import Fact
 from novate.core.registers import Halt
 from novate.core.supervision import LimitRemoved, LimitSet, TradingHalted, TradingResumed
-from novate.core.terms import Limit, Role
+from novate.core.terms import OWNED, Limit
 
 CAUSE_LENGTH_MAX = 200
 
@@ -58,7 +58,7 @@ def _check_limit(book: Book, limit: Limit) -> Rejected | None:
         path = f"$.limit.accounts[{at}]"
         if not 0 <= account < book.account_count:
             return Rejected(Reason.ACCOUNT_UNKNOWN, path, f"there is no account {account}")
-        if registers.accounts[account].role not in (Role.HOUSE, Role.CLIENT):
+        if registers.accounts[account].role not in OWNED:
             message = f"{registers.accounts[account].name} is no trading account: name a member's or a client's"
             return Rejected(Reason.ACCOUNT_NOT_TRADABLE, path, message)
     if not limit.everyone:

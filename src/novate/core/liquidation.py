@@ -21,7 +21,7 @@ from novate.core.facts import (
     TakenOver,
 )
 from novate.core.kernels.arithmetic import value_at
-from novate.core.kernels.sides import judge_side
+from novate.core.kernels.sides import judge_side, judge_two
 from novate.core.ledger import move_carry, post
 from novate.core.levels import sound_from
 from novate.core.limits import check_legs
@@ -42,11 +42,17 @@ STEPS = 64  # how finely a slice of a portfolio bucket is searched for
 
 
 class Held(NamedTuple):
-    """An open position of a bucket in liquidation."""
+    """A position of a bucket in liquidation."""
 
     contract: int
     lots: int
     cost_fine: int
+    bucket: int
+
+
+def held_in(book: Book, purse: int) -> list[Held]:
+    """All positions that are judged with a purse; rows of nothing are left out."""
+    return [Held(*row, bucket) for bucket in book.in_purse(purse) for row in book.positions_of(bucket)]
 
 
 # ---- the state chart ------------------------------------------------------------------------------------------------
@@ -58,12 +64,12 @@ def next_step(book: Book, estate: int) -> list[Fact]:
     if liquidation.order >= 0:
         return []
     holder = liquidation.account if liquidation.account >= 0 else estate
-    held = [Held(*row) for row in book.positions_of(holder) if row[1]]
+    held = [row for row in held_in(book, holder) if row.lots]
     if liquidation.account >= 0:
-        return order_slice(book, holder, held, enough=False) if held else []
+        return order_slice(book, held, enough=False) if held else []
     verdict = judge(book, estate)
     if liquidation.close_out and held and verdict.equity_fine > 0:
-        return order_slice(book, estate, held, enough=False)
+        return order_slice(book, held, enough=False)
     if verdict.equity_fine >= (sound_from(book, verdict) if held else 0):
         # What others paid for it is collected at the next settlement; until then it may do nothing.
         return [] if estate in book.registers.claims else [LiquidationEnded(estate)]
@@ -71,10 +77,10 @@ def next_step(book: Book, estate: int) -> list[Fact]:
         return []
     if verdict.equity_fine <= 0 or liquidation.slices >= book.rulebook.slices_max:
         return [take_over(book, estate)]
-    return order_slice(book, estate, held, enough=True)
+    return order_slice(book, held, enough=True)
 
 
-def order_slice(book: Book, bucket: int, held: list[Held], *, enough: bool) -> list[Fact]:
+def order_slice(book: Book, held: list[Held], *, enough: bool) -> list[Fact]:
     """Order part of the live position with the largest maintenance requirement; nothing where none has a price.
 
     Nothing is ordered in a contract that the operator has halted. ``enough`` asks for just the lots which, closed at
@@ -88,20 +94,21 @@ def order_slice(book: Book, bucket: int, held: list[Held], *, enough: bool) -> l
     ]
     if not live:
         return []
-    largest = min(live, key=lambda row: (-weight_of(book, bucket, row), row.contract))
+    largest = min(live, key=lambda row: (-weight_of(book, row), row.contract, row.bucket))
     side = -1 if largest.lots > 0 else 1
     limit = limit_price(book, largest.contract, side)
     lots = ceil_div(abs(largest.lots) * book.rulebook.slice_ppm, PPM)
     if enough:
-        lots = min(lots, enough_lots(book, bucket, largest, limit))
+        lots = min(lots, enough_lots(book, largest, limit))
     expiry = book.registers.time_ns + book.rulebook.slice_expiry_ns
-    return [LiquidationOrdered(book.registers.next_order, bucket, largest.contract, side * lots, limit, expiry)]
+    order = book.registers.next_order
+    return [LiquidationOrdered(order, largest.bucket, largest.contract, side * lots, limit, expiry)]
 
 
-def weight_of(book: Book, bucket: int, row: Held) -> int:
+def weight_of(book: Book, row: Held) -> int:
     """Maintenance requirement in the numeraire: what closing the position would free, negative for a hedge."""
-    if is_portfolio(book, bucket):
-        return freed_by(book, bucket, row.contract, row.lots)[1]
+    if is_portfolio(book, row.bucket):
+        return freed_by(book, row.bucket, row.contract, row.lots)[1]
     contract = book.contracts[row.contract]
     asset = book.assets[contract["asset"]]
     _, maintenance = position_requirement(book, row.contract, row.lots)
@@ -122,7 +129,7 @@ def limit_price(book: Book, contract: int, side: int) -> int:
     return max(int(row["price_min_ticks"]), min(int(row["price_max_ticks"]), price))
 
 
-def enough_lots(book: Book, bucket: int, row: Held, limit_ticks: int) -> int:
+def enough_lots(book: Book, row: Held, limit_ticks: int) -> int:
     """The fewest lots that, closed at the limit, leave equity at the release level; all of them where none do.
 
     In a portfolio bucket the lack need not fall all the way: it is looked at in ``STEPS`` places, the first cure is
@@ -133,21 +140,21 @@ def enough_lots(book: Book, bucket: int, row: Held, limit_ticks: int) -> int:
     side = -1 if row.lots > 0 else 1
 
     def lacks(lots: int) -> int:
-        _, _, equity, initial = judge_fill(book, bucket, row.contract, side * lots, value)
+        _, _, equity, initial = judge_fill(book, row.bucket, row.contract, side * lots, value)
         return charge(initial, book.rulebook.release_ppm) - equity
 
     def cures(lots: int) -> bool:
         return lacks(lots) <= 0
 
     whole = abs(row.lots)
-    if is_portfolio(book, bucket):
+    if is_portfolio(book, row.bucket):
         places = [max(1, whole * step // STEPS) for step in range(1, STEPS + 1)]
         best = next((lots for lots in places if cures(lots)), 0)
         if not best:
             return min(places, key=lambda lots: (lacks(lots), lots))
         return first(cures, max((lots for lots in places if lots < best), default=0) + 1, best)
     # Where a bracket requires less than the slippage costs, closing more can undo the cure: each stretch has its own.
-    for low, high in stretches([end for end in sizes(book, bucket, row.contract, side) if end <= whole]):
+    for low, high in stretches([end for end in sizes(book, row.bucket, row.contract, side) if end <= whole]):
         best = high if cures(high) else lowest(lacks, low, high)
         if cures(best):
             return first(cures, low, best)
@@ -158,6 +165,14 @@ def judge_fill(book: Book, bucket: int, contract: int, lots: int, value_fine: in
     """``(reason, figure, equity after, initial after)`` of a fill for one bucket."""
     reason, figure, equity, initial = judge_side(bucket, contract, lots, value_fine, book.tables())
     return int(reason), int(figure), int(equity), int(initial)
+
+
+def judge_both(
+    book: Book, giver: int, receiver: int, contract: int, lots: int, value_fine: int
+) -> tuple[int, int, int]:
+    """``(reason, figure, 0 or 1)`` of lots (the receiver's) that go from one sub-account to another of its purse."""
+    reason, figure, which = judge_two(giver, receiver, contract, -lots, value_fine, book.tables())
+    return int(reason), int(figure), int(which)
 
 
 # ---- executions -----------------------------------------------------------------------------------------------------
@@ -203,7 +218,8 @@ def _check_execution(book: Book, command: ExecuteLiquidation) -> Rejected | None
     if not 0 <= command.counterparty < book.account_count:
         return Rejected(Reason.ACCOUNT_UNKNOWN, "$.counterparty", f"there is no account {command.counterparty}")
     order = orders[command.order]
-    if command.counterparty in (order.bucket, book.owner_of(estate_of(book, order.bucket))):
+    own = book.purse_of(order.bucket), book.owner_of(estate_of(book, order.bucket))
+    if book.purse_of(command.counterparty) in own:
         message = "an account cannot fill its own liquidation"
         return Rejected(Reason.ACCOUNTS_MUST_DIFFER, "$.counterparty", message)
     named = book.buckets[command.counterparty]
@@ -237,17 +253,18 @@ def take_over(book: Book, estate: int) -> TakenOver:
     In an asset with open lots the package's costs sum to costs - balance - carry: each position moves at its value at
     the mark less its share of the bucket's worth in that asset, by maintenance requirement and largest remainder. In
     an asset without open lots balance, carry and unsettled results move as they are, and so does a balance below zero.
+    Positions of sub-accounts are parts of the package, each with its own sign; in the liquidation account they net.
     """
     rows: list[tuple[int, int, int, int]] = []
     collateral: list[CollateralMoved] = []
-    positions = [Held(*row) for row in book.positions_of(estate)]
+    positions = held_in(book, estate)
     for asset in range(book.asset_count):
         balance = book.balances[estate, asset]
         cash, carry = int(balance["balance_minor"]), int(balance["carry_fine"])
         own = [row for row in positions if book.contracts[row.contract]["asset"] == asset]
         held = [row for row in own if row.lots]
         if not held:
-            rows += [(0, row.cost_fine, row.contract, 0) for row in own]
+            rows += [(0, row.cost_fine, row.contract, row.bucket) for row in own]
             if cash or carry:
                 collateral.append(CollateralMoved(asset, cash, carry))
             continue
@@ -260,7 +277,8 @@ def take_over(book: Book, estate: int) -> TakenOver:
         weights = [package_weight(book, estate, row) for row in held]
         shares = split_pro_rata(worth, weights if any(weights) else [abs(row.lots) for row in held])
         rows += [
-            (row.lots, mark - share, row.contract, 0) for row, mark, share in zip(held, at_mark, shares, strict=True)
+            (row.lots, mark - share, row.contract, row.bucket)
+            for row, mark, share in zip(held, at_mark, shares, strict=True)
         ]
     return TakenOver(estate, np.array(rows, LEG).tobytes(), tuple(collateral))
 
@@ -281,7 +299,7 @@ def fold_breached(book: Book, fact: Breached) -> None:
     book.registers.calls.pop(fact.bucket, None)
     book.registers.restricted.pop(fact.bucket, None)
     book.registers.liquidations[fact.bucket] = Liquidation(close_out=fact.cause == "not_ported")
-    book.buckets[fact.bucket]["access"] = layout.LIQUIDATING
+    book.set_access(fact.bucket, layout.LIQUIDATING)
 
 
 def fold_member_defaulted(book: Book, fact: MemberDefaulted) -> None:
@@ -306,8 +324,8 @@ def fold_taken_over(book: Book, fact: TakenOver) -> None:
     account = open_account(book, f"liquidation:{book.account_count}", Role.LIQUIDATION, -1)
     book.registers.origins[account] = fact.bucket
     book.registers.liquidations[fact.bucket].account = account
-    for lots, cost, contract, _ in np.frombuffer(fact.rows, LEG).tolist():
-        move_leg(book, fact.bucket, contract, -lots, -cost)
+    for lots, cost, contract, giver in np.frombuffer(fact.rows, LEG).tolist():
+        move_leg(book, giver, contract, -lots, -cost)
         move_leg(book, account, contract, lots, cost)
     for moved in fact.collateral:
         post(book, fact.bucket, account, moved.asset, moved.amount_minor)
@@ -351,4 +369,4 @@ def fold_liquidation_ended(book: Book, fact: LiquidationEnded) -> None:
 def reopen(book: Book, bucket: int) -> None:
     """A bucket may trade again, or only reduce where its member is in default."""
     member = book.registers.members[book.registers.accounts[bucket].member]
-    book.buckets[bucket]["access"] = layout.REDUCE_ONLY if member.defaulted else layout.OPEN
+    book.set_access(bucket, layout.REDUCE_ONLY if member.defaulted else layout.OPEN)

@@ -17,10 +17,13 @@ class Breached(Fact, frozen=True):
 
 
 class MemberDefaulted(Fact, frozen=True):
-    """A member failed: its house account missed a call, a settlement flow or what a reversed deposit asked of it."""
+    """A member failed: its house account missed a call, a settlement flow or what a reversed deposit asked of it.
+
+    Or it could not pay the call that a client of its missed, where the rulebook asks that of it.
+    """
 
     member: int
-    cause: Literal["call_missed", "settlement_missed", "reversal_missed"]
+    cause: Literal["call_missed", "client_call_missed", "settlement_missed", "reversal_missed"]
 
 
 class LiquidationOrdered(Fact, frozen=True):
@@ -68,7 +71,8 @@ class TakenOver(Fact, frozen=True):
     """The house takes a bucket over as one package at its bankruptcy price.
 
     A liquidation account with the next account index receives the lots at ``cost_fine`` (rows of ``LEG``): the cost
-    that leaves the bucket exactly nothing in that asset. Assets without positions move as balances.
+    that leaves the bucket exactly nothing in that asset. Assets without positions move as balances. What sub-accounts
+    of the bucket hold comes from each of them.
     """
 
     bucket: int

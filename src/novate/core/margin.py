@@ -43,14 +43,24 @@ class Judgement(NamedTuple):
 
 
 def judge(book: Book, bucket: int, withdrawn_minor: dict[int, int] | None = None) -> Judgement:
-    """Judge one bucket, as it would stand with the given amounts (per asset, minor units) taken out."""
-    balances, at = book.balances, bucket
+    """Judge one bucket, as it would stand with the given amounts (per asset, minor units) taken out.
+
+    A sub-account is judged with all that stands behind its omnibus account.
+    """
+    purse = book.purse_of(bucket)
+    balances, at = book.balances, purse
     if withdrawn_minor:
-        balances, at = balances[bucket : bucket + 1].copy(), 0
+        balances, at = balances[purse : purse + 1].copy(), 0
         for asset, amount in withdrawn_minor.items():
             balances[0, asset]["balance_minor"] -= amount
-    equity, settled, initial, maintenance, priced, payable = kernel.judge_one(bucket, balances, at, book.tables())
+    equity, settled, initial, maintenance, priced, payable = kernel.judge_one(purse, balances, at, book.tables())
     return Judgement(equity, settled, initial, maintenance, bool(priced), payable)
+
+
+def judge_alone(book: Book, bucket: int) -> Judgement:
+    """Judge the positions of one bucket without any money: what a sub-account asks of its omnibus account."""
+    none = np.zeros((1, book.balances.shape[1]), layout.BALANCE)
+    return judge_apart(book, book.segment(bucket), none, MarginMode.CROSS)
 
 
 def judge_as(book: Book, bucket: int, mode: MarginMode) -> Judgement:
@@ -119,10 +129,11 @@ def uncovered_fine(book: Book, rows: np.ndarray, balance: np.void, asset: int) -
     return locked_fine(book, rows, asset) + owed - cash
 
 
-def largest_contributors(book: Book, bucket: int) -> tuple[Contributor, ...]:
+def largest_contributors(book: Book, purse: int) -> tuple[Contributor, ...]:
     """The positions with the largest initial requirements in tiers: the why of a call."""
     parts = [
         Contributor(contract, lots, position_requirement(book, contract, lots)[0])
+        for bucket in book.in_purse(purse)
         for contract, lots, _ in book.positions_of(bucket)
         if lots
     ]

@@ -31,8 +31,9 @@ def fold_orders(book: Book, fact: OrdersChanged | OrdersFilled) -> None:
 
 
 def drop_orders(book: Book, bucket: int) -> None:
-    """A bucket that is in liquidation, or in default, has no resting orders any more. For ``evolve`` only."""
-    cancel_orders(bucket, book.tables())
+    """What is in liquidation or default has no resting orders any more, sub-accounts included. For ``evolve`` only."""
+    for each in book.in_purse(bucket):
+        cancel_orders(each, book.tables())
 
 
 def open_orders_of(book: Book, bucket: int) -> dict[int, tuple[int, int]]:

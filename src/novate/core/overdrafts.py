@@ -16,7 +16,7 @@ from novate.core.money import EXPOSURE_MAX, PPM, ceil_div
 from novate.core.overdraft_facts import InterestCharged, InterestPublished, OverdraftChanged
 from novate.core.reasons import Reason
 from novate.core.registers import Overdrawn
-from novate.core.terms import TREASURY, Asset, Layer, Role, Rulebook
+from novate.core.terms import OWNED, TREASURY, Asset, Layer, Rulebook
 
 YEAR_NS = 365 * 24 * 3600 * 10**9
 RATE_MAX_PPM = 10 * PPM
@@ -86,7 +86,7 @@ def room_below_zero(book: Book, purse: Purse, bucket: int, asset: int, failing: 
     or owes others, or whose member fails. Else the rule's amount, and no more than its other collateral would raise.
     """
     account = book.registers.accounts[bucket]
-    if account.role not in (Role.HOUSE, Role.CLIENT) or asset not in book.registers.interest_ppm:
+    if account.role not in OWNED or asset not in book.registers.interest_ppm:
         return 0
     if bucket in book.registers.liquidations or bucket in book.registers.claims:
         return 0

@@ -12,11 +12,12 @@ from novate.core.lifecycle_commands import AnswerPorting, PortAccount
 from novate.core.lifecycle_facts import AccountPorted, PortingDeclined, PortingEnded, PortingOpened, PortingProposed
 from novate.core.limits import check_joining
 from novate.core.margin import judge
+from novate.core.omnibus import is_pool
 from novate.core.orders import drop_orders
 from novate.core.reasons import Reason
 from novate.core.refusals import Refused
 from novate.core.sides import check_free, check_named, name_of
-from novate.core.terms import Role
+from novate.core.terms import CLIENTS
 
 
 def decide_port(book: Book, command: PortAccount) -> list[Fact]:
@@ -43,14 +44,15 @@ def decide_answer(book: Book, command: AnswerPorting) -> list[Fact]:
 
 def _check_portable(book: Book, command: PortAccount | AnswerPorting) -> None:
     """A client whose member is in default, and a member that is not."""
-    check_named(book, command.account, "$.account")
+    if not (0 <= command.account < book.account_count and is_pool(book, command.account)):
+        check_named(book, command.account, "$.account")
     for bucket in book.buckets_of(command.account):
         check_free(book, bucket, "$.account")
     members = book.registers.members
     if not 0 <= command.member < len(members):
         raise Refused(Reason.MEMBER_UNKNOWN, "$.member", f"there is no member {command.member}")
     account = book.registers.accounts[command.account]
-    if account.role is not Role.CLIENT or not members[account.member].defaulted:
+    if account.role not in CLIENTS or not members[account.member].defaulted:
         message = f"{account.name} is no client of a member in default: only those are ported"
         raise Refused(Reason.NOT_PORTABLE, "$.account", message)
     if members[command.member].defaulted:
@@ -62,12 +64,12 @@ def _check_portable(book: Book, command: PortAccount | AnswerPorting) -> None:
 
 
 def open_buckets(book: Book, member: int) -> list[int]:
-    """The buckets of a member's clients that are not in liquidation, account by account."""
+    """The buckets of a member's clients that are not in liquidation, account by account; a pool's is one."""
     return [
         bucket
         for index, account in enumerate(book.registers.accounts)
-        if account.role is Role.CLIENT and account.member == member
-        for bucket in book.buckets_of(index)
+        if account.role in CLIENTS and account.member == member
+        for bucket in (index, *book.isolated_of(index))
         if book.buckets[bucket]["access"] != layout.LIQUIDATING
     ]
 
@@ -86,7 +88,7 @@ def ended_portings(book: Book) -> list[Fact]:
             continue
         facts.append(PortingEnded(member))
         for bucket in open_buckets(book, member):
-            if any(lots for _, lots, _ in book.positions_of(bucket)):
+            if (book.rows_of(bucket)["lots"] != 0).any():
                 verdict = judge(book, bucket)
                 facts.append(Breached(bucket, "not_ported", verdict.equity_fine, verdict.maintenance_fine))
     return facts

@@ -9,6 +9,7 @@ from novate.core.reasons import Reason
 from novate.core.refusals import Refused
 from novate.core.sides import (
     check_account,
+    check_both,
     check_contract,
     check_lots,
     check_margin,
@@ -36,8 +37,7 @@ def decide_transfer(book: Book, command: TransferPosition) -> list[Fact]:
         raise Refused(Reason.LOTS_EXCEEDED, "$.lots", message)
     lots = command.lots if held > 0 else -command.lots
     value = int(book.contracts[command.contract]["value_fine"])
-    check_margin(book, receiver, command.contract, lots, value, "$.receiver")
-    check_margin(book, giver, command.contract, -lots, value, "$.giver")
+    check_both(book, giver, receiver, command.contract, lots, value, ("$.giver", "$.receiver"))
     check_shared(book, command.contract, {receiver: lots, giver: -lots}, "$.receiver")
     return [PositionTransferred(giver, receiver, command.contract, lots, lots * value, command.cause)]
 

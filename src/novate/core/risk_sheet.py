@@ -18,7 +18,7 @@ from novate.core.money import EXPOSURE_MAX, PPM, SHEET_BOUND, VALUE_MAX, charge
 from novate.core.portfolio import explain_uncovered
 from novate.core.reasons import Reason
 from novate.core.sheet_columns import accumulate, collateral_bound, largest_units, lay_out_sheet
-from novate.core.terms import CollateralRow, ContractRow, Kind, MarginMode, RiskSheet, Role, ScenarioBlock
+from novate.core.terms import OWNED, CollateralRow, ContractRow, Kind, MarginMode, RiskSheet, Role, ScenarioBlock
 
 SCENARIOS_MAX = 2**14
 ROWS_MAX = 2**12
@@ -182,7 +182,10 @@ def decide_set_margin_mode(book: Book, command: SetMarginMode) -> list[Fact]:
     if not 0 <= account < book.account_count:
         return [Rejected(Reason.ACCOUNT_UNKNOWN, "$.account", f"there is no account {account}")]
     name, row = book.registers.accounts[account].name, book.buckets[account]
-    if book.registers.accounts[account].role not in (Role.HOUSE, Role.CLIENT):
+    if book.registers.accounts[account].role in (Role.GROSS_OMNIBUS, Role.SUB_ACCOUNT):
+        message = f"{name} is margined client by client: a sheet nets what it judges"
+        return [Rejected(Reason.MODE_NOT_ALLOWED, "$.mode", message)]
+    if book.registers.accounts[account].role not in OWNED:
         return [Rejected(Reason.ACCOUNT_NOT_TRADABLE, "$.account", f"{name} is one of the house's own accounts")]
     if row["access"] == layout.REDUCE_ONLY or book.registers.members[int(row["member"])].defaulted:
         return [Rejected(Reason.MEMBER_IN_DEFAULT, "$.account", f"{name} may only reduce: its member is in default")]

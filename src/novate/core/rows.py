@@ -135,10 +135,10 @@ CLAIMED: Final = np.dtype([("amount_minor", "<i8"), ("loser", "<i4"), ("winner",
 """What one winner went without for one loser."""
 
 LEG: Final = np.dtype(
-    [("lots", "<i8"), ("cost_fine", "<i8"), ("contract", "<i4"), ("pad", "<i4")],
+    [("lots", "<i8"), ("cost_fine", "<i8"), ("contract", "<i4"), ("giver", "<i4")],
     align=True,
 )
-"""Lots and cost that move between two buckets."""
+"""Lots and cost that leave a bucket."""
 
 MOVED: Final = np.dtype(
     [("amount_minor", "<i8"), ("payer", "<i4"), ("payee", "<i4"), ("asset", "<i4"), ("pad", "<i4")],

@@ -9,7 +9,7 @@ from novate.core import layout
 from novate.core.book import Book
 from novate.core.lifecycle_facts import Leg
 from novate.core.limits import check_legs
-from novate.core.liquidation import judge_fill
+from novate.core.liquidation import judge_both, judge_fill
 from novate.core.margin import locked_by, uncovered_fine
 from novate.core.money import EXPOSURE_MAX, ceil_div
 from novate.core.portfolio import is_portfolio, not_covered
@@ -57,7 +57,9 @@ def check_named(book: Book, account: int, path: str) -> None:
     own = book.buckets[account]
     if own["access"] == layout.HOUSE_ONLY or own["contract"] != layout.CROSS:
         message = f"{name_of(book, account)} is the house's to run: name a member's or client's account"
-        if own["contract"] != layout.CROSS:
+        if own["contract"] == layout.POOLED:
+            message = f"{name_of(book, account)} is a gross omnibus account: name one of its sub-accounts"
+        elif own["contract"] != layout.CROSS:
             message = f"{name_of(book, account)} is a bucket: name the account that it belongs to"
         raise Refused(Reason.ACCOUNT_NOT_TRADABLE, path, message)
 
@@ -95,6 +97,30 @@ def check_margin(
         reason, figure = Reason.MARGIN_INSUFFICIENT, initial - equity + fee
     if reason != Reason.ACCEPTED:
         raise Refused(Reason(reason), path, _why(book, bucket, contract, Reason(reason), figure))
+
+
+def check_both(
+    book: Book,
+    giver: int,
+    receiver: int,
+    contract: int,
+    lots: int,
+    value_fine: int,
+    paths: tuple[str, str],
+    fee_fine: int = 0,
+) -> None:
+    """Both buckets pass the check of a trade in which the receiver gets ``lots`` (signed), and it then bears a fee.
+
+    Sub-accounts of one purse are judged as one: what leaves the one is in the other, and the fee stays in the purse.
+    """
+    if book.purse_of(giver) != book.purse_of(receiver):
+        check_margin(book, receiver, contract, lots, value_fine, paths[1], fee_fine)
+        check_margin(book, giver, contract, -lots, value_fine, paths[0])
+        return
+    reason, figure, which = judge_both(book, giver, receiver, contract, lots, value_fine)
+    if reason != Reason.ACCEPTED:
+        failed = (giver, receiver)[which]
+        raise Refused(Reason(reason), paths[which], _why(book, failed, contract, Reason(reason), figure))
 
 
 def check_shared(book: Book, contract: int, legs: Mapping[int, int], path: str) -> None:
@@ -152,7 +178,7 @@ def check_room(book: Book, contract: int, legs: Iterable[Leg], path: str) -> Non
         if abs(lots + leg.lots) > max(limit, abs(lots)):
             message = f"{name_of(book, leg.bucket)} would pass the position limit, {limit} lots: it must reduce first"
             raise Refused(Reason.POSITION_LIMIT_EXCEEDED, path, message)
-        balance = book.balances[leg.bucket, unit]
+        balance = book.balances[book.purse_of(leg.bucket), unit]
         cash = int(balance["balance_minor"]) * int(book.assets[unit]["unit_fine"])
         used = int(balance["exposure_fine"]) + cash + abs(int(balance["carry_fine"]))
         grown = (abs(lots + leg.lots) - abs(lots)) * largest + abs(cost + leg.cost_fine) - abs(cost)
@@ -172,7 +198,8 @@ def check_room(book: Book, contract: int, legs: Iterable[Leg], path: str) -> Non
 def _check_cover(book: Book, contract: int, leg: Leg, path: str) -> None:
     """Settled cash covers what the leg leaves to be lost, or lacks no more than before: a bet never fails."""
     asset, (lots, cost) = int(book.contracts[contract]["asset"]), book.position_of(leg.bucket, contract)
-    rows, balance = book.segment(leg.bucket), book.balances[leg.bucket, asset].copy()
+    purse = book.purse_of(leg.bucket)
+    rows, balance = book.rows_of(purse), book.balances[purse, asset].copy()
     before = uncovered_fine(book, rows, balance, asset)
     balance["carry_fine"] += leg.carry_fine
     deeper = locked_by(book, contract, lots + leg.lots, cost + leg.cost_fine) - locked_by(book, contract, lots, cost)

@@ -170,7 +170,9 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     off); below ``call_trigger_ppm`` of it a call is made, for what brings equity to ``call_target_ppm`` of it; below
     ``reduce_only_ppm`` of the maintenance requirement (0 is off) an account may only reduce. It is free of that, and of
     a liquidation, at ``release_ppm`` of the initial requirement. ``call_recovery`` says what a rise of equity without
-    payment does to a call: nothing, meets it at its due time, or meets it at once.
+    payment does to a call: nothing, meets it at its due time, or meets it at once. A client's account that misses its
+    call is put into liquidation, or its member pays what is lacking out of free collateral of its own, and is in
+    default where it cannot (``missed_client_calls``).
 
     At most ``kept_trades_max`` trades of the open cycle stay on record, the newest. What is busted later is refused or
     ``offset`` at the original price (``late_bust``). A give-up waits ``give_up_due_ns`` for the receiving member.
@@ -206,6 +208,7 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     call_trigger_ppm: int = 1_000_000
     call_target_ppm: int = 1_000_000
     call_recovery: Literal["must_pay", "at_due", "at_once"] = "at_due"
+    missed_client_calls: Literal["liquidate", "member_pays"] = "liquidate"
     reduce_only_ppm: int = 0
     release_ppm: int = 1_000_000
     reserved_trades: Literal["checked", "guaranteed"] = "checked"
@@ -219,6 +222,10 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     transfer_causes: tuple[TransferCause, ...] = ("same_owner",)
     porting_due_ns: int = 0
     overdrafts: dict[str, Overdraft] = {}
+
+
+AccountKind = Literal["client", "net_omnibus", "gross_omnibus"]
+"""What a client account is: one client's alone, or several clients' together with their positions netted, or not."""
 
 
 class ScenarioBlock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -337,9 +344,18 @@ class Role(enum.IntEnum):
     INSURANCE = 8
     ISOLATED = 9  # one contract of an account with collateral of its own
     WITHDRAWALS = 10  # money on its way out: requested or released, not yet confirmed
+    NET_OMNIBUS = 11  # several clients of a member in one account, whose positions net
+    GROSS_OMNIBUS = 12  # several clients of a member in one pool of money, each with positions of its own
+    SUB_ACCOUNT = 13  # the positions of one of them
 
 
-TRADING: Final = (Role.HOUSE, Role.CLIENT, Role.ISOLATED)
+CLIENTS: Final = (Role.CLIENT, Role.NET_OMNIBUS, Role.GROSS_OMNIBUS)
+"""Accounts of a member's clients."""
+
+OWNED: Final = (Role.HOUSE, *CLIENTS)
+"""Accounts of members and clients that hold collateral of their own and are named by whoever moves it."""
+
+TRADING: Final = (*OWNED, Role.ISOLATED, Role.SUB_ACCOUNT)
 """Buckets of members and clients: those that trade, are called and are liquidated."""
 
 
@@ -356,7 +372,7 @@ class Account(msgspec.Struct):
     """A named margin bucket: an account's cross bucket, whose index is the account's own, or an isolated one.
 
     ``member`` is -1 for the house's own accounts. An isolated bucket names the account (``owner``) and the contract
-    that it was opened for; both are -1 elsewhere.
+    that it was opened for, a sub-account its omnibus account; both are -1 elsewhere.
     """
 
     name: str

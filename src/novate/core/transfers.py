@@ -11,7 +11,7 @@ from novate.core.money_facts import CollateralTransferred
 from novate.core.reasons import Reason
 from novate.core.refusals import Refusals
 from novate.core.rows import MOVED, TRANSFER
-from novate.core.terms import Role
+from novate.core.terms import CLIENTS, Role
 
 
 def decide_transfer(book: Book, command: TransferCollateral) -> list[Fact]:
@@ -54,7 +54,7 @@ def _check_payee(
     before = added.get((payee, asset), 0)
     if not fits(book, payee, asset, before + amount):
         return Reason.MONEY_LIMIT_EXCEEDED, amount
-    if book.registers.accounts[payee].role is Role.CLIENT:
+    if book.registers.accounts[payee].role in CLIENTS:
         room = room_under_caps(book, payee, asset, added, account_only=True)
         if room is not None and amount > room:
             return Reason.COLLATERAL_CAP_EXCEEDED, max(0, room)
@@ -70,8 +70,8 @@ def may_pay(book: Book, payer: int, payee: int) -> bool:
     if ours.member < 0 or ours.member != theirs.member:
         return False
     if ours.role is Role.HOUSE:
-        return theirs.role in (Role.CLIENT, Role.DEFAULT_FUND)
-    return theirs.role is Role.CLIENT and book.rulebook.client_transfers
+        return theirs.role in (*CLIENTS, Role.DEFAULT_FUND)
+    return theirs.role in CLIENTS and book.rulebook.client_transfers
 
 
 def fold_transferred(book: Book, fact: CollateralTransferred) -> None:

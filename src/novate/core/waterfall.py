@@ -9,7 +9,7 @@ from novate.core.ledger import post
 from novate.core.money import split_pro_rata
 from novate.core.registers import Claim
 from novate.core.rows import CLAIMED
-from novate.core.terms import INSURANCE, ROUNDING, SKIN, Layer, Role
+from novate.core.terms import CLIENTS, INSURANCE, ROUNDING, SKIN, Layer
 
 
 def payers_of(book: Book, layer: Layer, bucket: int, failing: dict[int, str]) -> list[int]:
@@ -84,13 +84,13 @@ def add_claim(book: Book, bucket: int, claim: Claim) -> None:
 
 
 def estate_of(book: Book, bucket: int) -> int:
-    """The bucket in whose name a liquidation account works, or the bucket itself."""
-    return book.registers.origins.get(bucket, bucket)
+    """The bucket in whose name a liquidation account works, or that pays for the bucket."""
+    return book.registers.origins.get(bucket, book.purse_of(bucket))
 
 
 def is_client_with_standing_member(book: Book, bucket: int, failing: dict[int, str]) -> bool:
     """Whether a member in good standing must make this bucket's lack good (the clearing-house form)."""
     account = book.registers.accounts[book.owner_of(estate_of(book, bucket))]
-    if account.role is not Role.CLIENT or book.rulebook.form != "clearing_house":
+    if account.role not in CLIENTS or book.rulebook.form != "clearing_house":
         return False
     return not book.registers.members[account.member].defaulted and account.member not in failing

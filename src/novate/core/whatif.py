@@ -233,7 +233,8 @@ class Overlay:
     def judge(self, price_ticks: int) -> Judgement:
         """The bucket at a mark of the contract."""
         self.mark(price_ticks)
-        return judgement(kernel.judge_one(self.bucket, self.book.balances, self.bucket, self.tables))
+        purse = self.book.purse_of(self.bucket)
+        return judgement(kernel.judge_one(purse, self.book.balances, purse, self.tables))
 
     def worst_asked(self, price_ticks: int, contract: int, lots: int) -> tuple[bool, bool]:
         """Whether a bounded position would be asked for the worst that it can lose."""
@@ -297,13 +298,14 @@ def prices(overlay: Overlay) -> list[int]:
     low, high = int(row["price_min_ticks"]), int(row["price_max_ticks"])
     found = dict.fromkeys([low, high, *_around(0)])
     bounded: list[tuple[int, int]] = []
-    for at, _, _ in book.positions_of(bucket):
-        held = book.contracts[at]
-        if at != contract and (not held["option"] or held["underlying"] != contract):
+    held = [(each, at) for each in book.in_purse(book.purse_of(bucket)) for at, _, _ in book.positions_of(each)]
+    for each, at in held:
+        of = book.contracts[at]
+        if at != contract and (not of["option"] or of["underlying"] != contract):
             continue
-        for lots in holdings(book, bucket, at):
+        for lots in holdings(book, each, at):
             found |= _bends(book, at, lots)
-            if lots and int(held["style"]) in BOUNDED:
+            if lots and int(of["style"]) in BOUNDED:
                 bounded.append((at, lots))
     ends = sorted(price for price in found if low <= price <= high)
     for (at, lots), which in itertools.product(bounded, (0, 1)):

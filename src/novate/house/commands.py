@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from novate.core.terms import TransferCause
+from novate.core.terms import AccountKind, TransferCause
 from novate.house.asking import SOURCE
 from novate.house.lifecycle import LifecycleCommands
 from novate.house.money import MoneyCommands
@@ -102,6 +102,7 @@ class Commands(MoneyCommands, LifecycleCommands, SheetCommands):
         call_trigger: Number = 1,
         call_target: Number = 1,
         call_recovery: Literal["must_pay", "at_due", "at_once"] = "at_due",
+        missed_client_calls: Literal["liquidate", "member_pays"] = "liquidate",
         reduce_only: Number = 0,
         release: Number = 1,
         effective: Time | None = None,
@@ -171,9 +172,23 @@ class Commands(MoneyCommands, LifecycleCommands, SheetCommands):
         """Admit a clearing member: opens its house account ``name`` and its fund account ``name:fund``."""
         return self._ask("add_member", locals())
 
-    def open_account(self, name: str, *, member: str, time: Time | None = None) -> Outcome:
-        """Open a client account behind a member."""
+    def open_account(
+        self, name: str, *, member: str, kind: AccountKind = "client", time: Time | None = None
+    ) -> Outcome:
+        """Open an account behind a member: of one ``client``, or an omnibus account of several.
+
+        What a ``net_omnibus`` account holds is netted and margined as if it were one client's. A ``gross_omnibus``
+        account holds nothing itself: its sub-accounts do, and are margined one by one. Either way all collateral of
+        the account stands for all its clients.
+        """
         return self._ask("open_account", locals())
+
+    def open_sub_account(self, account: str, reference: str, *, time: Time | None = None) -> Outcome:
+        """Register a sub-account of a gross omnibus account under a reference of its member's own.
+
+        Trades, orders, give-ups and position transfers name it ``ACCOUNT/REFERENCE``; money is the omnibus account's.
+        """
+        return self._ask("open_sub_account", locals())
 
     # --- buckets ------------------------------------------------------------------------------------------------
 

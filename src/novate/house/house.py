@@ -32,6 +32,7 @@ GROWS: Final = (
     tape_wire.AdoptRulebook,
     tape_wire.AddMember,
     tape_wire.OpenAccount,
+    tape_wire.OpenSubAccount,
 )
 """Commands that put on record what later ones are decoded against."""
 

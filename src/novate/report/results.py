@@ -22,8 +22,10 @@ from novate.core import commands, facts, lifecycle_facts
 from novate.core.commands import AnyCommand
 from novate.core.facts import Fact
 from novate.core.money import ceil_div, round_half_even
+from novate.core.omnibus import name_of_sub
 from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, TRADE
 from novate.core.terms import Contract
+from novate.core.withdrawals import TRANSIT
 from novate.tape.decimals import decimal, text_of
 
 PRICE_PLACES = 6
@@ -119,6 +121,13 @@ class Results:
                 self.names += [fact.name, f"{fact.name}:fund"]
             case facts.AccountOpened():
                 self.names.append(fact.name)
+            case facts.BucketOpened():
+                owner, symbol = self.names[fact.account], self.contracts[fact.contract].terms.symbol
+                self.names.append(f"isolated:{owner}:{symbol}")
+            case facts.SubAccountOpened():
+                self.names.append(name_of_sub(self.names[fact.account], fact.reference))
+            case facts.WithdrawalsRequested() if TRANSIT not in self.names:
+                self.names.append(TRANSIT)
             case facts.LiquidationOrdered():
                 self.orders[fact.order] = (fact.bucket, fact.contract)
             case facts.MarksPublished():
@@ -144,7 +153,7 @@ class Results:
                 self.names.append(f"liquidation:{taken_by}")
                 for row in np.frombuffer(fact.rows, LEG):
                     lots, cost, contract = int(row["lots"]), int(row["cost_fine"]), int(row["contract"])
-                    self._move(fact.bucket, contract, -lots, -cost, -cost)
+                    self._move(int(row["giver"]), contract, -lots, -cost, -cost)
                     self._move(taken_by, contract, lots, cost, cost)
             case facts.ContractExpired():
                 # A bust after this takes final results back; by then nothing of the contract is held.

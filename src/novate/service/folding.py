@@ -15,6 +15,7 @@ from novate.core.facts import (
     Rejected,
     RowsRefused,
     SourceAdvanced,
+    SubAccountOpened,
     TradesNovated,
     Withdrawn,
 )
@@ -34,6 +35,7 @@ TIMELESS: Final = frozenset(
         Rejected,
         RowsRefused,
         SourceAdvanced,
+        SubAccountOpened,
         TradesNovated,
         Withdrawn,
     }

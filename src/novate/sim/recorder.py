@@ -51,6 +51,7 @@ ASSETS = 2
 ROLE_WORDS = {
     Role.HOUSE: "members' house accounts",
     Role.CLIENT: "client accounts",
+    Role.NET_OMNIBUS: "omnibus accounts",
     Role.DEFAULT_FUND: "the default fund",
     Role.LIQUIDATION: "liquidation accounts",
     Role.FEES: "the fees account",
@@ -118,7 +119,7 @@ class Recorder:
                 self._open(Role.DEFAULT_FUND, self.member_count)
                 self.member_count += 1
             case AccountOpened():
-                self._open(Role.CLIENT, fact.member)
+                self._open(Role[fact.kind.upper()], fact.member)
             case TakenOver():
                 self.origins[len(self.roles)] = fact.bucket
                 self._open(Role.LIQUIDATION, -1)

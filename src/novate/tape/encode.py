@@ -95,11 +95,12 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
         case core.AddMember():
             return {"command": "add_member", "name": command.name}
         case core.OpenAccount():
-            return {
-                "command": "open_account",
-                "member": at(registers.members, command.member, "member").name,
-                "name": command.name,
-            }
+            member = at(registers.members, command.member, "member").name
+            kind = {} if command.kind == "client" else {"kind": command.kind}
+            return {"command": "open_account", "member": member, "name": command.name, **kind}
+        case core.OpenSubAccount():
+            account = at(registers.accounts, command.account, "account").name
+            return {"command": "open_sub_account", "account": account, "reference": command.reference}
         case core.IsolatePosition() | core.RejoinPosition() | core.MoveCollateral():
             return _isolation(command, registers)
         case core.Contribute():

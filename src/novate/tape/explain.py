@@ -14,7 +14,7 @@ from novate.core.facts import Fact, Rejected, RowsRefused
 from novate.core.lifecycle_commands import CorrectTrade, OffsetTrade
 from novate.core.reasons import Reason
 from novate.core.rows import CASH, ORDER, REFUSED, TRADE, TRANSFER
-from novate.core.terms import Contract
+from novate.core.terms import Contract, Role
 from novate.tape import decimals
 from novate.tape.decode import Decoded
 from novate.tape.encode import price_text, quoted_in
@@ -136,9 +136,8 @@ def trade_sentence(reason: Reason, figure: int, side: int, row: Any, registers: 
         case Reason.ACCOUNTS_MUST_DIFFER:
             return "seller", f"{_account(figure, registers)} is on both sides: a trade needs two accounts"
         case Reason.ACCOUNT_NOT_TRADABLE | Reason.ACCOUNT_IN_LIQUIDATION:
-            cause = "is no trading account" if reason is Reason.ACCOUNT_NOT_TRADABLE else "is in liquidation"
             field = field or ("buyer" if figure == row["buyer"] else "seller")
-            return field, f"{_account(figure, registers)} {cause}: use a member's or client's account in good standing"
+            return field, _cannot_trade(reason, figure, registers)
         case Reason.PRICE_OUT_OF_LIMITS if contract is not None:
             return "price", _outside(figure, contract)
         case Reason.QUANTITY_MUST_BE_POSITIVE:
@@ -186,6 +185,16 @@ def trade_sentence(reason: Reason, figure: int, side: int, row: Any, registers: 
     return _FIELD.get(reason, ""), _contract_sentence(reason, symbol)
 
 
+def _cannot_trade(reason: Reason, account: int, registers: Registers) -> str:
+    """Why an account that is on record cannot trade, and which can."""
+    name = _account(account, registers)
+    if reason is Reason.ACCOUNT_IN_LIQUIDATION:
+        return f"{name} is in liquidation: use a member's or client's account in good standing"
+    if registers.accounts[account].role is Role.GROSS_OMNIBUS:
+        return f"{name} is a gross omnibus account: name one of its sub-accounts, {name}/REFERENCE"
+    return f"{name} is no trading account: use a member's or client's account in good standing"
+
+
 def _order_sentence(reason: Reason, figure: int, row: Any, registers: Registers) -> tuple[str, str]:
     known = 0 <= row["contract"] < len(registers.contracts)
     symbol = registers.contracts[row["contract"]].symbol if known else str(row["contract"])
@@ -203,8 +212,7 @@ def _order_sentence(reason: Reason, figure: int, row: Any, registers: Registers)
         case Reason.POSITION_LIMIT_EXCEEDED:
             return "lots", f"filled, they would pass the position limit of {symbol}, {figure} lots: rest fewer"
         case Reason.ACCOUNT_NOT_TRADABLE | Reason.ACCOUNT_IN_LIQUIDATION:
-            cause = "is no trading account" if reason is Reason.ACCOUNT_NOT_TRADABLE else "is in liquidation"
-            return "account", f"{account} {cause}: use a member's or client's account in good standing"
+            return "account", _cannot_trade(reason, int(row["account"]), registers)
         case Reason.MEMBER_IN_DEFAULT:
             return "account", f"the member behind {account} is in default: orders may only reduce its position"
         case Reason.MARGIN_INSUFFICIENT:
@@ -246,6 +254,8 @@ def cash_sentence(
         case Reason.ASSET_NOT_ELIGIBLE:
             return "asset", f"{symbol} is no collateral of the rulebook: adopt one that gives it a haircut"
         case Reason.ACCOUNT_NOT_TRADABLE:
+            if registers.accounts[row[whose]].role is Role.SUB_ACCOUNT:
+                return "account", f"{account} has no money of its own: name its omnibus account"
             return "account", f"{account} is the house's own account: use contribute for the house's funds"
         case Reason.AMOUNT_MUST_BE_POSITIVE:
             return "amount", f"{amount} is not positive: deposits and withdrawals are separate commands"

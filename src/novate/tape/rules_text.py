@@ -47,6 +47,7 @@ def rulebook_fields(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
         "call_trigger": decimals.rate_text(rulebook.call_trigger_ppm, PPM),
         "call_target": decimals.rate_text(rulebook.call_target_ppm, PPM),
         "call_recovery": rulebook.call_recovery,
+        "missed_client_calls": rulebook.missed_client_calls,
         "reduce_only": decimals.rate_text(rulebook.reduce_only_ppm, PPM),
         "release": decimals.rate_text(rulebook.release_ppm, PPM),
         "reserved_trades": rulebook.reserved_trades,

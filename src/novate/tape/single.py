@@ -67,7 +67,11 @@ def single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyComm
         case wire.AddMember():
             return core.AddMember(named(command.name, "$.name"))
         case wire.OpenAccount():
-            return core.OpenAccount(names.member(command.member, "$.member"), named(command.name, "$.name"))
+            member, name = names.member(command.member, "$.member"), named(command.name, "$.name")
+            return core.OpenAccount(member, name, command.kind)
+        case wire.OpenSubAccount():
+            account = names.account(command.account, "$.account")
+            return core.OpenSubAccount(account, named(command.reference, "$.reference"))
         case wire.Isolate() | wire.Rejoin() | wire.MoveCollateral():
             return _isolation(command, names)
         case wire.Contribute():

@@ -104,6 +104,7 @@ def rulebook_of(command: wire.AdoptRulebook, names: Names) -> terms.Rulebook:
         call_trigger_ppm=ppm(command.call_trigger, "$.call_trigger"),
         call_target_ppm=ppm(command.call_target, "$.call_target"),
         call_recovery=command.call_recovery,
+        missed_client_calls=command.missed_client_calls,
         reduce_only_ppm=ppm(command.reduce_only, "$.reduce_only"),
         release_ppm=ppm(command.release, "$.release"),
         reserved_trades=command.reserved_trades,

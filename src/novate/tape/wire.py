@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from novate.core.terms import AccountKind
 from novate.tape.base import Number, Wire
 from novate.tape.lifecycle_wire import LifecycleWire
 from novate.tape.sheet_wire import SheetWire
@@ -90,6 +91,7 @@ class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
     call_trigger: Number = 1
     call_target: Number = 1
     call_recovery: Literal["must_pay", "at_due", "at_once"] = "at_due"
+    missed_client_calls: Literal["liquidate", "member_pays"] = "liquidate"
     reduce_only: Number = 0
     release: Number = 1
     reserved_trades: Literal["checked", "guaranteed"] = "checked"
@@ -130,10 +132,18 @@ class AddMember(Wire, frozen=True, tag="add_member"):
 
 
 class OpenAccount(Wire, frozen=True, tag="open_account"):
-    """Open a client account behind a member."""
+    """Open an account behind a member for one client, or for several together."""
 
     member: str
     name: str
+    kind: AccountKind = "client"
+
+
+class OpenSubAccount(Wire, frozen=True, tag="open_sub_account"):
+    """Register a sub-account of a gross omnibus account; trades call it ``ACCOUNT/REFERENCE``."""
+
+    account: str
+    reference: str
 
 
 class Isolate(Wire, frozen=True, tag="isolate"):
@@ -327,6 +337,7 @@ AnyWire = (
     | AdoptRulebook
     | AddMember
     | OpenAccount
+    | OpenSubAccount
     | Isolate
     | Rejoin
     | MoveCollateral

@@ -14,6 +14,7 @@ import numpy as np
 
 from novate.core import facts as core
 from novate.core.facts import Fact
+from novate.core.omnibus import name_of_sub
 from novate.core.reasons import Reason
 from novate.core.registers import Registers
 from novate.core.rows import FUNDED, LEG, MARKED, NOVATED, POSTED, REFUSED, RESERVED, SETTLED
@@ -143,7 +144,7 @@ def rows_of(fact: Fact, named: Named) -> list[Row]:
         case core.MarginModeSet():
             return [{"account": named.account(fact.bucket), "mode": fact.mode.value}]
         case core.AccountOpened():
-            return [{"account": fact.name, "member": named.member(fact.member)}]
+            return [{"account": fact.name, "kind": fact.kind, "member": named.member(fact.member)}]
         case core.CycleClosed():
             return [{"next_settlement": time_text(fact.settlement_due_ns)}]
         case core.MemberDefaulted():
@@ -233,6 +234,9 @@ def _bucket_rows(fact: Fact, named: Named) -> list[Row]:
                     ],
                 }
             ]
+        case core.SubAccountOpened():
+            name = name_of_sub(named.account(fact.account), fact.reference)
+            return [{"account": name, "omnibus": named.account(fact.account)}]
         case core.BucketOpened():
             return [{"account": named.account(fact.account), "contract": named.contract(fact.contract).symbol}]
         case core.CollateralAssigned():

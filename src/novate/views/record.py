@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from novate.core.book import Book
-from novate.core.terms import Role
+from novate.core.terms import CLIENTS
 from novate.tape.decimals import decimal
 
 
@@ -90,7 +90,7 @@ def portings(book: Book) -> list[Porting]:
     """The clients whose member is in default."""
     registers, found = book.registers, []
     for index, account in enumerate(registers.accounts):
-        if account.role is not Role.CLIENT or not registers.members[account.member].defaulted:
+        if account.role not in CLIENTS or not registers.members[account.member].defaulted:
             continue
         asked = registers.portings.get(index)
         name = None if asked is None else registers.members[asked].name

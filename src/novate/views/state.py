@@ -25,10 +25,10 @@ from novate.core.layout import (
     TIERED,
     UNMARKED,
 )
-from novate.core.margin import Judgement, judge, locked_by
+from novate.core.margin import Judgement, judge, judge_alone, locked_by
 from novate.core.money import charge
 from novate.core.orders import open_orders_of
-from novate.core.terms import TRADING, Asset, RiskSheet, Role
+from novate.core.terms import CLIENTS, TRADING, Asset, RiskSheet, Role
 from novate.tape.decimals import decimal
 from novate.tape.encode import price_decimal, quantity_decimal
 
@@ -108,7 +108,8 @@ class Account(msgspec.Struct, frozen=True):
     (its member is in default), ``restricted`` (only reduce: equity fell through the rulebook's level),
     ``in_liquidation`` or ``house``, ``mode`` ``cross`` (tiers) or ``portfolio`` (the risk sheet). ``warned`` is True
     where equity is below the rulebook's warning level. An isolated bucket stands as an account of its own that names
-    its ``owner``.
+    its ``owner``, and so does a sub-account: it has its own requirements, and the money is its owner's (``equity`` and
+    ``free`` are None).
     """
 
     name: str
@@ -212,10 +213,12 @@ def account(book: Book, index: int) -> Account:
     figures: tuple[Decimal | None, ...] = (None, None, None, None)
     priced, warned = True, False
     if asset is not None:
-        judged = judge(book, index)
+        judged = judge(book, index) if terms.role is not Role.SUB_ACCOUNT else judge_alone(book, index)
         amounts = (judged.equity_fine, judged.initial_fine, judged.maintenance_fine, judged.free_fine)
         figures = tuple(decimal(int(amount), asset.fine_decimals) for amount in amounts)
-        priced, warned = judged.priced, is_warned(book, judged)
+        alone = terms.role is Role.SUB_ACCOUNT
+        figures = (None, *figures[1:3], None) if alone else figures
+        priced, warned = judged.priced, not alone and is_warned(book, judged)
     equity, initial, maintenance, free = figures
     return Account(
         name=terms.name,
@@ -253,10 +256,11 @@ def numeraire(book: Book) -> Asset | None:
 
 
 def balances(book: Book, index: int) -> tuple[Balance, ...]:
-    """The account's money, asset by asset, assets that it has nothing in left out."""
+    """The account's money, asset by asset, assets that it has nothing in left out; a sub-account's is its omnibus'."""
     unsettled_fine = [0] * book.asset_count
-    for contract, lots, cost_fine in book.positions_of(index):
-        unsettled_fine[int(book.contracts[contract]["asset"])] += _unsettled_fine(book, contract, lots, cost_fine)
+    for bucket in book.in_purse(index) if book.purse_of(index) == index else ():
+        for contract, lots, cost_fine in book.positions_of(bucket):
+            unsettled_fine[int(book.contracts[contract]["asset"])] += _unsettled_fine(book, contract, lots, cost_fine)
     found = []
     for at, asset in enumerate(book.registers.assets):
         row = book.balances[index, at]
@@ -345,9 +349,7 @@ def member(book: Book, index: int) -> Member:
     """One member by its index."""
     registers = book.registers
     terms = registers.members[index]
-    clients = [
-        account.name for account in registers.accounts if account.member == index and account.role is Role.CLIENT
-    ]
+    clients = [account.name for account in registers.accounts if account.member == index and account.role in CLIENTS]
     contributed = [(fund.asset, fund.settled) for fund in _money(book, terms.fund_account)]
     return Member(terms.name, terms.defaulted, tuple(clients), tuple(contributed))
 

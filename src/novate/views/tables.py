@@ -118,13 +118,15 @@ def _accounts(seen: House, limit: int) -> Table:
     title = f"Accounts, in {seen.numeraire}" if seen.numeraire else "Accounts"
     if len(shown) < len(seen.accounts):
         title += f" (the first {limit} of {len(seen.accounts)}, --json has all)"
-    columns = ("account", "member", "status", "equity", "initial", "maintenance", "free", "call")
-    numbers = columns[3:]
+    columns = ("account", "kind", "member", "status", "equity", "initial", "maintenance", "free", "call")
+    numbers = columns[4:]
     floors = [rounded([getattr(account, name) for account in shown], seen.decimals, ROUND_FLOOR) for name in WORTH]
     ceilings = [rounded([getattr(account, name) for account in shown], seen.decimals, ROUND_CEILING) for name in NEED]
     figures = [floors[0], *ceilings, floors[1]]
     called = rounded([account.call.amount if account.call else None for account in shown], seen.decimals, ROUND_CEILING)
-    names = ([account.name, account.member or "", _status(account)] for account in shown)
+    names = (
+        [account.name, account.role.replace("_", " "), account.member or "", _status(account)] for account in shown
+    )
     cells = [[*name, *row] for name, row in zip(names, zip(*figures, called, strict=True), strict=True)]
     return Table(title, columns, cells, numbers)
 

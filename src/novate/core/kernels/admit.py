@@ -6,7 +6,7 @@ from numba import njit
 from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.limits import nearest_in_band
 from novate.core.kernels.search import bucket_of
-from novate.core.layout import COLLATERALISED, CROSS, EXPIRED, HOUSE_ONLY, LIQUIDATING, LIVE, PREMIUM
+from novate.core.layout import COLLATERALISED, CROSS, EXPIRED, HOUSE_ONLY, LIQUIDATING, LIVE, PREMIUM, SUB
 from novate.core.reasons import Reason
 from novate.core.rows import BUYER, FILLS_BUYER, FILLS_SELLER, NEITHER, SELLER
 
@@ -31,9 +31,9 @@ MALFORMED = int(Reason.MALFORMED)
 
 @njit(cache=True, inline="always")
 def may_name(account, buckets):
-    """Whether a trade may name an account: one of a member or client, and not an isolated bucket of it."""
+    """Whether a trade may name an account: one of a member or client, or a sub-account; no isolated bucket, no pool."""
     own = buckets[account]
-    return own.access != HOUSE_ONLY and own.contract == CROSS
+    return own.access != HOUSE_ONLY and (own.contract == CROSS or own.contract <= SUB)
 
 
 @njit(cache=True, inline="always")

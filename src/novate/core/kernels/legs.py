@@ -5,7 +5,7 @@ from numba import njit
 from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.limits import count_leg
 from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
-from novate.core.kernels.search import find
+from novate.core.kernels.search import find, purse_of
 from novate.core.kernels.tables import columns
 from novate.core.layout import PREMIUM
 
@@ -66,13 +66,13 @@ def place(bucket, contract, buckets, contracts, positions, holders, ends):
 
 
 @njit(cache=True, inline="always")
-def move(bucket, of, lots, cost_fine, where, balances, positions, limits, spans, lists):
+def move(bucket, purse, of, lots, cost_fine, where, balances, positions, limits, spans, lists):
     """Apply one leg to the book at a placed row, with the running totals of the contract and of its limits."""
     row = positions[where]
     if of.limited != 0:
         count_leg(bucket, row.contract, row.lots, lots, limits, spans, lists)
     of.open_lots -= max(0, row.lots)
-    apply_leg(row, balances[bucket, of.asset], of, lots, cost_fine)
+    apply_leg(row, balances[purse, of.asset], of, lots, cost_fine)
     of.open_lots += max(0, row.lots)
     of.net_lots += lots
     of.net_cost_fine += cost_fine
@@ -84,8 +84,8 @@ def place_and_move(bucket, contract, lots, cost_fine, tables):
     where = place(bucket, contract, tables.buckets, tables.contracts, tables.positions, tables.holders, tables.ends)
     if where >= 0:
         move(
-            bucket, tables.contracts[contract], lots, cost_fine, where, tables.balances, tables.positions,
-            tables.limits, tables.limit_spans, tables.limit_lists,
+            bucket, purse_of(bucket, tables.buckets), tables.contracts[contract], lots, cost_fine, where,
+            tables.balances, tables.positions, tables.limits, tables.limit_spans, tables.limit_lists,
         )  # fmt: skip
     return where >= 0
 
@@ -119,11 +119,12 @@ def novate_from(rows, first, fees_account, tables):
             return at
         contract = contracts[row.contract]
         cost = row.lots * row.value_fine
-        move(row.buyer, contract, row.lots, cost, buyer_at, balances, positions, limits, spans, lists)
-        move(row.seller, contract, -row.lots, -cost, seller_at, balances, positions, limits, spans, lists)
+        buyer, seller = purse_of(row.buyer, buckets), purse_of(row.seller, buckets)
+        move(row.buyer, buyer, contract, row.lots, cost, buyer_at, balances, positions, limits, spans, lists)
+        move(row.seller, seller, contract, -row.lots, -cost, seller_at, balances, positions, limits, spans, lists)
         contract.traded_lots += row.lots
-        balances[row.buyer, contract.asset].carry_fine -= row.buyer_fee_fine
-        balances[row.seller, contract.asset].carry_fine -= row.seller_fee_fine
+        balances[buyer, contract.asset].carry_fine -= row.buyer_fee_fine
+        balances[seller, contract.asset].carry_fine -= row.seller_fee_fine
         balances[fees_account, contract.asset].carry_fine += row.buyer_fee_fine + row.seller_fee_fine
     return len(rows)
 
@@ -146,7 +147,8 @@ def reserve(bucket, contract, bids, asks, tables):
     own, of = tables.orders[position.orders], tables.contracts[contract]
     own.bids += bids
     own.asks += asks
-    tables.balances[bucket, of.asset].exposure_fine += (bids + asks) * of.largest_value_fine
+    purse = purse_of(bucket, tables.buckets)
+    tables.balances[purse, of.asset].exposure_fine += (bids + asks) * of.largest_value_fine
     return True
 
 
@@ -172,8 +174,9 @@ def expire_rows(contract, value_fine, tables):
             row = tables.positions[where]
             rest = tables.orders[row.orders]
             reserve(bucket, contract, -rest.bids, -rest.asks, tables)
-            tables.balances[bucket, of.asset].carry_fine += row.lots * value_fine - row.cost_fine
+            purse = purse_of(bucket, tables.buckets)
+            tables.balances[purse, of.asset].carry_fine += row.lots * value_fine - row.cost_fine
             move(
-                bucket, of, -row.lots, -row.cost_fine, where, tables.balances, tables.positions,
+                bucket, purse, of, -row.lots, -row.cost_fine, where, tables.balances, tables.positions,
                 tables.limits, tables.limit_spans, tables.limit_lists,
             )  # fmt: skip

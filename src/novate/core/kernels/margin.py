@@ -8,7 +8,7 @@ from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.portfolio import judge_portfolio, payable_of, room_for
 from novate.core.kernels.prefetch import AHEAD, ask_for
 from novate.core.kernels.tables import columns
-from novate.core.layout import COLLATERALISED, LIVE, PREMIUM, SUBTOTAL, TIERED
+from novate.core.layout import COLLATERALISED, LIVE, POOLED, PREMIUM, SUB, SUBTOTAL, TIERED
 from novate.core.money import PPM
 
 BRACKET_LOTS_MAX = 2**40
@@ -171,6 +171,12 @@ def sum_positions(start, count, positions, orders, lot_terms, contracts, tiers, 
         sums[into, asset].option_fine = 0
         sums[into, asset].initial_fine = 0
         sums[into, asset].maintenance_fine = 0
+    return add_positions(start, count, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, into)
+
+
+@njit(cache=True, inline="always")
+def add_positions(start, count, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, into):
+    """Add position rows to what row ``into`` of ``sums`` has; returns 0 where a price is missing."""
     priced = 1
     at, end = np.uint64(start), np.uint64(start + count)
     while at < end:
@@ -180,6 +186,39 @@ def sum_positions(start, count, positions, orders, lot_terms, contracts, tiers, 
             own_orders, own = orders[np.uint32(positions[at].orders)], sums[into, np.uint32(contract.asset)]
             priced &= sum_one(positions[at], own_orders, contract, tiers, long_option_ppm, own)
             at += np.uint64(1)
+    return priced
+
+
+@njit(cache=True, inline="always")
+def sum_purse(bucket, buckets, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, into):
+    """Sum all positions that are judged with a purse into row ``into`` of ``sums``; returns 0 where a price is missing.
+
+    Of a gross omnibus account those are its sub-accounts', each with its own sign: requirements are added and never
+    netted, so that a long of one client does not offset a short of another. Results and option values add up in one
+    purse, as the money does.
+    """
+    own = buckets[bucket]
+    priced = sum_positions(
+        own.start, own.count, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, into
+    )
+    if own.contract == POOLED:
+        priced &= add_subs(
+            own.next, buckets, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, into
+        )
+    return priced
+
+
+@borrowing
+def add_subs(first, buckets, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, into):
+    """Add the positions of a chain of sub-accounts to the sums of their purse; returns 0 where a price is missing."""
+    priced = 1
+    at = np.int64(first)
+    while at >= 0:
+        own = buckets[at]
+        priced &= add_positions(
+            own.start, own.count, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, into
+        )
+        at = np.int64(own.next)
     return priced
 
 
@@ -245,10 +284,32 @@ def judge_rows(start, count, positions, balances, at, by_sheet, tables):
 
 
 @njit(cache=True)
-def judge_one(bucket, balances, at, tables):
-    """Judge one bucket with row ``at`` of the given balances; answers as ``judge_rows``."""
-    own = tables.buckets[bucket]
-    return judge_rows(own.start, own.count, tables.positions, balances, at, own.portfolio != 0, tables)
+def judge_sums(priced, sums, balances, at, tables):
+    """Judge the first row of sums in tiers, with row ``at`` of the given balances; answers as ``judge_rows``."""
+    assets = tables.assets
+    equity, settled, initial, maintenance, known = total(balances, at, sums, 0, assets, tables.gains_ppm)
+    return equity, settled, initial, maintenance, priced * known, payable(balances, at, sums, 0, assets)
+
+
+@njit(cache=True)
+def judge_one(purse, balances, at, tables):
+    """Judge a purse with row ``at`` of the given balances; answers as ``judge_rows``."""
+    own = tables.buckets[purse]
+    if own.contract != POOLED:
+        return judge_rows(own.start, own.count, tables.positions, balances, at, own.portfolio != 0, tables)
+    sums = np.empty((1, len(tables.assets)), SUBTOTAL)
+    priced = sum_purse(
+        purse, tables.buckets, tables.positions, tables.orders, tables.lot_terms, tables.contracts, tables.tiers,
+        tables.long_option_ppm, sums, 0,
+    )  # fmt: skip
+    return judge_sums(priced, sums, balances, at, tables)
+
+
+@borrowing
+def stand_aside(row):
+    """A sub-account is judged with its purse and not by itself: it lacks nothing."""
+    row.equity_fine = row.settled_fine = row.initial_fine = row.maintenance_fine = 0
+    row.priced = 1
 
 
 @njit(cache=True)
@@ -269,17 +330,17 @@ def judge_in_range(first, last, chosen, tables, out, sums, room):
         bucket = np.uint64(chosen[at]) if len(chosen) else np.uint64(at)
         if at + AHEAD < last:
             ask_for(chosen[at + AHEAD] if len(chosen) else at + AHEAD, buckets, positions, balances)
-        own = buckets[bucket]
-        priced = sum_positions(
-            own.start, own.count, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, 0
-        )
+        own, row = buckets[bucket], out[at]
+        if own.contract <= SUB:
+            stand_aside(row)
+            continue
+        priced = sum_purse(bucket, buckets, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, 0)
         if own.portfolio == 0:
             equity, settled, initial, maintenance, known = total(balances, bucket, sums, 0, assets, gains_ppm)
         else:
             equity, settled, initial, maintenance, known = judge_portfolio(
                 own.start, own.count, positions, orders, balances, bucket, sums, assets, gains_ppm, tables.sheet, room
             )
-        row = out[at]
         row.equity_fine = equity
         row.settled_fine = settled
         row.initial_fine = initial

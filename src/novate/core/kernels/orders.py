@@ -10,7 +10,7 @@ from novate.core.kernels.margin import total, worse_side
 from novate.core.kernels.overlay import load, slot_of, table_for, take_position
 from novate.core.kernels.pool import begin, keep, link, make_room, refused_by_sheet, require_after, slot_for
 from novate.core.kernels.portfolio import reach
-from novate.core.kernels.search import bucket_of
+from novate.core.kernels.search import bucket_of, purse_of
 from novate.core.kernels.tables import columns
 from novate.core.layout import (
     BALANCE,
@@ -171,8 +171,8 @@ def judge_order_by_sheet(row, position, resting, over, slot, access, balances, j
 
 
 @njit(cache=True)
-def route_orders(rows, mark, n_contracts, n_accounts, tables, reasons, figures, over, held):
-    """Check every row and copy what it touches: ``(buckets, their positions and open orders, new high-water mark)``."""
+def route_orders(rows, mark, n_contracts, n_accounts, tables, reasons, figures, over, held, dealing):
+    """Check every row and copy what it touches: ``(purses, the positions and open orders, new high-water mark)``."""
     contracts, buckets, count = tables.contracts, tables.buckets, len(rows)
     book_positions, orders = tables.positions, tables.orders
     bucket_keys, position_keys = table_for(count), table_for(count)
@@ -188,10 +188,12 @@ def route_orders(rows, mark, n_contracts, n_accounts, tables, reasons, figures, 
         if reasons[at] != ACCEPTED:
             continue
         bucket = bucket_of(row.account, row.contract, buckets)
-        slot = slot_of(bucket, bucket_keys)
+        dealing[at] = bucket
+        purse = purse_of(bucket, buckets)
+        slot = slot_of(purse, bucket_keys)
         if bucket_keys[slot] == -1:
-            bucket_keys[slot], bucket_slots[slot] = bucket, n_touched
-            touched[n_touched] = bucket
+            bucket_keys[slot], bucket_slots[slot] = purse, n_touched
+            touched[n_touched] = purse
             n_touched += 1
         over[at] = bucket_slots[slot]
         key = bucket * n_contracts + row.contract
@@ -211,9 +213,9 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
     contracts, assets, tiers, buckets = tables.contracts, tables.assets, tables.tiers, tables.buckets
     gains_ppm = tables.gains_ppm
     reasons, figures = np.empty(count, np.int64), np.empty(count, np.int64)
-    over, held = np.empty(count, np.int32), np.empty(count, np.int32)
+    over, held, dealing = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.int32)
     touched, positions, resting, mark = route_orders(
-        rows, mark, n_contracts, n_accounts, tables, reasons, figures, over, held
+        rows, mark, n_contracts, n_accounts, tables, reasons, figures, over, held, dealing
     )
     balances, sums = np.empty((len(touched), width), BALANCE), np.empty((len(touched), width), SUBTOTAL)
     judged = np.empty(len(touched), JUDGED)
@@ -225,7 +227,7 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
     for at in range(count):
         row = rows[at]
         if reasons[at] == ACCEPTED:
-            own, of = held[at], buckets[touched[over[at]]]
+            own, of = held[at], buckets[dealing[at]]
             if of.portfolio == 0:
                 reasons[at], figures[at] = judge_order(
                     row, positions[own], resting[own], over[at], contracts[row.contract], of.access, balances, sums,
@@ -241,7 +243,7 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
         if reasons[at] == ACCEPTED:
             done = reserved[n_reserved]
             done.bids, done.asks = (row.lots, 0) if row.side == BUY else (0, row.lots)
-            done.contract, done.bucket = row.contract, touched[over[at]]
+            done.contract, done.bucket = row.contract, dealing[at]
             n_reserved += 1
         else:
             no = refused[n_refused]

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.borrowing import borrowing
-from novate.core.kernels.margin import sum_positions, total
+from novate.core.kernels.margin import sum_purse, total
 from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
 from novate.core.kernels.search import find
 from novate.core.kernels.tables import columns
@@ -35,13 +35,13 @@ def table_for(count):
 
 @njit(cache=True)
 def load(touched, tables, balances, sums, judged):
-    """Copy and price every touched bucket once; returns how many are left to a sheet, their positions summed alone."""
+    """Copy and price every touched purse once; returns how many are left to a sheet, their positions summed alone."""
     return load_rows(touched, columns(tables), balances, sums, judged)
 
 
 @borrowing
 def load_rows(touched, tables, balances, sums, judged):
-    """The loop of ``load``. Buckets lie far apart, so those ahead are asked for early."""
+    """The loop of ``load``. Purses lie far apart, so those ahead are asked for early."""
     buckets, positions, contracts, tiers = tables.buckets, tables.positions, tables.contracts, tables.tiers
     lot_terms, orders = tables.lot_terms, tables.orders
     assets, gains_ppm, long_option_ppm = tables.assets, tables.gains_ppm, tables.long_option_ppm
@@ -55,9 +55,7 @@ def load_rows(touched, tables, balances, sums, judged):
         own = buckets[bucket]
         for asset in range(balances.shape[1]):
             balances[at, asset] = tables.balances[bucket, asset]
-        priced = sum_positions(
-            own.start, own.count, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, at
-        )
+        priced = sum_purse(bucket, buckets, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, at)
         judged[at].priced = priced
         if own.portfolio != 0:
             by_sheet += 1
@@ -84,33 +82,34 @@ def take_position(bucket, contract, buckets, book_positions, orders, positions, 
 
 
 @njit(cache=True)
-def hold(rows, reasons, n_contracts, tables, touched, sides, held):
+def hold(rows, reasons, n_contracts, tables, dealing, held):
     """Copy every position that a row touches, once, and its open orders; ``held`` gets the overlay row of each side.
 
+    ``dealing`` names the buckets of each row's buyer and seller.
     A pass of its own, because look-ups that do not wait for one another overlap.
     """
     keys = table_for(len(rows))
     slots = np.empty(len(keys), np.int32)
     positions, resting = np.empty(2 * len(rows), POSITION), np.empty(2 * len(rows), OPEN_ORDERS)
-    hold_rows(rows, reasons, n_contracts, columns(tables), touched, sides, held, keys, slots, positions, resting)
+    hold_rows(rows, reasons, n_contracts, columns(tables), dealing, held, keys, slots, positions, resting)
     return positions, resting
 
 
 @borrowing
-def hold_rows(rows, reasons, n_contracts, tables, touched, sides, held, keys, slots, positions, resting):
+def hold_rows(rows, reasons, n_contracts, tables, dealing, held, keys, slots, positions, resting):
     """The loop of ``hold``; ``keys`` and ``slots`` are its table of the positions that it has."""
     buckets, book_positions, orders = tables.buckets, tables.positions, tables.orders
     n_positions = 0
     for at in range(len(rows)):
         if at + AHEAD < len(rows) and reasons[at + AHEAD] == ACCEPTED:
             for side in range(2):
-                own = buckets[np.uint64(touched[sides[at + AHEAD, side]])]
+                own = buckets[np.uint64(dealing[at + AHEAD, side])]
                 prefetch(book_positions, own.start + (own.count >> 1))
         if reasons[at] != ACCEPTED:
             continue
         for side in range(2):
-            bucket = touched[sides[at, side]]
-            key = np.int64(bucket) * n_contracts + rows[at].contract
+            bucket = np.int64(dealing[at, side])
+            key = bucket * n_contracts + rows[at].contract
             slot = slot_of(key, keys)
             if keys[slot] == -1:
                 keys[slot] = key

@@ -5,6 +5,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from novate.core.kernels.search import purse_of
+
 AHEAD = 16
 """How many accounts ahead rows are asked for: far enough to arrive in time, near enough not to be pushed out again."""
 
@@ -37,7 +39,7 @@ def prefetch(typing_context, rows, at):
 def ask_for(bucket, buckets, positions, balances):
     """Ask for a bucket's balances and positions; its own row should be near by now."""
     own = buckets[np.uint64(bucket)]
-    prefetch(balances, np.int64(bucket))
+    prefetch(balances, purse_of(bucket, buckets))
     end = own.start + min(ROWS_MAX, own.count)
     for row in range(np.uint64(own.start), np.uint64(end), np.uint64(ROWS_PER_LINE)):
         prefetch(positions, np.int64(row))

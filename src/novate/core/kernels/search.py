@@ -1,15 +1,25 @@
-"""Which bucket of an account a contract is in, and where it stands among the sorted rows of a bucket."""
+"""Which bucket of an account a contract is in, whose money pays for it, and where it stands among a bucket's rows."""
 
 import numpy as np
 from numba import njit
 
 from novate.core.kernels.borrowing import borrowing
+from novate.core.layout import CROSS, SUB
+
+
+@njit(cache=True, inline="always")
+def purse_of(bucket, buckets):
+    """The bucket whose money pays for a bucket, and with which it is judged: itself but for a sub-account."""
+    tag = buckets[np.uint64(bucket)].contract
+    return np.int64(bucket) if tag > SUB else np.int64(SUB - tag)
 
 
 @njit(cache=True, inline="always")
 def bucket_of(account, contract, buckets):
     """The bucket that an account's trades in a contract go to: its isolated one where there is one."""
     at = np.int64(account)
+    if buckets[at].next >= 0 and buckets[at].contract != CROSS:
+        return at  # a sub-account: what is behind it in the chain are others of its pool
     while buckets[at].next >= 0:
         at = np.int64(buckets[at].next)
         if buckets[at].contract == contract:

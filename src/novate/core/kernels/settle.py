@@ -3,12 +3,16 @@
 from numba import njit
 
 from novate.core.kernels.legs import apply_leg
+from novate.core.kernels.search import purse_of
 from novate.core.layout import LIVE, PREMIUM
 
 
 @njit(cache=True)
 def settle_results(asset, count, tables, out):
-    """Into ``out`` (int64 per bucket): unsettled results in one asset, of every contract that has a live price."""
+    """Into ``out`` (int64 zeros per bucket): unsettled results in one asset, of all contracts that have a live price.
+
+    What a sub-account's positions come to is its purse's.
+    """
     for bucket in range(count):
         result = 0
         start = tables.buckets[bucket].start
@@ -20,14 +24,14 @@ def settle_results(asset, count, tables, out):
             if contract.style != PREMIUM:
                 result += position.lots * contract.value_fine
             result -= position.cost_fine
-        out[bucket] = result
+        out[purse_of(bucket, tables.buckets)] += result
 
 
 @njit(cache=True)
 def settle_costs(asset, count, tables):
     """Set the cost of every live variation position to lots x value and of every live premium position to zero."""
     for bucket in range(count):
-        start = tables.buckets[bucket].start
+        start, purse = tables.buckets[bucket].start, purse_of(bucket, tables.buckets)
         for at in range(start, start + tables.buckets[bucket].count):
             position = tables.positions[at]
             contract = tables.contracts[position.contract]
@@ -36,15 +40,15 @@ def settle_costs(asset, count, tables):
             cost = position.lots * contract.value_fine if contract.style != PREMIUM else 0
             change = cost - position.cost_fine
             if change != 0:
-                apply_leg(position, tables.balances[bucket, asset], contract, 0, change)
+                apply_leg(position, tables.balances[purse, asset], contract, 0, change)
                 contract.net_cost_fine += change
 
 
 @njit(cache=True)
 def recount(count, tables, lots, costs, long_lots, exposure, premium):
-    """Sum the whole book afresh: lots and costs per contract, exposure and premium per bucket and asset."""
+    """Sum the whole book afresh: lots and costs per contract, exposure and premium per purse and asset."""
     for bucket in range(count):
-        start = tables.buckets[bucket].start
+        start, purse = tables.buckets[bucket].start, purse_of(bucket, tables.buckets)
         for at in range(start, start + tables.buckets[bucket].count):
             position = tables.positions[at]
             contract = tables.contracts[position.contract]
@@ -53,9 +57,9 @@ def recount(count, tables, lots, costs, long_lots, exposure, premium):
             long_lots[position.contract] += max(0, position.lots)
             resting = tables.orders[position.orders]
             lots_at_most = abs(position.lots) + resting.bids + resting.asks
-            exposure[bucket, contract.asset] += lots_at_most * contract.largest_value_fine + abs(position.cost_fine)
+            exposure[purse, contract.asset] += lots_at_most * contract.largest_value_fine + abs(position.cost_fine)
             if contract.style == PREMIUM:
-                premium[bucket, contract.asset] += position.cost_fine
+                premium[purse, contract.asset] += position.cost_fine
 
 
 @njit(cache=True)

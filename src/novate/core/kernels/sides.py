@@ -9,6 +9,7 @@ from novate.core.kernels.margin import collateralised_result, option_worth, owed
 from novate.core.kernels.overlay import load, take_position
 from novate.core.kernels.pool import begin_alone, maintenance_of, refused_by_sheet, require_after, slot_for
 from novate.core.kernels.portfolio import equity_of, reach
+from novate.core.kernels.search import purse_of
 from novate.core.kernels.tables import columns
 from novate.core.layout import (
     BALANCE,
@@ -240,6 +241,64 @@ def reach_after(position, resting, lots, filled):
     return (low + lots, high + lots - filled) if lots > 0 else (low + lots + filled, high + lots)
 
 
+@borrowing
+def judge_in_purse(
+    lots, value, fee, first, second, resting_first, resting_second, filled_first, filled_second, guaranteed, over,
+    between, contract, access_first, access_second, balances, sums, judged, new_balances, new_sums, assets, tiers,
+    gains_ppm, long_option_ppm, verdicts,
+):  # fmt: skip
+    """Whether one purse may bear both legs of what two of its sub-accounts do with each other.
+
+    Returns ``(reason, figure, 0 for the first or 1 for the second)``. ``lots`` are the first one's; ``first`` and
+    ``second`` are positions, followed by their orders. The second leg is judged on what the first leaves, which is put
+    into row ``between`` of ``balances``, ``sums`` and ``judged``. Margin or a premium that lacks only between the two
+    lacks nobody: where the purse meets its initial requirement after both, they stand.
+    """
+    reason, figure, equity, initial = judge_leg(
+        lots, value, fee, first, resting_first, filled_first, guaranteed, 0, over, contract, access_first, balances,
+        sums, judged, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
+    )  # fmt: skip
+    verdicts[0, 0], verdicts[0, 1] = equity, initial
+    if reason != ACCEPTED and reason != MARGIN_INSUFFICIENT and reason != PREMIUM_NOT_COVERED:
+        return reason, figure, 0
+    for asset in range(sums.shape[1]):
+        balances[between, asset] = new_balances[0, asset]
+        sums[between, asset] = new_sums[0, asset]
+    grown = (abs(first.lots + lots) - abs(first.lots) - filled_first) * contract.largest_value_fine
+    grown += abs(first.cost_fine + lots * value) - abs(first.cost_fine)
+    balances[between, contract.asset].exposure_fine += grown
+    judged[between].equity_fine, judged[between].initial_fine = equity, initial
+    judged[between].priced = judged[over].priced
+    after, its_figure, equity, initial = judge_leg(
+        -lots, value, fee, second, resting_second, filled_second, guaranteed, 1, between, contract, access_second,
+        balances, sums, judged, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
+    )  # fmt: skip
+    verdicts[1, 0], verdicts[1, 1] = equity, initial
+    if after != ACCEPTED:
+        return after, its_figure, 1
+    if reason != ACCEPTED and equity < initial:
+        return reason, figure, 0
+    return ACCEPTED, np.int64(0), 0
+
+
+@njit(cache=True)
+def judge_two(first, second, contract_index, lots, value, tables):
+    """Two legs between sub-accounts of one purse, without fee; ``lots`` are the first one's. As ``judge_in_purse``."""
+    width, buckets = len(tables.assets), tables.buckets
+    sums, judged, balances = np.zeros((2, width), SUBTOTAL), np.zeros(2, JUDGED), np.empty((2, width), BALANCE)
+    load(np.array([purse_of(first, buckets)], np.int32), tables, balances, sums, judged)
+    positions, resting = np.zeros(2, POSITION), np.zeros(2, OPEN_ORDERS)
+    take_position(first, contract_index, buckets, tables.positions, tables.orders, positions, resting, 0)
+    take_position(second, contract_index, buckets, tables.positions, tables.orders, positions, resting, 1)
+    new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
+    return judge_in_purse(
+        lots, value, 0, positions[0], positions[1], resting[0], resting[1], 0, 0, False, 0, 1,
+        tables.contracts[contract_index], buckets[first].access, buckets[second].access, balances, sums, judged,
+        new_balances, new_sums, tables.assets, tables.tiers, tables.gains_ppm, tables.long_option_ppm,
+        np.empty((2, 2), np.int64),
+    )  # fmt: skip
+
+
 @njit(cache=True)
 def judge_side(bucket, contract_index, lots, value, tables):
     """One side of a fill on its own, without fee: ``(reason, figure, equity after, initial after)``."""
@@ -248,7 +307,7 @@ def judge_side(bucket, contract_index, lots, value, tables):
     sums = np.zeros((1, width), SUBTOTAL)
     judged = np.zeros(1, JUDGED)
     balances = np.empty((1, width), BALANCE)
-    touched = np.array([bucket], np.int32)
+    touched = np.array([purse_of(bucket, tables.buckets)], np.int32)
     by_sheet = load(touched, tables, balances, sums, judged)
     position, resting = np.zeros(1, POSITION), np.zeros(1, OPEN_ORDERS)
     take_position(bucket, contract_index, tables.buckets, tables.positions, tables.orders, position, resting, 0)

@@ -15,8 +15,8 @@ from novate.core.kernels.limits import check_limits, count_ahead, count_trade
 from novate.core.kernels.overlay import hold, load, slot_of, table_for
 from novate.core.kernels.pool import begin, keep, link_trades, slot_for
 from novate.core.kernels.prefetch import AHEAD, prefetch
-from novate.core.kernels.search import bucket_of
-from novate.core.kernels.sides import judge_leg, judge_leg_by_sheet
+from novate.core.kernels.search import bucket_of, purse_of
+from novate.core.kernels.sides import judge_in_purse, judge_leg, judge_leg_by_sheet
 from novate.core.kernels.tables import columns
 from novate.core.layout import BALANCE, JUDGED, SUBTOTAL
 from novate.core.money import EXPOSURE_MAX
@@ -33,23 +33,27 @@ ORDERS_EXCEEDED = int(Reason.ORDERS_EXCEEDED)
 
 
 @njit(cache=True)
-def route(rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figures, failed, sides):
-    """Check every row and give its buyer and seller their overlay slots; returns ``(buckets by slot, new mark)``."""
+def route(rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figures, failed, dealing, sides):
+    """Check every row and find the buckets of its buyer and seller, and the overlay slots of their purses.
+
+    Returns ``(purses by slot, new mark)``.
+    """
     keys = table_for(len(rows))
     slots = np.empty(len(keys), np.int32)
     touched = np.empty(2 * len(rows), np.int32)
     n_touched, mark = route_rows(
-        rows, mark, n_contracts, n_accounts, guaranteed, columns(tables), reasons, figures, failed, sides, keys, slots,
-        touched,
+        rows, mark, n_contracts, n_accounts, guaranteed, columns(tables), reasons, figures, failed, dealing, sides,
+        keys, slots, touched,
     )  # fmt: skip
     return touched[:n_touched], mark
 
 
 @borrowing
 def route_rows(
-    rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figures, failed, sides, keys, slots, touched
-):
-    """The loop of ``route``; ``keys`` and ``slots`` are its table of the buckets that it has."""
+    rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figures, failed, dealing, sides, keys, slots,
+    touched,
+):  # fmt: skip
+    """The loop of ``route``; ``keys`` and ``slots`` are its table of the purses that it has."""
     contracts, buckets = tables.contracts, tables.buckets
     n_touched = 0
     for at in range(len(rows)):
@@ -64,13 +68,14 @@ def route_rows(
             continue
         for side in range(2):
             bucket = bucket_of(rows[at].buyer if side == 0 else rows[at].seller, rows[at].contract, buckets)
-            slot = slot_of(bucket, keys)
+            purse = purse_of(bucket, buckets)
+            slot = slot_of(purse, keys)
             if keys[slot] == -1:
-                keys[slot] = bucket
+                keys[slot] = purse
                 slots[slot] = n_touched
-                touched[n_touched] = bucket
+                touched[n_touched] = purse
                 n_touched += 1
-            sides[at, side] = slots[slot]
+            dealing[at, side], sides[at, side] = bucket, slots[slot]
     return n_touched, mark
 
 
@@ -109,17 +114,19 @@ def take_on(lots, value, fee, position, over, side, contract, balances, sums, ne
 
 @njit(cache=True)
 def judge_in_order(
-    rows, n_contracts, fees_account, guaranteed, tables, touched, sides, reasons, figures, failed, novated, fills
-):
+    rows, n_contracts, fees_account, guaranteed, tables, touched, dealing, sides, reasons, figures, failed, novated,
+    fills,
+):  # fmt: skip
     """Judge the routed rows one after the other on the overlay; fills ``novated`` and ``fills``, returns how many.
 
     A row that is refused leaves its reason, figure and the side that failed, and the overlay as it was.
     """
     width = tables.balances.shape[1]
-    balances, sums = np.empty((len(touched), width), BALANCE), np.empty((len(touched), width), SUBTOTAL)
-    judged, held = np.empty(len(touched), JUDGED), np.empty((len(rows), 2), np.int32)
+    overlays = len(touched) + 1  # the last is for what a purse is between two of its sub-accounts
+    balances, sums = np.empty((overlays, width), BALANCE), np.empty((overlays, width), SUBTOTAL)
+    judged, held = np.empty(overlays, JUDGED), np.empty((len(rows), 2), np.int32)
     by_sheet = load(touched, tables, balances, sums, judged)
-    positions, resting = hold(rows, reasons, n_contracts, tables, touched, sides, held)
+    positions, resting = hold(rows, reasons, n_contracts, tables, dealing, held)
     if by_sheet > 0:
         pool = begin(by_sheet, touched, len(positions), tables.sheet)
         link_trades(rows, reasons, sides, held, touched, tables.buckets, pool)
@@ -127,21 +134,38 @@ def judge_in_order(
     counts = count_ahead(rows, reasons, tables)
     new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
     return judge_held(
-        rows, guaranteed, columns(tables), touched, sides, reasons, figures, failed, novated, fills, balances, sums,
-        judged, held, positions, resting, fees, counts, new_balances, new_sums, verdicts,
+        rows, guaranteed, columns(tables), touched, dealing, sides, reasons, figures, failed, novated, fills, balances,
+        sums, judged, held, positions, resting, fees, counts, new_balances, new_sums, verdicts,
     )  # fmt: skip
 
 
 @borrowing
+def judge_pooled(
+    at, row, value, fee, guaranteed, over, held, dealing, tables, balances, sums, judged, positions, resting,
+    new_balances, new_sums, verdicts,
+):  # fmt: skip
+    """Whether one purse may bear both sides of row ``at``: ``(reason, figure, side that failed)``."""
+    buyer, seller, buckets = held[at, 0], held[at, 1], tables.buckets
+    bought = row.lots if row.filled & FILLS_BUYER else np.int64(0)
+    sold = row.lots if row.filled & FILLS_SELLER else np.int64(0)
+    reason, figure, which = judge_in_purse(
+        row.lots, value, fee, positions[buyer], positions[seller], resting[buyer], resting[seller], bought, sold,
+        guaranteed, over, len(judged) - 1, tables.contracts[row.contract], buckets[dealing[at, 0]].access,
+        buckets[dealing[at, 1]].access, balances, sums, judged, new_balances, new_sums, tables.assets, tables.tiers,
+        tables.gains_ppm, tables.long_option_ppm, verdicts,
+    )  # fmt: skip
+    return reason, figure, SELLER if which else BUYER
+
+
+@borrowing
 def judge_held(
-    rows, guaranteed, tables, touched, sides, reasons, figures, failed, novated, fills, balances, sums, judged,
-    held, positions, resting, fees, counts, new_balances, new_sums, verdicts,
+    rows, guaranteed, tables, touched, dealing, sides, reasons, figures, failed, novated, fills, balances, sums,
+    judged, held, positions, resting, fees, counts, new_balances, new_sums, verdicts,
 ):  # fmt: skip
     """The loop of ``judge_in_order`` over an overlay that is loaded and held."""
     contracts, assets, tiers, buckets = tables.contracts, tables.assets, tables.tiers, tables.buckets
     gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
-    spans, lists = tables.limit_spans, tables.limit_lists
-    n_novated, n_fills = 0, 0
+    spans, lists, n_novated, n_fills = tables.limit_spans, tables.limit_lists, 0, 0
     for at in range(len(rows)):
         if reasons[at] != ACCEPTED:
             continue
@@ -152,24 +176,28 @@ def judge_held(
         reasons[at], figures[at], failed[at] = check_both(
             row, fee, fees[contract.asset].carry_fine, held[at], positions, resting, contract, counts, spans, lists
         )
+        pooled = sides[at, 0] == sides[at, 1]
+        if pooled and reasons[at] == ACCEPTED:
+            reasons[at], figures[at], failed[at] = judge_pooled(
+                at, row, value, fee, guaranteed, sides[at, 0], held, dealing, tables, balances, sums, judged, positions,
+                resting, new_balances, new_sums, verdicts,
+            )  # fmt: skip
         for side in range(2):
-            if reasons[at] != ACCEPTED:
+            if pooled or reasons[at] != ACCEPTED:
                 break
             lots = row.lots if side == 0 else -row.lots
             filled = row.lots if row.filled & (1 << side) else np.int64(0)
-            over, own = sides[at, side], held[at, side]
-            bucket = buckets[touched[over]]
-            if bucket.portfolio == 0:
+            over, own, of = sides[at, side], held[at, side], buckets[dealing[at, side]]
+            if of.portfolio == 0:
                 reasons[at], figures[at], verdicts[side, 0], verdicts[side, 1] = judge_leg(
-                    lots, value, fee, positions[own], resting[own], filled, guaranteed, side, over, contract,
-                    bucket.access, balances, sums, judged, new_balances, new_sums, assets, tiers, gains_ppm,
-                    long_option_ppm,
+                    lots, value, fee, positions[own], resting[own], filled, guaranteed, side, over, contract, of.access,
+                    balances, sums, judged, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
                 )  # fmt: skip
             else:
                 slot = slot_for(over, touched[over], positions, resting, tables, balances, sums, judged)
                 reasons[at], figures[at], verdicts[side, 0], verdicts[side, 1] = judge_leg_by_sheet(
                     lots, value, fee, positions[own], resting[own], filled, guaranteed, side, over, slot, row.contract,
-                    bucket.access, balances, sums, judged, new_balances, new_sums, tables,
+                    of.access, balances, sums, judged, new_balances, new_sums, tables,
                 )  # fmt: skip
             failed[at] = BUYER if side == 0 else SELLER
         if reasons[at] != ACCEPTED:
@@ -180,14 +208,14 @@ def judge_held(
             over, own = sides[at, side], held[at, side]
             lots = row.lots if side == 0 else -row.lots
             if row.filled & (1 << side):
-                fill(resting[own], row.contract, touched[over], lots, fills[n_fills])
+                fill(resting[own], row.contract, dealing[at, side], lots, fills[n_fills])
                 balances[over, contract.asset].exposure_fine -= row.lots * contract.largest_value_fine
                 n_fills += 1
             take_on(lots, value, fee, positions[own], over, side, contract, balances, sums, new_sums, judged, verdicts)
             if buckets[touched[over]].portfolio != 0:
                 keep(over, side, row.contract, positions[own], resting[own], tables.sheet)
         fees[contract.asset].carry_fine += 2 * fee
-        write_novated(novated[n_novated], at, row, value, fee, touched[sides[at, 0]], touched[sides[at, 1]])
+        write_novated(novated[n_novated], at, row, value, fee, dealing[at, 0], dealing[at, 1])
         n_novated += 1
     return n_novated, n_fills
 
@@ -223,10 +251,14 @@ def judge_trades(rows, mark, n_contracts, n_accounts, fees_account, guaranteed, 
     for at in range(count):
         n_filled += (rows[at].filled & FILLS_BUYER) + (rows[at].filled >> 1)
     fills = np.empty(n_filled, RESERVED)
-    touched, mark = route(rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figures, failed, sides)
-    n_novated, n_fills = judge_in_order(
-        rows, n_contracts, fees_account, guaranteed, tables, touched, sides, reasons, figures, failed, novated, fills
+    dealing = np.empty((count, 2), np.int32)
+    touched, mark = route(
+        rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figures, failed, dealing, sides
     )
+    n_novated, n_fills = judge_in_order(
+        rows, n_contracts, fees_account, guaranteed, tables, touched, dealing, sides, reasons, figures, failed, novated,
+        fills,
+    )  # fmt: skip
     refused = np.empty(count - n_novated, REFUSED)
     n_refused = 0
     for at in range(count):

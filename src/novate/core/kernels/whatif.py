@@ -1,4 +1,4 @@
-"""One bucket as it would stand after deposits and trades: the judgement of ``trades`` on rows of its own."""
+"""A purse as it would stand after deposits and trades of a bucket: the judgement of ``trades`` on rows of its own."""
 
 import numpy as np
 from numba import njit
@@ -7,12 +7,13 @@ from novate.core.kernels.admit import ACCEPTED, CONTRACT_UNKNOWN, access_of, che
 from novate.core.kernels.arithmetic import charge, size_at, value_at
 from novate.core.kernels.borrowing import borrowing
 from novate.core.kernels.limits import count_trade, counted
-from novate.core.kernels.margin import judge_rows, sum_positions, total
+from novate.core.kernels.margin import judge_rows, judge_sums, sum_positions, sum_purse, total
 from novate.core.kernels.pool import begin_alone, keep, maintenance_of, slot_for
+from novate.core.kernels.search import purse_of
 from novate.core.kernels.sides import MARGIN_INSUFFICIENT, brings_nearer, judge_leg, judge_leg_by_sheet
 from novate.core.kernels.tables import columns
 from novate.core.kernels.trades import check_both, take_on
-from novate.core.layout import BALANCE, JUDGED, OPEN, OPEN_ORDERS, POSITION, SUBTOTAL
+from novate.core.layout import BALANCE, JUDGED, OPEN, OPEN_ORDERS, POOLED, POSITION, SUBTOTAL
 
 
 @borrowing
@@ -82,23 +83,72 @@ def judge_with_excess_by_sheet(
 
 
 @njit(cache=True)
-def open_with(bucket, deposits_minor, more, tables, positions, balances, sums, judged):
-    """Copy a bucket into rows of its own, with deposits: what it was before them, as ``margin.judge_rows``, and a slot.
+def sum_beside(bucket, tables):
+    """What a bucket's purse has beside the bucket's own positions: its sums, and 0 where a price of it is missing.
 
-    The slot is that of the sheet's pool, in which ``more`` contracts find room; -1 for a bucket in tiers.
+    That is nothing, but for a sub-account: the others of its pool.
+    """
+    others = np.zeros((1, len(tables.assets)), SUBTOTAL)
+    own, purse = tables.buckets[bucket], purse_of(bucket, tables.buckets)
+    if tables.buckets[purse].contract != POOLED:
+        return others, 1
+    alone = np.empty(others.shape, SUBTOTAL)
+    sum_positions(
+        own.start, own.count, tables.positions, tables.orders, tables.lot_terms, tables.contracts, tables.tiers,
+        tables.long_option_ppm, alone, 0,
+    )  # fmt: skip
+    priced = sum_purse(
+        purse, tables.buckets, tables.positions, tables.orders, tables.lot_terms, tables.contracts, tables.tiers,
+        tables.long_option_ppm, others, 0,
+    )  # fmt: skip
+    for asset in range(others.shape[1]):
+        others[0, asset].variation_fine -= alone[0, asset].variation_fine
+        others[0, asset].option_fine -= alone[0, asset].option_fine
+        others[0, asset].initial_fine -= alone[0, asset].initial_fine
+        others[0, asset].maintenance_fine -= alone[0, asset].maintenance_fine
+    return others, priced
+
+
+@njit(cache=True)
+def sum_with(others, known, count, positions, tables, sums):
+    """Sum the first position rows and what is beside them; returns 0 where a price is missing."""
+    priced = sum_positions(
+        0, count, positions, tables.orders, tables.lot_terms, tables.contracts, tables.tiers, tables.long_option_ppm,
+        sums, 0,
+    )  # fmt: skip
+    for asset in range(sums.shape[1]):
+        sums[0, asset].variation_fine += others[0, asset].variation_fine
+        sums[0, asset].option_fine += others[0, asset].option_fine
+        sums[0, asset].initial_fine += others[0, asset].initial_fine
+        sums[0, asset].maintenance_fine += others[0, asset].maintenance_fine
+    return priced & known
+
+
+@njit(cache=True)
+def judge_with(others, beside, count, positions, by_sheet, balances, tables):
+    """Judge the first position rows, and what is beside them, with the first row of balances: ``margin.judge_rows``."""
+    if by_sheet:
+        return judge_rows(0, count, positions, balances, 0, True, tables)
+    sums = np.empty(others.shape, SUBTOTAL)
+    return judge_sums(sum_with(others, beside, count, positions, tables, sums), sums, balances, 0, tables)
+
+
+@njit(cache=True)
+def open_with(bucket, deposits_minor, more, others, beside, tables, positions, balances, sums, judged):
+    """Copy a bucket and its purse's money into rows of their own, with deposits: what it was before them, and a slot.
+
+    ``others`` are the sums of what is beside it, ``beside`` is 0 where one of them has no price. The slot is that of
+    the sheet's pool, in which ``more`` contracts find room; -1 for a bucket in tiers.
     """
     own, assets = tables.buckets[bucket], tables.assets
     for at in range(own.count):
         positions[at] = tables.positions[own.start + at]
     for asset in range(len(assets)):
-        balances[0, asset] = tables.balances[bucket, asset]
-    before = judge_rows(0, own.count, positions, balances, 0, own.portfolio != 0, tables)
+        balances[0, asset] = tables.balances[purse_of(bucket, tables.buckets), asset]
+    before = judge_with(others, beside, own.count, positions, own.portfolio != 0, balances, tables)
     for asset in range(len(assets)):
         balances[0, asset].balance_minor += deposits_minor[asset]
-    priced = sum_positions(
-        0, own.count, positions, tables.orders, tables.lot_terms, tables.contracts, tables.tiers,
-        tables.long_option_ppm, sums, 0,
-    )  # fmt: skip
+    priced = sum_with(others, beside, own.count, positions, tables, sums)
     if own.portfolio != 0:
         judged[0].priced = priced
         begin_alone(np.array([bucket], np.int32), more, tables)
@@ -128,7 +178,10 @@ def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tabl
     positions[none].lots, resting = 0, np.zeros(1, OPEN_ORDERS)
     counts, spans, lists = counted(tables.limits, contracts), tables.limit_spans, tables.limit_lists
     count, answers, verdict = np.int64(own.count), np.zeros((len(rows), 3), np.int64), np.empty((1, 2), np.int64)
-    before, slot = open_with(bucket, deposits_minor, len(rows), tables, positions, balances, sums, judged)
+    others, beside = sum_beside(bucket, tables)
+    before, slot = open_with(
+        bucket, deposits_minor, len(rows), others, beside, tables, positions, balances, sums, judged
+    )
     for at in range(len(rows)):
         row = rows[at]
         if row.contract < 0 or row.contract >= n_contracts:
@@ -166,4 +219,4 @@ def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tabl
                     keep(0, 0, row.contract, positions[where], own_orders, tables.sheet)
                 fees[contract.asset].carry_fine += 2 * fee
         answers[at, 0], answers[at, 1] = reason, figure
-    return answers, (before, judge_rows(0, count, positions, balances, 0, own.portfolio != 0, tables))
+    return answers, (before, judge_with(others, beside, count, positions, own.portfolio != 0, balances, tables))

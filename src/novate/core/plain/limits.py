@@ -27,14 +27,14 @@ def nearest_in_band(book: Book, contract: int, price_ticks: int) -> int:
 
 
 def may_be_named(book: Book, account: int) -> bool:
-    """Whether a trade may name an account: not the house's own, and not an isolated bucket."""
-    isolated = book.registers.accounts[account].role is Role.ISOLATED
-    return int(book.buckets[account]["access"]) != HOUSE_ONLY and not isolated
+    """Whether a trade may name an account: not the house's own, no isolated bucket and no pool of sub-accounts."""
+    unnamed = book.registers.accounts[account].role in (Role.ISOLATED, Role.GROSS_OMNIBUS)
+    return int(book.buckets[account]["access"]) != HOUSE_ONLY and not unnamed
 
 
 def is_in(book: Book, limit: Limit, account: int) -> bool:
     """Whether a bucket belongs to a limit's group: its account is named, its member is, or everyone does."""
-    member, account = book.registers.accounts[account].member, book.owner_of(account)
+    member, account = book.registers.accounts[account].member, book.purse_of(book.owner_of(account))
     return limit.everyone or account in limit.accounts or (member >= 0 and member in limit.members)
 
 

@@ -14,53 +14,57 @@ from novate.core.plain.sheet import worth
 from novate.core.plain.values import clamp, convert, result_of, worst_end
 from novate.core.terms import Tier
 
+Place = tuple[int, int]
+"""A bucket and a contract that it holds."""
+
 
 @dataclass
-class Bucket:
-    """One bucket: money per asset, and ``(lots, cost_fine)`` per contract; a result is lots x value - cost.
+class Purse:
+    """Money per asset, and ``(lots, cost_fine)`` per place: a result is lots x value - cost.
 
-    ``orders`` has the lots that resting orders may still buy and sell, per contract.
+    The places are those of one bucket, or of all sub-accounts of a gross omnibus account; no two of them net.
+    ``orders`` has the lots that resting orders may still buy and sell, per place.
     """
 
-    access: int
     balance_minor: list[int]
     carry_fine: list[int]
-    positions: dict[int, tuple[int, int]]
-    orders: dict[int, tuple[int, int]]
+    positions: dict[Place, tuple[int, int]]
+    orders: dict[Place, tuple[int, int]]
     portfolio: bool
 
-    def copy(self) -> "Bucket":
+    def copy(self) -> "Purse":
         money = list(self.balance_minor), list(self.carry_fine)
-        return Bucket(self.access, *money, dict(self.positions), dict(self.orders), self.portfolio)
+        return Purse(*money, dict(self.positions), dict(self.orders), self.portfolio)
 
-    def contracts(self) -> list[int]:
-        """All contracts in which something is held or may be filled."""
+    def places(self) -> list[Place]:
+        """All places in which something is held or may be filled."""
         return sorted({**self.positions, **self.orders})
 
     def lots(self) -> dict[int, int]:
-        """Lots by contract."""
-        return {contract: lots for contract, (lots, _) in self.positions.items()}
+        """Lots by contract of a portfolio, which is one bucket."""
+        return {contract: lots for (_, contract), (lots, _) in self.positions.items()}
 
     def reaches(self) -> dict[int, tuple[int, int]]:
-        """The fewest and the most lots of each contract that the bucket may come to with its orders."""
-        return {contract: self.reach(contract) for contract in self.contracts()}
+        """The fewest and the most lots of each contract that a portfolio may come to with its orders."""
+        return {place[1]: self.reach(place) for place in self.places()}
 
-    def reach(self, contract: int) -> tuple[int, int]:
-        """The same of one contract."""
-        lots, (bids, asks) = self.positions.get(contract, (0, 0))[0], self.orders.get(contract, (0, 0))
+    def reach(self, place: Place) -> tuple[int, int]:
+        """The same of one place."""
+        lots, (bids, asks) = self.positions.get(place, (0, 0))[0], self.orders.get(place, (0, 0))
         return lots - asks, lots + bids
 
 
-def read(book: Book, bucket: int) -> Bucket:
-    """A bucket of the book as it stands."""
-    rows = [book.balances[bucket, asset] for asset in range(book.asset_count)]
-    return Bucket(
-        int(book.buckets[bucket]["access"]),
+def read(book: Book, bucket: int) -> Purse:
+    """The purse that pays for a bucket, as it stands in the book."""
+    purse = book.purse_of(bucket)
+    behind = [at for at in range(book.account_count) if book.purse_of(at) == purse]
+    rows = [book.balances[purse, asset] for asset in range(book.asset_count)]
+    return Purse(
         [int(row["balance_minor"]) for row in rows],
         [int(row["carry_fine"]) for row in rows],
-        {contract: (lots, cost) for contract, lots, cost in book.positions_of(bucket)},
-        open_orders_of(book, bucket),
-        bool(book.buckets[bucket]["portfolio"]),
+        {(at, contract): (lots, cost) for at in behind for contract, lots, cost in book.positions_of(at)},
+        {(at, contract): rest for at in behind for contract, rest in open_orders_of(book, at).items()},
+        bool(book.buckets[purse]["portfolio"]),
     )
 
 
@@ -98,22 +102,22 @@ def requirement(book: Book, contract: int, lots: int) -> tuple[int, int]:
     return initial, maintenance
 
 
-def required(book: Book, bucket: Bucket, contract: int) -> tuple[int, int]:
-    """``(initial, maintenance)`` of one contract of a bucket: initial at the worst that resting orders may come to."""
-    lots, (bids, asks) = bucket.positions.get(contract, (0, 0))[0], bucket.orders.get(contract, (0, 0))
+def required(book: Book, purse: Purse, place: Place) -> tuple[int, int]:
+    """``(initial, maintenance)`` of one place of a purse: initial at the worst that resting orders may come to."""
+    lots, (bids, asks), contract = purse.positions.get(place, (0, 0))[0], purse.orders.get(place, (0, 0)), place[1]
     initial, maintenance = requirement(book, contract, lots)
     return max(initial, *(requirement(book, contract, lots + way)[0] for way in (bids, -asks))), maintenance
 
 
-def premium_of(book: Book, bucket: Bucket, asset: int) -> int:
-    """Premium bought less premium sold since the last settlement: what the bucket will pay in the next."""
-    return sum(cost for contract, (_, cost) in bucket.positions.items() if _pays_premium_in(book, contract, asset))
+def premium_of(book: Book, purse: Purse, asset: int) -> int:
+    """Premium bought less premium sold since the last settlement: what the purse will pay in the next."""
+    return sum(cost for (_, contract), (_, cost) in purse.positions.items() if _pays_premium_in(book, contract, asset))
 
 
-def variation_of(book: Book, bucket: Bucket, asset: int) -> int:
+def variation_of(book: Book, purse: Purse, asset: int) -> int:
     """Unsettled results of variation-margined contracts in one asset."""
     total = 0
-    for contract, (lots, cost) in bucket.positions.items():
+    for (_, contract), (lots, cost) in purse.positions.items():
         row = book.contracts[contract]
         if int(row["asset"]) == asset and not book.registers.contracts[contract].pays_premium:
             total += result_of(book, contract, lots, cost)
@@ -124,14 +128,14 @@ def _pays_premium_in(book: Book, contract: int, asset: int) -> bool:
     return int(book.contracts[contract]["asset"]) == asset and book.registers.contracts[contract].pays_premium
 
 
-def owed_in(book: Book, bucket: Bucket, asset: int) -> int:
-    """What a bucket will have to pay in one asset: premium bought, and what results and carry come to below zero."""
-    result = bucket.carry_fine[asset] + variation_of(book, bucket, asset)
-    return max(0, premium_of(book, bucket, asset)) - min(0, result)
+def owed_in(book: Book, purse: Purse, asset: int) -> int:
+    """What a purse will have to pay in one asset: premium bought, and what results and carry come to below zero."""
+    result = purse.carry_fine[asset] + variation_of(book, purse, asset)
+    return max(0, premium_of(book, purse, asset)) - min(0, result)
 
 
-def judge(book: Book, bucket: Bucket) -> Judgement:
-    """What a bucket is worth and what it must hold, in numeraire fine units.
+def judge(book: Book, purse: Purse) -> Judgement:
+    """What a purse is worth and what it must hold, in numeraire fine units.
 
     Per asset: cash, unsettled results (losses in full, gains at ``gains_ppm``), option values (long ones at
     ``long_option_ppm``, short ones in full). ``settled`` is cash less the premium that is owed, ``payable`` that less
@@ -140,11 +144,12 @@ def judge(book: Book, bucket: Bucket) -> Judgement:
     """
     rules, equity, settled, payable, initial, maintenance, priced = book.rulebook, 0, 0, 0, 0, 0, True
     for asset in range(book.asset_count):
-        cash = bucket.balance_minor[asset] * book.registers.assets[asset].unit_fine
-        held, premium = bucket.balance_minor[asset] * bucket.portfolio, premium_of(book, bucket, asset)
-        unsettled, options, own_initial, own_maintenance = bucket.carry_fine[asset] - premium, 0, 0, 0
-        for contract in bucket.contracts():
-            row, (lots, cost) = book.contracts[contract], bucket.positions.get(contract, (0, 0))
+        cash = purse.balance_minor[asset] * book.registers.assets[asset].unit_fine
+        held, premium = purse.balance_minor[asset] * purse.portfolio, premium_of(book, purse, asset)
+        unsettled, options, own_initial, own_maintenance = purse.carry_fine[asset] - premium, 0, 0, 0
+        for place in purse.places():
+            contract, (lots, cost) = place[1], purse.positions.get(place, (0, 0))
+            row = book.contracts[contract]
             if int(row["asset"]) != asset:
                 continue
             value = lots * int(row["value_fine"])
@@ -152,11 +157,11 @@ def judge(book: Book, bucket: Bucket) -> Judgement:
                 options += value * rules.long_option_ppm // PPM if lots > 0 and value > 0 else value
             else:
                 unsettled += result_of(book, contract, lots, cost)
-            if not bucket.portfolio:
-                own_initial += required(book, bucket, contract)[0]
-                own_maintenance += required(book, bucket, contract)[1]
-            priced &= (lots == 0 and contract not in bucket.orders) or int(row["state"]) == LIVE
-        payable = clamp(payable + worth(book, asset, cash - owed_in(book, bucket, asset), held))
+            if not purse.portfolio:
+                own_initial += required(book, purse, place)[0]
+                own_maintenance += required(book, purse, place)[1]
+            priced &= (lots == 0 and place not in purse.orders) or int(row["state"]) == LIVE
+        payable = clamp(payable + worth(book, asset, cash - owed_in(book, purse, asset), held))
         if unsettled > 0:
             unsettled = unsettled * rules.gains_ppm // PPM
         if cash + unsettled + options or cash or own_initial or premium:
@@ -165,18 +170,18 @@ def judge(book: Book, bucket: Bucket) -> Judgement:
             settled = clamp(settled + worth(book, asset, cash - max(0, premium), held))
             initial = clamp(initial - convert(book, asset, -own_initial))
             maintenance = clamp(maintenance - convert(book, asset, -own_maintenance))
-    if bucket.portfolio:
-        initial = sheet.requirement(book, bucket.reaches(), bucket.balance_minor)
-        maintenance = sheet.maintenance(book, bucket.lots(), bucket.balance_minor)
+    if purse.portfolio:
+        initial = sheet.requirement(book, purse.reaches(), purse.balance_minor)
+        maintenance = sheet.maintenance(book, purse.lots(), purse.balance_minor)
     return Judgement(equity, settled, initial, maintenance, priced, payable)
 
 
-def exposure(book: Book, bucket: Bucket, asset: int) -> int:
+def exposure(book: Book, purse: Purse, asset: int) -> int:
     """What bounds every later worth in one asset: sum of (|lots| + resting lots) x largest value per lot + |cost|."""
     total = 0
-    for contract in bucket.contracts():
-        row, (lots, cost) = book.contracts[contract], bucket.positions.get(contract, (0, 0))
+    for place in purse.places():
+        row, (lots, cost) = book.contracts[place[1]], purse.positions.get(place, (0, 0))
         if int(row["asset"]) == asset:
-            lots_at_most = abs(lots) + sum(bucket.orders.get(contract, (0, 0)))
+            lots_at_most = abs(lots) + sum(purse.orders.get(place, (0, 0)))
             total += lots_at_most * int(row["largest_value_fine"]) + abs(cost)
     return total

@@ -7,7 +7,7 @@ from novate.core.layout import EXPIRED, LIQUIDATING, LIVE, REDUCE_ONLY, RESTRICT
 from novate.core.money import EXPOSURE_MAX
 from novate.core.plain import sheet
 from novate.core.plain.limits import may_be_named
-from novate.core.plain.margin import Bucket, exposure, judge, read, required
+from novate.core.plain.margin import Place, Purse, exposure, judge, read, required
 from novate.core.plain.trades import ACCEPTED, Refusal, Reserved
 from novate.core.reasons import Reason
 from novate.core.terms import Kind
@@ -17,7 +17,7 @@ def decide_orders(
     book: Book, mark: int, rows: Iterable[tuple[int, int, int, int, int]]
 ) -> tuple[list[Reserved], list[tuple[int, int, Reason]], int]:
     """Changes of orders ``(number, lots, contract, account, side)``: reserved rows, refused rows, the new mark."""
-    buckets: dict[int, Bucket] = {}
+    purses: dict[int, Purse] = {}
     reserved: list[Reserved] = []
     refused: list[tuple[int, int, Reason]] = []
     for at, (number, lots, contract, account, side) in enumerate(rows):
@@ -25,13 +25,14 @@ def decide_orders(
         mark = max(mark, number)
         if reason is Reason.ACCEPTED:
             bucket = book.bucket_of(account, contract)
-            before = buckets.setdefault(bucket, read(book, bucket))
+            purse, place = book.purse_of(bucket), (bucket, contract)
+            before = purses.setdefault(purse, read(book, purse))
             after = before.copy()
-            bids, asks = before.orders.get(contract, (0, 0))
-            after.orders[contract] = (bids + lots, asks) if side == 0 else (bids, asks + lots)
-            reason, figure = _judge_order(book, before, after, contract, side)
+            bids, asks = before.orders.get(place, (0, 0))
+            after.orders[place] = (bids + lots, asks) if side == 0 else (bids, asks + lots)
+            reason, figure = _judge_order(book, before, after, place, side)
             if reason is Reason.ACCEPTED:
-                buckets[bucket] = after
+                purses[purse] = after
                 reserved.append((lots, 0, contract, bucket) if side == 0 else (0, lots, contract, bucket))
         if reason is not Reason.ACCEPTED:
             refused.append((figure, at, reason))
@@ -64,11 +65,12 @@ def _check_order(book: Book, mark: int, number: int, lots: int, contract: int, a
     return next(((reason, figure) for failed, reason, figure in tests if failed), ACCEPTED)
 
 
-def _judge_order(book: Book, before: Bucket, after: Bucket, contract: int, side: int) -> Refusal:
-    """Whether a bucket may have these orders: limits, its member's default, then margin if more is asked."""
+def _judge_order(book: Book, before: Purse, after: Purse, place: Place, side: int) -> Refusal:
+    """Whether a purse may have these orders: limits, its member's default, then margin if more is asked."""
+    bucket, contract = place
     terms, asset = book.registers.contracts[contract], int(book.contracts[contract]["asset"])
-    lots, (bids, asks) = before.positions.get(contract, (0, 0))[0], after.orders[contract]
-    was = before.orders.get(contract, (0, 0))
+    lots, (bids, asks) = before.positions.get(place, (0, 0))[0], after.orders[place]
+    was = before.orders.get(place, (0, 0))
     if bids < 0 or asks < 0:
         return Reason.ORDERS_EXCEEDED, was[side]
     if (bids, asks)[side] > was[side]:
@@ -78,14 +80,15 @@ def _judge_order(book: Book, before: Bucket, after: Bucket, contract: int, side:
         if exposure(book, after, asset) + cash + abs(after.carry_fine[asset]) > EXPOSURE_MAX:
             return Reason.EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
         opens = lots + bids > max(0, lots) if side == 0 else lots - asks < min(0, lots)
-        if before.access in (REDUCE_ONLY, RESTRICTED) and opens:
-            return Reason.MEMBER_IN_DEFAULT if before.access == REDUCE_ONLY else Reason.ACCOUNT_RESTRICTED, 0
-    if before.portfolio and (no := sheet.refusal(book, after.reaches(), contract, before.reach(contract))) != ACCEPTED:
+        access = int(book.buckets[bucket]["access"])
+        if access in (REDUCE_ONLY, RESTRICTED) and opens:
+            return Reason.MEMBER_IN_DEFAULT if access == REDUCE_ONLY else Reason.ACCOUNT_RESTRICTED, 0
+    if before.portfolio and (no := sheet.refusal(book, after.reaches(), contract, before.reach(place))) != ACCEPTED:
         return no
     now = judge(book, after)
     if before.portfolio and now.initial_fine <= judge(book, before).initial_fine:
         return ACCEPTED
-    if not before.portfolio and required(book, after, contract)[0] <= required(book, before, contract)[0]:
+    if not before.portfolio and required(book, after, place)[0] <= required(book, before, place)[0]:
         return ACCEPTED
     if not now.priced:
         return Reason.PRICE_MISSING, contract

@@ -15,9 +15,12 @@ def flows(book: Book, asset: int) -> dict[int, tuple[int, int]]:
     unit = book.registers.assets[asset].unit_fine
     out: dict[int, tuple[int, int]] = {}
     for at in range(book.account_count):
-        bucket = read(book, at)
-        owed = 0 if at == ROUNDING else bucket.carry_fine[asset]
-        for contract, (lots, cost) in bucket.positions.items():
+        if book.purse_of(at) != at:
+            out[at] = 0, 0
+            continue
+        purse = read(book, at)
+        owed = 0 if at == ROUNDING else purse.carry_fine[asset]
+        for (_, contract), (lots, cost) in purse.positions.items():
             row = book.contracts[contract]
             if int(row["asset"]) == asset and int(row["state"]) == LIVE:
                 owed -= cost

@@ -9,7 +9,7 @@ from novate.core.layout import EXPIRED, LIQUIDATING, LIVE, REDUCE_ONLY, RESTRICT
 from novate.core.money import EXPOSURE_MAX, PPM
 from novate.core.plain import sheet
 from novate.core.plain.limits import check_limits, may_be_named, nearest_in_band
-from novate.core.plain.margin import Bucket, exposure, judge, owed_in, premium_of, read, variation_of
+from novate.core.plain.margin import Place, Purse, exposure, judge, owed_in, premium_of, read, variation_of
 from novate.core.plain.values import size_per_lot, value_per_lot
 from novate.core.reasons import Reason
 from novate.core.rows import BUYER, NEITHER, SELLER
@@ -32,7 +32,7 @@ def decide_trades(
     it. Its own checks come first, then the buyer's, then the seller's; it stands if both sides can bear it. Rows come
     back as ``rows.NOVATED``, ``rows.RESERVED`` and ``rows.REFUSED`` have them.
     """
-    buckets: dict[int, Bucket] = {}
+    purses: dict[int, Purse] = {}
     fees = list(read(book, FEES).carry_fine)
     novated: list[Novated] = []
     fills: list[Reserved] = []
@@ -45,10 +45,10 @@ def decide_trades(
         if reason is Reason.ACCEPTED:
             buyer, seller = book.bucket_of(buyer, contract), book.bucket_of(seller, contract)
             for side in (buyer, seller):
-                buckets.setdefault(side, read(book, side))
+                purses.setdefault(book.purse_of(side), read(book, side))
             value = value_per_lot(book, contract, price)
             fee = fee_of(book, contract, lots, price)
-            reason, figure, failed = _judge_row(book, buckets, fees, contract, lots, value, fee, buyer, seller, filled)
+            reason, figure, failed = _judge_row(book, purses, fees, contract, lots, value, fee, buyer, seller, filled)
             if reason is Reason.ACCEPTED:
                 fills += [(-lots, 0, contract, buyer)] if filled & 1 else []
                 fills += [(0, -lots, contract, seller)] if filled & 2 else []
@@ -66,7 +66,7 @@ def fee_of(book: Book, contract: int, lots: int, price_ticks: int) -> int:
 
 def _judge_row(
     book: Book,
-    buckets: dict[int, Bucket],
+    purses: dict[int, Purse],
     fees: list[int],
     contract: int,
     lots: int,
@@ -76,28 +76,42 @@ def _judge_row(
     seller: int,
     filled: int,
 ) -> Sided:
-    """The buyer, then the seller; where both can bear it the leg is in their buckets and the fee in ``fees``."""
+    """The buyer, then the seller; where both can bear it the leg is in their purses and the fee in ``fees``.
+
+    Where both are of one purse the seller comes on top of what the buyer leaves, and the buyer may lack margin or a
+    premium as long as the purse meets its initial requirement after both.
+    """
     asset = int(book.contracts[contract]["asset"])
     if fees[asset] + 2 * fee > EXPOSURE_MAX:
         return Reason.EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX, NEITHER
     for side, at, bit in ((buyer, 0, 1), (seller, 1, 2)):
-        resting = buckets[side].orders.get(contract, (0, 0))[at]
+        resting = purses[book.purse_of(side)].orders.get((side, contract), (0, 0))[at]
         if filled & bit and lots > resting:
             return Reason.ORDERS_EXCEEDED, resting, BUYER if side == buyer else SELLER
-    now = {side: bucket.positions.get(contract, (0, 0))[0] for side, bucket in buckets.items()}
-    refusal = check_limits(book, contract, now, buyer, seller, lots)
+    held = {place[0]: position[0] for purse in purses.values() for place, position in purse.positions.items()
+            if place[1] == contract}  # fmt: skip
+    refusal = check_limits(book, contract, {buyer: 0, seller: 0, **held}, buyer, seller, lots)
     if refusal != ACCEPTED:
         return *refusal, NEITHER
-    after: dict[int, Bucket] = {}
+    after: dict[int, Purse] = {}
+    pooled, waived = book.purse_of(buyer) == book.purse_of(seller), ACCEPTED
     for side, signed, bit in ((buyer, lots, 1), (seller, -lots, 2)):
-        after[side] = with_leg(book, buckets[side], contract, signed, value, fee)
+        purse, place = book.purse_of(side), (side, contract)
+        before = after.get(purse, purses[purse])
+        now = after[purse] = with_leg(book, before, place, signed, value, fee)
         if filled & bit:
-            bids, asks = after[side].orders[contract]
-            after[side].orders[contract] = bids - max(0, signed), asks - max(0, -signed)
-        refusal = judge_leg(book, buckets[side], after[side], contract, fee, filled=bool(filled & bit))
-        if refusal != ACCEPTED:
+            bids, asks = now.orders[place]
+            now.orders[place] = bids - max(0, signed), asks - max(0, -signed)
+        refusal = judge_leg(book, before, now, place, fee, filled=bool(filled & bit))
+        if pooled and side == buyer and refusal[0] in (Reason.MARGIN_INSUFFICIENT, Reason.PREMIUM_NOT_COVERED):
+            waived = refusal
+        elif refusal != ACCEPTED:
             return *refusal, BUYER if side == buyer else SELLER
-    buckets |= after
+    if waived != ACCEPTED:
+        left = judge(book, after[book.purse_of(buyer)])
+        if left.equity_fine < left.initial_fine:
+            return *waived, BUYER
+    purses |= after
     fees[asset] += 2 * fee
     return TAKEN
 
@@ -145,40 +159,40 @@ def _check_row(
     return next(((reason, figure, side) for failed, reason, figure, side in tests if failed), TAKEN)
 
 
-def with_leg(book: Book, bucket: Bucket, contract: int, lots: int, value_fine: int, fee_fine: int) -> Bucket:
-    """The bucket after one leg: lots and cost are added to the position, the fee leaves the carry."""
-    after = bucket.copy()
-    held, cost = bucket.positions.get(contract, (0, 0))
-    after.positions[contract] = held + lots, cost + lots * value_fine
-    after.carry_fine[int(book.contracts[contract]["asset"])] -= fee_fine
+def with_leg(book: Book, purse: Purse, place: Place, lots: int, value_fine: int, fee_fine: int) -> Purse:
+    """The purse after one leg: lots and cost are added to the position, the fee leaves the carry."""
+    after = purse.copy()
+    held, cost = purse.positions.get(place, (0, 0))
+    after.positions[place] = held + lots, cost + lots * value_fine
+    after.carry_fine[int(book.contracts[place[1]]["asset"])] -= fee_fine
     return after
 
 
-def judge_leg(
-    book: Book, before: Bucket, after: Bucket, contract: int, fee_fine: int, *, filled: bool = False
-) -> Refusal:
-    """Whether a bucket may take a leg: limits, then what its member's default allows, then cover, then margin.
+def judge_leg(book: Book, before: Purse, after: Purse, place: Place, fee_fine: int, *, filled: bool = False) -> Refusal:
+    """Whether a purse may take a leg: limits, then what its member's default allows, then cover, then margin.
 
     A leg that fills resting orders which the rulebook guarantees is not asked for margin and no restriction refuses
     it, where no premium must be covered. A leg that only brings the position nearer to zero always may, where it does
     not grow what the bucket lacks of either requirement nor takes its equity below zero.
     """
+    bucket, contract = place
+    access = int(book.buckets[bucket]["access"])
     terms, asset = book.registers.contracts[contract], int(book.contracts[contract]["asset"])
-    old, new = before.positions.get(contract, (0, 0))[0], after.positions[contract][0]
-    cost = after.positions[contract][1] - before.positions.get(contract, (0, 0))[1]
+    old, new = before.positions.get(place, (0, 0))[0], after.positions[place][0]
+    cost = after.positions[place][1] - before.positions.get(place, (0, 0))[1]
     if abs(new) > terms.position_limit_lots:
         return Reason.POSITION_LIMIT_EXCEEDED, terms.position_limit_lots
     cash = after.balance_minor[asset] * book.registers.assets[asset].unit_fine
     was_exposed, exposed = exposure(book, before, asset), exposure(book, after, asset)
     if exposed > was_exposed and exposed + cash + abs(before.carry_fine[asset]) + fee_fine > EXPOSURE_MAX:
         return Reason.EXPOSURE_LIMIT_EXCEEDED, EXPOSURE_MAX
-    if before.portfolio and (no := sheet.refusal(book, after.reaches(), contract, before.reach(contract))) != ACCEPTED:
+    if before.portfolio and (no := sheet.refusal(book, after.reaches(), contract, before.reach(place))) != ACCEPTED:
         return no
     reduces = old != 0 and abs(new) < abs(old) and new * old >= 0
-    if before.access == REDUCE_ONLY and not reduces:
+    if access == REDUCE_ONLY and not reduces:
         return Reason.MEMBER_IN_DEFAULT, 0
     guaranteed = filled and is_promised(book, contract)
-    if before.access == RESTRICTED and not (reduces or guaranteed):
+    if access == RESTRICTED and not (reduces or guaranteed):
         return Reason.ACCOUNT_RESTRICTED, 0
     owed = premium_of(book, after, asset) - min(0, after.carry_fine[asset] + variation_of(book, after, asset))
     if terms.pays_premium and cost > 0 and owed > cash:

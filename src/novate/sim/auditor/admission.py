@@ -37,7 +37,7 @@ def decide(house: House, command: Admission, answer: Sequence[Fact]) -> list[Fac
         case OpenAccount():
             if house.members[command.member].defaulted:
                 raise AssertionError("an account was opened behind a member in default")
-            return [AccountOpened(command.member, command.name)]
+            return [AccountOpened(command.member, command.name, command.kind)]
         case AdoptRulebook():
             return [_adoption(house, command.rulebook)]
 
@@ -123,7 +123,7 @@ def apply_member_added(house: House, fact: MemberAdded) -> None:
 
 def apply_account_opened(house: House, fact: AccountOpened) -> None:
     """The next account."""
-    house.open_bucket(fact.name, Role.CLIENT, fact.member)
+    house.open_bucket(fact.name, Role[fact.kind.upper()], fact.member)
 
 
 def apply_rulebook_adopted(house: House, fact: RulebookAdopted) -> None:

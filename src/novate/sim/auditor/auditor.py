@@ -24,6 +24,7 @@ from novate.core.terms import ROUNDING
 from novate.sim.auditor import (
     admission,
     afterwards,
+    calls,
     cash,
     cycle,
     deposits,
@@ -149,9 +150,9 @@ APPLIES: dict[type, Callable[[House, Any], None]] = {
     f.AssetHalted: prices.apply_asset_halted,
     f.FundingPublished: prices.apply_funding_published,
     f.ContractExpired: prices.apply_contract_expired,
-    f.MarginCalled: trouble.apply_margin_called,
-    f.CallMet: trouble.apply_call_met,
-    seen_to.CallPaid: trouble.apply_call_paid,
+    f.MarginCalled: calls.apply_margin_called,
+    f.CallMet: calls.apply_call_met,
+    seen_to.CallPaid: calls.apply_call_paid,
     seen_to.LimitSet: limits.apply_limit_set,
     seen_to.LimitRemoved: limits.apply_limit_removed,
     seen_to.TradingHalted: limits.apply_halted,
@@ -259,7 +260,7 @@ class Auditor:
             due = house.settlement_due_ns
             yield cycle.decide_cycle(house) if due is not None and due <= house.now_ns else []
             yield reversals.collect_owed(house)
-            yield trouble.calls_due(house)
+            yield calls.calls_due(house)
             return
         layout = ROWS_OF_COMMANDS.get(type(command))
         if layout is not None and len(getattr(command, "rows", b"")) % layout.itemsize:

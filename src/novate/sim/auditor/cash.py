@@ -7,7 +7,7 @@ from novate.core.facts import Contributed, Deposited, Fact, SourceAdvanced, With
 from novate.core.money_facts import DepositsReversible
 from novate.core.reasons import Reason
 from novate.core.rows import CASH, POSTED
-from novate.core.terms import INSURANCE, SKIN, TREASURY, Role
+from novate.core.terms import INSURANCE, OWNED, SKIN, TREASURY, Role
 from novate.sim.auditor.house import Bucket, House
 from novate.sim.auditor.numbering import FINE, Refusal, Rows, packed, rejected, unpacked
 from novate.sim.auditor.rounding import LARGEST, MONEY_LARGEST
@@ -130,7 +130,7 @@ def form_of(house: House, account: int, asset: int, amount: int, *, incoming: bo
         return Reason.ACCOUNT_UNKNOWN
     if incoming and not house.monies[asset].eligible:
         return Reason.ASSET_NOT_ELIGIBLE
-    if house.buckets[account].role not in (Role.HOUSE, Role.CLIENT):
+    if house.buckets[account].role not in OWNED:
         return Reason.ACCOUNT_NOT_TRADABLE
     return Reason.ACCEPTED if amount > 0 else Reason.AMOUNT_MUST_BE_POSITIVE
 

@@ -37,7 +37,7 @@ from novate.core.rows import MOVED as MOVED_ROW
 from novate.core.rows import POSTED, RESERVED
 from novate.core.supervision import TradingResumed
 from novate.core.terms import TRADING
-from novate.sim.auditor import estates, give_ups, moves, trouble, withdrawals
+from novate.sim.auditor import calls, estates, give_ups, moves, trouble, withdrawals
 from novate.sim.auditor.house import House
 from novate.sim.auditor.numbering import unpacked
 from novate.sim.auditor.trouble import Choices
@@ -83,7 +83,7 @@ def follow(house: House, facts: Sequence[Fact], choices: Choices) -> list[Fact]:
             case GateOpened():
                 found += withdrawals.let_go(house, fact.asset)
             case OrdersFilled() if house.rules.reserved_trades == "guaranteed":
-                found += trouble.short(house, {row[3] for row in unpacked(fact.rows, RESERVED)})
+                found += calls.short(house, {row[3] for row in unpacked(fact.rows, RESERVED)})
             case _ if isinstance(fact, WAKES):
                 going_on += idle(house)
             case _:
@@ -98,7 +98,7 @@ def follow(house: House, facts: Sequence[Fact], choices: Choices) -> list[Fact]:
     found += missed
     if any(isinstance(fact, MOVED) for fact in facts):
         told = [fact.bucket for fact in settled if isinstance(fact, CallMet | MarginCalled)]
-        found += trouble.short(house, house.buckets, skip=[*told, *(breach.bucket for breach in missed)])
+        found += calls.short(house, house.buckets, skip=[*told, *(breach.bucket for breach in missed)])
     begun = [fact.bucket for fact in found if isinstance(fact, Breached | TakenOver)]
     for estate in dict.fromkeys(going_on):
         if estate in house.cases and estate not in begun:
@@ -139,7 +139,7 @@ def money_moved(house: House, facts: Sequence[Fact]) -> list[Fact]:
                 eased += [fact.account, fact.bucket]
             case _:
                 pass
-    return [*trouble.paid(house, brought), *trouble.eased(house, eased)]
+    return [*calls.paid(house, brought), *calls.eased(house, eased)]
 
 
 def to_be_taken_over(house: House, facts: Sequence[Fact]) -> list[int]:

@@ -12,7 +12,7 @@ from novate.core.facts import (
 )
 from novate.core.liquidation_facts import CollateralMoved
 from novate.core.reasons import Reason
-from novate.core.terms import Kind, Role
+from novate.core.terms import OWNED, Kind, Role
 from novate.sim.auditor import exactness
 from novate.sim.auditor.cash import hand_over, own_of
 from novate.sim.auditor.house import Bucket, House
@@ -122,7 +122,7 @@ def _named(house: House, account: int, contract: int) -> Wrong:
     if account not in house.buckets:
         return Reason.ACCOUNT_UNKNOWN, "$.account"
     bucket = house.buckets[account]
-    if bucket.role not in (Role.HOUSE, Role.CLIENT):
+    if bucket.role not in OWNED:
         return Reason.ACCOUNT_NOT_TRADABLE, "$.account"
     if not 0 <= contract < len(house.instruments):
         return Reason.CONTRACT_UNKNOWN, "$.contract"
@@ -134,13 +134,17 @@ def _named(house: House, account: int, contract: int) -> Wrong:
 
 
 def _may_be_isolated(house: House, account: int, contract: int) -> Wrong:
-    """A contract that is traded, not over and not isolated yet; no member limits what it answers for itself."""
+    """A contract that is traded, not over and not isolated yet.
+
+    No member limits what it answers for itself, and nothing in a pool of clients stands apart.
+    """
     of = house.instruments[contract]
     if of.terms.kind is Kind.INDEX:
         return Reason.CONTRACT_NOT_TRADABLE, "$.contract"
     if of.state == "expired":
         return Reason.CONTRACT_EXPIRED, "$.contract"
-    if house.buckets[account].role is Role.HOUSE and not house.is_venue:
+    role = house.buckets[account].role
+    if role is Role.NET_OMNIBUS or (role is Role.HOUSE and not house.is_venue):
         return Reason.ISOLATION_NOT_ALLOWED, "$.account"
     return None if house.bucket_of(account, contract) == account else (Reason.ALREADY_ISOLATED, "$.contract")
 

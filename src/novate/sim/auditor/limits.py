@@ -8,7 +8,7 @@ from novate.core.commands import HaltContract, RemoveLimit, ResumeContract, SetL
 from novate.core.facts import Fact, OrderClosed
 from novate.core.reasons import Reason
 from novate.core.supervision import LimitRemoved, LimitSet, TradingHalted, TradingResumed
-from novate.core.terms import Kind, Limit, Role
+from novate.core.terms import OWNED, Kind, Limit
 from novate.sim.auditor.house import Bucket, House
 from novate.sim.auditor.numbering import Refused, demand, rejected
 from novate.sim.auditor.rounding import VALUE_LARGEST
@@ -39,7 +39,7 @@ def _check(house: House, limit: Limit) -> None:
         demand(0 <= member < len(house.members), Reason.MEMBER_UNKNOWN, f"$.limit.members[{at}]")
     for at, account in enumerate(limit.accounts):
         demand(account in house.buckets, Reason.ACCOUNT_UNKNOWN, f"$.limit.accounts[{at}]")
-        tradable = house.buckets[account].role in (Role.HOUSE, Role.CLIENT)
+        tradable = house.buckets[account].role in OWNED
         demand(tradable, Reason.ACCOUNT_NOT_TRADABLE, f"$.limit.accounts[{at}]")
     if limit.everyone:
         demand(limit.measure != "net", Reason.LIMIT_INVALID, "$.limit.measure")

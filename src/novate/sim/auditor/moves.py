@@ -13,7 +13,7 @@ from novate.core.lifecycle_facts import (
     PositionTransferred,
 )
 from novate.core.reasons import Reason
-from novate.core.terms import Role
+from novate.core.terms import CLIENTS
 from novate.sim.auditor.house import House
 from novate.sim.auditor.limits import may_join
 from novate.sim.auditor.numbering import demand
@@ -86,7 +86,7 @@ def _portable(house: House, command: PortAccount | AnswerPorting) -> None:
         free(house, bucket, "$.account")
     demand(0 <= command.member < len(house.members), Reason.MEMBER_UNKNOWN, "$.member")
     account = house.buckets[command.account]
-    client = account.role is Role.CLIENT and house.members[account.member].defaulted
+    client = account.role in CLIENTS and house.members[account.member].defaulted
     demand(client, Reason.NOT_PORTABLE, "$.account")
     demand(not house.members[command.member].defaulted, Reason.MEMBER_IN_DEFAULT, "$.member")
     demand(may_join(house, command.account, command.member), Reason.GROUP_LIMIT_EXCEEDED, "$.member")
@@ -94,7 +94,7 @@ def _portable(house: House, command: PortAccount | AnswerPorting) -> None:
 
 def _still_there(house: House, member: int) -> list[int]:
     """Buckets of a member's clients that are not in liquidation."""
-    clients = [at for at, one in house.buckets.items() if one.role is Role.CLIENT and one.member == member]
+    clients = [at for at, one in house.buckets.items() if one.role in CLIENTS and one.member == member]
     every = [bucket for client in clients for bucket in house.buckets_of(client)]
     return [bucket for bucket in every if house.buckets[bucket].access != "liquidating"]
 

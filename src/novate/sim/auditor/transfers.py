@@ -5,7 +5,7 @@ from novate.core.facts import Fact
 from novate.core.money_facts import CollateralTransferred
 from novate.core.reasons import Reason
 from novate.core.rows import MOVED, TRANSFER
-from novate.core.terms import Role
+from novate.core.terms import CLIENTS, Role
 from novate.sim.auditor.cash import form_of, hand_over, may_leave, room_under_caps
 from novate.sim.auditor.house import Bucket, House
 from novate.sim.auditor.numbering import FINE, Refusal, Rows, packed, unpacked
@@ -42,7 +42,7 @@ def _may_receive(house: House, richer: dict[int, Bucket], payer: int, payee: int
     if payer == payee:
         return Reason.ACCOUNTS_MUST_DIFFER, payer
     ours, theirs = house.buckets[payer], house.buckets[payee]
-    to_client = theirs.role is Role.CLIENT
+    to_client = theirs.role in CLIENTS
     if ours.role is Role.HOUSE:
         allowed = to_client or theirs.role is Role.DEFAULT_FUND
     else:

@@ -1,4 +1,4 @@
-"""Calls, breaches and defaults; slices and their fills; the take-over of a bucket as one package."""
+"""Breaches and defaults; slices and their fills; the take-over of a bucket as one package."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -7,13 +7,10 @@ from fractions import Fraction
 from novate.core.commands import ExecuteLiquidation
 from novate.core.facts import (
     Breached,
-    CallMet,
-    Contributor,
     Fact,
     LiquidationEnded,
     LiquidationExecuted,
     LiquidationOrdered,
-    MarginCalled,
     MemberDefaulted,
     OrderClosed,
     SourceAdvanced,
@@ -22,118 +19,16 @@ from novate.core.facts import (
 from novate.core.liquidation_facts import CollateralMoved
 from novate.core.reasons import Reason
 from novate.core.rows import LEG
-from novate.core.supervision import CallPaid
 from novate.core.terms import Role
 from novate.sim.auditor import exactness
 from novate.sim.auditor.cash import hand_over
 from novate.sim.auditor.estates import reopen
-from novate.sim.auditor.house import Bucket, Call, Case, Disagreement, House, Slice
+from novate.sim.auditor.house import Bucket, Case, Disagreement, House, Slice
 from novate.sim.auditor.limits import passed
 from novate.sim.auditor.numbering import packed, rejected, unpacked
 from novate.sim.auditor.rounding import part_down, part_up, shares, up
 from novate.sim.auditor.trades import add_leg, bears, may_be_named, with_leg
-from novate.sim.auditor.withdrawals import recall
-from novate.sim.auditor.worth import Verdict, judge, lot_value, positions_in, requirement
-
-# ---- calls and breaches ---------------------------------------------------------------------------------------------
-
-
-def short(house: House, among: Iterable[int], skip: Iterable[int] = ()) -> list[Fact]:
-    """Who of some buckets falls short and must be called (clearing house) or is in breach at once (venue).
-
-    Its own money answers first, even what it asked to have back.
-    """
-    facts: list[Fact] = []
-    for index in sorted(among):
-        bucket = house.buckets[index]
-        if not bucket.may_be_called:
-            continue
-        verdict = judge(house, bucket)
-        if verdict.equity >= (verdict.maintenance if house.is_venue else verdict.initial):
-            continue
-        back = recall(house, index)
-        facts += back
-        if back or index in skip:
-            continue
-        if house.is_venue:
-            facts.append(Breached(index, "below_maintenance", verdict.equity, verdict.maintenance))
-        else:
-            facts += called(house, index, verdict, house.calls.get(index))
-    return facts
-
-
-def called(house: House, index: int, verdict: Verdict, earlier: Call | None) -> list[Fact]:
-    """A call where the minimum more is lacking than is called already; it takes the place of the earlier one."""
-    lack = verdict.initial - verdict.equity
-    if lack < (earlier.amount_fine if earlier else 0) + max(1, house.rules.call_minimum_fine):
-        return []
-    due, since = house.now_ns + house.rules.call_due_ns, house.now_ns
-    if earlier:
-        due, since = earlier.due_ns, earlier.since_ns
-    why = largest(house, house.buckets[index])
-    return [MarginCalled(index, lack, due, verdict.equity, verdict.initial, why, since)]
-
-
-def largest(house: House, bucket: Bucket) -> tuple[Contributor, ...]:
-    """The three positions that ask for most: the why of a call."""
-    parts = [
-        Contributor(contract, held.lots, requirement(house, contract, held.lots)[0])
-        for contract, held in bucket.positions.items()
-        if held.lots
-    ]
-    return tuple(sorted(parts, key=lambda part: (-part.initial_fine, part.contract))[:3])
-
-
-def paid(house: House, rows: Iterable[tuple[int, ...]]) -> list[Fact]:
-    """What deposits ``(amount, account, asset)`` do to calls: what they added is paid of them, in full or in part."""
-    facts: list[Fact] = []
-    brought: dict[int, list[tuple[int, int]]] = {}
-    for amount, account, asset in rows:
-        brought.setdefault(account, []).append((asset, amount))
-    for account, money in brought.items():
-        if account not in house.calls:
-            continue
-        call, before = house.calls[account], house.buckets[account].copy()
-        for asset, amount in money:
-            before.balance_minor[asset] -= amount
-        verdict = judge(house, house.buckets[account])
-        added = verdict.equity - judge(house, before).equity
-        left = call.amount_fine - added
-        if left <= 0:
-            facts += [CallMet(account, "payment"), *called(house, account, verdict, None)]
-        elif verdict.equity >= verdict.initial:
-            facts.append(CallMet(account, "payment"))
-        elif added > 0:
-            rest = Call(left, call.due_ns, call.largest, call.since_ns)
-            facts += [CallPaid(account, added, left), *called(house, account, verdict, rest)]
-    return facts
-
-
-def eased(house: House, accounts: Iterable[int]) -> list[Fact]:
-    """Calls that end because positions or money moved between buckets."""
-    facts: list[Fact] = []
-    for account in sorted(set(accounts)):
-        verdict = judge(house, house.buckets[account])
-        if account in house.calls and verdict.equity >= verdict.initial:
-            facts.append(CallMet(account, "payment"))
-    return facts
-
-
-def calls_due(house: House) -> list[Fact]:
-    """Calls whose time is over: met by the price meanwhile, or missed; a house account's miss is a default."""
-    facts: list[Fact] = []
-    for index in sorted(house.calls):
-        if house.calls[index].due_ns > house.now_ns:
-            continue
-        bucket = house.buckets[index]
-        verdict = judge(house, bucket)
-        if verdict.equity >= verdict.initial:
-            facts.append(CallMet(index, "price"))
-        elif bucket.role is Role.HOUSE:
-            facts.append(MemberDefaulted(bucket.member, "call_missed"))
-        else:
-            facts.append(Breached(index, "call_missed", verdict.equity, verdict.maintenance))
-    return facts
+from novate.sim.auditor.worth import judge, lot_value, positions_in, requirement
 
 
 def orders_over(house: House) -> list[Fact]:
@@ -305,7 +200,7 @@ def take_over(house: House, estate: int) -> TakenOver:
         own = positions_in(house, bucket, asset)
         open_ones = [(contract, held.lots) for contract, held in own if held.lots]
         if not open_ones:
-            rows += [(0, held.cost_fine, contract, 0) for contract, held in own]
+            rows += [(0, held.cost_fine, contract, estate) for contract, held in own]
             collateral += [CollateralMoved(asset, cash, carry)] if cash or carry else []
             continue
         marks = [lots * house.instruments[contract].value_fine for contract, lots in open_ones]
@@ -313,26 +208,11 @@ def take_over(house: House, estate: int) -> TakenOver:
         weights = [requirement(house, contract, lots)[1] for contract, lots in open_ones]
         weights = weights if any(weights) else [abs(lots) for _, lots in open_ones]
         for (contract, lots), mark, share in zip(open_ones, marks, shares(worth, weights), strict=True):
-            rows.append((lots, mark - share, contract, 0))
+            rows.append((lots, mark - share, contract, estate))
     return TakenOver(estate, packed(rows, LEG), tuple(collateral))
 
 
 # ---- applying -------------------------------------------------------------------------------------------------------
-
-
-def apply_margin_called(house: House, fact: MarginCalled) -> None:
-    """A call is open."""
-    house.calls[fact.bucket] = Call(fact.amount_fine, fact.due_ns, fact.largest, fact.since_ns)
-
-
-def apply_call_paid(house: House, fact: CallPaid) -> None:
-    """Less of a call is open."""
-    house.calls[fact.bucket].amount_fine = fact.open_fine
-
-
-def apply_call_met(house: House, fact: CallMet) -> None:
-    """A call is closed."""
-    del house.calls[fact.bucket]
 
 
 def apply_breached(house: House, fact: Breached) -> None:

@@ -1,7 +1,7 @@
 """Who pays for whom when somebody cannot, and who is owed for it."""
 
 from novate.core.facts import Fact, LossAbsorbed, ShortfallAssigned
-from novate.core.terms import INSURANCE, ROUNDING, SKIN, Layer, Role
+from novate.core.terms import CLIENTS, INSURANCE, ROUNDING, SKIN, Layer, Role
 from novate.sim.auditor.cash import hand_over
 from novate.sim.auditor.house import Claim, Disagreement, House
 from novate.sim.auditor.purse import Purse
@@ -20,7 +20,7 @@ class Collector:
     def stands_behind(self, account: int) -> bool:
         """Whether a member in good standing must make a bucket's lack good."""
         estate = self.house.buckets[self.house.owner_of(self.house.estate_of(account))]
-        if estate.role is not Role.CLIENT or self.house.is_venue:
+        if estate.role not in CLIENTS or self.house.is_venue:
             return False
         return not self.house.members[estate.member].defaulted and estate.member not in self.failing
 

@@ -5,11 +5,12 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Final
 
 import msgspec
 
 from novate.core import commands as c
-from novate.core.terms import Contract, Kind
+from novate.core.terms import AccountKind, Contract, Kind
 from novate.sim.book_picture import Picture
 from novate.sim.worlds import afterwards, banking, isolating, overseeing, packing, resting
 from novate.sim.worlds.afterwards import SENT_MAX
@@ -21,6 +22,9 @@ from novate.sim.worlds.trading import draw_trade
 
 FIRST_ACCOUNT = 5
 """Index of the first account after the house's own."""
+
+KINDS: Final[tuple[AccountKind, ...]] = ("client", "client", "net_omnibus")
+"""Every third account of clients is one of several clients together."""
 
 
 class World:
@@ -65,7 +69,7 @@ class World:
         self.people[0].character = HONEST
         for client in range(random.choice([0, 2, 3, 4])):
             member = random.randrange(members)
-            asked.append(c.OpenAccount(member, f"c{client}"))
+            asked.append(c.OpenAccount(member, f"c{client}", KINDS[client % 3]))
             self.people.append(Person(FIRST_ACCOUNT + 2 * members + client, member, random.choice(CHARACTERS), True))
         self.names = 10
         asked.append(self.marks(dict.fromkeys(range(len(self.contracts)), "unmarked")))
@@ -347,7 +351,7 @@ class World:
             member = self.random.randrange(len(seen["member in default"]) + 1)
             if len(self.people) < 10 and not seen["member in default"].get(member, True):
                 self.people.append(Person(len(seen["account"]), member, self.random.choice(CHARACTERS), True))
-            return c.OpenAccount(member, f"c{self.names}")
+            return c.OpenAccount(member, f"c{self.names}", KINDS[self.names % 3])
         if choice == 2 and len(self.contracts) < 14:
             listing = self.random.choice(self.terms.listings)
             terms: dict[str, object] = {"symbol": f"{listing.terms.symbol}-{self.names}"}
