@@ -4,7 +4,7 @@ import math
 from fractions import Fraction
 
 from novate.core.book import Book
-from novate.core.plain.margin import Bucket
+from novate.core.plain.margin import Purse
 
 YEAR_NS = 365 * 24 * 3600 * 10**9
 
@@ -14,7 +14,7 @@ def interest_fine(amount_minor: int, unit_fine: int, rate_ppm: int, elapsed_ns: 
     return math.ceil(Fraction(amount_minor * unit_fine * rate_ppm * elapsed_ns, 10**6 * YEAR_NS))
 
 
-def raisable_minor(book: Book, bucket: Bucket, asset: int) -> int:
+def raisable_minor(book: Book, bucket: Purse, asset: int) -> int:
     """What a bucket's other assets would raise of one, less haircut, each rounded down, less what it owes in others.
 
     The treasury values what it pays at the price, what it takes at price x (1 - haircut). A debt weighs at
