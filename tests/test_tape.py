@@ -446,9 +446,7 @@ RULEBOOK = st.builds(
     release_ppm=PPM,
     reserved_trades=st.sampled_from(["checked", "guaranteed"]),
     deposit_final_after_ns=NS,
-    collateral_caps=st.dictionaries(
-        st.sampled_from(["USD", "BTC"]), st.builds(Cap, st.none() | INT64, st.none() | INT64, st.none() | INT64)
-    ),
+    collateral_caps=st.dictionaries(st.sampled_from(["USD", "BTC"]), st.builds(Cap, *[st.none() | INT64] * 4)),
     withdrawal_gates=st.dictionaries(st.sampled_from(["USD", "BTC"]), INT64),
     client_transfers=st.booleans(),
     kept_trades_max=st.integers(0, 10**8),

@@ -404,7 +404,11 @@ class Clearing(RuleBasedStateMachine):
         if steeper:
             classes["major"] = MAJOR[1:] and (MAJOR[0], *MAJOR[2:])
         layers_kept = rich_rulebook().waterfall[layers:]
-        cap = Cap(member_minor=10**9) if self.kind == "rich" and layers == 1 else Cap()
+        cap = (
+            Cap(member_minor=10**9)
+            if self.kind == "rich" and layers == 1
+            else Cap(counted_minor=(None, 0, 10**6)[layers % 3])
+        )
         rules: dict[str, Any] = {
             "collateral": collateral,
             "margin_classes": classes,

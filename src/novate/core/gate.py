@@ -65,7 +65,7 @@ def check_gates(rulebook: Rulebook, assets: dict[str, Asset]) -> list[tuple[str,
         if dust < 0
     ]
     for symbol, cap in rulebook.collateral_caps.items():
-        limits = (cap.account_minor, cap.member_minor, cap.house_minor)
+        limits = (cap.account_minor, cap.member_minor, cap.house_minor, cap.counted_minor)
         if any(limit is not None and limit < 0 for limit in limits):
             wrong.append((f"collateral_caps.{symbol}", "a cap is not negative"))
     return wrong

@@ -133,15 +133,16 @@ TransferCause = Literal["same_owner", "estate", "merger", "allocation"]
 
 
 class Cap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The most of an asset that may be brought in as collateral, in minor units; None is no cap.
+    """The most of an asset that may be brought in as collateral, and that counts, in minor units; None is no cap.
 
     ``account_minor`` holds for each account, ``member_minor`` for a member and its clients together and ``house_minor``
-    for all of them.
+    for all of them. What a bucket has of the asset counts towards its margin up to ``counted_minor``.
     """
 
     account_minor: int | None = None
     member_minor: int | None = None
     house_minor: int | None = None
+    counted_minor: int | None = None
 
 
 class Overdraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -350,8 +351,6 @@ class Role(enum.IntEnum):
 
 
 CLIENTS: Final = (Role.CLIENT, Role.NET_OMNIBUS, Role.GROSS_OMNIBUS)
-"""Accounts of a member's clients."""
-
 OWNED: Final = (Role.HOUSE, *CLIENTS)
 """Accounts of members and clients that hold collateral of their own and are named by whoever moves it."""
 

@@ -68,6 +68,7 @@ def rulebook_fields(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
 
 def _cap(cap: Cap, symbol: str, registers: Registers) -> dict[str, str]:
     limits = {"account": cap.account_minor, "member": cap.member_minor, "house": cap.house_minor}
+    limits["counted"] = cap.counted_minor
     return {name: _amount(limit, symbol, registers) for name, limit in limits.items() if limit is not None}
 
 

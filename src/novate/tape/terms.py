@@ -138,7 +138,7 @@ def _overdraft(content: Any, symbol: str, names: Names, path: str) -> terms.Over
 
 def _cap(content: Any, symbol: str, names: Names, path: str) -> terms.Cap:
     cap = convert(content, wire.Cap, path)
-    given = {"account": cap.account, "member": cap.member, "house": cap.house}
+    given = {"account": cap.account, "member": cap.member, "house": cap.house, "counted": cap.counted}
     amounts = {
         f"{name}_minor": _amount(value, symbol, names, f"{path}.{name}")
         for name, value in given.items()

@@ -111,11 +111,12 @@ class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
 
 
 class Cap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The most of an asset that may be brought in, as amounts of it; without one there is no cap."""
+    """The most of an asset that may be brought in, and that counts, as amounts of it; without one there is no cap."""
 
     account: Number | None = None
     member: Number | None = None
     house: Number | None = None
+    counted: Number | None = None
 
 
 class Overdraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

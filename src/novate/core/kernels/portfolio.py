@@ -179,8 +179,12 @@ def in_money(measures, counts, sheet):
 
 @njit(cache=True)
 def worth(amount, balance_minor, at, assets, sheet):
-    """An amount in the numeraire: the lots that run the scenarios at the price itself, the rest with its haircut."""
+    """An amount in the numeraire: the lots that run the scenarios at the price itself, the rest with its haircut.
+
+    No more counts than the rulebook's cap on what counts.
+    """
     asset = assets[at]
+    amount = min(amount, asset.count_max_fine)
     row = row_of_asset(at, sheet)
     if row < 0 or balance_minor <= 0:
         return convert(amount, asset)

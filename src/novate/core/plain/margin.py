@@ -139,8 +139,8 @@ def judge(book: Book, purse: Purse) -> Judgement:
 
     Per asset: cash, unsettled results (losses in full, gains at ``gains_ppm``), option values (long ones at
     ``long_option_ppm``, short ones in full). ``settled`` is cash less the premium that is owed, ``payable`` that less
-    what results and carry owe. Every asset is converted on its own. ``priced`` asks for a live price of every contract
-    held and every asset that counts.
+    what results and carry owe. Every asset is converted on its own, at most what counts of it. ``priced`` asks for a
+    live price of every contract held and every asset that counts.
     """
     rules, equity, settled, payable, initial, maintenance, priced = book.rulebook, 0, 0, 0, 0, 0, True
     for asset in range(book.asset_count):

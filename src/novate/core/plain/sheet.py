@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from novate.core.book import Book
 from novate.core.money import PPM, SHEET_BOUND
-from novate.core.plain.values import clamp, convert
+from novate.core.plain.values import clamp, convert, most_counted
 from novate.core.reasons import Reason
 from novate.core.terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
 
@@ -41,8 +41,10 @@ def carried_lots(book: Book, asset: int, balance_minor: int) -> int:
 def worth(book: Book, asset: int, amount: int, balance_minor: int) -> int:
     """An amount in numeraire fine units: what runs the scenarios at the price itself, the rest with its haircut.
 
-    Of the balance nothing runs the scenarios where it is given as 0, as it is for a bucket in cross mode.
+    Of the balance nothing runs the scenarios where it is given as 0, as it is for a bucket in cross mode. No more
+    counts than the rulebook's cap on what counts.
     """
+    amount = min(amount, most_counted(book, asset))
     if balance_minor <= 0:
         return convert(book, asset, amount)
     symbol, terms = book.registers.assets[asset].symbol, book.assets[asset]

@@ -73,3 +73,11 @@ def convert(book: Book, asset: int, amount: int) -> int:
     if amount >= 0:
         return clamp(math.floor(Fraction(amount * int(row["credit_mantissa"]), int(row["credit_scale"]))))
     return clamp(-math.ceil(Fraction(-amount * int(row["debit_mantissa"]), int(row["debit_scale"]))))
+
+
+def most_counted(book: Book, asset: int) -> int:
+    """Fine units of an asset that count for a bucket at most; 2^62 - 1 where no cap is."""
+    cap = book.rulebook.collateral_caps.get(book.registers.assets[asset].symbol)
+    if cap is None or cap.counted_minor is None:
+        return EXPOSURE_MAX
+    return min(EXPOSURE_MAX, cap.counted_minor * book.registers.assets[asset].unit_fine)
