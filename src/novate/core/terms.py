@@ -351,6 +351,7 @@ class Role(enum.IntEnum):
 
 
 CLIENTS: Final = (Role.CLIENT, Role.NET_OMNIBUS, Role.GROSS_OMNIBUS)
+
 OWNED: Final = (Role.HOUSE, *CLIENTS)
 """Accounts of members and clients that hold collateral of their own and are named by whoever moves it."""
 
@@ -370,8 +371,7 @@ class Member(msgspec.Struct):
 class Account(msgspec.Struct):
     """A named margin bucket: an account's cross bucket, whose index is the account's own, or an isolated one.
 
-    ``member`` is -1 for the house's own accounts. An isolated bucket names the account (``owner``) and the contract
-    that it was opened for, a sub-account its omnibus account; both are -1 elsewhere.
+    ``member`` is -1 for the house's own accounts; ``owner`` is the account of an isolated bucket or a sub-account.
     """
 
     name: str
