@@ -98,7 +98,7 @@ limits = st.builds(
     measure=st.sampled_from(["net", "gross"]),
     lots=st.sampled_from([0, 5, 20, 40, 200_000]),
     members=st.lists(st.integers(0, 2), max_size=2).map(tuple),
-    accounts=st.lists(accounts, max_size=2).map(tuple),
+    accounts=st.lists(purses, max_size=2).map(tuple),
 )
 
 

@@ -16,7 +16,7 @@ from novate.core.risk_sheet import check_sheet, digest_of, fold_risk_sheet_adopt
 from novate.core.terms import ScenarioBlock
 from tests.core.sheets import sheets
 from tests.core.test_kernels import (
-    TRADERS,
+    PURSES,
     Row,
     batches,
     changes,
@@ -36,7 +36,7 @@ def planted_portfolios(draw: st.DrawFn, *, large: bool = True) -> Book:
     """A planted house under a generated sheet, most accounts margined by it."""
     book, sheet = draw(planted()), draw(sheets(large=large))
     assert list(check_sheet(book, sheet)) == []
-    chosen = draw(st.lists(st.sampled_from(TRADERS), min_size=1, unique=True))
+    chosen = draw(st.lists(st.sampled_from(PURSES), min_size=1, unique=True))
     fold_risk_sheet_adopted(book, RiskSheetAdopted(sheet, digest_of(sheet)))
     for bucket in chosen:
         reaches = plain_margin.read(book, bucket).reaches()
@@ -87,7 +87,7 @@ def test_orders_of_portfolios_are_decided_as_the_twin_decides_them(count: int) -
 
 
 @settings(max_examples=60, suppress_health_check=QUIET)
-@given(planted_portfolios(), st.sampled_from(TRADERS), st.data())
+@given(planted_portfolios(), st.sampled_from(PURSES), st.data())
 def test_whatever_is_filled_of_its_orders_a_portfolio_has_reserved_for(
     book: Book, bucket: int, data: st.DataObject
 ) -> None:
@@ -95,23 +95,23 @@ def test_whatever_is_filled_of_its_orders_a_portfolio_has_reserved_for(
         return
     own = plain_margin.read(book, bucket)
     filled = own.copy()
-    for contract, (bids, asks) in own.orders.items():
+    for place, (bids, asks) in own.orders.items():
         bought, sold = data.draw(st.integers(0, bids)), data.draw(st.integers(0, asks))
-        lots, cost = own.positions.get(contract, (0, 0))
-        filled.positions[contract] = lots + bought - sold, cost
-        filled.orders[contract] = bids - bought, asks - sold
+        lots, cost = own.positions.get(place, (0, 0))
+        filled.positions[place] = lots + bought - sold, cost
+        filled.orders[place] = bids - bought, asks - sold
     reserved, asked = (plain_margin.judge(book, each).initial_fine for each in (own, filled))
     assert asked <= reserved
     assert plain_margin.judge(book, filled).maintenance_fine <= reserved
 
 
 @settings(max_examples=60, suppress_health_check=QUIET)
-@given(planted_portfolios(large=False), st.sampled_from(TRADERS))
+@given(planted_portfolios(large=False), st.sampled_from(PURSES))
 def test_what_a_position_frees_is_what_the_twin_says(book: Book, bucket: int) -> None:
     own = plain_margin.read(book, bucket)
     for contract in own.lots():
         without = own.copy()
-        without.positions[contract] = 0, 0
+        without.positions[bucket, contract] = 0, 0
         initial = plain_sheet.requirement(book, without.reaches(), own.balance_minor)
         maintenance = plain_sheet.maintenance(book, without.lots(), own.balance_minor)
         assert requirement_without(bucket, contract, 0, book.tables()) == (initial, maintenance)
