@@ -122,6 +122,22 @@ def judge_order(row, position, resting, over, contract, access, balances, sums, 
 
 
 @njit(cache=True)
+def all_live(bucket, n_contracts, keys, slots, resting, contracts, buckets, positions, orders):
+    """1 where everything that a bucket holds or has orders in, after the changes so far, has a live price; else 0."""
+    own = buckets[bucket]
+    for at in range(own.start, own.start + own.count):
+        position = positions[at]
+        rest = orders[position.orders]
+        open_lots = rest.bids + rest.asks
+        slot = slot_of(bucket * n_contracts + position.contract, keys)
+        if keys[slot] != -1:
+            open_lots = resting[slots[slot]].bids + resting[slots[slot]].asks
+        if (position.lots != 0 or open_lots != 0) and contracts[position.contract].state != LIVE:
+            return 0
+    return 1
+
+
+@njit(cache=True)
 def judge_orders(rows, mark, n_contracts, n_accounts, tables):
     """Decide changes of resting orders: ``(RESERVED rows, REFUSED rows, new high-water mark)``, each row on its own."""
     count, width = len(rows), tables.balances.shape[1]
@@ -165,6 +181,11 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
         if reasons[at] == ACCEPTED:
             own = held[at]
             access = buckets[touched[over[at]]].access
+            if judged[over[at]].priced == 0:  # a row before may have taken the last orders off what has no price
+                judged[over[at]].priced = all_live(
+                    touched[over[at]], n_contracts, position_keys, position_slots, resting, contracts, buckets,
+                    book_positions, orders,
+                )  # fmt: skip
             reasons[at], figures[at] = judge_order(
                 row, positions[own], resting[own], over[at], contracts[row.contract], access, balances, sums, judged,
                 assets, tiers, gains_ppm,
