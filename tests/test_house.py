@@ -411,6 +411,35 @@ def test_money_on_its_way_can_be_read_and_the_gate_that_it_waits_for(tmp_path: P
         assert told[0]["owed"] == Decimal("100.00")
 
 
+def test_balances_below_zero_can_be_read_with_what_they_pay() -> None:
+    """alice has euros only and loses 10: she stands below zero until the dollars come, at a thousandth a day."""
+    rules = {**RULES, "collateral": {"USD": 0, "EUR": "10%"}, "overdrafts": {"USD": {"amount": 500, "time": "2d"}}}
+    with opened() as house:
+        house.add_asset("EUR", 2, 8, price_max=10).expect()
+        house.adopt_rulebook("lending", **rules).expect()
+        house.interest("USD", "36.5%").expect()
+        house.contribute("treasury", "USD", 100).expect()
+        house.marks({"EUR": "1.10"}).expect()
+        house.deposit("alice", "EUR", 1000).expect()
+        house.withdraw("alice", "USD", 1000).expect()
+        house.trade("BTC-PERP", buyer="alice", seller="bob", lots=10, price=50_000).expect()
+        house.marks({"BTC-PERP": 49_000}).expect()
+        house.clock("2024-03-04T16:00:00Z").expect()
+        (owed,) = house.overdrafts()
+        assert (owed.account, owed.asset, owed.amount, owed.limit) == ("alice", "USD", Decimal(10), Decimal(500))
+        assert owed.until_ns - owed.since_ns == 2 * 24 * 3600 * 10**9
+        assert owed.rate == Decimal("0.365")
+        assert house.account("alice").balance("USD") == Decimal("-10.00")
+        told = {table.title: table.rows for table in house.read(lambda book: views.tables(views.house(book, 1)))}
+        since, until = "2024-03-04T16:00:00Z", "2024-03-06T16:00:00Z"
+        assert told["Balances below zero"] == [["alice", "10.00", "500.00", "USD", since, until, "36.500000 %"]]
+        house.clock("2024-03-05T00:00:00Z").expect()
+        (charged,) = [row for row in house.facts() if row["fact"] == "interest_charged"]
+        assert (charged["account"], charged["amount"]) == ("alice", Decimal("0.00333334"))
+        house.deposit("alice", "USD", 11).expect()
+        assert house.overdrafts() == []
+
+
 def test_trades_on_record_can_be_read_and_dealt_with() -> None:
     """Every method about trades and positions afterwards, and what can be read of them."""
     with opened() as house:

@@ -20,7 +20,21 @@ from novate.core.facts import Rejected, RowsRefused
 from novate.core.reasons import Reason
 from novate.core.registers import Order, Registers
 from novate.core.rows import CASH, FUNDING, MARK, ORDER, REFUSED, TRADE, TRANSFER
-from novate.core.terms import Account, Asset, Cap, Contract, Kind, Layer, Limit, Member, Role, Rulebook, Tier
+from novate.core.terms import (
+    LISTED_LAYERS,
+    Account,
+    Asset,
+    Cap,
+    Contract,
+    Kind,
+    Layer,
+    Limit,
+    Member,
+    Overdraft,
+    Role,
+    Rulebook,
+    Tier,
+)
 from novate.tape import decimals
 
 USD = Asset("USD", 2, 8)
@@ -408,7 +422,7 @@ RULEBOOK = st.builds(
     margin_classes=st.dictionaries(NAME, st.lists(TIER, max_size=3).map(tuple), max_size=3),
     settlement_interval_ns=NS,
     call_due_ns=NS,
-    waterfall=st.lists(st.sampled_from(Layer), max_size=5).map(tuple),
+    waterfall=st.lists(st.sampled_from(LISTED_LAYERS), max_size=5).map(tuple),
     gains_ppm=PPM,
     long_option_ppm=PPM,
     call_minimum_fine=INT64,
@@ -425,9 +439,7 @@ RULEBOOK = st.builds(
     release_ppm=PPM,
     reserved_trades=st.sampled_from(["checked", "guaranteed"]),
     deposit_final_after_ns=NS,
-    collateral_caps=st.dictionaries(
-        st.sampled_from(["USD", "BTC"]), st.builds(Cap, st.none() | INT64, st.none() | INT64, st.none() | INT64)
-    ),
+    collateral_caps=st.dictionaries(st.sampled_from(["USD", "BTC"]), st.builds(Cap, *[st.none() | INT64] * 4)),
     withdrawal_gates=st.dictionaries(st.sampled_from(["USD", "BTC"]), INT64),
     client_transfers=st.booleans(),
     kept_trades_max=st.integers(0, 10**8),
@@ -435,6 +447,7 @@ RULEBOOK = st.builds(
     give_up_due_ns=NS,
     transfer_causes=st.lists(st.sampled_from(["same_owner", "estate", "merger", "allocation"])).map(tuple),
     porting_due_ns=NS,
+    overdrafts=st.dictionaries(st.sampled_from(["USD", "BTC"]), st.builds(Overdraft, INT64, NS)),
 )
 LIMIT = st.builds(
     Limit,
@@ -528,6 +541,7 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
         core.PublishFunding,
         st.lists(st.tuples(INT64, st.integers(0, 2), st.just(0)), **unique(1)).map(lambda r: packed(FUNDING, r)),
     ),
+    st.builds(core.PublishInterest, st.integers(0, 1), INT64),
     st.builds(core.ExecuteLiquidation, NAME, INT64, st.just(7), INT64, INT64, ACCOUNT),
     st.builds(core.ExpireContract, st.integers(0, 2), INT64),
     st.builds(core.ResolveContract, st.integers(0, 2), INT64, st.sampled_from(["resolved", "voided"])),

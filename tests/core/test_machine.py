@@ -21,6 +21,7 @@ from novate.core.book import Book
 from novate.core.facts import (
     CycleClosed,
     Fact,
+    GainsCut,
     LiquidationExecuted,
     Rejected,
     RowsRefused,
@@ -37,7 +38,7 @@ from novate.core.novation import make_room
 from novate.core.plain import margin as plain_margin
 from novate.core.plain.limits import held as held_plainly
 from novate.core.rows import TRANSFER
-from novate.core.terms import INSURANCE, ROUNDING, TRADING, Asset, Cap, Limit, Role
+from novate.core.terms import INSURANCE, ROUNDING, TRADING, TREASURY, Asset, Cap, Limit, Overdraft, Role
 from tests.core import afterwards
 from tests.core.seniority import fold_watching
 from tests.core.test_kernels import compare_judgements, compare_orders, compare_trades
@@ -63,6 +64,8 @@ INT64 = 2**63
 REFUSALS = (Rejected, RowsRefused, SourceAdvanced)
 PRICES = (1_000, 1_000, 1_000, 999, 1_001, 950, 1_050, 900, 1_100, 700, 1_400)
 """Per mille of a mark."""
+LENT = {"USD": Overdraft(10**6, DAY), "EUR": Overdraft(10**7, 9 * HOUR), "BTC": Overdraft(10**9, 9 * HOUR)}
+LENT_FREELY = {symbol: Overdraft(2**58 // 10**6, 2 * DAY) for symbol in LENT}
 LIMITS = (0, 10**9, -(10**9))
 """Per mille that give the lowest and the highest price allowed, or zero."""
 levels = st.one_of(
@@ -85,6 +88,7 @@ levels = st.one_of(
 @functools.cache
 def snapshot(kind: str, form: str, slice_ppm: int) -> bytes:
     rules: dict[str, Any] = {"deposit_final_after_ns": DAY, "withdrawal_gates": {"USD": 1_000, "BTC": 0}}
+    rules["overdrafts"] = LENT if kind == "rich" else LENT_FREELY
     return (rich_house if kind == "rich" else extreme_house)(form, slice_ppm=slice_ppm, **rules).book.dumps()
 
 
@@ -118,6 +122,8 @@ class Clearing(RuleBasedStateMachine):
             for asset in range(3):
                 amount = random.choice([1, 10, 100]) * funds * units[asset] // 1_000
                 self.do(c.Contribute("bank", self.house.next(), fund, asset, amount, asset))
+        for asset in range(3):
+            self.do(c.PublishInterest(asset, random.choice([0, 50_000, 10**7])))
         batch = []
         for _ in range(60):
             contract, (buyer, seller) = random.randrange(1, self.listed()), random.sample(self.traders(), 2)
@@ -265,6 +271,10 @@ class Clearing(RuleBasedStateMachine):
     def fund_perpetuals(self, rates: list[tuple[int, int]]) -> None:
         self.do(c.PublishFunding(funding(rates)))
 
+    @rule(asset=st.sampled_from([0, 0, 1, 2, 7]), rate_ppm=st.sampled_from([0, 1, 365_000, 10**7, 10**7 + 1, -1]))
+    def publish_interest(self, asset: int, rate_ppm: int) -> None:
+        self.do(c.PublishInterest(asset, rate_ppm))
+
     @rule(data=st.data(), share=st.sampled_from([1, 500, 1_000, 1_000, 1_001]), better=st.integers(-1, 3))
     def execute(self, data: st.DataObject, share: int, better: int) -> None:
         orders = self.book.registers.orders
@@ -332,6 +342,8 @@ class Clearing(RuleBasedStateMachine):
             isinstance(fact, TakenOver) for fact in facts
         ):
             self.check_settled()
+            if not any(isinstance(fact, GainsCut) for fact in facts):
+                self.check_limits()
 
     @rule(
         haircut=st.sampled_from([None, 0, 100_000, 500_000, 999_999]),
@@ -361,7 +373,11 @@ class Clearing(RuleBasedStateMachine):
         if steeper:
             classes["major"] = MAJOR[1:] and (MAJOR[0], *MAJOR[2:])
         layers_kept = rich_rulebook().waterfall[layers:]
-        cap = Cap(member_minor=10**9) if self.kind == "rich" and layers == 1 else Cap()
+        cap = (
+            Cap(member_minor=10**9)
+            if self.kind == "rich" and layers == 1
+            else Cap(counted_minor=(None, 0, 10**6)[layers % 3])
+        )
         rules: dict[str, Any] = {
             "collateral": collateral,
             "margin_classes": classes,
@@ -372,6 +388,7 @@ class Clearing(RuleBasedStateMachine):
             "client_transfers": steeper,
             "collateral_caps": {"USD": cap},
             "withdrawal_gates": {"USD": 0, "EUR": 10**6} if layers < 4 else {},
+            "overdrafts": LENT if layers < 3 else {},
         }
         named = {"name": "abc"[layers % 3]}
         effective = None if later is None else max(0, self.house.time_ns + later)
@@ -541,12 +558,25 @@ class Clearing(RuleBasedStateMachine):
             worth = [self.house.worth_fine(account, asset) for account in range(self.book.account_count)]
             assert all(abs(amount) < INT64 for amount in worth)
             assert sum(worth) == self.book.registers.external_minor[asset] * terms.unit_fine
+            claims = [self.house.balance(at, asset) for at in range(self.book.account_count) if at != TREASURY]
+            there = self.book.registers.external_minor[asset]
+            assert sum(max(0, claim) for claim in claims) <= there, "more is claimed than the house holds"
         for account in range(self.book.account_count):
             bucket = plain_margin.read(self.book, account)
             for asset in range(self.book.asset_count):
                 row = self.book.balances[account, asset]
                 assert int(row["exposure_fine"]) == plain_margin.exposure(self.book, bucket, asset) < INT64
                 assert int(row["premium_fine"]) == plain_margin.premium_of(self.book, bucket, asset)
+
+    def check_limits(self) -> None:
+        """After a cycle nobody stands further below zero than the rules allow, and nobody that may not at all."""
+        registers = self.book.registers
+        for account, owed in registers.overdrafts.items():
+            assert registers.accounts[account].role in (Role.HOUSE, Role.CLIENT)
+            for asset, stands in owed.items():
+                rule = self.book.rulebook.overdrafts[registers.assets[asset].symbol]
+                assert stands.amount_minor <= rule.amount_minor
+                assert registers.time_ns - stands.since_ns < rule.time_ns
 
     def check_registers(self) -> None:
         registers, buckets = self.book.registers, self.book.buckets

@@ -15,8 +15,9 @@ from novate.core import money_facts as m
 from novate.core import supervision as sv
 from novate.core.book import Book
 from novate.core.facts import Fact
+from novate.core.money import PPM
 from novate.core.rows import CASH, FUNDED, LEG, MARKED, MOVED, NOVATED, POSTED, RESERVED, SETTLED
-from novate.tape.decimals import SECOND_NS, text, time_ns
+from novate.tape.decimals import SECOND_NS, rate_text, text, time_ns
 from tests.stories.world import DAY_NS, DAY_ONE
 
 Line = tuple[str, str, str]
@@ -193,6 +194,13 @@ class Words:
             case f.CollateralAssigned():
                 return self.account(fact.bucket), self.money(fact.amount_minor, fact.asset)
             case f.Contributed():
+                return self.account(fact.account), self.money(fact.amount_minor, fact.asset)
+            case f.InterestPublished():
+                rate = rate_text(fact.rate_ppm, PPM)
+                return self.registers.assets[fact.asset].symbol, f"{rate} a year"
+            case f.InterestCharged():
+                return self.account(fact.bucket), self.fine_money(fact.amount_fine, fact.asset)
+            case f.OverdraftChanged():
                 return self.account(fact.account), self.money(fact.amount_minor, fact.asset)
             case f.Settled():
                 rows = [row for row in np.frombuffer(fact.rows, SETTLED) if row["flow_minor"]]

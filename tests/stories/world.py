@@ -333,6 +333,11 @@ def _gates(world: World, records: Records) -> None:
     world.send("adopt_rulebook", world.rules)
 
 
+def _overdrafts(world: World, records: Records) -> None:
+    world.rules["overdrafts"] = {record.pop("of"): record for record in records}
+    world.send("adopt_rulebook", world.rules)
+
+
 SENTENCES: dict[str, Callable[[World, Records], None]] = {
     "the assets": _each("add_asset"),
     "the margin classes": _margin_classes,
@@ -355,6 +360,8 @@ SENTENCES: dict[str, Callable[[World, Records], None]] = {
     "the transfers": _rows("transfer"),
     "the caps": _caps,
     "the gates": _gates,
+    "the overdrafts": _overdrafts,
+    "the interest": _each("interest"),
     "the trades": _rows("trades"),
     "the orders": _rows("orders"),
     "the prices": _prices,

@@ -18,14 +18,16 @@ from novate.core.gate import check_gates
 from novate.core.kernels.margin import set_lots
 from novate.core.levels import check_levels
 from novate.core.money import EXPOSURE_MAX, PPM, VALUE_MAX
+from novate.core.overdrafts import check_overdrafts
 from novate.core.reasons import Reason
-from novate.core.terms import TRADING, Account, Layer, Member, Role, Rulebook
+from novate.core.terms import TRADING, Account, Cap, Layer, Member, Role, Rulebook
 from novate.core.tiers import accumulate_tiers, check_tiers
 
 INVALID = Reason.TERMS_INVALID
 NAME_LENGTH_MAX = 128
 RESERVED = ("house:", "liquidation:", "isolated:")
 RATE_MAX = 10**9
+NO_CAP = Cap()
 
 
 def check_name(name: str, taken: bool, path: str) -> Rejected | None:
@@ -71,6 +73,7 @@ def fold_asset_added(book: Book, fact: AssetAdded) -> None:
     row["unit_fine"] = fact.asset.unit_fine
     row["stale_after_ns"] = fact.asset.stale_after_ns
     row["credit_scale"] = row["debit_scale"] = 1
+    row["count_max_fine"] = EXPOSURE_MAX
     if index + 1 > book.balances.shape[1]:
         wider = np.zeros((len(book.balances), index + 1), layout.BALANCE)
         wider[:, : book.balances.shape[1]] = book.balances
@@ -87,6 +90,8 @@ def _set_eligibility(book: Book) -> None:
         row = book.assets[index]
         row["eligible"] = int(asset.symbol in rulebook.collateral or asset.symbol == rulebook.numeraire)
         row["numeraire"] = int(asset.symbol == rulebook.numeraire)
+        counted = rulebook.collateral_caps.get(asset.symbol, NO_CAP).counted_minor
+        row["count_max_fine"] = EXPOSURE_MAX if counted is None else min(EXPOSURE_MAX, counted * asset.unit_fine)
         if row["numeraire"]:
             row["credit_mantissa"] = row["debit_mantissa"] = 1
             row["credit_scale"] = row["debit_scale"] = 1
@@ -207,7 +212,7 @@ def check_terms(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
     ]
     if len(dict.fromkeys(rulebook.transfer_causes)) != len(rulebook.transfer_causes):
         wrong.append(("transfer_causes", "each cause once"))
-    wrong += check_gates(rulebook, symbols)
+    wrong += check_gates(rulebook, symbols) + check_overdrafts(rulebook, symbols)
     layers = rulebook.waterfall
     if not layers or layers[-1] is not Layer.GAINS_HAIRCUT or len(dict.fromkeys(layers)) != len(layers):
         wrong.append(("waterfall", "each layer once, the last of them gains_haircut: a cycle must always add up"))

@@ -1,5 +1,6 @@
 """Collateral in other assets: what it counts for, and its conversion against the treasury."""
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -47,11 +48,16 @@ def set_rate(book: Book, rate: AssetRate) -> None:
 
 
 class Purse:
-    """Balances as a settlement would leave them: what decide works on instead of the book."""
+    """Balances as a settlement would leave them: what decide works on instead of the book.
+
+    What the treasury lends to balances below zero is not its own to pay. ``lent`` says how much that is in an asset
+    whose cycle is being worked out; of the others the balances themselves say it.
+    """
 
     def __init__(self, book: Book) -> None:
         self.book = book
         self.columns: dict[int, np.ndarray] = {}
+        self.lent: dict[int, int] = {}
 
     def column(self, asset: int) -> np.ndarray:
         """What every account would hold of an asset, in minor units (int64); copied from the book on first use."""
@@ -67,18 +73,32 @@ class Purse:
         """Change a balance."""
         self.column(asset)[account] += amount_minor
 
+    def lent_minor(self, asset: int) -> int:
+        """What the treasury lends of an asset to balances below zero."""
+        if asset in self.lent:
+            return self.lent[asset]
+        if not (self.book.registers.overdrafts or self.book.rulebook.overdrafts):
+            return 0
+        return -int(np.minimum(self.column(asset), 0).sum())
+
+    def payable(self, asset: int) -> int:
+        """What the treasury can pay of an asset, or lend."""
+        return self.balance(TREASURY, asset) - self.lent_minor(asset)
+
     def raise_cash(self, account: int, asset: int, lack_minor: int) -> list[CollateralConverted]:
         """Convert the account's other collateral into ``asset`` until the lack is covered or nothing is left.
 
         The treasury pays the asset and takes the collateral at its journaled price less haircut; the amount taken is
-        rounded up. It never pays what it does not hold, and an asset without a live price is not converted.
+        rounded up. It never pays what it does not hold, and an asset without a live price is not converted. What it
+        lends to this very account it can pay it for good.
         """
         facts: list[CollateralConverted] = []
         for other in range(self.book.asset_count):
             held = self.balance(account, other)
-            lack_minor = min(lack_minor, self.balance(TREASURY, asset))
             if other == asset or held <= 0 or lack_minor <= 0:
                 continue
+            own = 0 if asset in self.lent else max(0, -self.balance(account, asset))
+            lack_minor = min(lack_minor, self.payable(asset) + own)
             rate = self.exchange_rate(other, asset)
             if rate is None:
                 continue
@@ -92,6 +112,26 @@ class Purse:
                 self.add(payee, moved, amount)
             lack_minor -= received
         return facts
+
+    def raisable(self, account: int, asset: int) -> int:
+        """Minor units that the account's other collateral would raise less haircut, less what it owes in others.
+
+        Collateral without a live price counts for nothing; owing something that has none, it can raise nothing.
+        """
+        raised = 0
+        for other in range(self.book.asset_count):
+            held = self.balance(account, other)
+            rate = self.exchange_rate(other, asset) if other != asset and held else None
+            if rate is not None and held > 0:
+                raised += held * rate.numerator // rate.denominator
+            elif held < 0 and other != asset:
+                if rate is None:
+                    return 0
+                row = self.book.assets[other]
+                debt = Fraction(-held * int(row["unit_fine"]) * int(row["debit_mantissa"]), int(row["debit_scale"]))
+                unit = numeraire_rate(self.book, asset) * int(self.book.assets[asset]["unit_fine"])
+                raised -= math.ceil(Fraction(debt, unit))
+        return max(0, raised)
 
     def has_other(self, account: int, asset: int) -> bool:
         """Whether the account holds another asset that is worth at least a unit of this one, or has no price now."""

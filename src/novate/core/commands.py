@@ -219,6 +219,13 @@ class PublishFunding(Command, frozen=True):
     rows: bytes
 
 
+class PublishInterest(Command, frozen=True):
+    """Publish what balances of an asset below zero pay from now: ppm of them in a year of 365 days."""
+
+    asset: int
+    rate_ppm: int
+
+
 class ExecuteLiquidation(Command, frozen=True):
     """Report a fill, whole or partial, of a liquidation order against a counterparty's account."""
 
@@ -302,6 +309,7 @@ AnyCommand = (
     | SubmitTrades
     | PublishMarks
     | PublishFunding
+    | PublishInterest
     | ExecuteLiquidation
     | ExpireContract
     | ResolveContract

@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 
-from novate.core import layout, lifecycle, margin
+from novate.core import layout, lifecycle, margin, overdrafts
 from novate.core.book import Book
 from novate.core.estate import after_cycle
 from novate.core.facts import (
@@ -18,6 +18,8 @@ from novate.core.facts import (
     Fact,
     FundingPublished,
     GainsCut,
+    InterestCharged,
+    InterestPublished,
     LiquidationClosed,
     LiquidationOrdered,
     LossAbsorbed,
@@ -27,6 +29,7 @@ from novate.core.facts import (
     OrderClosed,
     OrdersChanged,
     OrdersFilled,
+    OverdraftChanged,
     PositionIsolated,
     PositionRejoined,
     Rejected,
@@ -85,6 +88,8 @@ WITHOUT = frozenset(
         CallMet,
         CallPaid,
         MarginCalled,
+        InterestPublished,
+        OverdraftChanged,
         AccountRestricted,
         AccountReleased,
         *lifecycle.WITHOUT,
@@ -152,6 +157,7 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
         if estate in book.registers.liquidations and estate not in started:
             # Its own money comes first, even what it asked to have back.
             follow += recall(book, estate) or next_step(book, estate)
+    follow += overdrafts.changed(book, facts)
     if any(type(fact) in MOVES_GATES for fact in facts):
         follow += gate_facts(book)
     return _numbered(book, _once(follow))
@@ -283,6 +289,8 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
             return np.zeros(0, np.int64)
         elif isinstance(fact, WithdrawalReturned | DepositReversed):
             touched[fact.account] = None
+        elif isinstance(fact, InterestCharged | CollateralConverted):
+            touched[fact.bucket] = None
     if not contracts:
         return np.array(sorted(touched), np.int64) if touched else None
     held = int(book.contracts["holders_count"][list(contracts)].sum())

@@ -13,6 +13,7 @@ from novate.core import (
     listing,
     novation,
     orders,
+    overdrafts,
     reversals,
     transfers,
     variation,
@@ -41,6 +42,7 @@ from novate.core.commands import (
     MoveCollateral,
     OpenAccount,
     PublishFunding,
+    PublishInterest,
     PublishMarks,
     RejoinPosition,
     ReleaseWithdrawal,
@@ -90,6 +92,7 @@ MOVES_MONEY = (
 NEEDS_RULEBOOK = (
     PublishMarks,
     PublishFunding,
+    PublishInterest,
     Deposit,
     Withdraw,
     ChangeOrders,
@@ -128,6 +131,8 @@ def decide(book: Book, command: AnyCommand) -> list[Fact]:
             return liquidation.decide_execution(book, command)
         case PublishFunding():
             return variation.decide_funding(book, command)
+        case PublishInterest():
+            return overdrafts.decide_interest(book, command)
         case ExpireContract():
             return variation.decide_expire(book, command)
         case ResolveContract():
@@ -231,7 +236,9 @@ def phases(book: Book, command: AnyCommand) -> Iterator[Callable[[Book], list[Fa
     yield deadlines
     yield deposits.matured
     yield withdrawals.recall_for_settlement
+    yield overdrafts.interest_due
     yield settlement_if_due
+    yield overdrafts.beyond_limits
     yield reversals.collect_owed
     yield missed_calls
 

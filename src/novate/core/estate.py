@@ -13,6 +13,7 @@ from novate.core.waterfall import estate_of
 
 SENIORITY: tuple[Layer | None, ...] = (
     Layer.GAINS_HAIRCUT,
+    Layer.TREASURY,
     Layer.SURVIVORS_FUND,
     Layer.INSURANCE,
     Layer.SKIN,
@@ -104,6 +105,8 @@ def close_out(book: Book, estate: int, purse: Purse) -> list[Fact]:
             repaid[fact.asset] += fact.amount_minor
     for asset in range(book.asset_count):
         if owed_by(book, estate, asset) > repaid[asset] and purse.has_other(account, asset):
+            return facts
+        if purse.balance(account, asset) < 0:  # the next cycle collects it
             return facts
     venue = book.rulebook.form == "venue"
     for asset in range(book.asset_count):

@@ -35,6 +35,7 @@ from novate.core.money_facts import (
     WithdrawalsRequested,
     WithdrawalWaits,
 )
+from novate.core.overdraft_facts import InterestCharged, InterestPublished, OverdraftChanged
 from novate.core.reasons import Reason
 from novate.core.record import Fact
 from novate.core.supervision import SupervisionFact
@@ -345,6 +346,9 @@ AnyFact = (
     | ContractHalted
     | AssetHalted
     | FundingPublished
+    | InterestPublished
+    | InterestCharged
+    | OverdraftChanged
     | MarginCalled
     | CallMet
     | Breached

@@ -6,7 +6,7 @@ from novate.core.money_facts import GateClosed, GateOpened
 from novate.core.registers import Gate
 from novate.core.terms import INSURANCE, Asset, Layer, Rulebook
 
-DEFICIT_LAYERS = (Layer.SKIN, Layer.INSURANCE, Layer.SURVIVORS_FUND, Layer.GAINS_HAIRCUT)
+DEFICIT_LAYERS = (Layer.SKIN, Layer.INSURANCE, Layer.SURVIVORS_FUND, Layer.TREASURY, Layer.GAINS_HAIRCUT)
 """Who paid for a loss that is not its own: what a defaulter's fund or a client's own member paid is no deficit."""
 
 
@@ -65,7 +65,7 @@ def check_gates(rulebook: Rulebook, assets: dict[str, Asset]) -> list[tuple[str,
         if dust < 0
     ]
     for symbol, cap in rulebook.collateral_caps.items():
-        limits = (cap.account_minor, cap.member_minor, cap.house_minor)
+        limits = (cap.account_minor, cap.member_minor, cap.house_minor, cap.counted_minor)
         if any(limit is not None and limit < 0 for limit in limits):
             wrong.append((f"collateral_caps.{symbol}", "a cap is not negative"))
     return wrong

@@ -6,7 +6,7 @@ from novate.core.book import Book
 from novate.core.kernels.limits import recount_limits
 from novate.core.kernels.margin import set_lots
 from novate.core.kernels.settle import first_unbalanced, recount
-from novate.core.terms import Role
+from novate.core.terms import TREASURY, Role
 from novate.core.withdrawals import TRANSIT
 
 
@@ -18,6 +18,7 @@ def check_running(book: Book) -> None:
     """The laws that running totals can show, in time that does not grow with the book."""
     positions_face_each_other(book)
     money_is_conserved(book)
+    lent_is_held(book)
 
 
 def check_whole(book: Book) -> None:
@@ -25,6 +26,7 @@ def check_whole(book: Book) -> None:
     check_running(book)
     totals_recount(book)
     balances_recount(book)
+    overdrafts_are_lent(book)
     withdrawals_are_held(book)
     house_is_flat(book)
     lot_terms_are_current(book)
@@ -69,7 +71,7 @@ def totals_recount(book: Book) -> None:
 
 
 def balances_recount(book: Book) -> None:
-    """All balances sum to their running total, all carries to zero, and no balance is negative."""
+    """All balances sum to their running total, and all carries to zero."""
     table = book.balances[: book.account_count, : book.asset_count]
     for index, asset in enumerate(book.registers.assets):
         held = int(table[:, index]["balance_minor"].sum())
@@ -78,9 +80,26 @@ def balances_recount(book: Book) -> None:
         carried = int(table[:, index]["carry_fine"].sum())
         if carried:
             raise LawBroken(f"{asset.symbol}: carries sum to {carried} fine units, not to zero")
-    if (table["balance_minor"] < 0).any():
-        bucket, asset = np.argwhere(table["balance_minor"] < 0)[0].tolist()
-        raise LawBroken(f"{book.registers.accounts[bucket].name} has a negative balance of asset {asset}")
+
+
+def overdrafts_are_lent(book: Book) -> None:
+    """A balance is negative only on record, and never the house's own; the treasury holds what all of them sum to."""
+    table = book.balances[: book.account_count, : book.asset_count]["balance_minor"]
+    for bucket, asset in np.argwhere(table < 0).tolist():
+        account, stands = book.registers.accounts[bucket], book.registers.overdrafts.get(bucket, {}).get(asset)
+        own = account.member < 0 and account.role is not Role.LIQUIDATION
+        if own or stands is None or stands.amount_minor != -int(table[bucket, asset]):
+            raise LawBroken(f"{account.name} has a negative balance of asset {asset} that is not on record")
+    lent_is_held(book)
+
+
+def lent_is_held(book: Book) -> None:
+    """The treasury holds what all balances below zero sum to: nobody is paid what the house does not have."""
+    for asset in range(book.asset_count if book.registers.overdrafts else 0):
+        lent = sum(owed[asset].amount_minor for owed in book.registers.overdrafts.values() if asset in owed)
+        held = int(book.balances[TREASURY, asset]["balance_minor"])
+        if lent > held:
+            raise LawBroken(f"{book.registers.assets[asset].symbol}: {lent} is lent, the treasury holds {held}")
 
 
 def withdrawals_are_held(book: Book) -> None:

@@ -20,6 +20,7 @@ ASSET: Final = np.dtype(
         ("debit_scale", "<i8"),
         ("balance_total_minor", "<i8"),
         ("carry_total_fine", "<i8"),
+        ("count_max_fine", "<i8"),
         ("eligible", "<i4"),
         ("live", "<i4"),
         ("numeraire", "<i4"),
@@ -27,7 +28,10 @@ ASSET: Final = np.dtype(
     ],
     align=True,
 )
-"""Conversion into the numeraire, and running totals of all balances and carries for the laws."""
+"""Conversion into the numeraire, and running totals of all balances and carries for the laws.
+
+A bucket's worth in the asset counts towards margin up to ``count_max_fine``, which is beyond any worth where no cap is.
+"""
 
 CONTRACT: Final = np.dtype(
     [

@@ -221,7 +221,7 @@ def take_over(book: Book, estate: int) -> TakenOver:
 
     In an asset with open lots the package's costs sum to costs - balance - carry: each position moves at its value at
     the mark less its share of the bucket's worth in that asset, by maintenance requirement and largest remainder. In
-    an asset without open lots balance, carry and unsettled results move as they are.
+    an asset without open lots balance, carry and unsettled results move as they are, and so does a balance below zero.
     """
     rows: list[tuple[int, int, int, int]] = []
     collateral: list[CollateralMoved] = []
@@ -236,6 +236,9 @@ def take_over(book: Book, estate: int) -> TakenOver:
             if cash or carry:
                 collateral.append(CollateralMoved(asset, cash, carry))
             continue
+        if cash < 0:  # what it owes moves as it is, so that the estate's own balance is nothing and not a gain to come
+            collateral.append(CollateralMoved(asset, cash, 0))
+            cash = 0
         at_mark = [row.lots * int(book.contracts[row.contract]["value_fine"]) for row in held]
         unit = int(book.assets[asset]["unit_fine"])
         worth = cash * unit + carry + sum(at_mark) - sum(row.cost_fine for row in own)

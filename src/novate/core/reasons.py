@@ -90,6 +90,7 @@ class Reason(enum.IntEnum):
     GIVE_UP_UNKNOWN = 77
     NOT_PORTABLE = 78
     COMPRESSION_UNBALANCED = 79
+    INTEREST_OUT_OF_RANGE = 110
 
     @property
     def text(self) -> str:

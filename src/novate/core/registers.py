@@ -93,6 +93,14 @@ class Withdrawal(msgspec.Struct):
     state: Literal["requested", "waiting", "released"] = "requested"
 
 
+class Overdrawn(msgspec.Struct):
+    """A balance below zero: by how much, since when, and up to when its interest is charged."""
+
+    amount_minor: int
+    since_ns: int
+    charged_ns: int
+
+
 class Gate(msgspec.Struct):
     """Why withdrawals of an asset wait, and since when."""
 
@@ -137,3 +145,5 @@ class Registers(msgspec.Struct):
     withdrawals: dict[int, Withdrawal] = {}
     next_withdrawal: int = 0
     gates: dict[int, Gate] = {}
+    interest_ppm: dict[int, int] = {}
+    overdrafts: dict[int, dict[int, Overdrawn]] = {}

@@ -37,7 +37,7 @@ class Collection:
             facts += self._from_member(account, asset, lack)
         elif lack > 0:
             facts += self._from_layers(account, asset, lack)
-        paid = min(owed, self.purse.balance(account, asset))
+        paid = max(0, min(owed, self.purse.balance(account, asset)))
         self.purse.add(account, asset, -paid)
         return [*facts, DepositReversed(source, deposit, account, asset, paid, owed - paid)]
 
@@ -61,7 +61,7 @@ class Collection:
         if short > 0:
             facts += self._from_layers(house, asset, short)
         paid = min(lack, self.purse.balance(house, asset))
-        if paid:
+        if paid > 0:
             facts.append(ShortfallAssigned(client, house, asset, paid))
             facts.append(Transferred("shortfall", house, client, asset, paid))
             self.purse.add(house, asset, -paid)

@@ -6,11 +6,21 @@ import numpy as np
 
 from novate.core.book import Book
 from novate.core.collateral import Purse
-from novate.core.facts import CycleClosed, Fact, GainsCut, MemberDefaulted, Settled, ShortfallAssigned, Transferred
+from novate.core.facts import (
+    CycleClosed,
+    Fact,
+    GainsCut,
+    LossAbsorbed,
+    MemberDefaulted,
+    Settled,
+    ShortfallAssigned,
+    Transferred,
+)
 from novate.core.kernels.settle import settle_costs, settle_results
 from novate.core.money import split_pro_rata
+from novate.core.overdrafts import room_below_zero
 from novate.core.rows import CLAIMED, POSTED, SETTLED
-from novate.core.terms import ROUNDING, Role
+from novate.core.terms import ROUNDING, TREASURY, Layer, Role
 from novate.core.waterfall import absorb, estate_of, is_client_with_standing_member
 
 
@@ -50,21 +60,9 @@ def settle_asset(book: Book, asset: int, purse: Purse, failing: dict[int, str]) 
     """Collect from every payer, by conversion, member or waterfall where it lacks cash; then pay, cut if need be."""
     flow, carry = flows_of(book, asset)
     unchanged = (flow == 0).all() and (carry == book.balances[: book.account_count, asset]["carry_fine"]).all()
-    if unchanged and not _anything_held(book, asset):
+    if unchanged and not _anything_held(book, asset) and (purse.column(asset) >= 0).all():
         return []
-    facts: list[Fact] = []
-    unpaid: dict[int, int] = {}
-    lacking = np.flatnonzero((flow < 0) & (purse.column(asset) + flow < 0)).tolist()
-    roles = [book.registers.accounts[bucket].role for bucket in lacking]
-    clients = [b for b, role in zip(lacking, roles, strict=True) if is_client_with_standing_member(book, b, failing)]
-    for bucket in clients:
-        facts += _collect_from_client(book, purse, bucket, asset, flow)
-    houses = [book.registers.members[m].house_account for m in dict.fromkeys(_member(book, b) for b in clients)]
-    for bucket in sorted(dict.fromkeys([b for b in lacking if b not in clients] + houses)):
-        facts += _collect(book, purse, bucket, asset, flow, failing, unpaid)
-    facts += _collect_for_rounding(book, purse, asset, flow, failing, unpaid)
-    if unpaid:
-        facts.append(_cut_gains(book, asset, flow, unpaid))
+    facts = Collection(book, asset, purse, flow, failing).collect()
     facts.append(_settled(book, asset, flow, carry))
     purse.column(asset)[:] += flow
     purse.add(ROUNDING, asset, -int(flow.sum()))
@@ -78,76 +76,122 @@ def _anything_held(book: Book, asset: int) -> bool:
     return bool((book.contracts["asset"][rows["contract"]] == asset).any())
 
 
+class Collection:
+    """One asset of a cycle: who owes, what is raised for it, and what nobody could pay.
+
+    ``flow`` is changed in place: by what members take on for their clients and by cuts.
+    """
+
+    def __init__(self, book: Book, asset: int, purse: Purse, flow: np.ndarray, failing: dict[int, str]) -> None:
+        self.book, self.asset, self.purse, self.flow, self.failing = book, asset, purse, flow, failing
+        self.granted: dict[int, int] = {}
+        self.unpaid: dict[int, int] = {}
+
+    def collect(self) -> list[Fact]:
+        """Collect until every balance will stand at zero, or below it as far as that is granted."""
+        book, facts = self.book, []
+        self.purse.lent[self.asset] = self.purse.lent_minor(self.asset)
+        lacking = np.flatnonzero(self.purse.column(self.asset) + self.flow < 0).tolist()
+        clients = [bucket for bucket in lacking if is_client_with_standing_member(book, bucket, self.failing)]
+        for bucket in clients:
+            facts += self._collect_from_client(bucket)
+        houses = [book.registers.members[m].house_account for m in dict.fromkeys(_member(book, b) for b in clients)]
+        for bucket in sorted(dict.fromkeys([b for b in lacking if b not in clients] + houses)):
+            facts += self._collect(bucket)
+        facts += self._collect_for_rounding()
+        if self.unpaid:
+            facts.append(_cut_gains(book, self.asset, self.flow, self.unpaid))
+        del self.purse.lent[self.asset]
+        return facts
+
+    def lack_of(self, bucket: int) -> int:
+        """What a bucket still lacks in minor units; not above zero where it lacks nothing."""
+        due = -int(self.flow[bucket]) - self.purse.balance(bucket, self.asset)
+        return due - self.granted.get(bucket, 0)
+
+    def _grant(self, bucket: int) -> None:
+        """Let the bucket's balance stand below zero as far as the rules and the treasury allow."""
+        lent = self.purse.lent
+        lent[self.asset] -= max(0, -self.purse.balance(bucket, self.asset))
+        room = room_below_zero(self.book, self.purse, bucket, self.asset, self.failing)
+        self.granted[bucket] = max(0, min(self.lack_of(bucket), room, self.purse.payable(self.asset)))
+        lent[self.asset] += self.granted[bucket]
+
+    def _raise_own(self, bucket: int) -> list[Fact]:
+        """What the payer itself can bring: its other collateral, then what came to its estate after the take-over."""
+        book, asset, purse = self.book, self.asset, self.purse
+        facts: list[Fact] = list(purse.raise_cash(bucket, asset, self.lack_of(bucket)))
+        estate, lack = estate_of(book, bucket), self.lack_of(bucket)
+        if estate == bucket or lack <= 0:
+            return facts
+        owed = max(0, -int(self.flow[estate]))  # what the estate must itself pay in this cycle stays with it
+        facts += purse.raise_cash(estate, asset, lack + owed - purse.balance(estate, asset))
+        paid = min(lack, purse.balance(estate, asset) - owed)
+        if paid > 0:
+            facts.append(Transferred("own_money", estate, bucket, asset, paid))
+            purse.add(estate, asset, -paid)
+            purse.add(bucket, asset, paid)
+        return facts
+
+    def _collect_from_client(self, bucket: int) -> list[Fact]:
+        """What a client lacks after converting its own collateral is owed by its member's house account."""
+        self._grant(bucket)
+        facts = self._raise_own(bucket)
+        lack = self.lack_of(bucket)
+        if lack > 0:
+            house = self.book.registers.members[_member(self.book, bucket)].house_account
+            self.flow[bucket] += lack
+            self.flow[house] -= lack
+            facts.append(ShortfallAssigned(bucket, house, self.asset, lack))
+        return facts
+
+    def _collect(self, bucket: int) -> list[Fact]:
+        """Convert other collateral, then ask the waterfall; a member's own account that still lacks is its default.
+
+        What is lacking then and was lent before is the treasury's loss; the rest is this cycle's, and cuts its gains.
+        """
+        if self.lack_of(bucket) <= 0:
+            return []
+        book, asset, purse = self.book, self.asset, self.purse
+        lent = max(0, -purse.balance(bucket, asset))
+        self._grant(bucket)
+        facts = self._raise_own(bucket)
+        lack = self.lack_of(bucket)
+        if lack <= 0:
+            return facts
+        account = book.registers.accounts[bucket]
+        own_default = account.role is Role.HOUSE and book.rulebook.form == "clearing_house"
+        if own_default and not book.registers.members[account.member].defaulted:
+            self.failing[account.member] = "settlement_missed"
+        facts += absorb(book, purse, bucket, asset, lack, self.failing)
+        lost = min(self.lack_of(bucket), lent, purse.payable(asset))
+        if lost > 0:
+            facts.append(LossAbsorbed(Layer.TREASURY, TREASURY, bucket, asset, lost))
+            purse.add(TREASURY, asset, -lost)
+            purse.add(bucket, asset, lost)
+        lack = self.lack_of(bucket)
+        if lack > 0:
+            self.unpaid[bucket] = lack
+            self.flow[bucket] += lack
+        return facts
+
+    def _collect_for_rounding(self) -> list[Fact]:
+        """Carries that turn into cash are paid by the rounding account; what an earlier cut took from it is a loss."""
+        book, asset, purse = self.book, self.asset, self.purse
+        owed = int(self.flow.sum()) - sum(self.unpaid.values())
+        lack = owed - purse.balance(ROUNDING, asset)
+        if lack <= 0:
+            return []
+        facts = absorb(book, purse, ROUNDING, asset, lack, self.failing)
+        lack = owed - purse.balance(ROUNDING, asset)
+        if lack > 0:
+            self.unpaid[ROUNDING] = lack
+        return facts
+
+
 def _member(book: Book, bucket: int) -> int:
     """The member behind a bucket or behind the estate that it liquidates."""
     return book.registers.accounts[book.registers.origins.get(bucket, bucket)].member
-
-
-def _raise_own(book: Book, purse: Purse, bucket: int, asset: int, flow: np.ndarray) -> list[Fact]:
-    """What the payer itself can bring: its other collateral, then what came to its estate after the take-over."""
-    lack = -int(flow[bucket]) - purse.balance(bucket, asset)
-    facts: list[Fact] = list(purse.raise_cash(bucket, asset, lack))
-    estate = estate_of(book, bucket)
-    lack = -int(flow[bucket]) - purse.balance(bucket, asset)
-    if estate == bucket or lack <= 0:
-        return facts
-    owed = max(0, -int(flow[estate]))  # what the estate must itself pay in this cycle stays with it
-    facts += purse.raise_cash(estate, asset, lack + owed - purse.balance(estate, asset))
-    paid = min(lack, purse.balance(estate, asset) - owed)
-    if paid > 0:
-        facts.append(Transferred("own_money", estate, bucket, asset, paid))
-        purse.add(estate, asset, -paid)
-        purse.add(bucket, asset, paid)
-    return facts
-
-
-def _collect_from_client(book: Book, purse: Purse, bucket: int, asset: int, flow: np.ndarray) -> list[Fact]:
-    """What a client lacks after converting its own collateral is owed by its member's house account."""
-    facts = _raise_own(book, purse, bucket, asset, flow)
-    lack = -int(flow[bucket]) - purse.balance(bucket, asset)
-    if lack > 0:
-        house = book.registers.members[_member(book, bucket)].house_account
-        flow[bucket] += lack
-        flow[house] -= lack
-        facts.append(ShortfallAssigned(bucket, house, asset, lack))
-    return facts
-
-
-def _collect(
-    book: Book, purse: Purse, bucket: int, asset: int, flow: np.ndarray, failing: dict[int, str], unpaid: dict[int, int]
-) -> list[Fact]:
-    """Convert other collateral, then ask the waterfall; a member's own account that still lacks is its default."""
-    lack = -int(flow[bucket]) - purse.balance(bucket, asset)
-    if flow[bucket] >= 0 or lack <= 0:
-        return []
-    facts = _raise_own(book, purse, bucket, asset, flow)
-    lack = -int(flow[bucket]) - purse.balance(bucket, asset)
-    if lack <= 0:
-        return facts
-    account = book.registers.accounts[bucket]
-    own_default = account.role is Role.HOUSE and book.rulebook.form == "clearing_house"
-    if own_default and not book.registers.members[account.member].defaulted:
-        failing[account.member] = "settlement_missed"
-    facts += absorb(book, purse, bucket, asset, lack, failing)
-    lack = -int(flow[bucket]) - purse.balance(bucket, asset)
-    if lack > 0:
-        unpaid[bucket] = lack
-        flow[bucket] += lack
-    return facts
-
-
-def _collect_for_rounding(
-    book: Book, purse: Purse, asset: int, flow: np.ndarray, failing: dict[int, str], unpaid: dict[int, int]
-) -> list[Fact]:
-    """Carries that turn into cash are paid by the rounding account; what an earlier cut took from it is a loss too."""
-    lack = int(flow.sum()) - sum(unpaid.values()) - purse.balance(ROUNDING, asset)
-    if lack <= 0:
-        return []
-    facts = absorb(book, purse, ROUNDING, asset, lack, failing)
-    lack = int(flow.sum()) - sum(unpaid.values()) - purse.balance(ROUNDING, asset)
-    if lack > 0:
-        unpaid[ROUNDING] = lack
-    return facts
 
 
 def _cut_gains(book: Book, asset: int, flow: np.ndarray, unpaid: dict[int, int]) -> GainsCut:

@@ -120,7 +120,12 @@ class Layer(enum.StrEnum):
     SKIN = "skin_in_the_game"
     INSURANCE = "insurance_fund"
     SURVIVORS_FUND = "survivors_fund"
+    TREASURY = "treasury"  # what it lent to balances below zero; never listed in a rulebook
     GAINS_HAIRCUT = "gains_haircut"
+
+
+LISTED_LAYERS: Final = tuple(layer for layer in Layer if layer is not Layer.TREASURY)
+"""What a rulebook's waterfall may list."""
 
 
 TransferCause = Literal["same_owner", "estate", "merger", "allocation"]
@@ -128,15 +133,23 @@ TransferCause = Literal["same_owner", "estate", "merger", "allocation"]
 
 
 class Cap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The most of an asset that may be brought in as collateral, in minor units; None is no cap.
+    """The most of an asset that may be brought in as collateral, and that counts, in minor units; None is no cap.
 
     ``account_minor`` holds for each account, ``member_minor`` for a member and its clients together and ``house_minor``
-    for all of them.
+    for all of them. What a bucket has of the asset counts towards its margin up to ``counted_minor``.
     """
 
     account_minor: int | None = None
     member_minor: int | None = None
     house_minor: int | None = None
+    counted_minor: int | None = None
+
+
+class Overdraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far (minor units) and for how long (ns) an account's settled balance of an asset may stay below zero."""
+
+    amount_minor: int
+    time_ns: int
 
 
 class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -169,6 +182,9 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     an asset. ``withdrawal_gates`` maps each gated asset to its dust limit in minor units: withdrawals of it wait while
     its unresolved deficits exceed the insurance fund's money by more. ``client_transfers`` allows money to move
     between client accounts of one member.
+
+    ``overdrafts`` maps an asset to how far and how long its balances may stay below zero, lent by the treasury. Those
+    of other assets may not.
     """
 
     name: str
@@ -203,6 +219,7 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     give_up_due_ns: int = 3_600_000_000_000
     transfer_causes: tuple[TransferCause, ...] = ("same_owner",)
     porting_due_ns: int = 0
+    overdrafts: dict[str, Overdraft] = {}
 
 
 Measure = Literal["net", "gross"]

@@ -187,7 +187,7 @@ def recall_for_settlement(book: Book) -> list[Fact]:
     for asset in range(book.asset_count) if members else ():
         flow = flows_of(book, asset).flow_minor
         balances = book.balances[: book.account_count, asset]["balance_minor"]
-        for account in np.flatnonzero((flow < 0) & (balances + flow < 0)).tolist():
+        for account in np.flatnonzero(balances + flow < 0).tolist():
             member = registers.accounts[registers.origins.get(account, account)].member
             if member in members:
                 needy |= dict.fromkeys((account, registers.members[member].house_account))

@@ -114,6 +114,7 @@ class Commands(MoneyCommands, LifecycleCommands):
         give_up_due: Duration = "1h",
         transfer_causes: Sequence[TransferCause] = ("same_owner",),
         porting_due: Duration = 0,
+        overdrafts: Mapping[str, Mapping[str, Number]] | None = None,
         time: Time | None = None,
     ) -> Outcome:
         """Put the rules in force; replaces the rulebook before. Rates are ``"0.05"`` or ``"5%"``.
@@ -123,7 +124,8 @@ class Commands(MoneyCommands, LifecycleCommands):
         and ``release`` are levels of equity as parts of the initial requirement, ``reduce_only`` of maintenance. With
         ``effective`` the rules wait for that time and are decided again when it comes. ``collateral_caps`` maps an
         asset to ``{"account": …, "member": …, "house": …}``, each of them or none; ``withdrawal_gates`` maps a gated
-        asset to its dust limit.
+        asset to its dust limit. ``overdrafts`` maps an asset to ``{"amount": …, "time": …}``: how far and how
+        long its balances may stay below zero.
         """
         return self._ask("adopt_rulebook", locals())
 
@@ -281,6 +283,13 @@ class Commands(MoneyCommands, LifecycleCommands):
     def funding(self, rates: Mapping[str, Number], *, time: Time | None = None) -> Outcome:
         """Publish funding rates of perpetuals, as a part of the mark's value; positive means that longs pay shorts."""
         return self._ask("funding", locals())
+
+    def interest(self, asset: str, rate: Number, *, time: Time | None = None) -> Outcome:
+        """Publish what balances of an asset below zero pay from now, as a part of them in a year: ``"5%"``.
+
+        Without a rate on record nothing goes below zero.
+        """
+        return self._ask("interest", locals())
 
     def execute(
         self,

@@ -210,6 +210,10 @@ class ClearingHouse(Commands):
         """The gates that are closed, with cause and age; withdrawals of their assets wait."""
         return self._read(views.gates)
 
+    def overdrafts(self) -> list[views.Overdraft]:
+        """The balances below zero: by how much, since and until when, and what they pay."""
+        return self._read(views.overdrafts)
+
     def trades_on_record(self) -> list[views.Trade]:
         """The trades of the open cycle: what can still be busted, corrected or given up."""
         return self._read(views.trades_on_record)

@@ -15,11 +15,12 @@ from novate.core import commands as core
 from novate.core.commands import AnyCommand
 from novate.core.money import E12, PPM
 from novate.core.rows import CASH, FUNDING, MARK, ORDER, TRADE, TRANSFER
-from novate.core.terms import Asset, Cap, Contract, Rulebook
+from novate.core.terms import Asset, Contract
 from novate.tape import decimals
 from novate.tape.decode import FILLS, Registers
 from novate.tape.fields import at, price_text
 from novate.tape.lifecycle import encode_lifecycle
+from novate.tape.rules_text import rulebook_fields
 from novate.tape.supervision import supervision_fields
 
 V = TypeVar("V")
@@ -106,6 +107,9 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
         case core.ReleaseWithdrawal() | core.ConfirmWithdrawal() | core.ReturnWithdrawal():
             given = {"source": command.source, "number": command.number, "withdrawal": command.withdrawal}
             return {"command": MONEY_NAMES[type(command)], **given}
+        case core.PublishInterest():
+            symbol = at(registers.assets, command.asset, "asset").symbol
+            return {"command": "interest", "asset": symbol, "rate": decimals.rate_text(command.rate_ppm, PPM)}
         case core.ExecuteLiquidation():
             if command.order not in registers.orders:
                 raise LookupError(f"there is no order {command.order}: its price has no tick to be written in")
@@ -325,71 +329,3 @@ def _contract(contract: Contract) -> dict[str, Any]:
     if contract.expiry_ns is not None:
         fields["expiry"] = decimals.time_text(contract.expiry_ns)
     return fields
-
-
-def rulebook_fields(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
-    """The rules as a tape writes them."""
-    numeraire = next((asset for asset in registers.assets if asset.symbol == rulebook.numeraire), None)
-    if numeraire is None:
-        raise LookupError(f"there is no asset {rulebook.numeraire}: a rulebook's amounts are written in its numeraire")
-    classes = {
-        name: [
-            {
-                "above": decimals.text(tier.floor_fine, numeraire.fine_decimals),
-                "initial": decimals.rate_text(tier.initial_ppm, PPM),
-                "maintenance": decimals.rate_text(tier.maintenance_ppm, PPM),
-                "initial_least": decimals.rate_text(tier.initial_least_ppm, PPM),
-                "maintenance_least": decimals.rate_text(tier.maintenance_least_ppm, PPM),
-            }
-            for tier in tiers
-        ]
-        for name, tiers in rulebook.margin_classes.items()
-    }
-    return {
-        "name": rulebook.name,
-        "numeraire": rulebook.numeraire,
-        "form": rulebook.form,
-        "collateral": {symbol: decimals.rate_text(haircut, PPM) for symbol, haircut in rulebook.collateral.items()},
-        "margin_classes": classes,
-        "settlement_interval": decimals.duration_text(rulebook.settlement_interval_ns),
-        "call_due": decimals.duration_text(rulebook.call_due_ns),
-        "waterfall": [layer.value for layer in rulebook.waterfall],
-        "gains": decimals.rate_text(rulebook.gains_ppm, PPM),
-        "long_option": decimals.rate_text(rulebook.long_option_ppm, PPM),
-        "call_minimum": decimals.text(rulebook.call_minimum_fine, numeraire.fine_decimals),
-        "slice": decimals.rate_text(rulebook.slice_ppm, PPM),
-        "slippage": decimals.rate_text(rulebook.slippage_ppm, PPM),
-        "slice_expiry": decimals.duration_text(rulebook.slice_expiry_ns),
-        "slices_max": rulebook.slices_max,
-        "price_bands": {name: decimals.rate_text(band, PPM) for name, band in rulebook.price_bands.items()},
-        "warning": decimals.rate_text(rulebook.warning_ppm, PPM),
-        "call_trigger": decimals.rate_text(rulebook.call_trigger_ppm, PPM),
-        "call_target": decimals.rate_text(rulebook.call_target_ppm, PPM),
-        "call_recovery": rulebook.call_recovery,
-        "reduce_only": decimals.rate_text(rulebook.reduce_only_ppm, PPM),
-        "release": decimals.rate_text(rulebook.release_ppm, PPM),
-        "reserved_trades": rulebook.reserved_trades,
-        "deposit_final_after": decimals.duration_text(rulebook.deposit_final_after_ns),
-        "collateral_caps": {symbol: _cap(cap, symbol, registers) for symbol, cap in rulebook.collateral_caps.items()},
-        "withdrawal_gates": {
-            symbol: _amount(dust, symbol, registers) for symbol, dust in rulebook.withdrawal_gates.items()
-        },
-        "client_transfers": rulebook.client_transfers,
-        "kept_trades_max": rulebook.kept_trades_max,
-        "late_bust": rulebook.late_bust,
-        "give_up_due": decimals.duration_text(rulebook.give_up_due_ns),
-        "transfer_causes": list(rulebook.transfer_causes),
-        "porting_due": decimals.duration_text(rulebook.porting_due_ns),
-    }
-
-
-def _cap(cap: Cap, symbol: str, registers: Registers) -> dict[str, str]:
-    limits = {"account": cap.account_minor, "member": cap.member_minor, "house": cap.house_minor}
-    return {name: _amount(limit, symbol, registers) for name, limit in limits.items() if limit is not None}
-
-
-def _amount(amount_minor: int, symbol: str, registers: Registers) -> str:
-    asset = next((asset for asset in registers.assets if asset.symbol == symbol), None)
-    if asset is None:
-        raise LookupError(f"there is no asset {symbol}: an amount of it cannot be written")
-    return decimals.text(amount_minor, asset.decimals)

@@ -17,7 +17,7 @@ from novate.tape.read import convert
 from novate.tape.refusal import refuse
 from novate.tape.supervision import supervision_of
 from novate.tape.supervision_wire import SupervisionWire
-from novate.tape.terms import contract_of, guarded, rulebook_of
+from novate.tape.terms import contract_of, guarded, ppm, rulebook_of
 
 PLACES_MAX: Final = 18
 NUMBER: Any = str | int
@@ -80,6 +80,8 @@ def single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyComm
         case wire.ReleaseWithdrawal() | wire.ConfirmWithdrawal() | wire.ReturnWithdrawal():
             source, own = named(command.source, "$.source"), number(command.number, "$.number")
             return WITHDRAWAL_STEPS[type(command)](source, own, number(command.withdrawal, "$.withdrawal"))
+        case wire.Interest():
+            return core.PublishInterest(names.asset(command.asset, "$.asset"), ppm(command.rate, "$.rate"))
         case wire.Execute():
             return _execute(command, registers, names)
         case wire.Expire():

@@ -122,12 +122,22 @@ def rulebook_of(command: wire.AdoptRulebook, names: Names) -> terms.Rulebook:
         give_up_due_ns=guarded(decimals.duration_ns, command.give_up_due, "$.give_up_due"),
         transfer_causes=tuple(command.transfer_causes),
         porting_due_ns=guarded(decimals.duration_ns, command.porting_due, "$.porting_due"),
+        overdrafts={
+            symbol: _overdraft(content, symbol, names, f"$.overdrafts.{symbol}")
+            for symbol, content in command.overdrafts.items()
+        },
     )
+
+
+def _overdraft(content: Any, symbol: str, names: Names, path: str) -> terms.Overdraft:
+    rule = convert(content, wire.Overdraft, path)
+    amount = _amount(rule.amount, symbol, names, f"{path}.amount")
+    return terms.Overdraft(amount, guarded(decimals.duration_ns, rule.time, f"{path}.time"))
 
 
 def _cap(content: Any, symbol: str, names: Names, path: str) -> terms.Cap:
     cap = convert(content, wire.Cap, path)
-    given = {"account": cap.account, "member": cap.member, "house": cap.house}
+    given = {"account": cap.account, "member": cap.member, "house": cap.house, "counted": cap.counted}
     amounts = {
         f"{name}_minor": _amount(value, symbol, names, f"{path}.{name}")
         for name, value in given.items()

@@ -103,15 +103,24 @@ class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
         default_factory=lambda: ["same_owner"]
     )
     porting_due: Number = 0
+    overdrafts: dict[str, Any] = msgspec.field(default_factory=dict)
     effective: Number | None = None
 
 
 class Cap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The most of an asset that may be brought in, as amounts of it; without one there is no cap."""
+    """The most of an asset that may be brought in, and that counts, as amounts of it; without one there is no cap."""
 
     account: Number | None = None
     member: Number | None = None
     house: Number | None = None
+    counted: Number | None = None
+
+
+class Overdraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How far (an amount of the asset) and how long balances of an asset may stay below zero."""
+
+    amount: Number
+    time: Number
 
 
 class AddMember(Wire, frozen=True, tag="add_member"):
@@ -274,6 +283,13 @@ class Funding(Wire, frozen=True, tag="funding"):
     rates: dict[str, Any]
 
 
+class Interest(Wire, frozen=True, tag="interest"):
+    """What balances of an asset below zero pay from now, as a part of them in a year of 365 days."""
+
+    asset: str
+    rate: Number
+
+
 class Execute(Wire, frozen=True, tag="execute"):
     """A fill, whole or partial, of a liquidation order."""
 
@@ -330,6 +346,7 @@ AnyWire = (
     | Trades
     | Marks
     | Funding
+    | Interest
     | Execute
     | Expire
     | Resolve

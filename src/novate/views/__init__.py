@@ -22,7 +22,7 @@ from novate.views.state import (
     open_orders,
 )
 from novate.views.tables import House, Table, aligned, facts_table, house, tables, to_json
-from novate.views.transit import Gate, Receipt, Withdrawal, gates, receipts, withdrawals
+from novate.views.transit import Gate, Overdraft, Receipt, Withdrawal, gates, overdrafts, receipts, withdrawals
 
 __all__ = [
     "Account",
@@ -38,6 +38,7 @@ __all__ = [
     "Member",
     "Named",
     "Order",
+    "Overdraft",
     "Porting",
     "Position",
     "Receipt",
@@ -61,6 +62,7 @@ __all__ = [
     "limits",
     "member",
     "open_orders",
+    "overdrafts",
     "portings",
     "receipts",
     "rulebook",

@@ -177,6 +177,14 @@ def _money_rows(fact: Fact, named: Named) -> list[Row]:
                     **_pair("received", named.minor(fact.received_minor, fact.received_asset)),
                 }
             ]
+        case core.InterestPublished():
+            return [{"asset": named.asset(fact.asset).symbol, "rate": f"{Decimal(fact.rate_ppm) / 10_000:f} %"}]
+        case core.InterestCharged():
+            asset = named.asset(fact.asset)
+            amount = decimal(fact.amount_fine, asset.fine_decimals)
+            return [{"account": named.account(fact.bucket), "amount": amount, "asset": asset.symbol}]
+        case core.OverdraftChanged():
+            return [{"account": named.account(fact.account), **named.minor(fact.amount_minor, fact.asset)}]
         case core.ShortfallAssigned():
             amount = named.minor(fact.amount_minor, fact.asset)
             return [{"account": named.account(fact.bucket), "payer": named.account(fact.house_bucket), **amount}]

@@ -6,7 +6,7 @@ import msgspec
 
 from novate.core.book import Book
 from novate.core.terms import Rulebook
-from novate.tape.encode import rulebook_fields
+from novate.tape.rules_text import rulebook_fields
 
 
 class Rules(msgspec.Struct, frozen=True):

@@ -36,6 +36,7 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     deposits: list[transit.Receipt]
     withdrawals: list[transit.Withdrawal]
     gates: list[transit.Gate]
+    overdrafts: list[transit.Overdraft]
     compression: list[state.Compression]
     limits: list[rules.Limit] = []
     scheduled: list[rules.Rules] = []
@@ -70,6 +71,7 @@ def house(book: Book, seq: int) -> House:
         deposits=transit.receipts(book),
         withdrawals=transit.withdrawals(book),
         gates=transit.gates(book),
+        overdrafts=transit.overdrafts(book),
         compression=state.compression(book),
         limits=rules.limits(book),
         scheduled=rules.scheduled(book),
@@ -96,6 +98,7 @@ def tables(seen: House, account_limit: int = 40) -> list[Table]:
         _deposits(seen),
         _withdrawals(seen),
         _gates(seen),
+        _overdrafts(seen),
     ]
     return [table for table in found if table.rows]
 
@@ -269,6 +272,19 @@ def _gates(seen: House) -> Table:
         for gate, row in zip(seen.gates, zip(*figures, strict=True), strict=True)
     ]
     return Table("Closed gates", columns, cells, columns[4:])
+
+
+def _overdrafts(seen: House) -> Table:
+    assets = [row.asset for row in seen.overdrafts]
+    figures = [
+        aligned_by_asset([getattr(row, name) for row in seen.overdrafts], assets) for name in ("amount", "limit")
+    ]
+    cells = [
+        [row.account, *figure, row.asset, time_text(row.since_ns), time_text(row.until_ns), f"{row.rate * 100:f} %"]
+        for row, figure in zip(seen.overdrafts, zip(*figures, strict=True), strict=True)
+    ]
+    columns = ("account", "below zero", "limit", "asset", "since", "until", "rate")
+    return Table("Balances below zero", columns, cells, ("below zero", "limit", "rate"))
 
 
 def aligned(numbers: Iterable[Decimal | None], places_min: int = 2) -> list[str]:

@@ -8,7 +8,10 @@ from novate.core.book import Book
 from novate.core.gate import deficit_of
 from novate.core.registers import Receipt as Kept
 from novate.core.terms import INSURANCE
+from novate.core.terms import Overdraft as Rule
 from novate.tape.decimals import decimal
+
+NO_OVERDRAFT = Rule(0, 0)
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -52,6 +55,37 @@ class Gate(msgspec.Struct, frozen=True):
     available: Decimal
     dust: Decimal
     waiting: Decimal
+
+
+class Overdraft(msgspec.Struct, frozen=True):
+    """A balance that stands below zero: by how much, since when, until when it may, and what it pays in a year.
+
+    ``limit`` is how far it may by the rulebook in force, and ``rate`` a part of the amount.
+    """
+
+    account: str
+    asset: str
+    amount: Decimal
+    limit: Decimal
+    since_ns: int
+    until_ns: int
+    rate: Decimal
+
+
+def overdrafts(book: Book) -> list[Overdraft]:
+    """Balances below zero, by account and asset."""
+    registers = book.registers
+    found = []
+    for account, owed in sorted(registers.overdrafts.items()):
+        for index, stands in sorted(owed.items()):
+            asset = registers.assets[index]
+            rule = book.rulebook.overdrafts.get(asset.symbol, NO_OVERDRAFT)
+            amount, limit = (decimal(units, asset.decimals) for units in (stands.amount_minor, rule.amount_minor))
+            rate = decimal(registers.interest_ppm.get(index, 0), 6)
+            until_ns = stands.since_ns + rule.time_ns
+            name = registers.accounts[account].name
+            found.append(Overdraft(name, asset.symbol, amount, limit, stands.since_ns, until_ns, rate))
+    return found
 
 
 def receipts(book: Book) -> list[Receipt]:

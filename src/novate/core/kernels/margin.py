@@ -196,8 +196,9 @@ def total(balances, bucket, sums, into, assets, gains_ppm):
         if amount != 0 or cash != 0 or own.initial_fine != 0 or balance.premium_fine != 0:
             if asset.live == 0:
                 priced = 0
-            equity = clamp(equity + convert(amount, asset))
-            settled = clamp(settled + convert(cash - max(0, balance.premium_fine), asset))
+            equity = clamp(equity + convert(min(amount, asset.count_max_fine), asset))
+            paid_up = min(cash - max(0, balance.premium_fine), asset.count_max_fine)
+            settled = clamp(settled + convert(paid_up, asset))
             initial = clamp(initial - convert(-own.initial_fine, asset))
             maintenance = clamp(maintenance - convert(-own.maintenance_fine, asset))
     return equity, settled, initial, maintenance, priced
@@ -216,7 +217,8 @@ def payable(balances, bucket, sums, into, assets):
     for at in range(sums.shape[1]):
         balance = balances[bucket, at]
         cash = balance.balance_minor * assets[at].unit_fine
-        covered = clamp(covered + convert(cash - owed_in(balance, sums[into, at]), assets[at]))
+        left = min(cash - owed_in(balance, sums[into, at]), assets[at].count_max_fine)
+        covered = clamp(covered + convert(left, assets[at]))
     return covered
 
 

@@ -126,13 +126,21 @@ def owed_in(book: Book, bucket: Bucket, asset: int) -> int:
     return max(0, premium_of(book, bucket, asset)) - min(0, result)
 
 
+def most_counted(book: Book, asset: int) -> int:
+    """Fine units of an asset that count for a bucket at most; 2^62 - 1 where no cap is."""
+    cap = book.rulebook.collateral_caps.get(book.registers.assets[asset].symbol)
+    if cap is None or cap.counted_minor is None:
+        return EXPOSURE_MAX
+    return min(EXPOSURE_MAX, cap.counted_minor * book.registers.assets[asset].unit_fine)
+
+
 def judge(book: Book, bucket: Bucket) -> Judgement:
     """What a bucket is worth and what it must hold, in numeraire fine units.
 
     Per asset: cash, unsettled results (losses in full, gains at ``gains_ppm``), option values (long ones at
     ``long_option_ppm``, short ones in full). ``settled`` is cash less the premium that is owed, ``payable`` that less
-    what results and carry owe. Every asset is converted on its own. ``priced`` asks for a live price of every contract
-    held and every asset that counts.
+    what results and carry owe. Every asset is converted on its own, at most what counts of it. ``priced`` asks for a
+    live price of every contract held and every asset that counts.
     """
     rules, equity, settled, payable, initial, maintenance, priced = book.rulebook, 0, 0, 0, 0, 0, True
     for asset in range(book.asset_count):
@@ -151,13 +159,14 @@ def judge(book: Book, bucket: Bucket) -> Judgement:
             own_initial += required(book, bucket, contract)[0]
             own_maintenance += required(book, bucket, contract)[1]
             priced &= (lots == 0 and contract not in bucket.orders) or int(row["state"]) == LIVE
-        payable = clamp(payable + convert(book, asset, cash - owed_in(book, bucket, asset)))
+        most = most_counted(book, asset)
+        payable = clamp(payable + convert(book, asset, min(most, cash - owed_in(book, bucket, asset))))
         if unsettled > 0:
             unsettled = unsettled * rules.gains_ppm // PPM
         if cash + unsettled + options or cash or own_initial or premium:
             priced &= bool(book.assets[asset]["live"])
-            equity = clamp(equity + convert(book, asset, cash + unsettled + options))
-            settled = clamp(settled + convert(book, asset, cash - max(0, premium)))
+            equity = clamp(equity + convert(book, asset, min(most, cash + unsettled + options)))
+            settled = clamp(settled + convert(book, asset, min(most, cash - max(0, premium))))
             initial = clamp(initial - convert(book, asset, -own_initial))
             maintenance = clamp(maintenance - convert(book, asset, -own_maintenance))
     return Judgement(equity, settled, initial, maintenance, priced, payable)

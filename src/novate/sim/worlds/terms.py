@@ -5,7 +5,7 @@ from fractions import Fraction
 from random import Random
 from typing import Literal
 
-from novate.core.terms import Asset, Cap, Contract, Kind, Layer, Rulebook, Tier
+from novate.core.terms import LISTED_LAYERS, Asset, Cap, Contract, Kind, Layer, Rulebook, Tier
 
 SECOND = 10**9
 MINUTE = 60 * SECOND
@@ -185,7 +185,7 @@ class _Base:
 
 def draw_rulebook(random: Random, assets: list[Asset], form: str | None = None) -> Rulebook:
     """Rules with awkward rates: nothing in them is a round number that would hide a rounding."""
-    layers = [layer for layer in list(Layer)[:-1] if random.random() < 0.7]
+    layers = [layer for layer in LISTED_LAYERS[:-1] if random.random() < 0.7]
     random.shuffle(layers)
     haircuts = {asset.symbol: random.choice([0, 33_333, 100_000, 250_001, 700_000]) for asset in assets[1:]}
     return Rulebook(
