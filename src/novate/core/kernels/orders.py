@@ -9,7 +9,7 @@ from novate.core.kernels.legs import reserve
 from novate.core.kernels.margin import total, worse_side
 from novate.core.kernels.overlay import load, slot_of, table_for, take_position
 from novate.core.kernels.pool import begin, keep, link, make_room, refused_by_sheet, require_after, slot_for
-from novate.core.kernels.portfolio import reach
+from novate.core.kernels.portfolio import equity_of, reach
 from novate.core.kernels.search import bucket_of, purse_of
 from novate.core.kernels.tables import columns
 from novate.core.layout import (
@@ -20,6 +20,7 @@ from novate.core.layout import (
     LIQUIDATING,
     LIVE,
     OPEN_ORDERS,
+    POOLED,
     POSITION,
     REDUCE_ONLY,
     RESTRICTED,
@@ -171,12 +172,36 @@ def judge_order_by_sheet(row, position, resting, over, slot, access, balances, j
 
 
 @njit(cache=True)
-def route_orders(rows, mark, n_contracts, n_accounts, tables, reasons, figures, over, held, dealing):
-    """Check every row and copy what it touches: ``(purses, the positions and open orders, new high-water mark)``."""
+def all_live(purse, n_contracts, keys, slots, resting, tables):
+    """1 where all that a purse holds or has orders in, after the changes so far, has a live price; else 0."""
+    at = np.int64(purse)
+    while at >= 0:
+        own = tables.buckets[at]
+        for row in range(own.start, own.start + own.count):
+            position = tables.positions[row]
+            rest = tables.orders[position.orders]
+            open_lots = rest.bids + rest.asks
+            slot = slot_of(at * n_contracts + position.contract, keys)
+            if keys[slot] != -1:
+                open_lots = resting[slots[slot]].bids + resting[slots[slot]].asks
+            if (position.lots != 0 or open_lots != 0) and tables.contracts[position.contract].state != LIVE:
+                return 0
+        at = np.int64(own.next) if tables.buckets[purse].contract == POOLED else np.int64(-1)
+    return 1
+
+
+@njit(cache=True)
+def route_orders(
+    rows, mark, n_contracts, n_accounts, tables, reasons, figures, over, held, dealing, position_keys, position_slots
+):
+    """Check every row and copy what it touches: ``(purses, the positions and open orders, new high-water mark)``.
+
+    ``position_keys`` and ``position_slots`` come to be the table of the positions that are copied.
+    """
     contracts, buckets, count = tables.contracts, tables.buckets, len(rows)
     book_positions, orders = tables.positions, tables.orders
-    bucket_keys, position_keys = table_for(count), table_for(count)
-    bucket_slots, position_slots = np.empty(len(bucket_keys), np.int32), np.empty(len(position_keys), np.int32)
+    bucket_keys = table_for(count)
+    bucket_slots = np.empty(len(bucket_keys), np.int32)
     touched = np.empty(count, np.int32)
     positions, resting = np.empty(count, POSITION), np.empty(count, OPEN_ORDERS)
     n_touched, n_positions = 0, 0
@@ -214,8 +239,10 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
     gains_ppm = tables.gains_ppm
     reasons, figures = np.empty(count, np.int64), np.empty(count, np.int64)
     over, held, dealing = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.int32)
+    keys = table_for(count)
+    slots = np.empty(len(keys), np.int32)
     touched, positions, resting, mark = route_orders(
-        rows, mark, n_contracts, n_accounts, tables, reasons, figures, over, held, dealing
+        rows, mark, n_contracts, n_accounts, tables, reasons, figures, over, held, dealing, keys, slots
     )
     balances, sums = np.empty((len(touched), width), BALANCE), np.empty((len(touched), width), SUBTOTAL)
     judged = np.empty(len(touched), JUDGED)
@@ -227,7 +254,12 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
     for at in range(count):
         row = rows[at]
         if reasons[at] == ACCEPTED:
-            own, of = held[at], buckets[dealing[at]]
+            own, of, purse = held[at], buckets[dealing[at]], over[at]
+            if judged[purse].priced == 0:  # a row before may have taken the last orders off what has no price
+                judged[purse].priced = all_live(touched[purse], n_contracts, keys, slots, resting, tables)
+                if of.portfolio != 0:
+                    _, _, known = equity_of(balances, purse, sums, purse, assets, gains_ppm, tables.sheet)
+                    judged[purse].priced *= known
             if of.portfolio == 0:
                 reasons[at], figures[at] = judge_order(
                     row, positions[own], resting[own], over[at], contracts[row.contract], of.access, balances, sums,

@@ -172,7 +172,7 @@ class World:
             (4, self.withdraw),
             (4, self.fund),
             (30 if seen["order"] else 1, self.execute),
-            (14 if seen["call"] else 0, self.answer_call),
+            (30 if seen["call"] else 0, self.answer_call),
             (8 if self.due(seen) else 0.3, self.expire),
             (0.6, self.resolve),
             (1.5, partial(overseeing.limit, self)),
@@ -264,7 +264,8 @@ class World:
             return None
         amount_fine, _ = seen["call"][bucket]
         unit = 10 ** (self.terms.assets[0].fine_decimals - self.terms.assets[0].decimals)
-        amount = -(-amount_fine // unit) + self.random.choice([0, 0, -1, 1_000])
+        amount = -(-amount_fine // unit)
+        amount += self.random.choice([0, 0, -1, 1_000, -amount // 2, -amount // 3])
         if bucket in owners:
             return isolating.answer(self, seen, bucket, person, max(1, amount))
         return c.Deposit("bank", packing.cash([(self.numbers.next("bank"), max(1, amount), person.account, 0)]))
