@@ -29,7 +29,7 @@ def fold_watching(book: Book, facts: Iterable[Fact], time_ns: int) -> None:
         if isinstance(fact, f.ShortfallAssigned):
             owner = book.registers.accounts[fact.bucket]
             origin = book.registers.accounts[book.registers.origins.get(fact.bucket, fact.bucket)]
-            assert owner.role in (*CLIENTS, Role.LIQUIDATION)
+            assert owner.role in (*CLIENTS, Role.ISOLATED, Role.LIQUIDATION), owner.role.name
             assert fact.house_bucket == book.registers.members[origin.member].house_account
         if isinstance(fact, f.GainsCut):
             rows = np.frombuffer(fact.rows, POSTED).tolist()

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from novate.core import layout
 from novate.core.book import Book
 from novate.core.kernels.arithmetic import value_at
-from novate.core.liquidation import Held, enough_lots, judge_fill
+from novate.core.liquidation import enough_lots, held_in, judge_fill
 from tests.core.test_kernels import examples
 from tests.core.test_whatif import small_books
 
@@ -20,7 +20,7 @@ def test_enough_lots_are_the_fewest_that_cure_and_the_whole_position_where_none_
     @given(small_books(), st.integers(600, 1_400))
     def run(world: tuple[Book, int], per_mille: int) -> None:
         book, account = world
-        held = [Held(*row) for row in book.positions_of(account) if row[1]]
+        held = [row for row in held_in(book, account) if row.lots]
         assume(held)
         book.buckets[account]["access"] = layout.LIQUIDATING
         row = held[0]
@@ -31,6 +31,6 @@ def test_enough_lots_are_the_fewest_that_cure_and_the_whole_position_where_none_
             _, _, equity, initial = judge_fill(book, account, row.contract, side * lots, value)
             if equity >= initial:
                 cures.append(lots)
-        assert enough_lots(book, account, row, limit) == min(cures, default=abs(row.lots))
+        assert enough_lots(book, row, limit) == min(cures, default=abs(row.lots))
 
     run()

@@ -172,6 +172,11 @@ class Book:
         """All buckets of an account: its cross bucket, the isolated ones that it ever had and its sub-accounts."""
         return [account, *self.isolated_of(account), *self.subs_of(account)]
 
+    def is_named(self, account: int) -> bool:
+        """Whether trades name an account: one of a member or client or a sub-account; no isolated bucket, no pool."""
+        row = self.buckets[account]
+        return row["access"] != layout.HOUSE_ONLY and (row["contract"] == layout.CROSS or row["contract"] <= layout.SUB)
+
     def purse_of(self, bucket: int) -> int:
         """The bucket whose money pays for a bucket, and with which it is judged: itself but for a sub-account."""
         tag = int(self.buckets[bucket]["contract"])

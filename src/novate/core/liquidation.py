@@ -222,9 +222,8 @@ def _check_execution(book: Book, command: ExecuteLiquidation) -> Rejected | None
     if book.purse_of(command.counterparty) in own:
         message = "an account cannot fill its own liquidation"
         return Rejected(Reason.ACCOUNTS_MUST_DIFFER, "$.counterparty", message)
-    named = book.buckets[command.counterparty]
     access = book.buckets[book.bucket_of(command.counterparty, order.contract)]["access"]
-    if named["access"] == layout.HOUSE_ONLY or named["contract"] != layout.CROSS:
+    if not book.is_named(command.counterparty):
         return Rejected(Reason.ACCOUNT_NOT_TRADABLE, "$.counterparty", "one of the house's own accounts cannot trade")
     if access == layout.LIQUIDATING:
         return Rejected(Reason.ACCOUNT_IN_LIQUIDATION, "$.counterparty", "the counterparty is in liquidation itself")

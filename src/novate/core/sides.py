@@ -55,11 +55,11 @@ def check_named(book: Book, account: int, path: str) -> None:
     if not 0 <= account < book.account_count:
         raise Refused(Reason.ACCOUNT_UNKNOWN, path, f"there is no account {account}")
     own = book.buckets[account]
-    if own["access"] == layout.HOUSE_ONLY or own["contract"] != layout.CROSS:
+    if not book.is_named(account):
         message = f"{name_of(book, account)} is the house's to run: name a member's or client's account"
         if own["contract"] == layout.POOLED:
             message = f"{name_of(book, account)} is a gross omnibus account: name one of its sub-accounts"
-        elif own["contract"] != layout.CROSS:
+        elif own["access"] != layout.HOUSE_ONLY:
             message = f"{name_of(book, account)} is a bucket: name the account that it belongs to"
         raise Refused(Reason.ACCOUNT_NOT_TRADABLE, path, message)
 
