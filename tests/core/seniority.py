@@ -25,7 +25,9 @@ def fold_watching(book: Book, facts: Iterable[Fact], time_ns: int) -> None:
     for fact in facts:
         if isinstance(fact, f.LossAbsorbed):
             role = book.registers.accounts[fact.payer].role
-            assert role in (Role.DEFAULT_FUND, Role.SKIN, Role.INSURANCE), f"{role.name} money absorbed a loss"
+            assert role in (Role.DEFAULT_FUND, Role.SKIN, Role.INSURANCE, Role.TREASURY), (
+                f"{role.name} money absorbed a loss"
+            )
         if isinstance(fact, f.ShortfallAssigned):
             owner = book.registers.accounts[fact.bucket]
             origin = book.registers.accounts[book.registers.origins.get(fact.bucket, fact.bucket)]

@@ -633,7 +633,7 @@ class Clearing(RuleBasedStateMachine):
         """After a cycle nobody stands further below zero than the rules allow, and nobody that may not at all."""
         registers = self.book.registers
         for account, owed in registers.overdrafts.items():
-            assert registers.accounts[account].role in (Role.HOUSE, Role.CLIENT)
+            assert registers.accounts[account].role in OWNED
             for asset, stands in owed.items():
                 rule = self.book.rulebook.overdrafts[registers.assets[asset].symbol]
                 assert stands.amount_minor <= rule.amount_minor
