@@ -155,29 +155,32 @@ def missed_calls(book: Book) -> list[Fact]:
         elif book.rulebook.missed_client_calls == "liquidate" or book.registers.members[account.member].defaulted:
             facts.append(Breached(bucket, "call_missed", verdict.equity_fine, verdict.maintenance_fine))
         elif account.member not in failing:
-            payment = paid_by_member(book, bucket, verdict, paid)
-            failing |= {} if payment else {account.member: None}
-            facts.append(payment or MemberDefaulted(account.member, "client_call_missed"))
+            fact = paid_by_member(book, bucket, verdict, paid)
+            failing |= {account.member: None} if isinstance(fact, MemberDefaulted) else {}
+            facts.append(fact)
     return facts
 
 
 def paid_by_member(
     book: Book, bucket: int, verdict: Judgement, paid: dict[tuple[int, int], int]
-) -> CollateralTransferred | None:
-    """What a client's bucket lacks out of its member's free collateral in the numeraire, or None where that lacks it.
+) -> CollateralTransferred | Breached | MemberDefaulted:
+    """What a client's bucket lacks out of its member's free collateral in the numeraire, or the member's default.
 
     It becomes the client's, as what the member adds to it at any other time. ``paid`` is what the member has paid for
-    others before.
+    others before. Where no more of the numeraire counts for the bucket, payment would not help it: it is liquidated.
     """
     asset = next(at for at, of in enumerate(book.registers.assets) if of.symbol == book.rulebook.numeraire)
-    house = book.registers.members[book.registers.accounts[bucket].member].house_account
+    member = book.registers.accounts[bucket].member
+    house = book.registers.members[member].house_account
     lacking = asked_for(book, verdict) - verdict.equity_fine
     if book.rulebook.call_recovery == "must_pay":  # a price that recovered is no payment
         lacking = max(lacking, book.registers.calls[bucket].amount_fine)
     amount = ceil_div(lacking, book.registers.assets[asset].unit_fine)
+    if judge(book, bucket, {asset: -amount}).equity_fine - verdict.equity_fine < lacking:
+        return Breached(bucket, "call_missed", verdict.equity_fine, verdict.maintenance_fine)
     reason, _ = check_withdrawal(book, house, asset, amount, paid)
     if reason is not Reason.ACCEPTED or not fits(book, bucket, asset, amount):
-        return None
+        return MemberDefaulted(member, "client_call_missed")
     paid[house, asset] = paid.get((house, asset), 0) + amount
     return CollateralTransferred(np.array([(amount, house, bucket, asset, 0)], MOVED).tobytes())
 
