@@ -100,7 +100,7 @@ class Collection:
             facts += self._collect(bucket)
         facts += self._collect_for_rounding()
         if self.unpaid:
-            facts.append(_cut_gains(book, self.asset, self.flow, self.unpaid))
+            facts.append(_cut_gains(book, self.asset, self.flow, self.purse.column(self.asset), self.unpaid))
         del self.purse.lent[self.asset]
         return facts
 
@@ -194,25 +194,29 @@ def _member(book: Book, bucket: int) -> int:
     return book.registers.accounts[book.registers.origins.get(bucket, bucket)].member
 
 
-def _cut_gains(book: Book, asset: int, flow: np.ndarray, unpaid: dict[int, int]) -> GainsCut:
+def _cut_gains(book: Book, asset: int, flow: np.ndarray, balances: np.ndarray, unpaid: dict[int, int]) -> GainsCut:
     """Cut what members and clients receive in this cycle, pro rata; only beyond that what the house itself receives.
 
     Flows are rounded down for payers and receivers alike, so the losers can owe a few units more than anyone gains:
-    those the rounding account would have received, and it goes without them.
+    those the rounding account would have received, and it goes without them. A gain that repays a balance below zero is
+    cut last: what it repays the treasury may have lent again in this very cycle, and money that nobody gets is there.
     """
     loss = sum(unpaid.values())
     own = np.array([book.registers.accounts[bucket].member >= 0 for bucket in range(book.account_count)])
-    cuts: list[tuple[int, int, int]] = []
-    for group in (own, ~own):
-        winners = np.flatnonzero((flow > 0) & group).tolist()
-        gains = [int(flow[bucket]) for bucket in winners]
+    cut_of: dict[int, int] = {}
+    paid_out = np.clip(balances + flow, 0, np.maximum(flow, 0))
+    repaid = np.maximum(flow, 0) - paid_out
+    for gain in (paid_out * own, paid_out * ~own, repaid * own, repaid * ~own):
+        winners = np.flatnonzero(gain).tolist()
+        gains = [int(gain[bucket]) for bucket in winners]
         part = min(loss, sum(gains))
-        if part > 0:
-            shares = split_pro_rata(part, gains)
-            cuts += [(-share, bucket, asset) for bucket, share in zip(winners, shares, strict=True) if share]
-            loss -= part
-    for cut, bucket, _ in cuts:
-        flow[bucket] += cut
+        for bucket, share in zip(winners, split_pro_rata(part, gains) if part > 0 else (), strict=part > 0):
+            if share:
+                cut_of[bucket] = cut_of.get(bucket, 0) + share
+        loss -= part
+    for bucket, cut in cut_of.items():
+        flow[bucket] -= cut
+    cuts = [(-cut, bucket, asset) for bucket, cut in cut_of.items()]
     if loss:
         cuts.append((-loss, ROUNDING, asset))
     claims = np.array(_who_went_without(unpaid, cuts), CLAIMED)
