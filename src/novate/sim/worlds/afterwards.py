@@ -49,7 +49,8 @@ def correct(world: "World", seen: Picture) -> c.AnyCommand | None:
     trade, lots, price, contract, buyer, seller = random.choice(world.sent[-4:])[:6]
     match random.randrange(6):
         case 0 | 1:
-            price = near(world, contract, price, random.uniform(0.9, 1.1))
+            named = contract if contract < len(world.contracts) else 0  # the trade may have named what never was
+            price = near(world, named, price, random.uniform(0.9, 1.1))
         case 2:
             lots = max(1, round(lots * random.uniform(0.3, 1.6)))
         case 3:
