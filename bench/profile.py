@@ -84,7 +84,9 @@ def judge(recorder: Recorder, command: SubmitTrades) -> Callable[[], object]:
     """The whole kernel that decides."""
     rows, tables, _ = kernel_inputs(recorder, command)
     book = recorder.book
-    return lambda: kernel.judge_trades(rows, -1, book.contract_count, book.account_count, FEES, False, tables)
+    return lambda: kernel.judge_trades(
+        rows, -1, book.contract_count, book.account_count, FEES, False, tables, book.sheet
+    )
 
 
 def decided(recorder: Recorder, command: SubmitTrades) -> Callable[[], object]:

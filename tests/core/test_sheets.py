@@ -114,7 +114,7 @@ def test_what_a_position_frees_is_what_the_twin_says(book: Book, bucket: int) ->
         without.positions[bucket, contract] = 0, 0
         initial = plain_sheet.requirement(book, without.reaches(), own.balance_minor)
         maintenance = plain_sheet.maintenance(book, without.lots(), own.balance_minor)
-        assert requirement_without(bucket, contract, 0, book.tables()) == (initial, maintenance)
+        assert requirement_without(bucket, contract, 0, book.tables(), book.sheet) == (initial, maintenance)
 
 
 @settings(max_examples=300)

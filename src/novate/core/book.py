@@ -14,9 +14,10 @@ from novate.core import layout
 from novate.core.blotter import Blotter
 from novate.core.kernels.limits import recount_limits
 from novate.core.kernels.margin import set_lots
+from novate.core.kernels.sheet import SheetTables
 from novate.core.kernels.tables import Tables, refer
 from novate.core.registers import Registers
-from novate.core.sheet_columns import lay_out_sheet
+from novate.core.sheet_columns import columns_of
 from novate.core.terms import HOUSE_ACCOUNTS, Account, Role, Rulebook
 
 
@@ -65,7 +66,7 @@ class Book:
         self.ends = np.array([0, 0, 1])
         self.holders = np.zeros(256, np.int32)
         self.tiers = np.zeros(0, layout.TIER)
-        self.sheet = lay_out_sheet(None, {}, [])
+        self.sheet: SheetTables | None = None
         self.limits = np.zeros(0, layout.LIMIT)
         self.limit_spans = np.zeros((64, 2), np.int32)
         self.limit_lists = np.zeros(0, np.int32)
@@ -122,7 +123,6 @@ class Book:
                 self.orders,
                 self.holders,
                 self.ends,
-                self.sheet,
                 self.limits,
                 self.limit_spans,
                 self.limit_lists,
@@ -245,7 +245,7 @@ class Book:
         book.tiers = np.frombuffer(tiers, layout.TIER).copy()
         book.blotter = Blotter.loads(trades)
         book.lot_terms = np.zeros(len(book.contracts), layout.LOT)
-        book.sheet = lay_out_sheet(book.registers.sheet, book.registers.symbols, book.registers.assets)
+        book.sheet = columns_of(book.registers)
         rows = np.frombuffer(positions, layout.POSITION).copy()
         book.orders = np.concatenate([np.zeros(1, layout.OPEN_ORDERS), np.frombuffer(orders, layout.OPEN_ORDERS)])
         rows["orders"] = np.cumsum(rows["orders"]) * rows["orders"]

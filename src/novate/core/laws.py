@@ -8,7 +8,7 @@ from novate.core.kernels.limits import recount_limits
 from novate.core.kernels.margin import set_lots
 from novate.core.kernels.portfolio import first_uncovered, same_sheet
 from novate.core.kernels.settle import first_unbalanced, recount
-from novate.core.risk_sheet import columns_of
+from novate.core.sheet_columns import columns_of
 from novate.core.terms import TREASURY, Role
 from novate.core.withdrawals import TRANSIT
 
@@ -145,11 +145,12 @@ def lot_terms_are_current(book: Book) -> None:
 
 def sheet_covers(book: Book) -> None:
     """The sheet's columns are those of the sheet on record, and it can judge every portfolio bucket exactly."""
-    if not same_sheet(book.sheet, columns_of(book)):
+    fresh, any_margined = columns_of(book.registers), book.buckets["portfolio"][: book.account_count].any()
+    if (book.sheet is None) != (fresh is None) or (fresh is not None and not same_sheet(book.sheet, fresh)):
         raise LawBroken("the columns of the risk sheet are not those of the sheet on record")
-    if not book.buckets["portfolio"][: book.account_count].any():
+    if not any_margined:
         return
-    if book.registers.sheet is None:
+    if book.sheet is None:
         raise LawBroken("a bucket is margined by a risk sheet and none is in force")
     bucket, contract = first_uncovered(book.account_count, book.tables(), book.sheet)
     if bucket >= 0:

@@ -163,7 +163,7 @@ def enough_lots(book: Book, row: Held, limit_ticks: int) -> int:
 
 def judge_fill(book: Book, bucket: int, contract: int, lots: int, value_fine: int) -> tuple[int, int, int, int]:
     """``(reason, figure, equity after, initial after)`` of a fill for one bucket."""
-    reason, figure, equity, initial = judge_side(bucket, contract, lots, value_fine, book.tables())
+    reason, figure, equity, initial = judge_side(bucket, contract, lots, value_fine, book.tables(), book.sheet)
     return int(reason), int(figure), int(equity), int(initial)
 
 

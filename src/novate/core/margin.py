@@ -53,7 +53,9 @@ def judge(book: Book, bucket: int, withdrawn_minor: dict[int, int] | None = None
         balances, at = balances[purse : purse + 1].copy(), 0
         for asset, amount in withdrawn_minor.items():
             balances[0, asset]["balance_minor"] -= amount
-    equity, settled, initial, maintenance, priced, payable = kernel.judge_one(purse, balances, at, book.tables())
+    equity, settled, initial, maintenance, priced, payable = kernel.judge_one(
+        purse, balances, at, book.tables(), book.sheet
+    )
     return Judgement(equity, settled, initial, maintenance, bool(priced), payable)
 
 
@@ -75,8 +77,8 @@ def mode_of(book: Book, bucket: int) -> MarginMode:
 
 def judge_apart(book: Book, rows: np.ndarray, balances: np.ndarray, mode: MarginMode) -> Judgement:
     """Judge position rows with one row of balances, as if they were a bucket; the book is not read for either."""
-    by_sheet = mode is MarginMode.PORTFOLIO
-    figures = kernel.judge_rows(0, len(rows), rows, balances, 0, by_sheet, book.tables())
+    sheet = book.sheet if mode is MarginMode.PORTFOLIO else None
+    figures = kernel.judge_rows(0, len(rows), rows, balances, 0, book.tables(), sheet)
     equity, settled, initial, maintenance, priced, payable = figures
     return Judgement(equity, settled, initial, maintenance, bool(priced), payable)
 
@@ -84,7 +86,7 @@ def judge_apart(book: Book, rows: np.ndarray, balances: np.ndarray, mode: Margin
 def judge_many(book: Book, buckets: np.ndarray) -> np.ndarray:
     """Judge the given buckets (int64); rows of ``layout.JUDGED`` in the same order."""
     out = np.zeros(len(buckets), layout.JUDGED)
-    kernel.judge_range(0, len(buckets), buckets, book.tables(), out)
+    kernel.judge_range(0, len(buckets), buckets, book.tables(), book.sheet, out)
     return out
 
 
@@ -92,9 +94,9 @@ def judge_house(book: Book) -> np.ndarray:
     """Judge every bucket, in a large house on all cores; rows of ``layout.JUDGED`` by bucket."""
     out = np.zeros(book.account_count, layout.JUDGED)
     if book.account_count < ALL_CORES_LEAST:
-        kernel.judge_range(0, book.account_count, np.zeros(0, np.int64), book.tables(), out)
+        kernel.judge_range(0, book.account_count, np.zeros(0, np.int64), book.tables(), book.sheet, out)
     else:
-        kernel.judge_all(book.account_count, book.tables(), out)
+        kernel.judge_all(book.account_count, book.tables(), book.sheet, out)
     return out
 
 

@@ -18,7 +18,7 @@ def decide_trades(book: Book, command: SubmitTrades) -> list[Fact]:
     mark = book.registers.sources.get(command.source, -1)
     rows, guaranteed = np.frombuffer(command.rows, TRADE), book.rulebook.reserved_trades == "guaranteed"
     novated, filled, refused, new_mark = judge_trades(
-        rows, mark, book.contract_count, book.account_count, FEES, guaranteed, book.tables()
+        rows, mark, book.contract_count, book.account_count, FEES, guaranteed, book.tables(), book.sheet
     )
     facts: list[Fact] = [OrdersFilled(filled.tobytes())] if len(filled) else []
     if len(novated):

@@ -16,7 +16,9 @@ def decide_orders(book: Book, command: ChangeOrders) -> list[Fact]:
     """Accept or refuse each change on its own, each seeing the rows before it; more orders must be margined."""
     mark = book.registers.sources.get(command.source, -1)
     rows = np.frombuffer(command.rows, ORDER)
-    reserved, refused, new_mark = judge_orders(rows, mark, book.contract_count, book.account_count, book.tables())
+    reserved, refused, new_mark = judge_orders(
+        rows, mark, book.contract_count, book.account_count, book.tables(), book.sheet
+    )
     facts: list[Fact] = [OrdersChanged(reserved.tobytes())] if len(reserved) else []
     return facts + refusal_facts(refused, command.source, new_mark if new_mark > mark else None)
 

@@ -40,8 +40,8 @@ def freed_by(book: Book, bucket: int, contract: int, lots: int) -> tuple[int, in
 
     Negative for a position that hedges the others: without it the bucket would have to hold more.
     """
-    with_it = requirement_without(bucket, contract, lots, book.tables())
-    without = requirement_without(bucket, contract, 0, book.tables())
+    with_it = requirement_without(bucket, contract, lots, book.tables(), book.sheet)
+    without = requirement_without(bucket, contract, 0, book.tables(), book.sheet)
     return int(with_it[0]) - int(without[0]), int(with_it[1]) - int(without[1])
 
 
@@ -53,7 +53,7 @@ def why(book: Book, bucket: int) -> tuple[tuple[WorstScenario, ...], tuple[Contr
     sheet = book.registers.sheet
     if sheet is None:
         raise LookupError("no risk sheet is in force; adopt one first")
-    results, asked = scenarios_of(bucket, book.tables())
+    results, asked = scenarios_of(bucket, book.tables(), book.sheet)
     worst: list[tuple[int, int, int, int]] = []
     first = 0
     for at, block in enumerate(sheet.blocks):
@@ -63,7 +63,7 @@ def why(book: Book, bucket: int) -> tuple[tuple[WorstScenario, ...], tuple[Contr
     worst.sort(key=lambda row: (-row[0], row[1]))
     _, block, scenario, _ = worst[0]
     start = sum(each.scenarios for each in sheet.blocks[:block])
-    losses = losses_at(bucket, start + scenario, book.tables())
+    losses = losses_at(bucket, start + scenario, book.tables(), book.sheet)
     parts = [
         Contributor(int(row["contract"]), int(row["lots"]), in_fine(sheet.unit_fine, int(loss)))
         for row, loss in zip(book.segment(bucket), losses, strict=True)

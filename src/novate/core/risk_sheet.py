@@ -12,12 +12,11 @@ from novate.core.book import Book
 from novate.core.commands import AdoptRiskSheet, SetMarginMode
 from novate.core.facts import Fact, MarginModeSet, Rejected, RiskSheetAdopted
 from novate.core.kernels.portfolio import first_uncovered, uncovered_in
-from novate.core.kernels.sheet import SheetTables
 from novate.core.margin import in_numeraire, judge_as
 from novate.core.money import EXPOSURE_MAX, PPM, SHEET_BOUND, VALUE_MAX, charge
 from novate.core.portfolio import explain_uncovered
 from novate.core.reasons import Reason
-from novate.core.sheet_columns import accumulate, collateral_bound, largest_units, lay_out_sheet
+from novate.core.sheet_columns import accumulate, collateral_bound, columns_of, largest_units, lay_out_sheet
 from novate.core.terms import OWNED, CollateralRow, ContractRow, Kind, MarginMode, RiskSheet, Role, ScenarioBlock
 
 SCENARIOS_MAX = 2**14
@@ -165,12 +164,7 @@ def _check_collateral(book: Book, row: CollateralRow, path: str) -> Iterator[Wro
 def fold_risk_sheet_adopted(book: Book, fact: RiskSheetAdopted) -> None:
     """Put the sheet in force."""
     book.registers.sheet = fact.sheet
-    book.sheet = columns_of(book)
-
-
-def columns_of(book: Book) -> SheetTables:
-    """The columns of the sheet in force, laid out afresh."""
-    return lay_out_sheet(book.registers.sheet, book.registers.symbols, book.registers.assets)
+    book.sheet = columns_of(book.registers)
 
 
 # ---- margin mode ----------------------------------------------------------------------------------------------------

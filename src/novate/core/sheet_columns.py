@@ -7,6 +7,7 @@ import numpy as np
 from novate.core import layout
 from novate.core.kernels.sheet import SheetTables, refer_to_sheet
 from novate.core.money import charge
+from novate.core.registers import Registers
 from novate.core.terms import AddOn, Asset, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
 
 MEASURES = {
@@ -16,13 +17,16 @@ MEASURES = {
 }
 
 
-def lay_out_sheet(sheet: RiskSheet | None, symbols: dict[str, int], assets: Sequence[Asset]) -> SheetTables:
-    """The columns of a sheet whose symbols are on record; of no sheet, empty ones."""
+def columns_of(registers: Registers) -> SheetTables | None:
+    """The columns of the sheet in force, laid out afresh; None where there is none."""
+    if registers.sheet is None:
+        return None
+    return lay_out_sheet(registers.sheet, registers.symbols, registers.assets)
+
+
+def lay_out_sheet(sheet: RiskSheet, symbols: dict[str, int], assets: Sequence[Asset]) -> SheetTables:
+    """The columns of a sheet whose symbols are on record."""
     of_contract, of_asset = np.full(len(symbols), -1, np.int32), np.full(len(assets), -1, np.int32)
-    if sheet is None:
-        scalars, blocks = np.zeros(0, layout.SHEET), np.zeros(0, layout.SHEET_BLOCK)
-        rows, results = np.zeros(0, layout.SHEET_ROW), np.zeros((0, 1), np.int64)
-        return refer_to_sheet(scalars, blocks, rows, np.zeros(0, layout.ADD_ON), of_contract, of_asset, results)
     every = (*sheet.contracts, *sheet.collateral)
     for at, row in enumerate(sheet.contracts):
         of_contract[symbols[row.symbol]] = at

@@ -113,7 +113,9 @@ def what_if(book: Book, account: int, trades: Sequence[Trade], deposits: Iterabl
     for bucket, chosen in places.items():
         rows = trade_rows(account, [trades[at] for at in chosen])
         come = added if bucket == account else nothing
-        verdicts, figures = judge_what_if(account, bucket, rows, come, book.contract_count, fees, book.tables())
+        verdicts, figures = judge_what_if(
+            account, bucket, rows, come, book.contract_count, fees, book.tables(), book.sheet
+        )
         changes[bucket] = Change(*(judgement(each) for each in figures))
         for at, (reason, figure, _) in zip(chosen, verdicts.tolist(), strict=True):
             said[at] = Answer(Reason(reason), figure)
@@ -167,7 +169,7 @@ def largest_order(book: Book, account: int, contract: int, side: int, price_tick
     def verdict(lots: int) -> tuple[Reason, int, int]:
         row["lots"] = lots
         fees = book.balances[FEES].copy()
-        answers, _ = judge_what_if(account, bucket, row, none, book.contract_count, fees, book.tables())
+        answers, _ = judge_what_if(account, bucket, row, none, book.contract_count, fees, book.tables(), book.sheet)
         reason, figure, excess = answers[0].tolist()
         return Reason(reason), figure, excess
 
@@ -217,7 +219,6 @@ class Overlay:
             book.orders,
             book.holders,
             book.ends,
-            book.sheet,
             book.limits,
             book.limit_spans,
             book.limit_lists,
@@ -234,7 +235,7 @@ class Overlay:
         """The bucket at a mark of the contract."""
         self.mark(price_ticks)
         purse = self.book.purse_of(self.bucket)
-        return judgement(kernel.judge_one(purse, self.book.balances, purse, self.tables))
+        return judgement(kernel.judge_one(purse, self.book.balances, purse, self.tables, self.book.sheet))
 
     def worst_asked(self, price_ticks: int, contract: int, lots: int) -> tuple[bool, bool]:
         """Whether a bounded position would be asked for the worst that it can lose."""

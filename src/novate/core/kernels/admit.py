@@ -1,9 +1,8 @@
 """What a trade must pass before anybody's margin is looked at."""
 
 import numpy as np
-from numba import njit
 
-from novate.core.kernels.borrowing import borrowing
+from novate.core.kernels.borrowing import borrowing, inlined
 from novate.core.kernels.limits import nearest_in_band
 from novate.core.kernels.search import bucket_of
 from novate.core.layout import COLLATERALISED, CROSS, EXPIRED, HOUSE_ONLY, LIQUIDATING, LIVE, PREMIUM, SUB
@@ -29,14 +28,14 @@ CONTRACT_HALTED = int(Reason.CONTRACT_HALTED)
 MALFORMED = int(Reason.MALFORMED)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def may_name(account, buckets):
     """Whether a trade may name an account: one of a member or client, or a sub-account; no isolated bucket, no pool."""
     own = buckets[account]
     return own.access != HOUSE_ONLY and (own.contract == CROSS or own.contract <= SUB)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def access_of(account, contract, buckets):
     """What the bucket that an account's trades in a contract go to may do; nothing where a trade may not name it."""
     if not may_name(account, buckets):
@@ -44,7 +43,7 @@ def access_of(account, contract, buckets):
     return buckets[bucket_of(account, contract, buckets)].access
 
 
-@njit(cache=True, inline="always")
+@inlined
 def is_promised(filled, guaranteed, contract):
     """Whether what is filled was promised when it was margined; a premium or a worst loss, which must be covered, never
     is."""

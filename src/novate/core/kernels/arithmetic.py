@@ -1,33 +1,32 @@
 """Exact 64-bit arithmetic for the loops; the plain forms are in ``money.py``."""
 
 import numpy as np
-from numba import njit
 
-from novate.core.kernels.borrowing import borrowing
+from novate.core.kernels.borrowing import borrowing, inlined
 from novate.core.money import EXPOSURE_MAX, PPM
 
 
-@njit(cache=True, inline="always")
+@inlined
 def divided(amount, by):
     """``amount // by`` of two amounts that are not negative: an unsigned division is a few instructions shorter."""
     return np.int64(np.uint64(amount) // np.uint64(by))
 
 
-@njit(cache=True, inline="always")
+@inlined
 def credit(amount, rate_ppm):
     """``amount * rate`` rounded down; amount >= 0."""
     whole = divided(amount, PPM)
     return whole * rate_ppm + divided((amount - whole * PPM) * rate_ppm, PPM)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def charge(amount, rate_ppm):
     """``amount * rate`` rounded up; amount >= 0."""
     whole = divided(amount, PPM)
     return whole * rate_ppm + divided((amount - whole * PPM) * rate_ppm + (PPM - 1), PPM)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def convert(amount, asset):
     """Worth in numeraire fine units: credits rounded down, debts rounded up in size, both kept within 2^62 - 1."""
     if asset.numeraire != 0:
@@ -52,13 +51,13 @@ def convert_at_rate(amount, asset):
     return worth if amount >= 0 else -worth
 
 
-@njit(cache=True, inline="always")
+@inlined
 def millionths(amount):
     """``amount / 10^6`` rounded up; amount >= 0."""
     return divided(amount + (PPM - 1), PPM)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def clamp(amount):
     """Kept within 2^62 - 1 either way."""
     return min(max(amount, -EXPOSURE_MAX), EXPOSURE_MAX)

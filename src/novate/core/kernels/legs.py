@@ -1,8 +1,9 @@
 """Lots and cost into positions: the one leg, on overlay rows and on the book, and the trades that are two of them."""
 
+import numpy as np
 from numba import njit
 
-from novate.core.kernels.borrowing import borrowing
+from novate.core.kernels.borrowing import borrowing, inlined
 from novate.core.kernels.limits import count_leg
 from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
 from novate.core.kernels.search import find, purse_of
@@ -10,7 +11,7 @@ from novate.core.kernels.tables import columns
 from novate.core.layout import PREMIUM
 
 
-@njit(cache=True, inline="always")
+@inlined
 def apply_leg(position, balance, contract, lots, cost_fine):
     """Add lots and cost to a position and its bucket's running totals: on overlay rows and on the book alike."""
     before = abs(position.lots) * contract.largest_value_fine + abs(position.cost_fine)
@@ -65,7 +66,7 @@ def place(bucket, contract, buckets, contracts, positions, holders, ends):
     return where
 
 
-@njit(cache=True, inline="always")
+@inlined
 def move(bucket, purse, of, lots, cost_fine, where, balances, positions, limits, spans, lists):
     """Apply one leg to the book at a placed row, with the running totals of the contract and of its limits."""
     row = positions[where]
@@ -110,18 +111,19 @@ def novate_from(rows, first, fees_account, tables):
             ask_for(rows[at + AHEAD].buyer, buckets, positions, balances)
             ask_for(rows[at + AHEAD].seller, buckets, positions, balances)
         row = rows[at]
-        buyer_at = place(row.buyer, row.contract, buckets, contracts, positions, holders, ends)
+        buying, selling, of = np.int64(row.buyer), np.int64(row.seller), np.int64(row.contract)
+        buyer_at = place(buying, of, buckets, contracts, positions, holders, ends)
         if buyer_at < 0:
             return at
         # Placing the seller moves only the seller's rows, so the buyer's row still stands where it stood.
-        seller_at = place(row.seller, row.contract, buckets, contracts, positions, holders, ends)
+        seller_at = place(selling, of, buckets, contracts, positions, holders, ends)
         if seller_at < 0:
             return at
-        contract = contracts[row.contract]
+        contract = contracts[of]
         cost = row.lots * row.value_fine
-        buyer, seller = purse_of(row.buyer, buckets), purse_of(row.seller, buckets)
-        move(row.buyer, buyer, contract, row.lots, cost, buyer_at, balances, positions, limits, spans, lists)
-        move(row.seller, seller, contract, -row.lots, -cost, seller_at, balances, positions, limits, spans, lists)
+        buyer, seller = purse_of(buying, buckets), purse_of(selling, buckets)
+        move(buying, buyer, contract, row.lots, cost, buyer_at, balances, positions, limits, spans, lists)
+        move(selling, seller, contract, -row.lots, -cost, seller_at, balances, positions, limits, spans, lists)
         contract.traded_lots += row.lots
         balances[buyer, contract.asset].carry_fine -= row.buyer_fee_fine
         balances[seller, contract.asset].carry_fine -= row.seller_fee_fine
@@ -160,7 +162,7 @@ def cancel_orders(bucket, tables):
         position = tables.positions[at]
         if position.orders != 0:
             rest = tables.orders[position.orders]
-            reserve(bucket, position.contract, -rest.bids, -rest.asks, tables)
+            reserve(bucket, np.int64(position.contract), -rest.bids, -rest.asks, tables)
 
 
 @njit(cache=True)
@@ -168,7 +170,7 @@ def expire_rows(contract, value_fine, tables):
     """Turn every position in a contract into money at its final value: lots x value - cost into the holder's carry."""
     of = tables.contracts[contract]
     for at in range(of.holders_start, of.holders_start + of.holders_count):
-        bucket = tables.holders[at]
+        bucket = np.int64(tables.holders[at])
         where, found = find(bucket, contract, tables.buckets, tables.positions)
         if found:
             row = tables.positions[where]

@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.arithmetic import credit
-from novate.core.kernels.borrowing import borrowing
+from novate.core.kernels.borrowing import borrowing, inlined
 from novate.core.kernels.search import find
 from novate.core.layout import NET
 from novate.core.reasons import Reason
@@ -18,7 +18,7 @@ GROUP_LIMIT_EXCEEDED = int(Reason.GROUP_LIMIT_EXCEEDED)
 NOBODY = -1
 
 
-@njit(cache=True, inline="always")
+@inlined
 def nearest_in_band(price_ticks, contract):
     """The price itself where it is inside the band around the mark, which is at least a tick wide; else its bound."""
     mark = contract.price_ticks
@@ -26,7 +26,7 @@ def nearest_in_band(price_ticks, contract):
     return min(max(price_ticks, mark - reach), mark + reach)
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def gained(before, lots):
     """``(long, short)`` lots that a position gains by a leg; negative where it loses them."""
     after = before + lots

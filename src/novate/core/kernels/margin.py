@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit, prange
 
 from novate.core.kernels.arithmetic import charge, clamp, convert, credit, millionths
-from novate.core.kernels.borrowing import borrowing
+from novate.core.kernels.borrowing import FIRST, borrowing, inlined
 from novate.core.kernels.portfolio import judge_portfolio, payable_of, room_for
 from novate.core.kernels.prefetch import AHEAD, ask_for
 from novate.core.kernels.tables import columns
@@ -14,7 +14,7 @@ from novate.core.money import PPM
 BRACKET_LOTS_MAX = 2**40
 
 
-@njit(cache=True, inline="always")
+@inlined
 def requirement(lots, contract, tiers):
     """``(initial, maintenance)`` of one position, rounded up, in the contract's settlement asset."""
     initial, maintenance = 0, 0
@@ -43,25 +43,25 @@ def requirement(lots, contract, tiers):
     return initial, maintenance
 
 
-@njit(cache=True, inline="always")
+@inlined
 def worst_value(lots, contract):
     """The value per lot that a bounded position fears: the floor for a long one, the cap for a short one."""
     return contract.floor_value_fine if lots > 0 else contract.cap_value_fine
 
 
-@njit(cache=True, inline="always")
+@inlined
 def collateralised_result(lots, cost_fine, contract):
     """What a fully collateralised position counts for: its result at the worst end, and no gain before it is paid."""
     return min(0, lots * worst_value(lots, contract) - cost_fine)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def owed_in(balance, own):
     """What a bucket will have to pay in one asset, with no premium it is due against it; not negative."""
     return max(0, balance.premium_fine) - min(0, own.variation_fine + balance.carry_fine)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def worse_side(lots, bids, asks, contract, tiers):
     """``(initial, maintenance)`` of a position with its resting orders: initial at the worse of all that may be filled.
 
@@ -111,7 +111,7 @@ def set_lots(count, tables):
         set_lot(at, tables.contracts, tables.tiers, tables.lot_terms)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def option_worth(lots, contract, long_option_ppm):
     """What the value of an option position counts for: long credited at the rulebook's rate, short in full."""
     worth = lots * contract.value_fine
@@ -120,7 +120,7 @@ def option_worth(lots, contract, long_option_ppm):
     return worth
 
 
-@njit(cache=True, inline="always")
+@inlined
 def sum_run(first, end, positions, orders, lot_terms, sums, into):
     """Add a run of positions inside their first brackets to row ``into`` of the sums; returns where the run ends.
 
@@ -163,7 +163,7 @@ def sum_one(position, open_orders, contract, tiers, long_option_ppm, own):
     return 0 if (lots != 0 or bids != 0 or asks != 0) and contract.state != LIVE else 1
 
 
-@njit(cache=True, inline="always")
+@inlined
 def sum_positions(start, count, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, into):
     """Sum position rows into row ``into`` of ``sums`` (per asset); returns 0 where a price is missing."""
     for asset in range(sums.shape[1]):
@@ -174,7 +174,7 @@ def sum_positions(start, count, positions, orders, lot_terms, contracts, tiers, 
     return add_positions(start, count, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, into)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def add_positions(start, count, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, into):
     """Add position rows to what row ``into`` of ``sums`` has; returns 0 where a price is missing."""
     priced = 1
@@ -189,7 +189,7 @@ def add_positions(start, count, positions, orders, lot_terms, contracts, tiers, 
     return priced
 
 
-@njit(cache=True, inline="always")
+@inlined
 def sum_purse(bucket, buckets, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, into):
     """Sum all positions that are judged with a purse into row ``into`` of ``sums``; returns 0 where a price is missing.
 
@@ -222,7 +222,7 @@ def add_subs(first, buckets, positions, orders, lot_terms, contracts, tiers, lon
     return priced
 
 
-@njit(cache=True, inline="always")
+@inlined
 def total(balances, bucket, sums, into, assets, gains_ppm):
     """A bucket in the numeraire from its balances and sums: ``(equity, settled, initial, maintenance, priced)``."""
     equity, settled, initial, maintenance, priced = 0, 0, 0, 0, 1
@@ -263,25 +263,26 @@ def payable(balances, bucket, sums, into, assets):
 
 
 @njit(cache=True)
-def judge_rows(start, count, positions, balances, at, by_sheet, tables):
-    """Judge position rows with row ``at`` of the given balances, as if they were a bucket: in tiers or by the sheet.
+def judge_rows(start, count, positions, balances, at, tables, sheet):
+    """Judge position rows with row ``at`` of the given balances, as if they were a bucket: by a sheet or, where it is
+    None, in tiers.
 
     Returns ``(equity, settled, initial, maintenance, priced, payable)``.
     """
     lot_terms, contracts, tiers, assets = tables.lot_terms, tables.contracts, tables.tiers, tables.assets
     sums, long_option_ppm = np.empty((1, len(assets)), SUBTOTAL), tables.long_option_ppm
     priced = sum_positions(
-        start, count, positions, tables.orders, lot_terms, contracts, tiers, long_option_ppm, sums, 0
+        start, count, positions, tables.orders, lot_terms, contracts, tiers, long_option_ppm, sums, FIRST
     )
-    if by_sheet:
+    if sheet is not None:
         equity, settled, initial, maintenance, known = judge_portfolio(
-            start, count, positions, tables.orders, balances, at, sums, assets, tables.gains_ppm, tables.sheet,
-            room_for(tables.sheet),
+            start, count, positions, tables.orders, balances, at, sums, assets, tables.gains_ppm, sheet,
+            room_for(sheet),
         )  # fmt: skip
-        covered = payable_of(balances, at, sums, 0, assets, tables.sheet)
+        covered = payable_of(balances, at, sums, FIRST, assets, sheet)
     else:
-        equity, settled, initial, maintenance, known = total(balances, at, sums, 0, assets, tables.gains_ppm)
-        covered = payable(balances, at, sums, 0, assets)
+        equity, settled, initial, maintenance, known = total(balances, at, sums, FIRST, assets, tables.gains_ppm)
+        covered = payable(balances, at, sums, FIRST, assets)
     return equity, settled, initial, maintenance, priced * known, covered
 
 
@@ -289,20 +290,22 @@ def judge_rows(start, count, positions, balances, at, by_sheet, tables):
 def judge_sums(priced, sums, balances, at, tables):
     """Judge the first row of sums in tiers, with row ``at`` of the given balances; answers as ``judge_rows``."""
     assets = tables.assets
-    equity, settled, initial, maintenance, known = total(balances, at, sums, 0, assets, tables.gains_ppm)
-    return equity, settled, initial, maintenance, priced * known, payable(balances, at, sums, 0, assets)
+    equity, settled, initial, maintenance, known = total(balances, at, sums, FIRST, assets, tables.gains_ppm)
+    return equity, settled, initial, maintenance, priced * known, payable(balances, at, sums, FIRST, assets)
 
 
 @njit(cache=True)
-def judge_one(purse, balances, at, tables):
+def judge_one(purse, balances, at, tables, sheet):
     """Judge a purse with row ``at`` of the given balances; answers as ``judge_rows``."""
     own = tables.buckets[purse]
     if own.contract != POOLED:
-        return judge_rows(own.start, own.count, tables.positions, balances, at, own.portfolio != 0, tables)
+        if sheet is not None and own.portfolio != 0:
+            return judge_rows(own.start, own.count, tables.positions, balances, at, tables, sheet)
+        return judge_rows(own.start, own.count, tables.positions, balances, at, tables, None)
     sums = np.empty((1, len(tables.assets)), SUBTOTAL)
     priced = sum_purse(
         purse, tables.buckets, tables.positions, tables.orders, tables.lot_terms, tables.contracts, tables.tiers,
-        tables.long_option_ppm, sums, 0,
+        tables.long_option_ppm, sums, FIRST,
     )  # fmt: skip
     return judge_sums(priced, sums, balances, at, tables)
 
@@ -315,14 +318,17 @@ def stand_aside(row):
 
 
 @njit(cache=True)
-def judge_range(first, last, chosen, tables, out):
+def judge_range(first, last, chosen, tables, sheet, out):
     """Judge ``chosen[first:last]`` (or the buckets themselves where ``chosen`` is empty) into ``out``."""
-    sums, room = np.empty((1, len(tables.assets)), SUBTOTAL), room_for(tables.sheet)
-    judge_in_range(first, last, chosen, columns(tables), out, sums, room)
+    sums = np.empty((1, len(tables.assets)), SUBTOTAL)
+    if sheet is None:
+        judge_in_range(first, last, chosen, columns(tables), None, out, sums, None)
+    else:
+        judge_in_range(first, last, chosen, columns(tables), sheet, out, sums, room_for(sheet))
 
 
 @borrowing
-def judge_in_range(first, last, chosen, tables, out, sums, room):
+def judge_in_range(first, last, chosen, tables, sheet, out, sums, room):
     """The loop of ``judge_range``, with a row of ``sums`` and ``room`` for one portfolio bucket to work on."""
     buckets, balances, positions, contracts = tables.buckets, tables.balances, tables.positions, tables.contracts
     lot_terms, tiers, assets, orders = tables.lot_terms, tables.tiers, tables.assets, tables.orders
@@ -336,13 +342,25 @@ def judge_in_range(first, last, chosen, tables, out, sums, room):
         if own.contract <= SUB:
             stand_aside(row)
             continue
-        priced = sum_purse(bucket, buckets, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, 0)
-        if own.portfolio == 0:
-            equity, settled, initial, maintenance, known = total(balances, bucket, sums, 0, assets, gains_ppm)
-        else:
+        priced = sum_purse(
+            bucket, buckets, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, FIRST
+        )
+        if sheet is not None and own.portfolio != 0:
             equity, settled, initial, maintenance, known = judge_portfolio(
-                own.start, own.count, positions, orders, balances, bucket, sums, assets, gains_ppm, tables.sheet, room
+                own.start,
+                own.count,
+                positions,
+                orders,
+                balances,
+                np.int64(bucket),
+                sums,
+                assets,
+                gains_ppm,
+                sheet,
+                room,
             )
+        else:
+            equity, settled, initial, maintenance, known = total(balances, bucket, sums, FIRST, assets, gains_ppm)
         row.equity_fine = equity
         row.settled_fine = settled
         row.initial_fine = initial
@@ -351,7 +369,7 @@ def judge_in_range(first, last, chosen, tables, out, sums, room):
 
 
 @njit(cache=True, parallel=True)
-def judge_all(count, tables, out):
+def judge_all(count, tables, sheet, out):
     """Judge buckets 0 to count on all cores."""
     none = np.zeros(0, np.int64)
     blocks = 64
@@ -359,4 +377,4 @@ def judge_all(count, tables, out):
     for block in prange(blocks):
         first = min(count, block * step)
         last = min(count, first + step)
-        judge_range(first, last, none, tables, out)
+        judge_range(first, last, none, tables, sheet, out)

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.admit import may_name
-from novate.core.kernels.borrowing import borrowing
+from novate.core.kernels.borrowing import FIRST, borrowing, inlined
 from novate.core.kernels.legs import reserve
 from novate.core.kernels.margin import total, worse_side
 from novate.core.kernels.overlay import load, slot_of, table_for, take_position
@@ -81,7 +81,7 @@ def check_order(row, mark, n_contracts, n_accounts, contracts, buckets):
     return ACCEPTED, np.int64(0)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def changed(row, resting):
     """``(bids, asks)`` after a change of orders."""
     return resting.bids + (row.lots if row.side == BUY else 0), resting.asks + (row.lots if row.side == SELL else 0)
@@ -146,9 +146,9 @@ def judge_order(row, position, resting, over, contract, access, balances, sums, 
 
 
 @njit(cache=True)
-def judge_order_by_sheet(row, position, resting, over, slot, access, balances, judged, tables):
+def judge_order_by_sheet(row, position, resting, over, slot, access, balances, judged, tables, sheet):
     """The same of an account in portfolio mode; an accepted change is in the sheet's pool, too."""
-    contract, sheet = tables.contracts[row.contract], tables.sheet
+    contract = tables.contracts[row.contract]
     balance = balances[over, contract.asset]
     bids, asks = changed(row, resting)
     cash = balance.balance_minor * tables.assets[contract.asset].unit_fine
@@ -156,18 +156,18 @@ def judge_order_by_sheet(row, position, resting, over, slot, access, balances, j
     if reason != ACCEPTED:
         return reason, figure
     before, after = reach(position, resting), (position.lots - asks, position.lots + bids)
-    reason, figure = refused_by_sheet(row.contract, contract.style, before, after, slot, sheet)
+    reason, figure = refused_by_sheet(np.int64(row.contract), contract.style, before, after, slot, sheet)
     if reason != ACCEPTED:
         return reason, figure
     equity = judged[over].equity_fine
-    initial = require_after(over, slot, 0, row.contract, before, after, sheet)
+    initial = require_after(over, slot, FIRST, np.int64(row.contract), before, after, sheet)
     more = initial > judged[over].initial_fine
     reason, figure = check_margin(row.contract, more, judged[over].priced, equity, initial)
     if reason == ACCEPTED:
         judged[over].initial_fine = initial
         balance.exposure_fine += row.lots * contract.largest_value_fine
         resting.bids, resting.asks = bids, asks
-        keep(over, 0, row.contract, position, resting, sheet)
+        keep(over, FIRST, np.int64(row.contract), position, resting, sheet)
     return reason, figure
 
 
@@ -232,7 +232,7 @@ def route_orders(
 
 
 @njit(cache=True)
-def judge_orders(rows, mark, n_contracts, n_accounts, tables):
+def judge_orders(rows, mark, n_contracts, n_accounts, tables, sheet):
     """Decide changes of resting orders: ``(RESERVED rows, REFUSED rows, new high-water mark)``, each row on its own."""
     count, width = len(rows), tables.balances.shape[1]
     contracts, assets, tiers, buckets = tables.contracts, tables.assets, tables.tiers, tables.buckets
@@ -247,31 +247,31 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
     balances, sums = np.empty((len(touched), width), BALANCE), np.empty((len(touched), width), SUBTOTAL)
     judged = np.empty(len(touched), JUDGED)
     by_sheet = load(touched, tables, balances, sums, judged)
-    if by_sheet > 0:
-        begin_orders(by_sheet, rows, reasons, over, held, touched, len(positions), tables)
+    if sheet is not None and by_sheet > 0:
+        begin_orders(by_sheet, rows, reasons, over, held, touched, len(positions), tables, sheet)
     reserved, refused = np.empty(count, RESERVED), np.empty(count, REFUSED)
     n_reserved, n_refused = 0, 0
     for at in range(count):
         row = rows[at]
         if reasons[at] == ACCEPTED:
-            own, of, purse = held[at], buckets[dealing[at]], over[at]
+            own, of, purse = held[at], buckets[dealing[at]], np.int64(over[at])
             if judged[purse].priced == 0:  # a row before may have taken the last orders off what has no price
                 judged[purse].priced = all_live(touched[purse], n_contracts, keys, slots, resting, tables)
-                if of.portfolio != 0:
-                    _, _, known = equity_of(balances, purse, sums, purse, assets, gains_ppm, tables.sheet)
+                if sheet is not None and of.portfolio != 0:
+                    _, _, known = equity_of(balances, purse, sums, purse, assets, gains_ppm, sheet)
                     judged[purse].priced *= known
-            if of.portfolio == 0:
-                reasons[at], figures[at] = judge_order(
-                    row, positions[own], resting[own], over[at], contracts[row.contract], of.access, balances, sums,
-                    judged, assets, tiers, gains_ppm,
-                )  # fmt: skip
-            else:
+            if sheet is not None and of.portfolio != 0:
                 slot = slot_for(
-                    over[at], touched[over[at]], positions, resting, columns(tables), balances, sums, judged
+                    purse, np.int64(touched[purse]), positions, resting, columns(tables), sheet, balances, sums, judged
                 )
                 reasons[at], figures[at] = judge_order_by_sheet(
-                    row, positions[own], resting[own], over[at], slot, of.access, balances, judged, tables
+                    row, positions[own], resting[own], purse, slot, of.access, balances, judged, tables, sheet
                 )
+            else:
+                reasons[at], figures[at] = judge_order(
+                    row, positions[own], resting[own], purse, contracts[row.contract], of.access, balances, sums,
+                    judged, assets, tiers, gains_ppm,
+                )  # fmt: skip
         if reasons[at] == ACCEPTED:
             done = reserved[n_reserved]
             done.bids, done.asks = (row.lots, 0) if row.side == BUY else (0, row.lots)
@@ -285,9 +285,9 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables):
 
 
 @njit(cache=True)
-def begin_orders(by_sheet, rows, reasons, over, held, touched, n_held, tables):
+def begin_orders(by_sheet, rows, reasons, over, held, touched, n_held, tables, sheet):
     """Ready the sheet's pool for a batch of orders."""
-    pool = begin(by_sheet, touched, n_held, tables.sheet)
+    pool = begin(by_sheet, touched, n_held, sheet)
     for at in range(len(rows)):
         if reasons[at] == ACCEPTED and tables.buckets[touched[over[at]]].portfolio != 0:
             link(over[at], held[at], rows[at].contract, pool)
@@ -299,6 +299,6 @@ def reserve_rows(rows, first, tables):
     """Fold changes of open orders from row ``first`` on; returns the row reached (tables full) or the count."""
     for at in range(first, len(rows)):
         row = rows[at]
-        if not reserve(row.bucket, row.contract, row.bids, row.asks, tables):
+        if not reserve(np.int64(row.bucket), np.int64(row.contract), row.bids, row.asks, tables):
             return at
     return len(rows)

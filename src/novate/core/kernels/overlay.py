@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from novate.core.kernels.borrowing import borrowing
+from novate.core.kernels.borrowing import borrowing, inlined
 from novate.core.kernels.margin import sum_purse, total
 from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
 from novate.core.kernels.search import find
@@ -14,7 +14,7 @@ from novate.core.reasons import Reason
 ACCEPTED = int(Reason.ACCEPTED)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def slot_of(key, keys):
     """Slot of a key in an open-addressed table of int64 keys (-1 is empty): the key's own or the first free one."""
     mask = len(keys) - 1

@@ -98,9 +98,9 @@ def make_room(touched, buckets, pool):
 
 
 @njit(cache=True)
-def begin_alone(touched, more, tables):
+def begin_alone(touched, more, tables, sheet):
     """A batch of one portfolio bucket, which may come to hold so many contracts more."""
-    pool = begin(1, touched, 0, tables.sheet)
+    pool = begin(1, touched, 0, sheet)
     pool.lengths[0] = more
     make_room(touched, tables.buckets, pool)
 
@@ -119,9 +119,8 @@ def row_in(slot, contract, pool):
 
 
 @owning
-def slot_for(over, bucket, positions, resting, tables, balances, sums, judged):
+def slot_for(over, bucket, positions, resting, tables, sheet, balances, sums, judged):
     """The slot with the bucket's vectors as the batch has left them; its first judgement goes to ``judged``."""
-    sheet = tables.sheet
     pool = sheet.pool
     slot = over % len(pool.tags)
     if pool.tags[slot] != over:

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.arithmetic import charge, clamp, convert, credit, divided
-from novate.core.kernels.borrowing import owning
+from novate.core.kernels.borrowing import inlined, owning
 from novate.core.kernels.measures import combine, measure
 from novate.core.kernels.sheet import row_of, row_of_asset
 from novate.core.layout import COLLATERALISED, SHEET_HELD
@@ -33,19 +33,19 @@ def add_on(lots, row, add_ons):
     return add_ons[at].base_units + charge(max(0, size - add_ons[at].floor_lots), add_ons[at].rate_ppm)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def reach(held, resting):
     """The fewest and the most lots that a position may come to with its orders."""
     return held.lots - resting.asks, held.lots + resting.bids
 
 
-@njit(cache=True, inline="always")
+@inlined
 def size_of(low, high):
     """The most lots, long or short, that a position may come to."""
     return max(abs(low), abs(high))
 
 
-@njit(cache=True, inline="always")
+@inlined
 def add_scaled(values, low, high, results, into):
     """``into = values + lots x results``, in each scenario with ``low`` or ``high`` lots, whichever gains less."""
     least, most = np.float64(low), np.float64(high)
@@ -54,7 +54,7 @@ def add_scaled(values, low, high, results, into):
         into[at] = values[at] + (least if result > 0 else most) * result
 
 
-@njit(cache=True, inline="always")
+@inlined
 def accumulate(into, low, high, results):
     """``into += lots x results``: told apart from ``add_scaled``, whose arrays may not overlap if it is to be quick."""
     least, most = np.float64(low), np.float64(high)
@@ -77,7 +77,7 @@ def add_row(at, before, after, sheet, vectors, counts):
     count_row(row, before, after, sheet.add_ons, counts)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def count_row(row, before, after, add_ons, counts):
     """The same change in a bucket's counts: lots, what the rows take of the bound, add-ons, sets, resting lots."""
     size, was = size_of(after[0], after[1]), size_of(before[0], before[1])
@@ -88,7 +88,7 @@ def count_row(row, before, after, add_ons, counts):
     counts[4] += after[1] - after[0] - (before[1] - before[0])
 
 
-@njit(cache=True, inline="always")
+@inlined
 def collateral_lots(balance_minor, row):
     """Whole lots of a settled balance that run the scenarios."""
     return min(divided(balance_minor, row.lot_minor), row.lots_max) if balance_minor > 0 else 0
@@ -264,9 +264,9 @@ def judge_portfolio(start, count, positions, orders, balances, at, sums, assets,
 
 
 @njit(cache=True)
-def requirement_without(bucket, contract, lots, tables):
+def requirement_without(bucket, contract, lots, tables, sheet):
     """``(initial, maintenance)`` of a portfolio bucket with ``lots`` of one of its contracts instead of its own."""
-    sheet, own = tables.sheet, tables.buckets[bucket]
+    own = tables.buckets[bucket]
     vectors, measures, counts = room_for(sheet)
     rows = rows_of(own.start, own.count, tables.positions, tables.orders)
     for at in range(len(rows)):
@@ -276,9 +276,9 @@ def requirement_without(bucket, contract, lots, tables):
 
 
 @njit(cache=True)
-def scenarios_of(bucket, tables):
+def scenarios_of(bucket, tables, sheet):
     """``(results of the whole bucket by scenario in sheet units, what each block asks in sheet units)``."""
-    sheet, own = tables.sheet, tables.buckets[bucket]
+    own = tables.buckets[bucket]
     vectors, measures, counts = room_for(sheet)
     rows = rows_of(own.start, own.count, tables.positions, tables.orders)
     fill(rows, tables.balances, bucket, True, sheet, vectors, counts)
@@ -290,9 +290,8 @@ def scenarios_of(bucket, tables):
 
 
 @njit(cache=True)
-def losses_at(bucket, scenario, tables):
+def losses_at(bucket, scenario, tables, sheet):
     """What each position row of a bucket loses in one scenario with its orders, in sheet units."""
-    sheet = tables.sheet
     own = tables.buckets[bucket]
     losses = np.zeros(own.count, np.int64)
     for at in range(own.count):

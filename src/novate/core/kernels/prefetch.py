@@ -2,9 +2,10 @@
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from novate.core.kernels.borrowing import inlined
 from novate.core.kernels.search import purse_of
 
 AHEAD = 16
@@ -35,7 +36,7 @@ def prefetch(typing_context, rows, at):
     return types.void(rows, types.int64), generate
 
 
-@njit(cache=True, inline="always")
+@inlined
 def ask_for(bucket, buckets, positions, balances):
     """Ask for a bucket's balances and positions; its own row should be near by now."""
     own = buckets[np.uint64(bucket)]

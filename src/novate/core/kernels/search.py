@@ -1,20 +1,19 @@
 """Which bucket of an account a contract is in, whose money pays for it, and where it stands among a bucket's rows."""
 
 import numpy as np
-from numba import njit
 
-from novate.core.kernels.borrowing import borrowing
+from novate.core.kernels.borrowing import borrowing, inlined
 from novate.core.layout import CROSS, SUB
 
 
-@njit(cache=True, inline="always")
+@inlined
 def purse_of(bucket, buckets):
     """The bucket whose money pays for a bucket, and with which it is judged: itself but for a sub-account."""
     tag = buckets[np.uint64(bucket)].contract
     return np.int64(bucket) if tag > SUB else np.int64(SUB - tag)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def bucket_of(account, contract, buckets):
     """The bucket that an account's trades in a contract go to: its isolated one where there is one."""
     at = np.int64(account)

@@ -7,6 +7,7 @@ from numba import from_dtype, njit, typeof, types
 from numba.experimental import structref
 
 from novate.core import layout
+from novate.core.kernels.borrowing import owning
 
 
 @structref.register
@@ -98,14 +99,14 @@ def refer_to_sheet(*tables: Any) -> SheetTables:
     return _refer(*tables)
 
 
-@njit(cache=True, inline="always")
+@owning
 def row_of(contract, sheet):
     """The sheet's row of a contract, or -1: contracts may have been listed since."""
     at = np.uint32(contract)
     return np.int64(sheet.of_contract[at]) if at < len(sheet.of_contract) else -1
 
 
-@njit(cache=True, inline="always")
+@owning
 def row_of_asset(asset, sheet):
     """The sheet's row of a collateral asset, or -1."""
     at = np.uint32(asset)

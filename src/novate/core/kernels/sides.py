@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.admit import is_promised
-from novate.core.kernels.borrowing import borrowing, owning
+from novate.core.kernels.borrowing import FIRST, NO, NOTHING, SECOND, borrowing, inlined, owning
 from novate.core.kernels.margin import collateralised_result, option_worth, owed_in, total, worse_side
 from novate.core.kernels.overlay import load, take_position
 from novate.core.kernels.pool import begin_alone, maintenance_of, refused_by_sheet, require_after, slot_for
@@ -54,7 +54,7 @@ def spares_the_house(new_balances, new_sums, side, over, balances, sums, judged,
     return maintenance - equity <= maintenance_before - was
 
 
-@njit(cache=True, inline="always")
+@inlined
 def uncovered(contract, cost, cash, balance, own, new_balance, new_own):
     """What settled cash lacks after a leg: of a premium bought, or of the worst that a collateralised one can come to.
 
@@ -67,7 +67,7 @@ def uncovered(contract, cost, cash, balance, own, new_balance, new_own):
     return np.int64(0)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def after_leg(lots, cost, position, resting, filled, contract, tiers, long_option_ppm, balance, own):
     """Change a side's balance and sums by one leg: requirement with what still rests, result, option value, premium."""
     old_lots, bids, asks = position.lots, resting.bids, resting.asks
@@ -91,7 +91,7 @@ def after_leg(lots, cost, position, resting, filled, contract, tiers, long_optio
         own.variation_fine += lots * contract.value_fine - cost
 
 
-@njit(cache=True, inline="always")
+@inlined
 def check_bounds(lots, cost, fee, filled, position, balance, contract, cash):
     """Whether a leg stays within the position limit and within 64 bits: ``(reason, figure)``."""
     reason, figure = ACCEPTED, np.int64(0)
@@ -107,7 +107,7 @@ def check_bounds(lots, cost, fee, filled, position, balance, contract, cash):
     return reason, figure
 
 
-@njit(cache=True, inline="always")
+@inlined
 def stand_after(
     lots, cost, fee, position, resting, filled, side, over, contract, balances, sums, new_balances, new_sums, tiers,
     long_option_ppm,
@@ -124,14 +124,14 @@ def stand_after(
     )  # fmt: skip
 
 
-@njit(cache=True, inline="always")
+@inlined
 def brings_nearer(old_lots, lots):
     """Whether a leg only brings a position nearer to zero."""
     new_lots = old_lots + lots
     return (old_lots > 0 and lots < 0 and new_lots >= 0) or (old_lots < 0 and lots > 0 and new_lots <= 0)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def not_allowed(reduces, guaranteed, lack, contract, access):
     """Why a default, a restriction or missing cover forbids a leg: ``(reason, figure)``."""
     reason, figure = ACCEPTED, np.int64(0)
@@ -144,7 +144,7 @@ def not_allowed(reduces, guaranteed, lack, contract, access):
     return reason, figure
 
 
-@njit(cache=True, inline="always")
+@inlined
 def judge_leg(
     lots, value, fee, position, resting, filled, guaranteed, side, over, contract, access, balances, sums, judged,
     new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
@@ -194,10 +194,10 @@ def judge_leg(
 @owning
 def judge_leg_by_sheet(
     lots, value, fee, position, resting, filled, guaranteed, side, over, slot, at, access, balances, sums, judged,
-    new_balances, new_sums, tables,
+    new_balances, new_sums, tables, sheet,
 ):  # fmt: skip
     """The same of a side in portfolio mode, in contract ``at``; what it may come to after it stays in the pool."""
-    contract, assets, sheet = tables.contracts[at], tables.assets, tables.sheet
+    contract, assets = tables.contracts[at], tables.assets
     asset, cost = contract.asset, lots * value
     balance = balances[over, asset]
     equity, initial = judged[over].equity_fine, judged[over].initial_fine
@@ -234,7 +234,7 @@ def judge_leg_by_sheet(
     return reason, figure, equity, initial
 
 
-@njit(cache=True, inline="always")
+@inlined
 def reach_after(position, resting, lots, filled):
     """The same after a leg that takes ``filled`` lots off the orders of its side."""
     low, high = reach(position, resting)
@@ -255,7 +255,7 @@ def judge_in_purse(
     lacks nobody: where the purse meets its initial requirement after both, they stand.
     """
     reason, figure, equity, initial = judge_leg(
-        lots, value, fee, first, resting_first, filled_first, guaranteed, 0, over, contract, access_first, balances,
+        lots, value, fee, first, resting_first, filled_first, guaranteed, FIRST, over, contract, access_first, balances,
         sums, judged, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
     )  # fmt: skip
     verdicts[0, 0], verdicts[0, 1] = equity, initial
@@ -270,7 +270,7 @@ def judge_in_purse(
     judged[between].equity_fine, judged[between].initial_fine = equity, initial
     judged[between].priced = judged[over].priced
     after, its_figure, equity, initial = judge_leg(
-        -lots, value, fee, second, resting_second, filled_second, guaranteed, 1, between, contract, access_second,
+        -lots, value, fee, second, resting_second, filled_second, guaranteed, SECOND, between, contract, access_second,
         balances, sums, judged, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
     )  # fmt: skip
     verdicts[1, 0], verdicts[1, 1] = equity, initial
@@ -292,7 +292,7 @@ def judge_two(first, second, contract_index, lots, value, tables):
     take_position(second, contract_index, buckets, tables.positions, tables.orders, positions, resting, 1)
     new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
     return judge_in_purse(
-        lots, value, 0, positions[0], positions[1], resting[0], resting[1], 0, 0, False, 0, 1,
+        lots, value, NOTHING, positions[0], positions[1], resting[0], resting[1], NOTHING, NOTHING, NO, FIRST, SECOND,
         tables.contracts[contract_index], buckets[first].access, buckets[second].access, balances, sums, judged,
         new_balances, new_sums, tables.assets, tables.tiers, tables.gains_ppm, tables.long_option_ppm,
         np.empty((2, 2), np.int64),
@@ -300,7 +300,7 @@ def judge_two(first, second, contract_index, lots, value, tables):
 
 
 @njit(cache=True)
-def judge_side(bucket, contract_index, lots, value, tables):
+def judge_side(bucket, contract_index, lots, value, tables, sheet):
     """One side of a fill on its own, without fee: ``(reason, figure, equity after, initial after)``."""
     width = len(tables.assets)
     contracts, assets, tiers = tables.contracts, tables.assets, tables.tiers
@@ -314,14 +314,14 @@ def judge_side(bucket, contract_index, lots, value, tables):
     contract = contracts[contract_index]
     access = tables.buckets[bucket].access
     new_balances, new_sums = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL)
-    if by_sheet > 0:
-        begin_alone(touched, 1, tables)
-        slot = slot_for(0, bucket, position, resting, columns(tables), balances, sums, judged)
+    if sheet is not None and by_sheet > 0:
+        begin_alone(touched, 1, tables, sheet)
+        slot = slot_for(FIRST, bucket, position, resting, columns(tables), sheet, balances, sums, judged)
         return judge_leg_by_sheet(
-            lots, value, 0, position[0], resting[0], 0, False, 0, 0, slot, contract_index, access, balances, sums,
-            judged, new_balances, new_sums, columns(tables),
+            lots, value, NOTHING, position[0], resting[0], NOTHING, NO, FIRST, FIRST, slot, contract_index, access,
+            balances, sums, judged, new_balances, new_sums, columns(tables), sheet,
         )  # fmt: skip
     return judge_leg(
-        lots, value, 0, position[0], resting[0], 0, False, 0, 0, contract, access, balances, sums, judged,
-        new_balances, new_sums, assets, tiers, tables.gains_ppm, tables.long_option_ppm,
+        lots, value, NOTHING, position[0], resting[0], NOTHING, NO, FIRST, FIRST, contract, access, balances, sums,
+        judged, new_balances, new_sums, assets, tiers, tables.gains_ppm, tables.long_option_ppm,
     )  # fmt: skip

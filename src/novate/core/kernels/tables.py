@@ -11,12 +11,11 @@ from numba import njit, typeof, types
 from numba.experimental import structref
 
 from novate.core import layout
-from novate.core.kernels.sheet import SHEET_TABLES
 
 
 @structref.register
 class TablesType(types.StructRef):
-    """The compiled type of ``Tables``: an array of records each, the sheet, and two rates of the rulebook."""
+    """The compiled type of ``Tables``: an array of records each, and two rates of the rulebook."""
 
 
 class Tables(structref.StructRefProxy):
@@ -44,7 +43,6 @@ TABLES = TablesType(
         ("orders", typeof(np.zeros(0, layout.OPEN_ORDERS))),
         ("holders", typeof(np.zeros(0, np.int32))),
         ("ends", typeof(np.zeros(0, np.int64))),
-        ("sheet", SHEET_TABLES),
         ("limits", typeof(np.zeros(0, layout.LIMIT))),
         ("limit_spans", typeof(np.zeros((0, 2), np.int32))),
         ("limit_lists", typeof(np.zeros(0, np.int32))),
@@ -56,8 +54,8 @@ TABLES = TablesType(
 
 @njit(cache=True)
 def _refer(
-    assets, contracts, lot_terms, tiers, buckets, balances, positions, orders, holders, ends, sheet, limits,
-    limit_spans, limit_lists, gains_ppm, long_option_ppm,
+    assets, contracts, lot_terms, tiers, buckets, balances, positions, orders, holders, ends, limits, limit_spans,
+    limit_lists, gains_ppm, long_option_ppm,
 ):  # fmt: skip
     tables = structref.new(TABLES)
     tables.assets = assets
@@ -70,7 +68,6 @@ def _refer(
     tables.orders = orders
     tables.holders = holders
     tables.ends = ends
-    tables.sheet = sheet
     tables.limits = limits
     tables.limit_spans = limit_spans
     tables.limit_lists = limit_lists
@@ -88,7 +85,7 @@ def columns(tables):
     """The tables taken apart; they live as long as the reference to them."""
     return Columns(
         tables.assets, tables.contracts, tables.lot_terms, tables.tiers, tables.buckets, tables.balances,
-        tables.positions, tables.orders, tables.holders, tables.ends, tables.sheet, tables.limits, tables.limit_spans,
+        tables.positions, tables.orders, tables.holders, tables.ends, tables.limits, tables.limit_spans,
         tables.limit_lists, tables.gains_ppm, tables.long_option_ppm,
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from numba import njit
 
 from novate.core.kernels.admit import check_row
 from novate.core.kernels.arithmetic import charge, size_at, value_at
-from novate.core.kernels.borrowing import borrowing
+from novate.core.kernels.borrowing import borrowing, inlined
 from novate.core.kernels.legs import apply_leg
 from novate.core.kernels.limits import check_limits, count_ahead, count_trade
 from novate.core.kernels.overlay import hold, load, slot_of, table_for
@@ -89,7 +89,7 @@ def check_filled(row, buying, selling):
     return ACCEPTED, np.int64(0), NEITHER
 
 
-@njit(cache=True, inline="always")
+@inlined
 def check_both(row, fee, fees, held, positions, resting, contract, counts, spans, lists):
     """What both sides share: room for the fees, the orders that are filled, the limits: ``(reason, figure, side)``."""
     reason, figure, side = ACCEPTED, np.int64(0), NEITHER
@@ -102,7 +102,7 @@ def check_both(row, fee, fees, held, positions, resting, contract, counts, spans
     return reason, figure, side
 
 
-@njit(cache=True, inline="always")
+@inlined
 def take_on(lots, value, fee, position, over, side, contract, balances, sums, new_sums, judged, verdicts):
     """A side of an accepted trade to the overlay."""
     balances[over, contract.asset].carry_fine -= fee
@@ -114,8 +114,8 @@ def take_on(lots, value, fee, position, over, side, contract, balances, sums, ne
 
 @njit(cache=True)
 def judge_in_order(
-    rows, n_contracts, fees_account, guaranteed, tables, touched, dealing, sides, reasons, figures, failed, novated,
-    fills,
+    rows, n_contracts, fees_account, guaranteed, tables, sheet, touched, dealing, sides, reasons, figures, failed,
+    novated, fills,
 ):  # fmt: skip
     """Judge the routed rows one after the other on the overlay; fills ``novated`` and ``fills``, returns how many.
 
@@ -127,15 +127,15 @@ def judge_in_order(
     judged, held = np.empty(overlays, JUDGED), np.empty((len(rows), 2), np.int32)
     by_sheet = load(touched, tables, balances, sums, judged)
     positions, resting = hold(rows, reasons, n_contracts, tables, dealing, held)
-    if by_sheet > 0:
-        pool = begin(by_sheet, touched, len(positions), tables.sheet)
+    if sheet is not None and by_sheet > 0:
+        pool = begin(by_sheet, touched, len(positions), sheet)
         link_trades(rows, reasons, sides, held, touched, tables.buckets, pool)
     fees, verdicts = tables.balances[fees_account].copy(), np.empty((2, 2), np.int64)
     counts = count_ahead(rows, reasons, tables)
     new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
     return judge_held(
-        rows, guaranteed, columns(tables), touched, dealing, sides, reasons, figures, failed, novated, fills, balances,
-        sums, judged, held, positions, resting, fees, counts, new_balances, new_sums, verdicts,
+        rows, guaranteed, columns(tables), sheet, touched, dealing, sides, reasons, figures, failed, novated, fills,
+        balances, sums, judged, held, positions, resting, fees, counts, new_balances, new_sums, verdicts,
     )  # fmt: skip
 
 
@@ -159,7 +159,7 @@ def judge_pooled(
 
 @borrowing
 def judge_held(
-    rows, guaranteed, tables, touched, dealing, sides, reasons, figures, failed, novated, fills, balances, sums,
+    rows, guaranteed, tables, sheet, touched, dealing, sides, reasons, figures, failed, novated, fills, balances, sums,
     judged, held, positions, resting, fees, counts, new_balances, new_sums, verdicts,
 ):  # fmt: skip
     """The loop of ``judge_in_order`` over an overlay that is loaded and held."""
@@ -187,17 +187,19 @@ def judge_held(
                 break
             lots = row.lots if side == 0 else -row.lots
             filled = row.lots if row.filled & (1 << side) else np.int64(0)
-            over, own, of = sides[at, side], held[at, side], buckets[dealing[at, side]]
-            if of.portfolio == 0:
+            over, own, of = np.int64(sides[at, side]), held[at, side], buckets[dealing[at, side]]
+            if sheet is not None and of.portfolio != 0:
+                slot = slot_for(
+                    over, np.int64(touched[over]), positions, resting, tables, sheet, balances, sums, judged
+                )
+                reasons[at], figures[at], verdicts[side, 0], verdicts[side, 1] = judge_leg_by_sheet(
+                    lots, value, fee, positions[own], resting[own], filled, guaranteed, side, over, slot,
+                    np.int64(row.contract), of.access, balances, sums, judged, new_balances, new_sums, tables, sheet,
+                )  # fmt: skip
+            else:
                 reasons[at], figures[at], verdicts[side, 0], verdicts[side, 1] = judge_leg(
                     lots, value, fee, positions[own], resting[own], filled, guaranteed, side, over, contract, of.access,
                     balances, sums, judged, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
-                )  # fmt: skip
-            else:
-                slot = slot_for(over, touched[over], positions, resting, tables, balances, sums, judged)
-                reasons[at], figures[at], verdicts[side, 0], verdicts[side, 1] = judge_leg_by_sheet(
-                    lots, value, fee, positions[own], resting[own], filled, guaranteed, side, over, slot, row.contract,
-                    of.access, balances, sums, judged, new_balances, new_sums, tables,
                 )  # fmt: skip
             failed[at] = BUYER if side == 0 else SELLER
         if reasons[at] != ACCEPTED:
@@ -205,22 +207,22 @@ def judge_held(
         if contract.limited != 0:
             count_trade(row, held[at], positions, contract.open_limit, counts, spans, lists)
         for side in range(2):
-            over, own = sides[at, side], held[at, side]
+            over, own = np.int64(sides[at, side]), held[at, side]
             lots = row.lots if side == 0 else -row.lots
             if row.filled & (1 << side):
                 fill(resting[own], row.contract, dealing[at, side], lots, fills[n_fills])
                 balances[over, contract.asset].exposure_fine -= row.lots * contract.largest_value_fine
                 n_fills += 1
             take_on(lots, value, fee, positions[own], over, side, contract, balances, sums, new_sums, judged, verdicts)
-            if buckets[touched[over]].portfolio != 0:
-                keep(over, side, row.contract, positions[own], resting[own], tables.sheet)
+            if sheet is not None and buckets[touched[over]].portfolio != 0:
+                keep(over, side, np.int64(row.contract), positions[own], resting[own], sheet)
         fees[contract.asset].carry_fine += 2 * fee
         write_novated(novated[n_novated], at, row, value, fee, dealing[at, 0], dealing[at, 1])
         n_novated += 1
     return n_novated, n_fills
 
 
-@njit(cache=True, inline="always")
+@inlined
 def write_novated(done, at, row, value, fee, buyer, seller):
     """Write an accepted trade down, between the buckets of its accounts."""
     done.lots, done.value_fine = row.lots, value
@@ -239,7 +241,7 @@ def fill(resting, contract, bucket, lots, out):
 
 
 @njit(cache=True)
-def judge_trades(rows, mark, n_contracts, n_accounts, fees_account, guaranteed, tables):
+def judge_trades(rows, mark, n_contracts, n_accounts, fees_account, guaranteed, tables, sheet):
     """Decide a batch of trades: ``(NOVATED rows, RESERVED rows of filled orders, REFUSED rows, new mark)``."""
     count = len(rows)
     reasons = np.empty(count, np.int64)
@@ -256,8 +258,8 @@ def judge_trades(rows, mark, n_contracts, n_accounts, fees_account, guaranteed, 
         rows, mark, n_contracts, n_accounts, guaranteed, tables, reasons, figures, failed, dealing, sides
     )
     n_novated, n_fills = judge_in_order(
-        rows, n_contracts, fees_account, guaranteed, tables, touched, dealing, sides, reasons, figures, failed, novated,
-        fills,
+        rows, n_contracts, fees_account, guaranteed, tables, sheet, touched, dealing, sides, reasons, figures, failed,
+        novated, fills,
     )  # fmt: skip
     refused = np.empty(count - n_novated, REFUSED)
     n_refused = 0

@@ -5,7 +5,7 @@ from numba import njit
 
 from novate.core.kernels.admit import ACCEPTED, CONTRACT_UNKNOWN, access_of, check_terms
 from novate.core.kernels.arithmetic import charge, size_at, value_at
-from novate.core.kernels.borrowing import borrowing
+from novate.core.kernels.borrowing import FIRST, NO, NOTHING, borrowing
 from novate.core.kernels.limits import count_trade, counted
 from novate.core.kernels.margin import judge_rows, judge_sums, sum_positions, sum_purse, total
 from novate.core.kernels.pool import begin_alone, keep, maintenance_of, slot_for
@@ -53,31 +53,31 @@ def judge_with_excess(
 ):  # fmt: skip
     """A leg judged in tiers: what ``judge_leg`` says, and the excess where margin is lacking."""
     reason, figure, equity, initial = judge_leg(
-        lots, value, fee, position, resting, 0, False, 0, 0, contract, access, balances, sums, judged, new_balances,
-        new_sums, assets, tiers, gains_ppm, long_option_ppm,
+        lots, value, fee, position, resting, NOTHING, NO, FIRST, FIRST, contract, access, balances, sums, judged,
+        new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
     )  # fmt: skip
     over = np.int64(0)
     if reason == MARGIN_INSUFFICIENT:
-        _, _, _, least, _ = total(new_balances, 0, new_sums, 0, assets, gains_ppm)
-        was, _, asked, least_before, _ = total(balances, 0, sums, 0, assets, gains_ppm)
+        _, _, _, least, _ = total(new_balances, FIRST, new_sums, FIRST, assets, gains_ppm)
+        was, _, asked, least_before, _ = total(balances, FIRST, sums, FIRST, assets, gains_ppm)
         over = excess(brings_nearer(position.lots, lots), equity, initial, least, was, asked, least_before)
     return reason, figure, equity, initial, over
 
 
 @njit(cache=True)
 def judge_with_excess_by_sheet(
-    lots, value, fee, position, resting, slot, at, access, balances, sums, judged, new_balances, new_sums, tables
+    lots, value, fee, position, resting, slot, at, access, balances, sums, judged, new_balances, new_sums, tables, sheet
 ):
     """The same of a leg in contract ``at`` judged by the sheet."""
     reason, figure, equity, initial = judge_leg_by_sheet(
-        lots, value, fee, position, resting, 0, False, 0, 0, slot, at, access, balances, sums, judged, new_balances,
-        new_sums, tables,
+        lots, value, fee, position, resting, NOTHING, NO, FIRST, FIRST, slot, at, access, balances, sums, judged,
+        new_balances, new_sums, tables, sheet,
     )  # fmt: skip
     over = np.int64(0)
     if reason == MARGIN_INSUFFICIENT:
-        sheet, was, asked = tables.sheet, judged[0].equity_fine, judged[0].initial_fine
-        least = maintenance_of(slot, at, lots, initial, sheet.pool.new_counts[0], balances, 0, sheet)
-        least_before = maintenance_of(slot, at, np.int64(0), asked, sheet.pool.counts[slot], balances, 0, sheet)
+        was, asked = judged[0].equity_fine, judged[0].initial_fine
+        least = maintenance_of(slot, at, lots, initial, sheet.pool.new_counts[0], balances, FIRST, sheet)
+        least_before = maintenance_of(slot, at, np.int64(0), asked, sheet.pool.counts[slot], balances, FIRST, sheet)
         over = excess(brings_nearer(position.lots, lots), equity, initial, least, was, asked, least_before)
     return reason, figure, equity, initial, over
 
@@ -95,11 +95,11 @@ def sum_beside(bucket, tables):
     alone = np.empty(others.shape, SUBTOTAL)
     sum_positions(
         own.start, own.count, tables.positions, tables.orders, tables.lot_terms, tables.contracts, tables.tiers,
-        tables.long_option_ppm, alone, 0,
+        tables.long_option_ppm, alone, FIRST,
     )  # fmt: skip
     priced = sum_purse(
         purse, tables.buckets, tables.positions, tables.orders, tables.lot_terms, tables.contracts, tables.tiers,
-        tables.long_option_ppm, others, 0,
+        tables.long_option_ppm, others, FIRST,
     )  # fmt: skip
     for asset in range(others.shape[1]):
         others[0, asset].variation_fine -= alone[0, asset].variation_fine
@@ -114,7 +114,7 @@ def sum_with(others, known, count, positions, tables, sums):
     """Sum the first position rows and what is beside them; returns 0 where a price is missing."""
     priced = sum_positions(
         0, count, positions, tables.orders, tables.lot_terms, tables.contracts, tables.tiers, tables.long_option_ppm,
-        sums, 0,
+        sums, FIRST,
     )  # fmt: skip
     for asset in range(sums.shape[1]):
         sums[0, asset].variation_fine += others[0, asset].variation_fine
@@ -125,16 +125,16 @@ def sum_with(others, known, count, positions, tables, sums):
 
 
 @njit(cache=True)
-def judge_with(others, beside, count, positions, by_sheet, balances, tables):
+def judge_with(others, beside, count, positions, by_sheet, balances, tables, sheet):
     """Judge the first position rows, and what is beside them, with the first row of balances: ``margin.judge_rows``."""
-    if by_sheet:
-        return judge_rows(0, count, positions, balances, 0, True, tables)
+    if sheet is not None and by_sheet:
+        return judge_rows(FIRST, count, positions, balances, FIRST, tables, sheet)
     sums = np.empty(others.shape, SUBTOTAL)
-    return judge_sums(sum_with(others, beside, count, positions, tables, sums), sums, balances, 0, tables)
+    return judge_sums(sum_with(others, beside, count, positions, tables, sums), sums, balances, FIRST, tables)
 
 
 @njit(cache=True)
-def open_with(bucket, deposits_minor, more, others, beside, tables, positions, balances, sums, judged):
+def open_with(bucket, deposits_minor, more, others, beside, tables, sheet, positions, balances, sums, judged):
     """Copy a bucket and its purse's money into rows of their own, with deposits: what it was before them, and a slot.
 
     ``others`` are the sums of what is beside it, ``beside`` is 0 where one of them has no price. The slot is that of
@@ -145,22 +145,22 @@ def open_with(bucket, deposits_minor, more, others, beside, tables, positions, b
         positions[at] = tables.positions[own.start + at]
     for asset in range(len(assets)):
         balances[0, asset] = tables.balances[purse_of(bucket, tables.buckets), asset]
-    before = judge_with(others, beside, own.count, positions, own.portfolio != 0, balances, tables)
+    before = judge_with(others, beside, np.int64(own.count), positions, own.portfolio != 0, balances, tables, sheet)
     for asset in range(len(assets)):
         balances[0, asset].balance_minor += deposits_minor[asset]
-    priced = sum_with(others, beside, own.count, positions, tables, sums)
-    if own.portfolio != 0:
+    priced = sum_with(others, beside, np.int64(own.count), positions, tables, sums)
+    if sheet is not None and own.portfolio != 0:
         judged[0].priced = priced
-        begin_alone(np.array([bucket], np.int32), more, tables)
-        slot = slot_for(0, bucket, positions, tables.orders, columns(tables), balances, sums, judged)
-        return before, slot
-    equity, _, initial, _, known = total(balances, 0, sums, 0, assets, tables.gains_ppm)
+        begin_alone(np.array([bucket], np.int32), more, tables, sheet)
+        slot = slot_for(FIRST, bucket, positions, tables.orders, columns(tables), sheet, balances, sums, judged)
+        return before, np.int64(slot)
+    equity, _, initial, _, known = total(balances, FIRST, sums, FIRST, assets, tables.gains_ppm)
     judged[0].equity_fine, judged[0].initial_fine, judged[0].priced = equity, initial, priced * known
-    return before, -1
+    return before, np.int64(-1)
 
 
 @njit(cache=True)
-def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tables):
+def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tables, sheet):
     """Deposits, then trades in order, against counterparties that can bear them; the book is not written.
 
     ``rows`` are trades of one ``bucket`` of the account, in which the account is buyer or seller and the other side is
@@ -180,7 +180,7 @@ def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tabl
     count, answers, verdict = np.int64(own.count), np.zeros((len(rows), 3), np.int64), np.empty((1, 2), np.int64)
     others, beside = sum_beside(bucket, tables)
     before, slot = open_with(
-        bucket, deposits_minor, len(rows), others, beside, tables, positions, balances, sums, judged
+        bucket, deposits_minor, len(rows), others, beside, tables, sheet, positions, balances, sums, judged
     )
     for at in range(len(rows)):
         row = rows[at]
@@ -200,23 +200,36 @@ def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tabl
             )
         if reason == ACCEPTED:
             lots, own_orders = row.lots if buys else -row.lots, tables.orders[np.uint32(positions[where].orders)]
-            if slot < 0:
+            if sheet is not None and slot >= 0:
+                reason, figure, equity, initial, answers[at, 2] = judge_with_excess_by_sheet(
+                    lots, value, fee, positions[where], own_orders, slot, np.int64(row.contract), access, balances,
+                    sums, judged, new_balances, new_sums, columns(tables), sheet,
+                )  # fmt: skip
+            else:
                 reason, figure, equity, initial, answers[at, 2] = judge_with_excess(
                     lots, value, fee, positions[where], own_orders, contract, access, balances, sums, judged,
                     new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
-                )  # fmt: skip
-            else:
-                reason, figure, equity, initial, answers[at, 2] = judge_with_excess_by_sheet(
-                    lots, value, fee, positions[where], own_orders, slot, row.contract, access, balances, sums, judged,
-                    new_balances, new_sums, columns(tables),
                 )  # fmt: skip
             if reason == ACCEPTED:
                 if contract.limited != 0:
                     count_trade(row, held, positions, contract.open_limit, counts, spans, lists)
                 verdict[0, 0], verdict[0, 1] = equity, initial
-                take_on(lots, value, fee, positions[where], 0, 0, contract, balances, sums, new_sums, judged, verdict)
-                if slot >= 0:
-                    keep(0, 0, row.contract, positions[where], own_orders, tables.sheet)
+                take_on(
+                    lots,
+                    value,
+                    fee,
+                    positions[where],
+                    FIRST,
+                    FIRST,
+                    contract,
+                    balances,
+                    sums,
+                    new_sums,
+                    judged,
+                    verdict,
+                )
+                if sheet is not None and slot >= 0:
+                    keep(FIRST, FIRST, np.int64(row.contract), positions[where], own_orders, sheet)
                 fees[contract.asset].carry_fine += 2 * fee
         answers[at, 0], answers[at, 1] = reason, figure
-    return answers, (before, judge_with(others, beside, count, positions, own.portfolio != 0, balances, tables))
+    return answers, (before, judge_with(others, beside, count, positions, own.portfolio != 0, balances, tables, sheet))
