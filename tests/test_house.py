@@ -432,7 +432,9 @@ def test_balances_below_zero_can_be_read_with_what_they_pay() -> None:
         assert house.account("alice").balance("USD") == Decimal("-10.00")
         told = {table.title: table.rows for table in house.read(lambda book: views.tables(views.house(book, 1)))}
         since, until = "2024-03-04T16:00:00Z", "2024-03-06T16:00:00Z"
-        assert told["Balances below zero"] == [["alice", "10.00", "500.00", "USD", since, until, "36.500000 %"]]
+        assert told["Balances below zero"] == [["alice", "10.00", "500.00", "USD", since, until, "36.5 %", "0.00"]]
+        house.marks({"BTC-PERP": 49_000}, time="2024-03-04T20:00:00Z").expect()
+        assert house.overdrafts()[0].accrued == Decimal("0.00166667")  # half of what eight hours cost, rounded up
         house.clock("2024-03-05T00:00:00Z").expect()
         (charged,) = [row for row in house.facts() if row["fact"] == "interest_charged"]
         assert (charged["account"], charged["amount"]) == ("alice", Decimal("0.00333334"))

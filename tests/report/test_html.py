@@ -3,13 +3,18 @@
 import json
 import re
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as replace_struct
 
 from novate.report.charts import all_charts
 from novate.report.html import bound, money, render, short, write_report
+from novate.report.lending import lending
+from novate.report.omnibus import omnibus_accounts
 from novate.report.series import Check, DefaultRecord, MoneyLine, RunSeries, Statement, StepFigures
+from tests.report.pooled_house import moved, pooled_house
 
 
 def step(day: int, **figures: float) -> StepFigures:
@@ -116,6 +121,37 @@ def test_a_chart_without_data_says_so_instead() -> None:
     venue = render(replace(run, form="venue"))
     assert "The house took no account over." in venue
     assert "The venue form makes no calls" in venue
+
+
+def test_balances_below_zero_and_omnibus_accounts_are_shown_where_there_are_any() -> None:
+    without = render(a_run())
+    assert "Balances below zero" not in without
+    assert "Omnibus accounts" not in without
+    with pooled_house() as house:
+        moved(house, 90, 8)
+        moved(house, 85, 16)
+        lent, loans = house.read(lambda book: lending(house.records(), book))
+        house.marks({"OIL": "84.5"}).expect()
+        pools = house.read(omnibus_accounts)
+    page = render(replace(a_run(), lent=lent, loans=loans, omnibus=pools))
+    for text in (
+        *('href="#lending"', "36.5 %", "300.07", "500.00", "0.06666667", "stands; may until 1970-01-03 08:00"),
+        *('href="#omnibus"', "Sub-accounts of Pool", "Pool/1", "62.5 %", "−25.00000000 USD", "9,690.00"),
+    ):
+        assert text in page, text
+    assert 'broken-check">300.07' not in page  # within its limit
+    only_loans = render(replace(a_run(), lent=lent, loans=[replace_struct(loans[0], limit=Decimal(300))]))
+    assert 'broken-check">300.07' in only_loans
+    assert "Omnibus accounts" not in only_loans
+
+
+def test_long_lists_say_how_many_there_are() -> None:
+    with pooled_house() as house:
+        moved(house, 90, 8)
+        lent, loans = house.read(lambda book: lending(house.records(), book))
+    page = render(replace(a_run(), lent=lent, loans=loans * 41))
+    assert "The first 40 of 41 are listed." in page
+    assert page.count("stands; may until") == 40
 
 
 def test_what_does_not_hold_is_the_headline() -> None:

@@ -53,17 +53,22 @@ def _charge_all(book: Book, asset: int) -> list[Fact]:
     return [fact for account in book.registers.overdrafts for fact in _charge(book, account, asset)]
 
 
+def accrued_fine(book: Book, account: int, asset: int) -> int:
+    """Interest on a balance below zero since it was last charged, in fine units of its asset, rounded up."""
+    stands = book.registers.overdrafts[account][asset]
+    owed_fine = stands.amount_minor * book.registers.assets[asset].unit_fine
+    elapsed_ns = book.registers.time_ns - stands.charged_ns
+    return ceil_div(owed_fine * book.registers.interest_ppm.get(asset, 0) * elapsed_ns, PPM * YEAR_NS)
+
+
 def _charge(book: Book, account: int, asset: int) -> list[Fact]:
-    """Interest on an account's balance until now, rounded up to a fine unit; an estate's is its liquidation account's.
+    """Interest on an account's balance until now; an estate's is its liquidation account's.
 
     What 64 bits cannot hold beside the rest of the bucket is not charged.
     """
-    stands = book.registers.overdrafts[account].get(asset)
-    if stands is None:
+    if asset not in book.registers.overdrafts[account]:
         return []
-    owed_fine = stands.amount_minor * book.registers.assets[asset].unit_fine
-    elapsed_ns = book.registers.time_ns - stands.charged_ns
-    interest = ceil_div(owed_fine * book.registers.interest_ppm.get(asset, 0) * elapsed_ns, PPM * YEAR_NS)
+    interest = accrued_fine(book, account, asset)
     liquidation = book.registers.liquidations.get(account)
     bucket = liquidation.account if liquidation and liquidation.account >= 0 else account
     interest = min(interest, _room_fine(book, bucket, asset), _room_fine(book, TREASURY, asset))

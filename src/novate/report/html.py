@@ -5,6 +5,7 @@ the reader's light or dark scheme.
 """
 
 import json
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from novate.report.series import LAYERS, DefaultRecord, RunSeries
 
 BARS_MAX = 12
 """Defaults drawn as bars, the largest; the table lists all of them."""
+LINES_MAX = 40
+"""Balances below zero, and sub-accounts of one omnibus account, that are listed."""
 
 SHORT_LAYERS = (
     ("own_margin", "Own margin"),
@@ -66,6 +69,9 @@ def render(run: RunSeries) -> str:
     )
     environment.filters.update(count=count, bound=bound, when=lambda seconds: iso(seconds, run.intraday))
     environment.filters["money"] = lambda minor: money(minor, run.decimals)
+    environment.filters["down"] = lambda worth: rounded(worth, run.decimals, ROUND_FLOOR)
+    environment.filters["up"] = lambda need: rounded(need, run.decimals, ROUND_CEILING)
+    environment.filters.update(exact=exact, percent=percent, moment=lambda at_ns: iso(at_ns // 10**9, intraday=True))
     charts = all_charts(run)
     totals = {layer: sum(record.paid.get(layer, 0) for record in run.defaults) for layer, _ in LAYERS}
     return environment.get_template("report.html").render(
@@ -78,6 +84,8 @@ def render(run: RunSeries) -> str:
         charts={chart.key: chart for chart in charts},
         chart_data=_json([chart.as_data() for chart in charts]),
         bars=[bar(run, record) for record in largest(run)],
+        loans=run.loans[:LINES_MAX],
+        lines_max=LINES_MAX,
         holds=all(check.holds for check in run.checks) and all(not line.difference_minor for line in run.money),
         money_of=money,
         style=asset("style.css"),
@@ -117,6 +125,25 @@ def money(minor: int, decimals: int) -> str:
     sign, size = ("−", -minor) if minor < 0 else ("", minor)
     whole, rest = divmod(size, 10**decimals)
     return f"{sign}{whole:,}" + (f".{rest:0{decimals}d}" if decimals else "")
+
+
+def exact(amount: Decimal) -> str:
+    """A decimal with all its places and thousands separators."""
+    return f"{amount:,f}".replace("-", "−")
+
+
+def rounded(amount: Decimal | None, decimals: int, rounding: str) -> str:
+    """A decimal to this many places, rounded in the named direction; a dash where there is none."""
+    if amount is None:
+        return "–"
+    with localcontext(prec=60):
+        return exact(amount.quantize(Decimal(1).scaleb(-decimals), rounding))
+
+
+def percent(part: Decimal) -> str:
+    """A part as a percentage with one place, rounded down: 0.0525 is 5.2 %."""
+    with localcontext(prec=60):
+        return f"{exact((part * 100).quantize(Decimal('0.1'), ROUND_FLOOR))} %"
 
 
 def short(amount: float) -> str:

@@ -6,6 +6,9 @@ of whole units of the numeraire.
 
 from dataclasses import dataclass, field
 
+from novate.report.lending import Lent, Loan
+from novate.report.omnibus import Omnibus
+
 LAYERS = (
     ("own_margin", "Own margin"),
     ("defaulter_fund", "Own fund contribution"),
@@ -128,5 +131,8 @@ class RunSeries:
     statements: list[Statement] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     money: list[MoneyLine] = field(default_factory=list)
+    lent: list[Lent] = field(default_factory=list)
+    loans: list[Loan] = field(default_factory=list)
+    omnibus: list[Omnibus] = field(default_factory=list)
     facts: dict[str, int] = field(default_factory=dict)
     rejections: dict[str, int] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,8 +14,12 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from novate.core.book import Book
+from novate.core.commands import AnyCommand
+from novate.core.facts import Fact
 from novate.market.history import DEFAULT_NAME, HistoryError, PriceHistory, default_history, read_history
 from novate.report.html import money, short, write_report
+from novate.report.lending import Lending
+from novate.report.omnibus import omnibus_accounts
 from novate.report.series import Check, MoneyLine, RunSeries, StepFigures
 from novate.service.engine import Engine
 from novate.service.replay import audit, replay
@@ -182,8 +186,13 @@ def clear(
     task = progress.add_task("Clearing", total=len(plan.history), note="")
     with Engine(folder, snapshot_every=None) as engine:
         desk = EngineDesk(engine)
-        recorder = Recorder(people=people, form=plan.form)
-        world = World(plan, people, rng, desk, recorder.watch, flow_trades)
+        recorder, lending = Recorder(people=people, form=plan.form), Lending()
+
+        def watch(command: AnyCommand, facts: Sequence[Fact], time_ns: int) -> None:
+            recorder.watch(command, facts, time_ns)
+            lending.fold(facts, time_ns)
+
+        world = World(plan, people, rng, desk, watch, flow_trades)
         recorder.market = world.market
         world.open_house()
         before = world.look()
@@ -195,6 +204,7 @@ def clear(
             progress.update(task, advance=1, note=_day(plan, step))
         book = desk.look(lambda book: Book.loads(book.dumps()))
     gather(run, recorder, world, book)
+    run.lent, run.loans, run.omnibus = lending.lent(book), lending.loans(book), omnibus_accounts(book)
     run.statements = statements(plan, people, world.market, book.rulebook, seed)
     return run, book
 

@@ -279,14 +279,19 @@ def _gates(seen: House) -> Table:
 def _overdrafts(seen: House) -> Table:
     assets = [row.asset for row in seen.overdrafts]
     figures = [
-        aligned_by_asset([getattr(row, name) for row in seen.overdrafts], assets) for name in ("amount", "limit")
+        aligned_by_asset([getattr(row, name) for row in seen.overdrafts], assets)
+        for name in ("amount", "limit", "accrued")
     ]
     cells = [
-        [row.account, *figure, row.asset, time_text(row.since_ns), time_text(row.until_ns), f"{row.rate * 100:f} %"]
-        for row, figure in zip(seen.overdrafts, zip(*figures, strict=True), strict=True)
+        [row.account, amount, limit, row.asset, time_text(row.since_ns), time_text(row.until_ns), _rate(row.rate), due]
+        for row, (amount, limit, due) in zip(seen.overdrafts, zip(*figures, strict=True), strict=True)
     ]
-    columns = ("account", "below zero", "limit", "asset", "since", "until", "rate")
-    return Table("Balances below zero", columns, cells, ("below zero", "limit", "rate"))
+    columns = ("account", "below zero", "limit", "asset", "since", "until", "rate", "interest due")
+    return Table("Balances below zero", columns, cells, ("below zero", "limit", "rate", "interest due"))
+
+
+def _rate(part: Decimal) -> str:
+    return f"{(part * 100).normalize():f} %"
 
 
 def aligned(numbers: Iterable[Decimal | None], places_min: int = 2) -> list[str]:

@@ -6,6 +6,7 @@ import msgspec
 
 from novate.core.book import Book
 from novate.core.gate import deficit_of
+from novate.core.overdrafts import accrued_fine
 from novate.core.registers import Receipt as Kept
 from novate.core.terms import INSURANCE
 from novate.core.terms import Overdraft as Rule
@@ -60,7 +61,8 @@ class Gate(msgspec.Struct, frozen=True):
 class Overdraft(msgspec.Struct, frozen=True):
     """A balance that stands below zero: by how much, since when, until when it may, and what it pays in a year.
 
-    ``limit`` is how far it may by the rulebook in force, and ``rate`` a part of the amount.
+    ``limit`` is how far it may by the rulebook in force, and ``rate`` a part of the amount. ``accrued`` is the interest
+    since it was last charged, which the next cycle charges and collects at the latest.
     """
 
     account: str
@@ -70,6 +72,7 @@ class Overdraft(msgspec.Struct, frozen=True):
     since_ns: int
     until_ns: int
     rate: Decimal
+    accrued: Decimal
 
 
 def overdrafts(book: Book) -> list[Overdraft]:
@@ -84,7 +87,8 @@ def overdrafts(book: Book) -> list[Overdraft]:
             rate = decimal(registers.interest_ppm.get(index, 0), 6)
             until_ns = stands.since_ns + rule.time_ns
             name = registers.accounts[account].name
-            found.append(Overdraft(name, asset.symbol, amount, limit, stands.since_ns, until_ns, rate))
+            accrued = decimal(accrued_fine(book, account, index), asset.fine_decimals)
+            found.append(Overdraft(name, asset.symbol, amount, limit, stands.since_ns, until_ns, rate, accrued))
     return found
 
 
