@@ -16,7 +16,7 @@ from novate.core.liquidation import limit_price
 from novate.core.margin import judge
 from novate.core.reasons import Reason
 from novate.core.terms import Asset, Contract, Kind, Tier
-from tests.core.test_kernels import compare_judgements
+from tests.core.twins import compare_judgements
 from tests.core.worlds import (
     DAY,
     EUR,

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from novate.core import commands as c
 from novate.core.margin import judge
 from novate.core.terms import Cap
-from tests.core.test_kernels import compare_judgements
+from tests.core.twins import compare_judgements
 from tests.core.worlds import BTC, USD, coin_house, reasons
 
 CAPS = st.sampled_from([None, 0, 1, 99_99, 1_000_00, 10**8, 2**61])

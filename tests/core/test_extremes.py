@@ -7,7 +7,7 @@ from novate.core import commands as c
 from novate.core.margin import judge
 from novate.core.money import EXPOSURE_MAX, MONEY_MAX
 from novate.core.reasons import Reason
-from tests.core.test_kernels import compare_judgements, compare_trades
+from tests.core.twins import compare_judgements, compare_trades
 from tests.core.worlds import BTC, EUR, HOUR, USD, House, accounts_of, extreme_house, reasons, trades
 
 FUT, PERP, FUT2 = 1, 2, 7

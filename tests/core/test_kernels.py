@@ -1,253 +1,44 @@
 """The compiled loops against their plain twin, on houses planted at random: every access, state and contract."""
 
-import functools
-from collections.abc import Iterable
-
 import hypothesis.strategies as st
-import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
 from novate.core import laws, layout
 from novate.core.book import Book
-from novate.core.commands import (
-    AdoptRulebook,
-    ChangeOrders,
-    HaltContract,
-    OpenAccount,
-    OpenSubAccount,
-    PublishMarks,
-    SetLimit,
-    SubmitTrades,
-)
+from novate.core.commands import AdoptRulebook, HaltContract, PublishMarks, SetLimit, SubmitTrades
 from novate.core.evolve import evolve
-from novate.core.facts import (
-    ContractHalted,
-    Fact,
-    MarksPublished,
-    OrdersChanged,
-    OrdersFilled,
-    RowsRefused,
-    SourceAdvanced,
-    TradesNovated,
-)
+from novate.core.facts import ContractHalted, MarksPublished
 from novate.core.kernels.arithmetic import convert, reference_at, size_at, value_at
 from novate.core.kernels.margin import set_lots
 from novate.core.limits import check_legs
-from novate.core.margin import judge, judge_house, judge_many
-from novate.core.novation import decide_trades, move_leg
-from novate.core.orders import decide_orders, fold_orders
+from novate.core.novation import decide_trades
 from novate.core.plain import limits as plain_limits
 from novate.core.plain import margin as plain_margin
 from novate.core.plain import marks as plain_marks
-from novate.core.plain import orders as plain_orders
 from novate.core.plain import settlement as plain_settlement
-from novate.core.plain import trades as plain_trades
 from novate.core.plain import values as plain_values
 from novate.core.reasons import Reason
-from novate.core.rows import MARK, MARKED, NOVATED, REFUSED, RESERVED
+from novate.core.rows import MARK, MARKED
 from novate.core.settlement import flows_of
 from novate.core.terms import Limit
 from novate.core.variation import decide_marks
-from tests.core.worlds import (
-    BINARY,
-    BTC,
-    EUR,
-    EURO_BINARY,
-    FEED,
-    INDEX,
-    USD,
-    House,
-    marks,
-    orders,
-    refusals,
-    rich_house,
-    rich_rulebook,
-    trades,
+from tests.core.planted import (
+    CONTRACTS,
+    Row,
+    accounts,
+    batches,
+    changes,
+    examples,
+    lots,
+    planted,
+    priced,
+    snapshot,
+    wide,
 )
-
-Draw = st.DrawFn
-ACCOUNTS = range(21)
-CONTRACTS = range(19)
-POOL, SUBS = 17, [18, 19, 20]
-PURSES = [5, 7, 8, 9, 11, 12, 13, 15, 16]
-TRADERS = [*PURSES, *SUBS]
-accounts = st.sampled_from(TRADERS)
-purses = st.sampled_from([*PURSES, POOL])
-lots = st.one_of(st.integers(-50, 50), st.integers(-200_000, 200_000))
-costs = st.one_of(st.just(0), st.integers(-(10**10), 10**10), st.integers(-(10**15), 10**15))
-
-
-@functools.cache
-def snapshot() -> bytes:
-    """The rich house with a gross omnibus account, marked, as bytes: loading it is quicker than driving it."""
-    house = rich_house()
-    house.ok(OpenAccount(0, "pool", "gross_omnibus"))
-    for reference in ("a", "b", "c"):
-        house.ok(OpenSubAccount(POOL, reference))
-    assert house.account("pool/c") == SUBS[-1]
-    return house.book.dumps()
-
-
-bands = st.dictionaries(st.sampled_from(["major", "alt", "option"]), st.sampled_from([1, 1_000, 50_000, 10**6]))
-limits = st.builds(
-    Limit,
-    name=st.sampled_from(["a", "b", "c", "d"]),
-    contract=st.sampled_from(CONTRACTS[1:]),
-    measure=st.sampled_from(["net", "gross"]),
-    lots=st.sampled_from([0, 5, 20, 40, 200_000]),
-    members=st.lists(st.integers(0, 2), max_size=2).map(tuple),
-    accounts=st.lists(purses, max_size=2).map(tuple),
-)
-
-
-@st.composite
-def planted(draw: Draw) -> Book:
-    """The rich house with random money, positions, marks, funding, accesses and states planted into its columns.
-
-    Limits, halts and price bands are set as commands set them.
-    """
-    house = House(Book.loads(snapshot()))
-    book = house.book
-    house.do(AdoptRulebook(rich_rulebook(price_bands=draw(st.one_of(st.just({}), bands)))))
-    for limit in draw(st.one_of(st.just([]), st.lists(limits, max_size=4))):
-        house.do(SetLimit(limit))
-    for contract in draw(st.sets(st.sampled_from(CONTRACTS[1:]), max_size=1)):
-        house.do(HaltContract(contract, "drawn"))
-    table = book.contracts
-    factor = draw(st.sampled_from([500_000, 900_000, 1_000_000, 1_100_000, 3_000_000]))
-    house.mark(*((contract, price * factor // 1_000_000) for contract, price in FEED.items()))
-    bounded = range(BINARY, EURO_BINARY + 1)
-    within = {at: st.integers(int(table[at]["price_min_ticks"]), int(table[at]["price_max_ticks"])) for at in bounded}
-    house.mark(*draw(st.fixed_dictionaries({}, optional=within)).items())
-    prices = draw(st.fixed_dictionaries({BTC: st.integers(1, 10**13), EUR: st.integers(1, 10**10)}))
-    house.mark(assets=dict(prices))
-    for asset, unit in ((USD, 10**7), (BTC, 10**7), (EUR, 10**7)):
-        sizes = draw(st.lists(st.sampled_from([0, 0, 1, 10, 100, 10_000]), min_size=10, max_size=10))
-        for account, purse in zip([*PURSES, POOL], sizes, strict=True):
-            book.balances[account, asset]["balance_minor"] = purse * unit
-    for account, asset, carry in draw(
-        st.lists(st.tuples(purses, st.sampled_from([USD, BTC, EUR]), st.integers(-(10**9), 10**9)), max_size=6)
-    ):
-        book.balances[account, asset]["carry_fine"] = carry
-    for account, contract, size, cost in draw(
-        st.lists(st.tuples(accounts, st.sampled_from(CONTRACTS[1:]), lots, costs), max_size=16)
-    ):
-        move_leg(book, account, contract, size, cost)
-    resting = st.tuples(st.integers(0, 3_000), st.integers(0, 3_000), st.sampled_from(CONTRACTS[1:]), accounts)
-    plant = draw(st.lists(resting, max_size=6))
-    fold_orders(book, OrdersChanged(np.array(plant, RESERVED).tobytes()))
-    book.registers.rulebook = msgspec.structs.replace(
-        book.rulebook, reserved_trades=draw(st.sampled_from(["checked", "guaranteed"]))
-    )
-    for contract, index in draw(st.dictionaries(st.sampled_from([2, 3, 9, 17]), st.integers(-(10**7), 10**7))).items():
-        table[contract]["value_fine"] += int(table[contract]["index_fine"]) - index
-        table[contract]["index_fine"] = index
-    states = st.sampled_from([layout.UNMARKED, layout.HALTED, layout.EXPIRED])
-    for contract, state in draw(st.dictionaries(st.sampled_from(CONTRACTS), states, max_size=2)).items():
-        table[contract]["state"] = state
-    for account, access in draw(st.dictionaries(accounts, st.integers(0, 4), max_size=3)).items():
-        book.buckets[account]["access"] = access
-    for asset in draw(st.sets(st.sampled_from([BTC, EUR]), max_size=1)):
-        book.assets[asset]["live"] = 0
-    set_lots(book.contract_count, book.tables())
-    return book
-
-
-wide = st.sampled_from([-1, -(2**31), 2**31 - 1, 99])
-Row = tuple[int, int, int, int, int, int, int]
-
-
-@st.composite
-def batches(draw: Draw) -> list[Row]:
-    """Rows ``(number, lots, price, contract, buyer, seller, filled)``; most could be accepted, some have an odd field.
-
-    A price of 800 to 1 200 is per mille of the mark.
-    """
-    rows = []
-    for at in range(draw(st.integers(1, 12))):
-        size = draw(st.one_of(st.integers(1, 20), st.integers(1, 2_000), st.integers(1, 3_000_000)))
-        price = draw(st.one_of(st.just(1_000), st.integers(990, 1_010), st.integers(800, 1_200)))
-        buyer, seller = draw(st.lists(accounts, min_size=2, max_size=2, unique=True))
-        filled = draw(st.sampled_from([0, 0, 0, 0, 1, 2, 3]))
-        row = [at + 1, size, price, draw(st.sampled_from(CONTRACTS[1:])), buyer, seller, filled]
-        field = draw(st.integers(0, 40))
-        if field < 7:
-            number, side = st.integers(-2, at), st.one_of(wide, st.sampled_from(ACCOUNTS))
-            odd_lots = st.sampled_from([0, -1, 2**63 - 1, -(2**63), 200_001])
-            odd_price = st.sampled_from([1, 2_000, 20_000, 2**63 - 1, 0, -5])
-            odd = (number, odd_lots, odd_price, st.one_of(wide, st.just(INDEX)), side, side, st.integers(-1, 4))
-            row[field] = draw(odd[field])
-        rows.append(tuple(row))
-    return rows
-
-
-def priced(book: Book, rows: list[Row]) -> list[Row]:
-    """The rows with prices of 800 to 1 200 taken as per mille of the mark."""
-    out = []
-    for number, size, price, contract, *rest in rows:
-        if 800 <= price <= 1_200 and 0 <= contract < book.contract_count:
-            price = int(book.contracts[contract]["price_ticks"]) * price // 1000
-        out.append((number, size, price, contract, *rest))
-    return out
-
-
-def examples(fast: int, slow: int) -> list[object]:
-    """A fast run for every day, and one with many examples."""
-    return [pytest.param(fast, id="fast"), pytest.param(slow, id="long", marks=pytest.mark.long)]
-
-
-def compare_judgements(book: Book) -> None:
-    """All three ways of judging agree with the twin for every bucket."""
-    every = judge_house(book)
-    some = judge_many(book, np.arange(book.account_count))
-    for bucket in range(book.account_count):
-        expected = plain_margin.judge(book, plain_margin.read(book, bucket))
-        assert judge(book, bucket) == expected, book.registers.accounts[bucket].name
-        by_itself = book.purse_of(bucket) == bucket
-        for rows in (every, some):
-            stands = (*expected[:4], int(expected.priced)) if by_itself else (0, 0, 0, 0, 1)
-            assert tuple(rows[bucket].tolist()) == stands
-
-
-def compare_trades(book: Book, rows: list[Row]) -> list[Reason]:
-    """A batch decided by the kernel is what the twin decides; returns the reasons of refused rows."""
-    facts = decide_trades(book, SubmitTrades("venue", trades(rows)))
-    mark = book.registers.sources.get("venue", -1)
-    novated, fills, refused, new_mark = plain_trades.decide_trades(book, mark, [(*row, 0)[:7] for row in rows])
-    kernel = [row.tolist() for fact in facts if isinstance(fact, TradesNovated) for row in _rows(fact)]
-    assert kernel == novated
-    assert [row for fact in facts if isinstance(fact, OrdersFilled) for row in unpacked(fact.rows, RESERVED)] == fills
-    assert refused_rows(facts) == [(figure, row, reason, side) for figure, row, reason, side in refused]
-    assert next((fact.number for fact in facts if isinstance(fact, SourceAdvanced)), mark) == new_mark
-    return [reason for _, _, reason, _ in refused]
-
-
-def refused_rows(facts: Iterable[Fact]) -> list[tuple[int, int, Reason, int]]:
-    """Refused rows as they are on record: ``(figure, row, reason, side)``."""
-    rows = [row for fact in facts if isinstance(fact, RowsRefused) for row in np.frombuffer(fact.rows, REFUSED)]
-    return [(int(figure), int(row), Reason(int(reason)), int(side)) for figure, row, reason, side in rows]
-
-
-def compare_orders(book: Book, rows: list[tuple[int, int, int, int, int]]) -> None:
-    """Changes of orders decided by the kernel are what the twin decides."""
-    facts = decide_orders(book, ChangeOrders("venue", orders(rows)))
-    mark = book.registers.sources.get("venue", -1)
-    reserved, refused, new_mark = plain_orders.decide_orders(book, mark, rows)
-    kernel = [row for fact in facts if isinstance(fact, OrdersChanged) for row in unpacked(fact.rows, RESERVED)]
-    assert kernel == reserved
-    assert refusals(facts) == [(row, reason, figure) for figure, row, reason in refused]
-    assert next((fact.number for fact in facts if isinstance(fact, SourceAdvanced)), mark) == new_mark
-
-
-def unpacked(rows: bytes, layout: np.dtype) -> list[tuple]:
-    """Rows of a fact as tuples."""
-    return np.frombuffer(rows, layout).tolist()
-
-
-def _rows(fact: TradesNovated) -> np.ndarray:
-    return np.frombuffer(fact.rows, NOVATED)
+from tests.core.twins import compare_judgements, compare_orders, compare_trades
+from tests.core.worlds import BTC, INDEX, USD, House, marks, refusals, rich_house, rich_rulebook, trades
 
 
 @pytest.mark.parametrize("count", examples(60, 1_000))
@@ -272,16 +63,6 @@ def test_trades_are_decided_as_the_twin_decides_them(count: int) -> None:
     run()
 
 
-@st.composite
-def changes(draw: Draw) -> list[tuple[int, int, int, int, int]]:
-    """Changes of orders ``(number, lots, contract, account, side)``; most could be accepted."""
-    lots = st.one_of(st.integers(-20, 20), st.integers(-3_000, 3_000), st.sampled_from([200_001, -(2**63), 2**63 - 1]))
-    contract = st.one_of(st.sampled_from(CONTRACTS[1:]), st.sampled_from([INDEX, -1, 99]))
-    account = st.one_of(accounts, st.sampled_from([0, -1, 99]))
-    rows = draw(st.lists(st.tuples(lots, contract, account, st.sampled_from([0, 1, 0, 1, 2])), max_size=12))
-    return [(at + 1, *row) for at, row in enumerate(rows)]
-
-
 @pytest.mark.parametrize("count", examples(120, 1_500))
 def test_orders_are_decided_as_the_twin_decides_them(count: int) -> None:
     @settings(max_examples=count)
@@ -300,9 +81,9 @@ def test_a_batch_is_what_its_rows_are_one_by_one(count: int) -> None:
     @given(planted(), batches())
     def run(book: Book, rows: list[Row]) -> None:
         rows, digests = priced(book, rows), []
-        for batches in ([rows], [[row] for row in rows]):
+        for parts in ([rows], [[row] for row in rows]):
             house = House(Book.loads(book.dumps()))
-            for batch in batches:
+            for batch in parts:
                 for fact in decide_trades(house.book, SubmitTrades("venue", trades(batch))):
                     evolve(house.book, fact)
             laws.limits_recount(house.book)

@@ -60,7 +60,7 @@ from novate.core.terms import (
 from tests.core import afterwards
 from tests.core.seniority import fold_watching
 from tests.core.sheets import results
-from tests.core.test_kernels import compare_judgements, compare_orders, compare_trades
+from tests.core.twins import compare_judgements, compare_orders, compare_trades
 from tests.core.worlds import (
     DAY,
     HOUR,

@@ -13,7 +13,7 @@ from novate.core.layout import LIQUIDATING, OPEN, REDUCE_ONLY
 from novate.core.margin import judge, judge_alone
 from novate.core.reasons import Reason
 from novate.core.terms import Role
-from tests.core.test_kernels import examples
+from tests.core.planted import examples
 from tests.core.worlds import (
     ALT,
     BTC,

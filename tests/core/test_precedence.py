@@ -8,7 +8,7 @@ from novate.core.margin import judge
 from novate.core.reasons import Reason
 from novate.core.rows import BUYER, NEITHER, SELLER
 from novate.core.terms import Kind
-from tests.core.test_kernels import refused_rows
+from tests.core.twins import refused_rows
 from tests.core.worlds import USD, House, future, reasons, small_house, trades
 
 LATE, NO_CONTRACT, NO_BUYER, NO_SELLER, NO_CLASS, SAME, HOUSE_BUYER, HOUSE_SELLER, INDEX = range(9)

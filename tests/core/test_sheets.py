@@ -14,19 +14,9 @@ from novate.core.plain import sheet as plain_sheet
 from novate.core.reasons import Reason
 from novate.core.risk_sheet import check_sheet, digest_of, fold_risk_sheet_adopted
 from novate.core.terms import ScenarioBlock
+from tests.core.planted import PURSES, Row, batches, changes, examples, planted, priced
 from tests.core.sheets import sheets
-from tests.core.test_kernels import (
-    PURSES,
-    Row,
-    batches,
-    changes,
-    compare_judgements,
-    compare_orders,
-    compare_trades,
-    examples,
-    planted,
-    priced,
-)
+from tests.core.twins import compare_judgements, compare_orders, compare_trades
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 

@@ -8,7 +8,7 @@ from novate.core import layout
 from novate.core.book import Book
 from novate.core.kernels.arithmetic import value_at
 from novate.core.liquidation import STEPS, enough_lots, held_in, judge_fill
-from tests.core.test_kernels import examples
+from tests.core.planted import examples
 from tests.core.test_whatif import small_books
 
 

@@ -25,9 +25,10 @@ from novate.core.rows import RESERVED, SELLER
 from novate.core.terms import AddOn, Asset, ContractRow, Kind, Limit, RiskSheet, Role, ScenarioBlock, Tier
 from novate.core.variation import decide_marks
 from novate.core.whatif import Trade, largest_order, thresholds, what_if
+from tests.core.planted import TRADERS, Row, batches, examples, planted, priced
 from tests.core.sheets import results
-from tests.core.test_kernels import TRADERS, Row, batches, examples, planted, priced, refused_rows
 from tests.core.test_sheets import planted_portfolios
+from tests.core.twins import refused_rows
 from tests.core.worlds import USD, House, cash, future, marks, rulebook, small_house, trades
 
 Draw = st.DrawFn

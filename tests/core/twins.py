@@ -1,0 +1,71 @@
+"""What the compiled loops decide, held against their plain twin."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from novate.core.book import Book
+from novate.core.commands import ChangeOrders, SubmitTrades
+from novate.core.facts import Fact, OrdersChanged, OrdersFilled, RowsRefused, SourceAdvanced, TradesNovated
+from novate.core.margin import judge, judge_house, judge_many
+from novate.core.novation import decide_trades
+from novate.core.orders import decide_orders
+from novate.core.plain import margin as plain_margin
+from novate.core.plain import orders as plain_orders
+from novate.core.plain import trades as plain_trades
+from novate.core.reasons import Reason
+from novate.core.rows import NOVATED, REFUSED, RESERVED
+from tests.core.planted import Row
+from tests.core.worlds import orders, refusals, trades
+
+
+def compare_judgements(book: Book) -> None:
+    """All three ways of judging agree with the twin for every bucket."""
+    every = judge_house(book)
+    some = judge_many(book, np.arange(book.account_count))
+    for bucket in range(book.account_count):
+        expected = plain_margin.judge(book, plain_margin.read(book, bucket))
+        assert judge(book, bucket) == expected, book.registers.accounts[bucket].name
+        by_itself = book.purse_of(bucket) == bucket
+        for rows in (every, some):
+            stands = (*expected[:4], int(expected.priced)) if by_itself else (0, 0, 0, 0, 1)
+            assert tuple(rows[bucket].tolist()) == stands
+
+
+def compare_trades(book: Book, rows: list[Row]) -> list[Reason]:
+    """A batch decided by the kernel is what the twin decides; returns the reasons of refused rows."""
+    facts = decide_trades(book, SubmitTrades("venue", trades(rows)))
+    mark = book.registers.sources.get("venue", -1)
+    novated, fills, refused, new_mark = plain_trades.decide_trades(book, mark, [(*row, 0)[:7] for row in rows])
+    kernel = [row.tolist() for fact in facts if isinstance(fact, TradesNovated) for row in _rows(fact)]
+    assert kernel == novated
+    assert [row for fact in facts if isinstance(fact, OrdersFilled) for row in unpacked(fact.rows, RESERVED)] == fills
+    assert refused_rows(facts) == [(figure, row, reason, side) for figure, row, reason, side in refused]
+    assert next((fact.number for fact in facts if isinstance(fact, SourceAdvanced)), mark) == new_mark
+    return [reason for _, _, reason, _ in refused]
+
+
+def refused_rows(facts: Iterable[Fact]) -> list[tuple[int, int, Reason, int]]:
+    """Refused rows as they are on record: ``(figure, row, reason, side)``."""
+    rows = [row for fact in facts if isinstance(fact, RowsRefused) for row in np.frombuffer(fact.rows, REFUSED)]
+    return [(int(figure), int(row), Reason(int(reason)), int(side)) for figure, row, reason, side in rows]
+
+
+def compare_orders(book: Book, rows: list[tuple[int, int, int, int, int]]) -> None:
+    """Changes of orders decided by the kernel are what the twin decides."""
+    facts = decide_orders(book, ChangeOrders("venue", orders(rows)))
+    mark = book.registers.sources.get("venue", -1)
+    reserved, refused, new_mark = plain_orders.decide_orders(book, mark, rows)
+    kernel = [row for fact in facts if isinstance(fact, OrdersChanged) for row in unpacked(fact.rows, RESERVED)]
+    assert kernel == reserved
+    assert refusals(facts) == [(row, reason, figure) for figure, row, reason in refused]
+    assert next((fact.number for fact in facts if isinstance(fact, SourceAdvanced)), mark) == new_mark
+
+
+def unpacked(rows: bytes, layout: np.dtype) -> list[tuple]:
+    """Rows of a fact as tuples."""
+    return np.frombuffer(rows, layout).tolist()
+
+
+def _rows(fact: TradesNovated) -> np.ndarray:
+    return np.frombuffer(fact.rows, NOVATED)
