@@ -65,6 +65,8 @@ def test_the_crisis_is_cleared_and_proven(lehman: DemoResult) -> None:
     assert sum(step.calls_met_by_payment for step in run.steps) > 0
     for kind in ("FundingPublished", "ContractExpired", "CycleClosed", "CollateralConverted", "RulebookAdopted"):
         assert run.facts[kind] > 0, kind
+    assert sum(line.loans for line in run.lent) == len(run.loans) > 0
+    assert "Balances below zero" in lehman.report.read_text(encoding="utf-8")
 
 
 def test_the_journal_that_it_keeps_can_be_replayed_and_audited(lehman: DemoResult) -> None:

@@ -27,8 +27,10 @@ SHORT_LAYERS = (
     ("skin_in_the_game", "House capital"),
     ("insurance_fund", "Insurance"),
     ("survivors_fund", "Survivors"),
+    ("treasury", "Treasury"),
     ("gains_haircut", "Gains cut"),
 )
+SHOWN_IF_PAID = ("treasury", "gains_haircut")
 HOUSE_WORDS = {
     "bars": "Who paid for the defaults",
     "table": "The defaults to the unit",
@@ -76,8 +78,8 @@ def render(run: RunSeries) -> str:
     totals = {layer: sum(record.paid.get(layer, 0) for record in run.defaults) for layer, _ in LAYERS}
     return environment.get_template("report.html").render(
         run=run,
-        layers=LAYERS,
-        paying_layers=[(layer, label) for layer, label in SHORT_LAYERS if totals[layer] or layer != "gains_haircut"],
+        layers=[(layer, label) for layer, label in LAYERS if totals[layer] or layer not in SHOWN_IF_PAID],
+        paying_layers=[(layer, label) for layer, label in SHORT_LAYERS if totals[layer] or layer not in SHOWN_IF_PAID],
         totals=totals,
         words=VENUE_WORDS if run.form == "venue" else HOUSE_WORDS,
         tiles=tiles(run),

@@ -15,6 +15,7 @@ LAYERS = (
     ("skin_in_the_game", "House capital (skin in the game)"),
     ("insurance_fund", "Insurance fund"),
     ("survivors_fund", "Survivors' default fund"),
+    ("treasury", "Treasury (what it had lent)"),
     ("gains_haircut", "Gains haircut"),
 )
 """The layers of the waterfall as the report names them, in the order in which they pay."""

@@ -297,6 +297,7 @@ def summary(result: DemoResult) -> Table:
         ("skin_in_the_game", "by the house's capital"),
         ("insurance_fund", "by the insurance fund"),
         ("survivors_fund", "by the survivors' fund"),
+        ("treasury", "by the treasury, of what it had lent"),
         ("gains_haircut", "by a haircut of gains"),
     ):
         rows.append((words, f"{money(sum(r.paid.get(layer, 0) for r in run.defaults), run.decimals)} {unit}"))

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from novate.core.terms import Asset, Contract, Kind, Layer, Rulebook, Tier
+from novate.core.terms import Asset, Contract, Kind, Layer, Overdraft, Rulebook, Tier
 from novate.market.history import PriceHistory
 
 DAY_NS = 86_400 * 10**9
@@ -26,6 +26,11 @@ INVERSE_LOT, INVERSE_LEAST = "100", 1.0
 """An inverse lot is so much of the numeraire; coins worth less than the second have no inverse contract."""
 PRICE_SPAN = 10
 COLLATERAL_HAIRCUT_PPM = 150_000
+OVERDRAFT = 250_000
+"""Whole units of the numeraire that an account may stand below zero."""
+OVERDRAFT_DAYS = 5
+INTEREST_PPM = 80_000
+"""What it pays on them, in a year."""
 FEE_PPM = 3
 MARGIN_FLOOR, MARGIN_QUANTILE, MARGIN_MOVES_MIN = 0.02, 0.99, 100
 MARGIN_WITHOUT_HISTORY = 0.10
@@ -311,6 +316,7 @@ def rulebook(plan: Plan) -> Rulebook:
         slippage_ppm=20_000,
         slice_expiry_ns=120 * unit,
         slices_max=4,
+        overdrafts={plan.numeraire: Overdraft(OVERDRAFT * 10**NUMERAIRE_DECIMALS, OVERDRAFT_DAYS * DAY_NS)},
     )
 
 

@@ -131,7 +131,11 @@ def _rules(plan_: Plan, rules: Rulebook) -> Statement:
     missed = "A client that misses its call is liquidated; a house account's miss is its member's default."
     collateral = (
         f"{plan_.coin} ({plan_.coin_note}) counts at its price less {plan.COLLATERAL_HAIRCUT_PPM / 1e4:g} % and goes "
-        "to the treasury at that when cash is owed."
+        "to the treasury at that when cash is owed beyond what may be lent."
+    )
+    lent = (
+        f"For {plan.OVERDRAFT_DAYS} days at most, at {plan.INTEREST_PPM / 1e4:g} % a year, out of the treasury and "
+        "against other collateral."
     )
     funds = (
         "of a member's and its clients' margin is its default fund contribution. House capital, insurance and treasury "
@@ -149,6 +153,7 @@ def _rules(plan_: Plan, rules: Rulebook) -> Statement:
         ("Settlement", f"every {rules.settlement_interval_ns / 3600e9:g} h", "Collected before it is paid."),
         ("Fees", f"{plan.FEE_PPM} ppm a side", "Of the value at the trade price, rounded up."),
         ("Collateral", f"{plan_.numeraire} and {plan_.coin}", collateral),
+        ("Balances below zero", f"to {plan.OVERDRAFT:,} {plan_.numeraire}", lent),
         (
             "Waterfall",
             f"{len(rules.waterfall)} layers",

@@ -16,6 +16,7 @@ from novate.core.commands import (
     Clock,
     Contribute,
     OpenAccount,
+    PublishInterest,
     SubmitTrades,
 )
 from novate.core.facts import Fact, MarginCalled, TradesNovated
@@ -61,7 +62,8 @@ class World:
         start = plan.time_ns(0) - 60 * plan.unit_ns
         clients = range(people.members, people.count)
         opening: list[AnyCommand] = [AddAsset(asset) for asset in plans.assets(plan)]
-        opening += [AdoptRulebook(plans.rulebook(plan)), *self.market.first_listings(), *self.market.new_listings(0)]
+        opening += [AdoptRulebook(plans.rulebook(plan)), PublishInterest(NUMERAIRE, plans.INTEREST_PPM)]
+        opening += [*self.market.first_listings(), *self.market.new_listings(0)]
         opening += [AddMember(people.account_name(member)) for member in range(people.members)]
         opening += [OpenAccount(int(people.member[place]), people.account_name(place)) for place in clients]
         houses = FIRST_ACCOUNT + 2 * np.arange(people.members)
