@@ -12,7 +12,7 @@ from novate import ClearingHouse
 from novate.cli import main
 from novate.service.replay import audit
 from novate.views import detail, fact_name
-from tests.test_house import RULES, opened
+from tests.house.opened import RULES, opened
 
 NAMES = st.sampled_from(
     [

@@ -7,7 +7,7 @@ import pytest
 from novate.core.reasons import Reason
 from tests.stories.checks import run
 from tests.stories.parse import Story, StoryError, parse, parse_file
-from tests.stories.world import FOLDER, setups
+from tests.stories.sentences import FOLDER, setups
 
 FILES = sorted(path for path in FOLDER.glob("*.md") if path.name != "README.md")
 

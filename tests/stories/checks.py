@@ -12,6 +12,7 @@ from novate.core.margin import judge
 from novate.core.registers import Call
 from novate.views.state import block_name
 from tests.stories.parse import Step, StoryError
+from tests.stories.sentences import act
 from tests.stories.words import UNSPOKEN, Words, moment
 from tests.stories.world import World, told
 
@@ -360,7 +361,7 @@ def run(steps: tuple[Step, ...]) -> World:
             if step.word != "When" or word != "When":
                 world.settled(step.place)
                 world.facts = []
-            world.act(step)
+            act(world, step)
         word = step.word
     world.close()
     return world
