@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from novate.core.isolated import BucketOpened, CollateralAssigned, PositionIsolated, PositionRejoined
+from novate.core.isolation_facts import BucketOpened, CollateralAssigned, PositionIsolated, PositionRejoined
 from novate.core.lifecycle_facts import LifecycleFact
 from novate.core.liquidation_facts import (
     Breached,
