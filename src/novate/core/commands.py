@@ -13,6 +13,9 @@ from novate.core.lifecycle_commands import LifecycleCommand
 from novate.core.record import Command
 from novate.core.terms import AccountKind, Asset, Contract, Limit, MarginMode, RiskSheet, Rulebook
 
+Fund = Literal["default_fund", "skin_in_the_game", "insurance_fund", "treasury"]
+"""An account of the house that money is paid into: a member's contribution, or the house's own."""
+
 
 class AddAsset(Command, frozen=True):
     """Put an asset on record."""
@@ -98,7 +101,7 @@ class Contribute(Command, frozen=True):
 
     source: str
     number: int
-    fund: Literal["default_fund", "skin_in_the_game", "insurance_fund", "treasury"]
+    fund: Fund
     asset: int
     amount_minor: int
     member: int | None = None

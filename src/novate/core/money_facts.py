@@ -5,6 +5,9 @@ from typing import Literal
 from novate.core.reasons import Reason
 from novate.core.record import Fact
 
+ReturnCause = Literal["cancelled", "transfer_failed", "recalled", "refused"]
+"""Why the money of a withdrawal came back."""
+
 
 class DepositsAnnounced(Fact, frozen=True):
     """Deposits are pending: rows of ``CASH``. They count for nothing."""
@@ -86,7 +89,7 @@ class WithdrawalReturned(Fact, frozen=True):
     account: int
     asset: int
     amount_minor: int
-    cause: Literal["cancelled", "transfer_failed", "recalled", "refused"]
+    cause: ReturnCause
     reason: Reason = Reason.ACCEPTED
 
 

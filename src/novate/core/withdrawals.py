@@ -4,8 +4,6 @@ Money leaves its account when it is requested and counts for no margin. It stand
 until it has left or comes back; what was not released comes back as soon as its own account needs it.
 """
 
-from typing import Literal
-
 import numpy as np
 
 from novate.core.admission import open_account
@@ -15,6 +13,7 @@ from novate.core.facts import Fact, Rejected, SourceAdvanced
 from novate.core.ledger import check_cash, check_withdrawal, fits, post, post_external
 from novate.core.money import EXPOSURE_MAX
 from novate.core.money_facts import (
+    ReturnCause,
     WithdrawalConfirmed,
     WithdrawalReleased,
     WithdrawalReturned,
@@ -29,9 +28,6 @@ from novate.core.settlement import flows_of
 from novate.core.terms import Role
 
 TRANSIT = "house:withdrawals"
-
-Cause = Literal["cancelled", "transfer_failed", "recalled", "refused"]
-
 
 # ---- the steps ------------------------------------------------------------------------------------------------------
 
@@ -143,7 +139,7 @@ def _no_room(number: int) -> Rejected:
 
 
 def give_back(
-    book: Book, number: int, withdrawal: Withdrawal, cause: Cause, reason: Reason = Reason.ACCEPTED
+    book: Book, number: int, withdrawal: Withdrawal, cause: ReturnCause, reason: Reason = Reason.ACCEPTED
 ) -> list[Fact]:
     """The return of a withdrawal to its account, or to who liquidates it; nothing where it no longer fits there."""
     liquidation = book.registers.liquidations.get(withdrawal.account)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from novate.core.terms import AccountKind, TransferCause
+from novate.core.terms import AccountKind, Measure, TransferCause
 from novate.house.asking import SOURCE
 from novate.house.lifecycle import LifecycleCommands
 from novate.house.money import MoneyCommands
@@ -141,7 +141,7 @@ class Commands(MoneyCommands, LifecycleCommands, SheetCommands):
         self,
         name: str,
         contract: str,
-        measure: Literal["net", "gross"],
+        measure: Measure,
         *,
         lots: int | None = None,
         quantity: Number | None = None,
@@ -218,7 +218,7 @@ class Commands(MoneyCommands, LifecycleCommands, SheetCommands):
         time: Time | None = None,
     ) -> Outcome:
         """Move free collateral into an isolated bucket, or back out of it where the amount is negative."""
-        return self._ask("move_collateral", {**locals(), "number": self._number(source, number)})
+        return self._ask("move_collateral", locals())
 
     # --- orders -------------------------------------------------------------------------------------------------
 
@@ -238,15 +238,11 @@ class Commands(MoneyCommands, LifecycleCommands, SheetCommands):
 
         Margin asks for the worse side. A trade that names whose orders it ``fills`` takes its lots off them.
         """
-        row = {"account": account, "contract": contract, "side": side, "number": self._number(source, number)}
-        row |= {"lots": lots} if quantity is None else {"quantity": quantity}
-        return self._ask("orders", {"source": source, "rows": [row], "time": time})
+        return self._ask_row("orders", locals())
 
     def orders(self, rows: Sequence[Mapping[str, Any]], *, source: str = SOURCE, time: Time | None = None) -> Outcome:
         """Change resting orders: rows of ``account``, ``contract``, ``side`` and ``lots`` or ``quantity``."""
-        first = self.next_number(source)
-        numbered = [{"number": first + index, **row} for index, row in enumerate(rows)]
-        return self._ask("orders", {"source": source, "rows": numbered, "time": time})
+        return self._ask_rows("orders", rows, source, time)
 
     # --- trades and prices --------------------------------------------------------------------------------------
 
@@ -268,10 +264,7 @@ class Commands(MoneyCommands, LifecycleCommands, SheetCommands):
 
         ``fills`` names whose resting orders it fills.
         """
-        row: dict[str, Any] = {"contract": contract, "buyer": buyer, "seller": seller, "price": price}
-        row |= {} if fills is None else {"fills": fills}
-        row |= {"lots": lots} if quantity is None else {"quantity": quantity, "lots": lots}
-        return self.trades([{**row, "number": self._number(source, number)}], source=source, time=time)
+        return self._ask_row("trades", locals())
 
     def trades(self, rows: Sequence[Mapping[str, Any]], *, source: str = SOURCE, time: Time | None = None) -> Outcome:
         """Submit matched trades for novation, accepted or refused one by one.
@@ -279,9 +272,7 @@ class Commands(MoneyCommands, LifecycleCommands, SheetCommands):
         A row has ``contract``, ``buyer``, ``seller``, ``price`` and ``lots`` or ``quantity``, and its ``number`` unless
         the house shall give the next ones.
         """
-        first = self.next_number(source)
-        numbered = [{"number": first + index, **row} for index, row in enumerate(rows)]
-        return self._ask("trades", {"source": source, "rows": numbered, "time": time})
+        return self._ask_rows("trades", rows, source, time)
 
     def marks(
         self,
@@ -320,7 +311,7 @@ class Commands(MoneyCommands, LifecycleCommands, SheetCommands):
         time: Time | None = None,
     ) -> Outcome:
         """Report a fill, whole or partial, of a liquidation order against a counterparty's account."""
-        return self._ask("execute", {**locals(), "number": self._number(source, number)})
+        return self._ask("execute", locals())
 
     def expire(self, contract: str, price: Number, *, time: Time | None = None) -> Outcome:
         """Settle a future finally at ``price``, or an option at that price of its underlying."""

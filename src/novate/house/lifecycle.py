@@ -21,7 +21,7 @@ class LifecycleCommands(Asking):
         time: Time | None = None,
     ) -> Outcome:
         """Undo a trade of the open cycle at its original value, fees refunded."""
-        return self._ask("bust_trade", {**locals(), "number": self._number(source, number)})
+        return self._ask("bust_trade", locals())
 
     def correct_trade(
         self,
@@ -39,7 +39,7 @@ class LifecycleCommands(Asking):
         time: Time | None = None,
     ) -> Outcome:
         """Undo a trade of the open cycle and book what it should have been, or neither."""
-        return self._ask("correct_trade", {**locals(), "number": self._number(source, number)})
+        return self._ask("correct_trade", locals())
 
     def offset_trade(
         self,
@@ -57,7 +57,7 @@ class LifecycleCommands(Asking):
         time: Time | None = None,
     ) -> Outcome:
         """Undo a settled trade by its opposite at the original price, where the rulebook's ``late_bust`` allows it."""
-        return self._ask("offset_trade", {**locals(), "number": self._number(source, number)})
+        return self._ask("offset_trade", locals())
 
     def give_up(
         self,
@@ -72,7 +72,7 @@ class LifecycleCommands(Asking):
         time: Time | None = None,
     ) -> Outcome:
         """Propose that an account's side of a trade becomes ``receiver``'s, at the original price."""
-        return self._ask("give_up", {**locals(), "number": self._number(source, number)})
+        return self._ask("give_up", locals())
 
     def answer_give_up(
         self,
@@ -85,7 +85,7 @@ class LifecycleCommands(Asking):
         time: Time | None = None,
     ) -> Outcome:
         """The receiving member accepts or declines a give-up, by the number in its fact."""
-        return self._ask("answer_give_up", {**locals(), "number": self._number(source, number)})
+        return self._ask("answer_give_up", locals())
 
     def transfer_position(
         self,
@@ -101,7 +101,7 @@ class LifecycleCommands(Asking):
         time: Time | None = None,
     ) -> Outcome:
         """Move lots of a position to another account at the last mark; the size is positive for shorts too."""
-        return self._ask("transfer_position", {**locals(), "number": self._number(source, number)})
+        return self._ask("transfer_position", locals())
 
     def compress_positions(
         self,
@@ -115,7 +115,7 @@ class LifecycleCommands(Asking):
         """Tear up longs against shorts of accounts that agreed, at the last mark: lots by account, summing to zero."""
         fields = locals()
         rows = [{"account": account, "lots": lots} for account, lots in legs.items()]
-        return self._ask("compress_positions", {**fields, "legs": rows, "number": self._number(source, number)})
+        return self._ask("compress_positions", {**fields, "legs": rows})
 
     def port_account(
         self,
@@ -127,7 +127,7 @@ class LifecycleCommands(Asking):
         time: Time | None = None,
     ) -> Outcome:
         """Propose a client of a member in default to another member."""
-        return self._ask("port_account", {**locals(), "number": self._number(source, number)})
+        return self._ask("port_account", locals())
 
     def answer_porting(
         self,
@@ -140,4 +140,4 @@ class LifecycleCommands(Asking):
         time: Time | None = None,
     ) -> Outcome:
         """The proposed member takes the client over, with all it has, or declines."""
-        return self._ask("answer_porting", {**locals(), "number": self._number(source, number)})
+        return self._ask("answer_porting", locals())

@@ -1,12 +1,9 @@
 """The commands that bring money in, take it out and move it."""
 
-from typing import Literal
-
+from novate.core.commands import Fund
 from novate.house.asking import SOURCE, Asking
 from novate.house.outcome import Outcome
 from novate.house.plain import Number, Time
-
-Fund = Literal["default_fund", "skin_in_the_game", "insurance_fund", "treasury"]
 
 
 class MoneyCommands(Asking):
@@ -24,7 +21,7 @@ class MoneyCommands(Asking):
         time: Time | None = None,
     ) -> Outcome:
         """Pay money into one of the house's funds; ``default_fund`` is the contribution of ``member``."""
-        return self._ask("contribute", {**locals(), "number": self._number(source, number)})
+        return self._ask("contribute", locals())
 
     def deposit(
         self,
@@ -37,8 +34,7 @@ class MoneyCommands(Asking):
         time: Time | None = None,
     ) -> Outcome:
         """Bring collateral in."""
-        row = {"account": account, "asset": asset, "amount": amount, "number": self._number(source, number)}
-        return self._ask("deposit", {"source": source, "rows": [row], "time": time})
+        return self._ask_row("deposit", locals())
 
     def withdraw(
         self,
@@ -51,8 +47,7 @@ class MoneyCommands(Asking):
         time: Time | None = None,
     ) -> Outcome:
         """Take free collateral out."""
-        row = {"account": account, "asset": asset, "amount": amount, "number": self._number(source, number)}
-        return self._ask("withdraw", {"source": source, "rows": [row], "time": time})
+        return self._ask_row("withdraw", locals())
 
     def announce_deposit(
         self,
@@ -65,26 +60,25 @@ class MoneyCommands(Asking):
         time: Time | None = None,
     ) -> Outcome:
         """Expect a deposit, which counts for nothing yet. Source and number name it from then on."""
-        row = {"account": account, "asset": asset, "amount": amount, "number": self._number(source, number)}
-        return self._ask("announce_deposit", {"source": source, "rows": [row], "time": time})
+        return self._ask_row("announce_deposit", locals())
 
     def finalise_deposit(
         self, deposit: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
     ) -> Outcome:
         """An announced deposit has arrived; ``deposit`` is the number under which the same source announced it."""
-        return self._ask("finalise_deposit", {**locals(), "number": self._number(source, number)})
+        return self._ask("finalise_deposit", locals())
 
     def cancel_deposit(
         self, deposit: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
     ) -> Outcome:
         """An announced deposit will not arrive."""
-        return self._ask("cancel_deposit", {**locals(), "number": self._number(source, number)})
+        return self._ask("cancel_deposit", locals())
 
     def reverse_deposit(
         self, deposit: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
     ) -> Outcome:
         """A deposit that came in was taken back outside. The house pays at once and collects it as it does a loss."""
-        return self._ask("reverse_deposit", {**locals(), "number": self._number(source, number)})
+        return self._ask("reverse_deposit", locals())
 
     def request_withdrawal(
         self,
@@ -97,26 +91,25 @@ class MoneyCommands(Asking):
         time: Time | None = None,
     ) -> Outcome:
         """Ask for free collateral. It is held until it is released; its fact has the number of the withdrawal."""
-        row = {"account": account, "asset": asset, "amount": amount, "number": self._number(source, number)}
-        return self._ask("request_withdrawal", {"source": source, "rows": [row], "time": time})
+        return self._ask_row("request_withdrawal", locals())
 
     def release_withdrawal(
         self, withdrawal: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
     ) -> Outcome:
         """Check a withdrawal again: it may be paid, waits for its gate, or comes back."""
-        return self._ask("release_withdrawal", {**locals(), "number": self._number(source, number)})
+        return self._ask("release_withdrawal", locals())
 
     def confirm_withdrawal(
         self, withdrawal: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
     ) -> Outcome:
         """A released withdrawal has left."""
-        return self._ask("confirm_withdrawal", {**locals(), "number": self._number(source, number)})
+        return self._ask("confirm_withdrawal", locals())
 
     def return_withdrawal(
         self, withdrawal: int, *, source: str = SOURCE, number: int | None = None, time: Time | None = None
     ) -> Outcome:
         """A withdrawal is cancelled, or its transfer failed: the money is back in its account."""
-        return self._ask("return_withdrawal", {**locals(), "number": self._number(source, number)})
+        return self._ask("return_withdrawal", locals())
 
     def transfer(
         self,
@@ -130,6 +123,4 @@ class MoneyCommands(Asking):
         time: Time | None = None,
     ) -> Outcome:
         """Move free collateral between accounts of one member; never from a client to its member."""
-        row = {"payer": payer, "payee": payee, "asset": asset, "amount": amount}
-        row |= {"number": self._number(source, number)}
-        return self._ask("transfer", {"source": source, "rows": [row], "time": time})
+        return self._ask_row("transfer", locals())

@@ -1,9 +1,10 @@
 """The tape's commands about trades and positions after they were made."""
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
+from novate.core.terms import TransferCause
 from novate.tape.base import Number, Wire
 
 
@@ -76,7 +77,7 @@ class TransferPosition(Wire, frozen=True, tag="transfer_position"):
     giver: str
     receiver: str
     contract: str
-    cause: Literal["same_owner", "estate", "merger", "allocation"]
+    cause: TransferCause
     lots: int | None = None
     quantity: Number | None = None
 

@@ -1,9 +1,8 @@
 """What the tape says of limits, halts and rules to come."""
 
-from typing import Literal
-
 import msgspec
 
+from novate.core.terms import Measure
 from novate.tape.base import Number, Wire
 
 
@@ -18,7 +17,7 @@ class SetLimit(Wire, frozen=True, tag="set_limit"):
 
     name: str
     contract: str
-    measure: Literal["net", "gross"]
+    measure: Measure
     lots: int | None = None
     quantity: Number | None = None
     members: list[str] = msgspec.field(default_factory=list)

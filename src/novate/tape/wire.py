@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from novate.core.terms import AccountKind
+from novate.core.commands import Fund
+from novate.core.terms import AccountKind, TransferCause
 from novate.tape.base import Number, Wire
 from novate.tape.lifecycle_wire import LifecycleWire
 from novate.tape.sheet_wire import SheetWire
@@ -102,9 +103,7 @@ class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
     kept_trades_max: int = 1_000_000
     late_bust: Literal["refuse", "offset"] = "refuse"
     give_up_due: Number = "1h"
-    transfer_causes: list[Literal["same_owner", "estate", "merger", "allocation"]] = msgspec.field(
-        default_factory=lambda: ["same_owner"]
-    )
+    transfer_causes: list[TransferCause] = msgspec.field(default_factory=lambda: ["same_owner"])
     porting_due: Number = 0
     overdrafts: dict[str, Any] = msgspec.field(default_factory=dict)
     effective: Number | None = None
@@ -178,7 +177,7 @@ class Contribute(Wire, frozen=True, tag="contribute"):
 
     source: str
     number: int
-    fund: Literal["default_fund", "skin_in_the_game", "insurance_fund", "treasury"]
+    fund: Fund
     asset: str
     amount: Number
     member: str | None = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from fractions import Fraction
+from typing import Literal
 
 from novate.core.commands import ExpireContract, PublishFunding, PublishMarks, ResolveContract
 from novate.core.facts import (
@@ -33,7 +34,7 @@ def decide_marks(house: House, command: PublishMarks) -> list[Fact]:
     state = {at: of.state for at, of in enumerate(house.instruments)}
     price = {at: of.price_ticks for at, of in enumerate(house.instruments)}
     fresh: dict[int, int] = {}
-    halted: dict[int, str] = {}
+    halted: dict[int, Literal["missing", "out_of_limits"]] = {}
     for options in (False, True):
         for at, (ticks, contract, missing) in enumerate(given):
             if not 0 <= contract < len(house.instruments):
@@ -56,9 +57,10 @@ def decide_marks(house: House, command: PublishMarks) -> list[Fact]:
         if of.is_option and state[contract] == "live" and fresh.get(of.underlying):
             fresh.setdefault(contract, 0)  # its margin terms follow its underlying
     marked = [_marked(house, contract, price, fresh[contract]) for contract in sorted(fresh)]
-    causes = {contract: cause for contract, cause in halted.items() if contract not in fresh}
-    facts: list[Fact] = [ContractHalted(contract, cause) for contract, cause in causes.items()]  # type: ignore[arg-type]
-    facts += _halted_with(house, causes)
+    for contract in fresh:
+        halted.pop(contract, None)
+    facts: list[Fact] = [ContractHalted(contract, cause) for contract, cause in halted.items()]
+    facts += _halted_with(house, halted)
     rates, others = _asset_prices(house, command)
     if marked or rates:
         facts.insert(0, MarksPublished(packed(marked, MARKED), tuple(rates)))

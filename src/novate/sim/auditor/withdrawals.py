@@ -5,6 +5,7 @@ from novate.core.facts import Fact, SourceAdvanced
 from novate.core.money_facts import (
     GateClosed,
     GateOpened,
+    ReturnCause,
     WithdrawalConfirmed,
     WithdrawalReleased,
     WithdrawalReturned,
@@ -72,7 +73,7 @@ def decide_step(house: House, command: ReleaseWithdrawal | ConfirmWithdrawal | R
         case ConfirmWithdrawal():
             reason = Reason.WITHDRAWAL_NOT_RELEASED
         case ReturnWithdrawal():
-            cause = "transfer_failed" if one.state == "released" else "cancelled"
+            cause: ReturnCause = "transfer_failed" if one.state == "released" else "cancelled"
             found = _back(house, number, one, cause)
     return [*(found or [rejected(reason, "$.withdrawal")]), advanced]
 
@@ -85,13 +86,15 @@ def _release(house: House, number: int, one: Departure) -> list[Fact]:
     return [WithdrawalWaits(number) if one.asset in house.gates else WithdrawalReleased(number)]
 
 
-def _back(house: House, number: int, one: Departure, cause: str, reason: Reason = Reason.ACCEPTED) -> list[Fact]:
+def _back(
+    house: House, number: int, one: Departure, cause: ReturnCause, reason: Reason = Reason.ACCEPTED
+) -> list[Fact]:
     """It comes back to its account, or to the one that closes it; it stays where it would not fit."""
     case = house.cases.get(one.account)
     account = case.account if case and case.account >= 0 else one.account
     if weight(house, house.buckets[account], one.asset) + one.amount_minor * house.monies[one.asset].unit > LARGEST:
         return []
-    return [WithdrawalReturned(number, account, one.asset, one.amount_minor, cause, reason)]  # type: ignore[arg-type]
+    return [WithdrawalReturned(number, account, one.asset, one.amount_minor, cause, reason)]
 
 
 # ---- what follows ---------------------------------------------------------------------------------------------------

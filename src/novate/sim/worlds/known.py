@@ -7,6 +7,7 @@ A house that loses more has a hole; so has one in which the attacker takes out m
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from novate.core import commands as c
 from novate.core.facts import Fact, Rejected, RowsRefused
@@ -42,14 +43,14 @@ class Outcome:
 class Scene:
     """A small house: dollars, a token as collateral, a future at 100 dollars and an inverse perpetual on it."""
 
-    def __init__(self, form: str = "venue", members: int = 3, **rules: object) -> None:
+    def __init__(self, form: str = "venue", members: int = 3, **rules: Any) -> None:
         self.stage = Stage(Auditor())
         self.now_ns, self.number, self.order = 0, 0, 0
         base = {"tick_size": "0.5", "price_min_ticks": 2, "price_max_ticks": 1_000, "margin_class": "flat"}
         base |= {"stale_after_ns": 30 * DAY, "position_limit_lots": 100_000}
         future = Contract(symbol="FUT", kind=Kind.FUTURE, settlement="USD", lot_size="1", expiry_ns=300 * DAY, **base)
         inverse = Contract(symbol="INV", kind=Kind.PERPETUAL, settlement="TOK", lot_size="1", inverse=True, **base)
-        terms: dict[str, object] = {
+        terms: dict[str, Any] = {
             "name": "known",
             "numeraire": "USD",
             "form": form,
@@ -65,7 +66,7 @@ class Scene:
         self.do(c.AddAsset(Asset("TOK", 2, 8, 100 * 10**8)))
         self.do(c.ListContract(future))
         self.do(c.ListContract(inverse))
-        self.do(c.AdoptRulebook(Rulebook(**(terms | rules))))  # type: ignore[arg-type]
+        self.do(c.AdoptRulebook(Rulebook(**(terms | rules))))
         for member in range(members):
             self.do(c.AddMember(f"m{member}"))
         self.mark(200, token=10**8)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from novate.core import commands as c
-from novate.core.terms import Limit
+from novate.core.terms import Limit, Measure
 from novate.sim.book_picture import Picture
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def limit(world: "World", seen: Picture) -> c.AnyCommand:
     if random.random() < 0.1:
         lots, members = random.choice([(-1, members), (lots, (99,)), (2**62, members)])
         accounts, contract = random.choice([((0,), contract), ((999,), contract), (accounts, 99)])
-    measure = random.choice(["net", "gross"]) if members or accounts else random.choice(["gross", "gross", "net"])
-    return c.SetLimit(Limit(name, contract, measure, lots, members, accounts))  # type: ignore[arg-type]
+    measures: list[Measure] = ["net", "gross"] if members or accounts else ["gross", "gross", "net"]
+    return c.SetLimit(Limit(name, contract, random.choice(measures), lots, members, accounts))
 
 
 def halt(world: "World", seen: Picture) -> c.AnyCommand:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
-from typing import Literal
+from typing import Any, Final, Literal
 
 from novate.core.terms import LISTED_LAYERS, Asset, Cap, Contract, Kind, Layer, Rulebook, Tier
 
@@ -119,10 +119,10 @@ class _Base:
         worth = float(spot.price)
         self.lot = "0.001" if worth > 5_000 else "0.01" if worth > 500 else random.choice(["1", "0.1"])
 
-    def _contract(self, name: str, kind: Kind, **terms: object) -> Contract:
+    def _contract(self, name: str, kind: Kind, **terms: Any) -> Contract:
         random = self.random
         dated = kind in (Kind.FUTURE, Kind.CALL, Kind.PUT)
-        common: dict[str, object] = {
+        common: dict[str, Any] = {
             "symbol": f"{self.spot.name}-{name}",
             "kind": kind,
             "tick_size": self.spot.tick,
@@ -135,7 +135,7 @@ class _Base:
             "expiry_ns": START_NS + random.randint(2 * HOUR, 4 * DAY) // MINUTE * MINUTE if dated else None,
             "fee_ppm": 0 if kind is Kind.INDEX else random.choice([0, 0, 37, 500, 2_000]),
         }
-        return Contract(**(common | terms))  # type: ignore[arg-type]
+        return Contract(**(common | terms))
 
     def linear(self, name: str, kind: Kind) -> Contract:
         """Priced and settled in the numeraire, or now and then in another asset."""
@@ -151,7 +151,7 @@ class _Base:
     def event(self, name: str) -> Contract:
         """A bet that ends between 0 and 100, margined or fully collateralised; mostly it can be resolved early."""
         collateralised = self.random.random() < 0.5
-        terms: dict[str, object] = {"price_min_ticks": 0, "price_max_ticks": 100, "tick_size": "0.01", "lot_size": "1"}
+        terms: dict[str, Any] = {"price_min_ticks": 0, "price_max_ticks": 100, "tick_size": "0.01", "lot_size": "1"}
         terms |= {"capped": True, "collateralised": collateralised, "resolvable": self.random.random() < 0.8}
         terms |= {"margin_floor_ticks": 0 if collateralised else self.random.choice([20, 100]), "settlement": "USD"}
         return self._contract(name, Kind.FUTURE, **terms)
@@ -159,7 +159,7 @@ class _Base:
     def spread(self, name: str) -> Contract:
         """A future on what the spot has moved: its price is above zero or below."""
         first = self.spot.first_ticks
-        terms: dict[str, object] = {"price_min_ticks": -first, "price_max_ticks": 20 * first, "settlement": "USD"}
+        terms: dict[str, Any] = {"price_min_ticks": -first, "price_max_ticks": 20 * first, "settlement": "USD"}
         terms |= {"margin_floor_ticks": self.random.choice([max(1, first // 10), first])}
         return self._contract(name, self.random.choice([Kind.FUTURE, Kind.PERPETUAL]), **terms)
 
@@ -169,7 +169,7 @@ class _Base:
         """Near the money; the premium of an inverse one is in parts of the coin."""
         away = round(self.spot.first_ticks * self.random.uniform(-0.15, 0.15))
         strike = (away + (self.spot.first_ticks if around is None else around)) * Fraction(self.spot.tick)
-        terms: dict[str, object] = {
+        terms: dict[str, Any] = {
             "settlement": "USD",
             "underlying": f"{self.spot.name}-{underlying}",
             "strike": f"{float(strike):.2f}",
@@ -183,7 +183,11 @@ class _Base:
         return self._contract(name, kind, **terms)
 
 
-def draw_rulebook(random: Random, assets: list[Asset], form: str | None = None) -> Rulebook:
+Form = Literal["clearing_house", "venue"]
+FORMS: Final[tuple[Form, ...]] = ("clearing_house", "venue")
+
+
+def draw_rulebook(random: Random, assets: list[Asset], form: Form | None = None) -> Rulebook:
     """Rules with awkward rates: nothing in them is a round number that would hide a rounding."""
     layers = [layer for layer in LISTED_LAYERS[:-1] if random.random() < 0.7]
     random.shuffle(layers)
@@ -191,7 +195,7 @@ def draw_rulebook(random: Random, assets: list[Asset], form: str | None = None) 
     return Rulebook(
         name="drawn",
         numeraire="USD",
-        form=form or random.choice(["clearing_house", "venue"]),  # type: ignore[arg-type]
+        form=form or random.choice(FORMS),
         collateral={"USD": 0, **haircuts},
         margin_classes={name: _tiers(random, option=name == "option") for name in CLASSES},
         settlement_interval_ns=random.choice([HOUR, 4 * HOUR, DAY]),
