@@ -1,4 +1,6 @@
-"""The base of every tape command."""
+"""The bases of tape commands."""
+
+from typing import Any
 
 import msgspec
 
@@ -10,3 +12,17 @@ class Wire(msgspec.Struct, frozen=True, tag_field="command", forbid_unknown_fiel
     """Base of all tape commands. ``time`` is when the command happens; by default when the one before it did."""
 
     time: Number | None = None
+
+
+class NumberedWire(Wire, frozen=True):
+    """Base of single commands that their source numbers."""
+
+    source: str
+    number: int
+
+
+class RowsWire(Wire, frozen=True):
+    """Base of commands of rows, each of them numbered by the source of all."""
+
+    source: str
+    rows: list[Any]

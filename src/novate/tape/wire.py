@@ -10,7 +10,7 @@ import msgspec
 
 from novate.core.commands import Fund
 from novate.core.terms import AccountKind, TransferCause
-from novate.tape.base import Number, Wire
+from novate.tape.base import Number, NumberedWire, RowsWire, Wire
 from novate.tape.lifecycle_wire import LifecycleWire
 from novate.tape.sheet_wire import SheetWire
 from novate.tape.supervision_wire import SupervisionWire
@@ -161,123 +161,86 @@ class Rejoin(Wire, frozen=True, tag="rejoin"):
     contract: str
 
 
-class MoveCollateral(Wire, frozen=True, tag="move_collateral"):
+class MoveCollateral(NumberedWire, frozen=True, tag="move_collateral"):
     """Move free collateral into an isolated bucket, or back out of it where the amount is negative."""
 
-    source: str
-    number: int
     account: str
     contract: str
     asset: str
     amount: Number
 
 
-class Contribute(Wire, frozen=True, tag="contribute"):
+class Contribute(NumberedWire, frozen=True, tag="contribute"):
     """Pay money into one of the house's funds."""
 
-    source: str
-    number: int
     fund: Fund
     asset: str
     amount: Number
     member: str | None = None
 
 
-class Deposit(Wire, frozen=True, tag="deposit"):
+class Deposit(RowsWire, frozen=True, tag="deposit"):
     """Bring collateral in: rows of ``CashRow``."""
 
-    source: str
-    rows: list[Any]
 
-
-class Withdraw(Wire, frozen=True, tag="withdraw"):
+class Withdraw(RowsWire, frozen=True, tag="withdraw"):
     """Take free collateral out: rows of ``CashRow``."""
 
-    source: str
-    rows: list[Any]
 
-
-class Orders(Wire, frozen=True, tag="orders"):
+class Orders(RowsWire, frozen=True, tag="orders"):
     """Register, amend and cancel resting orders: rows of ``OrderRow``."""
 
-    source: str
-    rows: list[Any]
 
-
-class AnnounceDeposit(Wire, frozen=True, tag="announce_deposit"):
+class AnnounceDeposit(RowsWire, frozen=True, tag="announce_deposit"):
     """Money is on its way in: rows of ``CashRow``. The source and each row's number name the deposit."""
 
-    source: str
-    rows: list[Any]
 
-
-class FinaliseDeposit(Wire, frozen=True, tag="finalise_deposit"):
+class FinaliseDeposit(NumberedWire, frozen=True, tag="finalise_deposit"):
     """An announced deposit has arrived; ``deposit`` is the number under which the same source announced it."""
 
-    source: str
-    number: int
     deposit: int
 
 
-class CancelDeposit(Wire, frozen=True, tag="cancel_deposit"):
+class CancelDeposit(NumberedWire, frozen=True, tag="cancel_deposit"):
     """An announced deposit will not arrive."""
 
-    source: str
-    number: int
     deposit: int
 
 
-class ReverseDeposit(Wire, frozen=True, tag="reverse_deposit"):
+class ReverseDeposit(NumberedWire, frozen=True, tag="reverse_deposit"):
     """A deposit that came in was taken back outside."""
 
-    source: str
-    number: int
     deposit: int
 
 
-class RequestWithdrawal(Wire, frozen=True, tag="request_withdrawal"):
+class RequestWithdrawal(RowsWire, frozen=True, tag="request_withdrawal"):
     """Ask for free collateral, which is held: rows of ``CashRow``."""
 
-    source: str
-    rows: list[Any]
 
-
-class ReleaseWithdrawal(Wire, frozen=True, tag="release_withdrawal"):
+class ReleaseWithdrawal(NumberedWire, frozen=True, tag="release_withdrawal"):
     """Check a withdrawal again and let it go; ``withdrawal`` is the number in its fact."""
 
-    source: str
-    number: int
     withdrawal: int
 
 
-class ConfirmWithdrawal(Wire, frozen=True, tag="confirm_withdrawal"):
+class ConfirmWithdrawal(NumberedWire, frozen=True, tag="confirm_withdrawal"):
     """A released withdrawal has left."""
 
-    source: str
-    number: int
     withdrawal: int
 
 
-class ReturnWithdrawal(Wire, frozen=True, tag="return_withdrawal"):
+class ReturnWithdrawal(NumberedWire, frozen=True, tag="return_withdrawal"):
     """A withdrawal is cancelled, or its transfer failed."""
 
-    source: str
-    number: int
     withdrawal: int
 
 
-class Transfer(Wire, frozen=True, tag="transfer"):
+class Transfer(RowsWire, frozen=True, tag="transfer"):
     """Move free collateral between accounts of one member: rows of ``TransferRow``."""
 
-    source: str
-    rows: list[Any]
 
-
-class Trades(Wire, frozen=True, tag="trades"):
+class Trades(RowsWire, frozen=True, tag="trades"):
     """Matched trades for novation: rows of ``TradeRow``."""
-
-    source: str
-    rows: list[Any]
 
 
 class Marks(Wire, frozen=True, tag="marks"):
@@ -300,11 +263,9 @@ class Interest(Wire, frozen=True, tag="interest"):
     rate: Number
 
 
-class Execute(Wire, frozen=True, tag="execute"):
+class Execute(NumberedWire, frozen=True, tag="execute"):
     """A fill, whole or partial, of a liquidation order."""
 
-    source: str
-    number: int
     order: int
     price: Number
     counterparty: str
