@@ -95,6 +95,20 @@ def decode_command(command: wire.AnyWire, registers: Registers, names: Names) ->
 # --- columns ----------------------------------------------------------------------------------------------------
 
 
+CashWire = wire.Deposit | wire.Withdraw | wire.AnnounceDeposit | wire.RequestWithdrawal
+OfRows = wire.Trades | wire.Orders | wire.Transfer | CashWire
+
+
+def _of_rows(
+    command: OfRows, read: Callable[[Any, str], tuple[int, ...]], layout: np.dtype, make: Callable[..., AnyCommand]
+) -> Decoded:
+    """A command of the rows that can be read; without any there is none."""
+    rows = _collect(_listed(command.rows), read)
+    source = named(command.source, "$.source")
+    made = make(source, rows.packed(layout)) if rows.values else None
+    return _decoded(command, made, rows, len(command.rows))
+
+
 def _trades(command: wire.Trades, names: Names) -> Decoded:
     def read(row: Any, place: str) -> tuple[int, ...]:
         trade = convert(row, TradeRow, place)
@@ -109,10 +123,7 @@ def _trades(command: wire.Trades, names: Names) -> Decoded:
             FILLS[trade.fills],
         )
 
-    rows = _collect(_listed(command.rows), read)
-    source = named(command.source, "$.source")
-    made = core.SubmitTrades(source, rows.packed(TRADE)) if rows.values else None
-    return _decoded(command, made, rows, len(command.rows))
+    return _of_rows(command, read, TRADE, core.SubmitTrades)
 
 
 def _orders(command: wire.Orders, names: Names) -> Decoded:
@@ -128,10 +139,7 @@ def _orders(command: wire.Orders, names: Names) -> Decoded:
             0,
         )
 
-    rows = _collect(_listed(command.rows), read)
-    source = named(command.source, "$.source")
-    made = core.ChangeOrders(source, rows.packed(ORDER)) if rows.values else None
-    return _decoded(command, made, rows, len(command.rows))
+    return _of_rows(command, read, ORDER, core.ChangeOrders)
 
 
 CASH_COMMANDS: Final = {
@@ -143,9 +151,7 @@ CASH_COMMANDS: Final = {
 """Commands whose rows are of ``CashRow``, and those of the core."""
 
 
-def _cash(
-    command: wire.Deposit | wire.Withdraw | wire.AnnounceDeposit | wire.RequestWithdrawal, names: Names
-) -> Decoded:
+def _cash(command: CashWire, names: Names) -> Decoded:
     def read(row: Any, place: str) -> tuple[int, ...]:
         cash = convert(row, CashRow, place)
         asset = names.asset(cash.asset, f"{place}.asset")
@@ -156,10 +162,7 @@ def _cash(
             asset,
         )
 
-    rows = _collect(_listed(command.rows), read)
-    source = named(command.source, "$.source")
-    made = CASH_COMMANDS[type(command)](source, rows.packed(CASH)) if rows.values else None
-    return _decoded(command, made, rows, len(command.rows))
+    return _of_rows(command, read, CASH, CASH_COMMANDS[type(command)])
 
 
 def _transfers(command: wire.Transfer, names: Names) -> Decoded:
@@ -175,10 +178,7 @@ def _transfers(command: wire.Transfer, names: Names) -> Decoded:
             0,
         )
 
-    rows = _collect(_listed(command.rows), read)
-    source = named(command.source, "$.source")
-    made = core.TransferCollateral(source, rows.packed(TRANSFER)) if rows.values else None
-    return _decoded(command, made, rows, len(command.rows))
+    return _of_rows(command, read, TRANSFER, core.TransferCollateral)
 
 
 def _marks(command: wire.Marks, names: Names) -> Decoded:

@@ -122,30 +122,26 @@ class Names:
 
 def ticks(value: str | int, tick: Fraction, path: str) -> int:
     """A price as a whole number of ticks."""
-    try:
-        count = decimals.fraction(value) / tick
-        if count.denominator != 1:
-            below, above = (decimals.text_of(tick * (count.__floor__() + up)) for up in (0, 1))
-            message = f"{value} is not a multiple of the tick {decimals.text_of(tick)}: nearest are {below} and {above}"
-            raise refuse(Reason.PRICE_OFF_TICK, path, message)
-        return decimals.whole(count, "ticks", value)
-    except TooLarge as error:
-        raise refuse(Reason.PRICE_OUT_OF_LIMITS, path, str(error)) from None
-    except Unfit as error:
-        raise refuse(Reason.MALFORMED, path, str(error)) from None
+    return _steps(value, tick, "tick", Reason.PRICE_OFF_TICK, Reason.PRICE_OUT_OF_LIMITS, path)
 
 
 def lots(value: str | int, lot: Fraction, path: str) -> int:
     """A quantity as a whole number of lots."""
+    return _steps(value, lot, "lot", Reason.QUANTITY_OFF_LOT, Reason.POSITION_LIMIT_EXCEEDED, path)
+
+
+def _steps(value: str | int, step: Fraction, word: str, between: Reason, beyond: Reason, path: str) -> int:
+    """A value as a whole number of steps; where it is none the nearest are named."""
     try:
-        count = decimals.fraction(value) / lot
+        count = decimals.fraction(value) / step
         if count.denominator != 1:
-            below, above = (decimals.text_of(lot * (count.__floor__() + up)) for up in (0, 1))
-            message = f"{value} is not a multiple of the lot {decimals.text_of(lot)}: nearest are {below} and {above}"
-            raise refuse(Reason.QUANTITY_OFF_LOT, path, message)
-        return decimals.whole(count, "lots", value)
+            below, above = (decimals.text_of(step * (count.__floor__() + up)) for up in (0, 1))
+            size = decimals.text_of(step)
+            message = f"{value} is not a multiple of the {word} {size}: nearest are {below} and {above}"
+            raise refuse(between, path, message)
+        return decimals.whole(count, f"{word}s", value)
     except TooLarge as error:
-        raise refuse(Reason.POSITION_LIMIT_EXCEEDED, path, str(error)) from None
+        raise refuse(beyond, path, str(error)) from None
     except Unfit as error:
         raise refuse(Reason.MALFORMED, path, str(error)) from None
 
