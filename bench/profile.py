@@ -50,7 +50,8 @@ def kernel_inputs(recorder: Recorder, command: SubmitTrades) -> tuple:
     """What the passes of the kernel share: rows, tables and the columns of their verdicts."""
     rows = np.frombuffer(command.rows, TRADE)
     reasons, figures = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
-    columns = reasons, figures, np.empty(len(rows), np.int16), np.empty((len(rows), 2), np.int32)
+    failed, dealing = np.empty(len(rows), np.int16), np.empty((len(rows), 2), np.int32)
+    columns = reasons, figures, failed, dealing, np.empty((len(rows), 2), np.int32)
     return rows, recorder.book.tables(), columns
 
 
@@ -75,9 +76,9 @@ def hold(recorder: Recorder, command: SubmitTrades) -> Callable[[], object]:
     """Copy every touched position."""
     rows, tables, columns = kernel_inputs(recorder, command)
     book = recorder.book
-    touched, _ = kernel.route(rows, -1, book.contract_count, book.account_count, False, tables, *columns)
-    held = np.empty((len(rows), 2), np.int32)
-    return lambda: kernel.hold(rows, columns[0], book.contract_count, tables, touched, columns[-1], held)
+    kernel.route(rows, -1, book.contract_count, book.account_count, False, tables, *columns)
+    reasons, dealing, held = columns[0], columns[3], np.empty((len(rows), 2), np.int32)
+    return lambda: kernel.hold(rows, reasons, book.contract_count, tables, dealing, held)
 
 
 def judge(recorder: Recorder, command: SubmitTrades) -> Callable[[], object]:

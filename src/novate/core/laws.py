@@ -121,8 +121,10 @@ def withdrawals_are_held(book: Book) -> None:
 
 def house_is_flat(book: Book) -> None:
     """Outside liquidation accounts the house holds no position."""
-    for bucket, account in enumerate(book.registers.accounts):
-        if account.member < 0 and account.role is not Role.LIQUIDATION and book.buckets[bucket]["count"]:
+    buckets = book.buckets[: book.account_count]
+    for bucket in np.flatnonzero((buckets["member"] < 0) & (buckets["count"] > 0)).tolist():
+        account = book.registers.accounts[bucket]
+        if account.role is not Role.LIQUIDATION:
             raise LawBroken(f"{account.name} holds positions, and only liquidation accounts of the house may")
 
 

@@ -1,14 +1,25 @@
 """Compilation as progress: a small run beside the journal, so that no kernel is compiled while the house is open."""
 
+import multiprocessing
+import os
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numba import typeof
 from numba.core.dispatcher import Dispatcher
 from numba.core.event import Listener, install_listener
 from rich.progress import Progress, TaskID
 
+from novate.core import layout
+from novate.core.book import Book
+from novate.core.kernels import legs, margin, marks, sides, trades
+from novate.core.rows import MARK, NOVATED, TRADE
 from novate.sim.desk import BookDesk
 from novate.sim.plan import Plan
 from novate.sim.population import draw_population
@@ -41,6 +52,41 @@ def kernels() -> int:
     return len(found)
 
 
+def compile_trades() -> None:
+    """The kernel that decides trades, more than half of all that is to be compiled."""
+    book = Book()
+    rows = np.frombuffer(b"", TRADE)
+    _compile(trades.judge_trades, rows, 0, 0, 0, 0, False, book.tables(), book.sheet)
+
+
+def compile_others() -> None:
+    """The next larger ones."""
+    book = Book()
+    tables, none, out = book.tables(), np.zeros(0, np.int64), np.zeros(0, layout.JUDGED)
+    _compile(margin.judge_range, 0, 0, none, tables, book.sheet, out)
+    _compile(margin.judge_one, 0, book.balances, 0, tables, book.sheet)
+    _compile(sides.judge_side, 0, 0, 0, 0, tables, book.sheet)
+    _compile(marks.mark_rows, np.frombuffer(b"", MARK), 0, tables)
+    _compile(legs.novate_rows, np.frombuffer(b"", NOVATED), 0, 0, tables)
+
+
+def _compile(kernel: Any, *arguments: Any) -> None:
+    kernel.compile(tuple(typeof(each) for each in arguments))
+
+
+@contextmanager
+def beside() -> Iterator[None]:
+    """Trades are compiled by a process of their own, where there is a core for it and they are not compiled yet."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if cores == 1 or any(Path(os.environ["NUMBA_CACHE_DIR"]).rglob("trades.judge_trades-*.nbi")):
+        yield
+        return
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        compiled = pool.submit(compile_trades)
+        yield
+        compiled.result()
+
+
 def rehearse(plan: Plan, progress: Progress) -> int:
     """Play a few steps of a plan with a handful of members; returns how many kernels had to be compiled."""
     task = progress.add_task("Compiling, kept for the next run", total=kernels(), note="")
@@ -49,6 +95,8 @@ def rehearse(plan: Plan, progress: Progress) -> int:
     people = draw_population(rng, MEMBERS, CLIENTS, len(plan.series))
     compiled = Compiled(progress, task)
     with install_listener("numba:compile", compiled):
+        with beside():
+            compile_others()
         world = World(small, people, rng, BookDesk(), lambda *_: None, FLOW_TRADES)
         world.open_house()
         for step in range(min(STEPS, len(plan.history))):

@@ -189,9 +189,7 @@ def judge_held(
             filled = row.lots if row.filled & (1 << side) else np.int64(0)
             over, own, of = np.int64(sides[at, side]), held[at, side], buckets[dealing[at, side]]
             if sheet is not None and of.portfolio != 0:
-                slot = slot_for(
-                    over, np.int64(touched[over]), positions, resting, tables, sheet, balances, sums, judged
-                )
+                slot = slot_for(over, touched[over], positions, resting, tables, sheet, balances, sums, judged)
                 reasons[at], figures[at], verdicts[side, 0], verdicts[side, 1] = judge_leg_by_sheet(
                     lots, value, fee, positions[own], resting[own], filled, guaranteed, side, over, slot,
                     np.int64(row.contract), of.access, balances, sums, judged, new_balances, new_sums, tables, sheet,

@@ -5,7 +5,7 @@ from numba import njit
 
 from novate.core.kernels.admit import ACCEPTED, CONTRACT_UNKNOWN, access_of, check_terms
 from novate.core.kernels.arithmetic import charge, size_at, value_at
-from novate.core.kernels.borrowing import FIRST, NO, NOTHING, borrowing
+from novate.core.kernels.borrowing import FIRST, NO, NOTHING, borrowing, owning
 from novate.core.kernels.limits import count_trade, counted
 from novate.core.kernels.margin import judge_rows, judge_sums, sum_positions, sum_purse, total
 from novate.core.kernels.pool import begin_alone, keep, maintenance_of, slot_for
@@ -46,38 +46,32 @@ def excess(reduces, equity, initial, maintenance, was, initial_before, maintenan
     return max(below_initial, below_maintenance, -equity - max(0, -was))
 
 
-@njit(cache=True)
+@owning
 def judge_with_excess(
-    lots, value, fee, position, resting, contract, access, balances, sums, judged, new_balances, new_sums, assets,
-    tiers, gains_ppm, long_option_ppm,
-):  # fmt: skip
-    """A leg judged in tiers: what ``judge_leg`` says, and the excess where margin is lacking."""
-    reason, figure, equity, initial = judge_leg(
-        lots, value, fee, position, resting, NOTHING, NO, FIRST, FIRST, contract, access, balances, sums, judged,
-        new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
-    )  # fmt: skip
-    over = np.int64(0)
-    if reason == MARGIN_INSUFFICIENT:
-        _, _, _, least, _ = total(new_balances, FIRST, new_sums, FIRST, assets, gains_ppm)
-        was, _, asked, least_before, _ = total(balances, FIRST, sums, FIRST, assets, gains_ppm)
-        over = excess(brings_nearer(position.lots, lots), equity, initial, least, was, asked, least_before)
-    return reason, figure, equity, initial, over
-
-
-@njit(cache=True)
-def judge_with_excess_by_sheet(
-    lots, value, fee, position, resting, slot, at, access, balances, sums, judged, new_balances, new_sums, tables, sheet
+    lots, value, fee, position, resting, at, slot, access, balances, sums, judged, new_balances, new_sums, tables, sheet
 ):
-    """The same of a leg in contract ``at`` judged by the sheet."""
-    reason, figure, equity, initial = judge_leg_by_sheet(
-        lots, value, fee, position, resting, NOTHING, NO, FIRST, FIRST, slot, at, access, balances, sums, judged,
-        new_balances, new_sums, tables, sheet,
+    """A leg in contract ``at``: what ``judge_leg`` says, and the excess where margin is lacking.
+
+    It is judged by the sheet with its pool's ``slot``; in tiers where that is below zero.
+    """
+    over, was, asked = np.int64(0), judged[0].equity_fine, judged[0].initial_fine
+    if sheet is not None and slot >= 0:
+        reason, figure, equity, initial = judge_leg_by_sheet(
+            lots, value, fee, position, resting, NOTHING, NO, FIRST, FIRST, slot, at, access, balances, sums, judged,
+            new_balances, new_sums, tables, sheet,
+        )  # fmt: skip
+        if reason == MARGIN_INSUFFICIENT:
+            least = maintenance_of(slot, at, lots, initial, sheet.pool.new_counts[0], balances, FIRST, sheet)
+            least_before = maintenance_of(slot, at, NOTHING, asked, sheet.pool.counts[slot], balances, FIRST, sheet)
+            over = excess(brings_nearer(position.lots, lots), equity, initial, least, was, asked, least_before)
+        return reason, figure, equity, initial, over
+    reason, figure, equity, initial = judge_leg(
+        lots, value, fee, position, resting, NOTHING, NO, FIRST, FIRST, tables.contracts[at], access, balances, sums,
+        judged, new_balances, new_sums, tables.assets, tables.tiers, tables.gains_ppm, tables.long_option_ppm,
     )  # fmt: skip
-    over = np.int64(0)
     if reason == MARGIN_INSUFFICIENT:
-        was, asked = judged[0].equity_fine, judged[0].initial_fine
-        least = maintenance_of(slot, at, lots, initial, sheet.pool.new_counts[0], balances, FIRST, sheet)
-        least_before = maintenance_of(slot, at, np.int64(0), asked, sheet.pool.counts[slot], balances, FIRST, sheet)
+        _, _, _, least, _ = total(new_balances, FIRST, new_sums, FIRST, tables.assets, tables.gains_ppm)
+        was, _, asked, least_before, _ = total(balances, FIRST, sums, FIRST, tables.assets, tables.gains_ppm)
         over = excess(brings_nearer(position.lots, lots), equity, initial, least, was, asked, least_before)
     return reason, figure, equity, initial, over
 
@@ -169,9 +163,7 @@ def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tabl
     ``margin.judge_rows`` has it. A row that is refused leaves the bucket as it was. The fees of all rows are added to
     ``fees``, the balances of the account that receives them.
     """
-    contracts, assets, tiers = tables.contracts, tables.assets, tables.tiers
-    gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
-    width, own = len(assets), tables.buckets[bucket]
+    contracts, own, width = tables.contracts, tables.buckets[bucket], len(tables.assets)
     balances, sums, judged = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL), np.zeros(1, JUDGED)
     new_balances, new_sums = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL)
     positions, none = np.empty(own.count + len(rows) + 1, POSITION), own.count + len(rows)
@@ -200,34 +192,16 @@ def judge_what_if(account, bucket, rows, deposits_minor, n_contracts, fees, tabl
             )
         if reason == ACCEPTED:
             lots, own_orders = row.lots if buys else -row.lots, tables.orders[np.uint32(positions[where].orders)]
-            if sheet is not None and slot >= 0:
-                reason, figure, equity, initial, answers[at, 2] = judge_with_excess_by_sheet(
-                    lots, value, fee, positions[where], own_orders, slot, np.int64(row.contract), access, balances,
-                    sums, judged, new_balances, new_sums, columns(tables), sheet,
-                )  # fmt: skip
-            else:
-                reason, figure, equity, initial, answers[at, 2] = judge_with_excess(
-                    lots, value, fee, positions[where], own_orders, contract, access, balances, sums, judged,
-                    new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
-                )  # fmt: skip
+            reason, figure, equity, initial, answers[at, 2] = judge_with_excess(
+                lots, value, fee, positions[where], own_orders, np.int64(row.contract), slot, access, balances, sums,
+                judged, new_balances, new_sums, columns(tables), sheet,
+            )  # fmt: skip
             if reason == ACCEPTED:
                 if contract.limited != 0:
                     count_trade(row, held, positions, contract.open_limit, counts, spans, lists)
                 verdict[0, 0], verdict[0, 1] = equity, initial
-                take_on(
-                    lots,
-                    value,
-                    fee,
-                    positions[where],
-                    FIRST,
-                    FIRST,
-                    contract,
-                    balances,
-                    sums,
-                    new_sums,
-                    judged,
-                    verdict,
-                )
+                held_now = positions[where]
+                take_on(lots, value, fee, held_now, FIRST, FIRST, contract, balances, sums, new_sums, judged, verdict)
                 if sheet is not None and slot >= 0:
                     keep(FIRST, FIRST, np.int64(row.contract), positions[where], own_orders, sheet)
                 fees[contract.asset].carry_fine += 2 * fee
