@@ -92,9 +92,7 @@ class World:
     def _funds(self, members: int) -> list[c.AnyCommand]:
         depth = self.random.choice([0.0, 0.001, 0.05, 1.0])
         found: list[c.AnyCommand] = []
-        shared: list[c.Fund] = ["skin_in_the_game", "insurance_fund", "treasury"]
-        own: list[c.Fund] = ["default_fund" for _ in range(members)]
-        for fund in (*shared, *own):
+        for fund in ("skin_in_the_game", "insurance_fund", "treasury", *["default_fund"] * members):
             asset = self.random.randrange(len(self.terms.assets)) if self.random.random() < 0.3 else 0
             price = float(self.terms.coin_prices.get(asset, Fraction(1)))
             scale = 20 if fund == "treasury" else 1
@@ -102,7 +100,7 @@ class World:
             amount = int(self.wealth * depth * scale * self.random.uniform(0.2, 2) / price * unit)
             member = len(found) - 3 if fund == "default_fund" else None
             number = self.numbers.next("funds")
-            found.append(c.Contribute("funds", number, fund, asset, max(1, amount), member))
+            found.append(c.Contribute("funds", number, fund, asset, max(1, amount), member))  # type: ignore[arg-type]
         return found
 
     # ---- prices -----------------------------------------------------------------------------------------------------
