@@ -98,7 +98,7 @@ def make_room(touched, buckets, width, pool):
             most = max(most, np.int64(buckets[touched[at]].count) + pool.lengths[at])
     if pool.rows.shape[1] < most:
         pool.rows = np.empty((len(pool.tags), most), SHEET_HELD)
-        pool.now = np.empty(most, SHEET_HELD)
+        pool.after = np.empty(most, SHEET_HELD)
     if pool.made.shape[1] < most or pool.carried.shape[1] != width:
         make_memory(most, width, pool)
 

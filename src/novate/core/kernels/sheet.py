@@ -33,7 +33,7 @@ POOL = PoolType(
         ("lengths", INDICES),  # [overlay bucket]: how many these are
         ("nexts", INDICES),  # [held position]: the bucket's next, or -1
         ("contracts", INDICES),  # [held position]
-        ("now", types.Array(from_dtype(layout.SHEET_HELD), 1, "C")),  # [row]: what a bucket has, to be bounded
+        ("after", types.Array(from_dtype(layout.SHEET_HELD), 1, "C")),  # [row]: what a bucket would have, to be bounded
         ("bounded", NUMBERS),  # [side]: whether the bound accepted it
         ("owners", NUMBERS),  # [entry]: the bucket of which it is remembered what was asked, or -1
         ("asked", NUMBERS),  # [entry]: that, in sheet units
@@ -83,7 +83,7 @@ def empty_pool():
     pool.filled, pool.tags, pool.known = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64)
     pool.heads, pool.lengths = np.empty(0, np.int32), np.empty(0, np.int32)
     pool.nexts, pool.contracts = np.empty(0, np.int32), np.empty(0, np.int32)
-    pool.now, pool.bounded = np.empty(0, layout.SHEET_HELD), np.zeros(2, np.int64)
+    pool.after, pool.bounded = np.empty(0, layout.SHEET_HELD), np.zeros(2, np.int64)
     pool.owners, pool.asked, pool.made_of = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64)
     pool.made, pool.carried = np.empty((0, 0), layout.SHEET_HELD), np.empty((0, 0), np.int64)
     return pool

@@ -257,10 +257,10 @@ def stands_by_bound(
     reason, _ = check_bounds(lots, cost, fee, filled, position, balance, contract, cash)
     if reason != ACCEPTED or (contract.style != COLLATERALISED and row_of(at, sheet) < 0):
         return False, nothing, nothing
-    where, count = row_in(pool.now, gather(over, bucket, positions, resting, tables, pool, pool.now), at)
+    where, count = row_in(pool.after, gather(over, bucket, positions, resting, tables, pool, pool.after), at)
     low, high = reach_after(position, resting[own], lots, filled)
-    pool.now[where].lots, pool.now[where].bids, pool.now[where].asks = low, high - low, 0
-    units = at_most(pool.now, count, balances, over, bucket, sheet)
+    pool.after[where].lots, pool.after[where].bids, pool.after[where].asks = low, high - low, 0
+    units = at_most(pool.after, count, balances, over, bucket, sheet)
     if units < 0:
         return False, nothing, nothing
     stand_after(
