@@ -6,17 +6,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from novate.core.book import Book
+from novate.core.commands import SubmitTrades
+from novate.core.evolve import evolve
 from novate.core.facts import RiskSheetAdopted
+from novate.core.kernels.bound import at_most
 from novate.core.kernels.measures import least_of_rank, shortfall
-from novate.core.kernels.portfolio import requirement_without
+from novate.core.kernels.portfolio import in_fine, requirement_without
+from novate.core.kernels.sides import judge_side
+from novate.core.layout import SHEET_HELD
+from novate.core.novation import decide_trades
 from novate.core.plain import margin as plain_margin
 from novate.core.plain import sheet as plain_sheet
 from novate.core.reasons import Reason
 from novate.core.risk_sheet import check_sheet, digest_of, fold_risk_sheet_adopted
 from novate.core.terms import ScenarioBlock
-from tests.core.planted import PURSES, Row, batches, changes, examples, planted, priced
+from tests.core.planted import CONTRACTS, PURSES, Row, batches, changes, examples, planted, priced
 from tests.core.sheets import sheets
 from tests.core.twins import compare_judgements, compare_orders, compare_trades
+from tests.core.worlds import trades
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 
@@ -64,6 +71,51 @@ def test_trades_of_portfolios_are_decided_as_the_twin_decides_them(count: int) -
     run()
     if count > 1_000:
         assert Reason.SHEET_BOUND_EXCEEDED in seen
+
+
+@pytest.mark.parametrize("count", examples(60, 1_000))
+def test_what_is_remembered_of_portfolios_decides_nothing(count: int) -> None:
+    """Batch after batch, with money that comes and goes between them, is decided as by the twin that remembers none."""
+
+    @settings(max_examples=count, suppress_health_check=QUIET)
+    @given(planted_portfolios(), st.lists(batches(), min_size=2, max_size=4), st.sampled_from(PURSES), st.data())
+    def run(book: Book, many: list[list[Row]], bucket: int, data: st.DataObject) -> None:
+        for turn, rows in enumerate(many):
+            later = [(row[0] + 1_000 * turn, *row[1:]) if 0 < row[0] < 1_000 else row for row in rows]
+            compare_trades(book, priced(book, later))
+            for fact in decide_trades(book, SubmitTrades("venue", trades(priced(book, later)))):
+                evolve(book, fact)
+            money = book.balances[bucket, data.draw(st.integers(0, book.asset_count - 1))]
+            money["balance_minor"] = data.draw(st.sampled_from([1, -1])) * data.draw(st.integers(0, 10**9))
+
+    run()
+
+
+@settings(max_examples=300, suppress_health_check=QUIET)
+@given(planted_portfolios(), st.sampled_from(PURSES), st.data())
+def test_the_bound_is_never_below_what_the_scenarios_ask(book: Book, bucket: int, data: st.DataObject) -> None:
+    own = plain_margin.read(book, bucket)
+    if not book.buckets[bucket]["portfolio"]:
+        return
+    tables, sheet = book.tables(), book.sheet
+    judge_side(bucket, 1, 1, 1, tables, sheet)  # what is asked now is remembered
+    reaches = own.reaches()
+    asked = plain_sheet.requirement(book, reaches, own.balance_minor)
+    assert asked == in_fine(at_most(*held_as(reaches), book.balances, bucket, bucket, sheet), sheet)
+    for contract in data.draw(st.lists(st.sampled_from(CONTRACTS[1:]), max_size=4)):
+        low = data.draw(st.integers(-200, 200) | st.integers(-(10**6), 10**6))
+        reaches[contract] = low, low + data.draw(st.sampled_from([0, 0, 5, 10**5]))
+    money = book.balances[bucket, data.draw(st.integers(0, book.asset_count - 1))]
+    money["balance_minor"] = data.draw(st.integers(-(10**6), 10**9))
+    bound = int(at_most(*held_as(reaches), book.balances, bucket, bucket, sheet))
+    balances = plain_margin.read(book, bucket).balance_minor
+    assert bound == -1 or in_fine(bound, sheet) >= plain_sheet.requirement(book, reaches, balances)
+
+
+def held_as(reaches: dict[int, tuple[int, int]]) -> tuple[np.ndarray, int]:
+    """What positions may come to, as rows that hold the least and have the rest in bids; and how many."""
+    rows = [(low, high - low, 0, contract, 0) for contract, (low, high) in reaches.items() if low or high]
+    return np.array(rows, SHEET_HELD), len(rows)
 
 
 @pytest.mark.parametrize("count", examples(60, 1_000))

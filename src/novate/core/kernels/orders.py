@@ -291,7 +291,7 @@ def begin_orders(by_sheet, rows, reasons, over, held, touched, n_held, tables, s
     for at in range(len(rows)):
         if reasons[at] == ACCEPTED and tables.buckets[touched[over[at]]].portfolio != 0:
             link(over[at], held[at], rows[at].contract, pool)
-    make_room(touched, tables.buckets, pool)
+    make_room(touched, tables.buckets, tables.balances.shape[1], pool)
 
 
 @njit(cache=True)

@@ -2,6 +2,7 @@
 
 A *pool* of slots holds the vectors of the buckets touched last, and what they were made of. What is in it lives for one
 batch and is never state: what falls out of it is worked out again from the book and from what the batch has moved.
+What was asked of a bucket is remembered beyond it, see ``bound``.
 """
 
 import numpy as np
@@ -9,6 +10,7 @@ from numba import njit
 
 from novate.core.kernels.arithmetic import charge, divided
 from novate.core.kernels.borrowing import owning
+from novate.core.kernels.bound import make_memory, remember
 from novate.core.kernels.portfolio import (
     COUNTS,
     add_row,
@@ -32,7 +34,7 @@ ACCEPTED = int(Reason.ACCEPTED)
 SHEET_ROW_MISSING = int(Reason.SHEET_ROW_MISSING)
 SHEET_BOUND_EXCEEDED = int(Reason.SHEET_BOUND_EXCEEDED)
 
-POOL_BYTES = 8 * 2**20
+POOL_BYTES = 2**20  # near the processor: what falls out of its cache costs more to fetch than to work out again
 NOT_LINKED = -2
 
 
@@ -56,6 +58,7 @@ def begin(wanted, touched, n_held, sheet):
         pool.new_measures = np.empty((2, sets, blocks), np.int64)
         pool.new_counts = np.empty((2, COUNTS), np.int64)
     pool.tags[:] = -1
+    pool.bounded[:] = 0
     pool.measures = np.empty((len(touched), sets, blocks), np.int64)
     pool.known = np.zeros(len(touched), np.int64)
     pool.heads = np.full(len(touched), -1, np.int32)
@@ -76,18 +79,18 @@ def link(over, own, contract, pool):
 
 
 @njit(cache=True)
-def link_trades(rows, reasons, sides, held, touched, buckets, pool):
+def link_trades(rows, reasons, sides, held, touched, buckets, width, pool):
     """Chain the positions that a batch of trades holds of each portfolio bucket, and make room for their rows."""
     for at in range(len(rows)):
         if reasons[at] == ACCEPTED:
             for side in range(2):
                 if buckets[touched[sides[at, side]]].portfolio != 0:
                     link(sides[at, side], held[at, side], rows[at].contract, pool)
-    make_room(touched, buckets, pool)
+    make_room(touched, buckets, width, pool)
 
 
 @njit(cache=True)
-def make_room(touched, buckets, pool):
+def make_room(touched, buckets, width, pool):
     """Room in every slot for what any touched bucket holds and the batch may add to it."""
     most = 0
     for at in range(len(touched)):
@@ -95,6 +98,9 @@ def make_room(touched, buckets, pool):
             most = max(most, np.int64(buckets[touched[at]].count) + pool.lengths[at])
     if pool.rows.shape[1] < most:
         pool.rows = np.empty((len(pool.tags), most), SHEET_HELD)
+        pool.after = np.empty(most, SHEET_HELD)
+    if pool.made.shape[1] < most or pool.carried.shape[1] != width:
+        make_memory(most, width, pool)
 
 
 @njit(cache=True)
@@ -102,20 +108,30 @@ def begin_alone(touched, more, tables, sheet):
     """A batch of one portfolio bucket, which may come to hold so many contracts more."""
     pool = begin(1, touched, 0, sheet)
     pool.lengths[0] = more
-    make_room(touched, tables.buckets, pool)
+    make_room(touched, tables.buckets, tables.balances.shape[1], pool)
 
 
 @njit(cache=True)
-def row_in(slot, contract, pool):
-    """The row of a contract in a slot, put at its end where there is none."""
-    rows = pool.rows[slot]
-    for at in range(pool.filled[slot]):
+def row_in(rows, count, contract):
+    """``(row, count)`` of a contract among the first rows, put at their end where there is none."""
+    for at in range(count):
         if rows[at].contract == contract:
-            return at
-    at = pool.filled[slot]
-    rows[at].contract, rows[at].lots, rows[at].bids, rows[at].asks = contract, 0, 0, 0
-    pool.filled[slot] += 1
-    return at
+            return at, count
+    rows[count].contract, rows[count].lots, rows[count].bids, rows[count].asks = contract, 0, 0, 0
+    return count, count + 1
+
+
+@owning
+def gather(over, bucket, positions, resting, tables, pool, rows):
+    """Into ``rows`` what a bucket holds and has resting as the batch has left it; returns how many these are."""
+    own = tables.buckets[bucket]
+    count = np.int64(read_rows(own.start, own.count, tables.positions, tables.orders, rows))
+    at = np.int64(pool.heads[over])
+    while at >= 0:
+        where, count = row_in(rows, count, pool.contracts[at])
+        rows[where].lots, rows[where].bids, rows[where].asks = positions[at].lots, resting[at].bids, resting[at].asks
+        at = np.int64(pool.nexts[at])
+    return count
 
 
 @owning
@@ -124,13 +140,8 @@ def slot_for(over, bucket, positions, resting, tables, sheet, balances, sums, ju
     pool = sheet.pool
     slot = over % len(pool.tags)
     if pool.tags[slot] != over:
-        own, rows = tables.buckets[bucket], pool.rows[slot]
-        pool.filled[slot] = read_rows(own.start, own.count, tables.positions, tables.orders, rows)
-        at = np.int64(pool.heads[over])
-        while at >= 0:
-            row = rows[row_in(slot, pool.contracts[at], pool)]
-            row.lots, row.bids, row.asks = positions[at].lots, resting[at].bids, resting[at].asks
-            at = np.int64(pool.nexts[at])
+        rows = pool.rows[slot]
+        pool.filled[slot] = gather(over, bucket, positions, resting, tables, pool, rows)
         fill(rows[: pool.filled[slot]], balances, over, True, sheet, pool.vectors[slot], pool.counts[slot])
         pool.tags[slot] = over
     if pool.known[over] == 0:
@@ -139,6 +150,7 @@ def slot_for(over, bucket, positions, resting, tables, sheet, balances, sums, ju
         equity, _, priced = equity_of(balances, over, sums, over, tables.assets, tables.gains_ppm, sheet)
         judged[over].equity_fine = equity
         judged[over].initial_fine, _ = in_money(pool.measures[over], pool.counts[slot], sheet)
+        remember(bucket, slot, balances, over, pool.measures[over], sheet)
         judged[over].priced *= priced
     return slot
 
@@ -189,10 +201,15 @@ def keep(over, side, contract, position, resting, sheet):
     """The change stands: what it left is the bucket's, unless the other side has taken its slot meanwhile."""
     pool, at = sheet.pool, row_of(contract, sheet)
     slot, last = over % len(pool.tags), pool.vectors.shape[1] - 1
+    if pool.bounded[side] != 0:  # no vector was made of it
+        pool.known[over] = 0
+        pool.tags[slot] = pool.tags[slot] if pool.tags[slot] != over else -1
+        return
     pool.measures[over] = pool.new_measures[side]
     if pool.tags[slot] != over:
         return
-    row = pool.rows[slot, row_in(slot, contract, pool)]
+    where, pool.filled[slot] = row_in(pool.rows[slot], pool.filled[slot], contract)
+    row = pool.rows[slot, where]
     row.lots, row.bids, row.asks = position.lots, resting.bids, resting.asks
     pool.counts[slot] = pool.new_counts[side]
     if at >= 0:

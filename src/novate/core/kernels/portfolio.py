@@ -169,12 +169,23 @@ def room_for(sheet):
 
 
 @njit(cache=True)
+def asked_units(measures, counts, sheet):
+    """Initial requirement in sheet units: measures combined, add-ons, and half a unit a lot, rounded up."""
+    return combine(measures, sheet.blocks, sheet.sheet[0].offset_ppm) + counts[2] + (counts[0] + 1) // 2
+
+
+@owning
+def in_fine(units, sheet):
+    """Sheet units in the numeraire."""
+    unit_fine = sheet.sheet[0].unit_fine
+    return units * unit_fine if units <= EXPOSURE_MAX // unit_fine else EXPOSURE_MAX
+
+
+@njit(cache=True)
 def in_money(measures, counts, sheet):
-    """``(initial, maintenance)`` in the numeraire: measures combined, add-ons, and half a unit a lot, rounded up."""
-    terms = sheet.sheet[0]
-    units = combine(measures, sheet.blocks, terms.offset_ppm) + counts[2] + (counts[0] + 1) // 2
-    initial = units * terms.unit_fine if units <= EXPOSURE_MAX // terms.unit_fine else EXPOSURE_MAX
-    return initial, charge(initial, terms.maintenance_ppm)
+    """``(initial, maintenance)`` in the numeraire."""
+    initial = in_fine(asked_units(measures, counts, sheet), sheet)
+    return initial, charge(initial, sheet.sheet[0].maintenance_ppm)
 
 
 @njit(cache=True)

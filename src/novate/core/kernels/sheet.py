@@ -33,6 +33,13 @@ POOL = PoolType(
         ("lengths", INDICES),  # [overlay bucket]: how many these are
         ("nexts", INDICES),  # [held position]: the bucket's next, or -1
         ("contracts", INDICES),  # [held position]
+        ("after", types.Array(from_dtype(layout.SHEET_HELD), 1, "C")),  # [row]: what a bucket would have, to be bounded
+        ("bounded", NUMBERS),  # [side]: whether the bound accepted it
+        ("owners", NUMBERS),  # [entry]: the bucket of which it is remembered what was asked, or -1
+        ("asked", NUMBERS),  # [entry]: that, in sheet units
+        ("made_of", NUMBERS),  # [entry]: for how many rows
+        ("made", types.Array(from_dtype(layout.SHEET_HELD), 2, "C")),  # [entry, row]: for which
+        ("carried", types.Array(types.int64, 2, "C")),  # [entry, asset]: and for how many lots of collateral
     ]
 )
 """Memory for portfolio buckets while a batch is judged, see ``pool``: with the sheet, so that no batch asks for it."""
@@ -76,6 +83,9 @@ def empty_pool():
     pool.filled, pool.tags, pool.known = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64)
     pool.heads, pool.lengths = np.empty(0, np.int32), np.empty(0, np.int32)
     pool.nexts, pool.contracts = np.empty(0, np.int32), np.empty(0, np.int32)
+    pool.after, pool.bounded = np.empty(0, layout.SHEET_HELD), np.zeros(2, np.int64)
+    pool.owners, pool.asked, pool.made_of = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64)
+    pool.made, pool.carried = np.empty((0, 0), layout.SHEET_HELD), np.empty((0, 0), np.int64)
     return pool
 
 

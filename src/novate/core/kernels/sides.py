@@ -5,11 +5,21 @@ from numba import njit
 
 from novate.core.kernels.admit import is_promised
 from novate.core.kernels.borrowing import FIRST, NO, NOTHING, SECOND, borrowing, inlined, owning
+from novate.core.kernels.bound import at_most
 from novate.core.kernels.margin import collateralised_result, option_worth, owed_in, total, worse_side
 from novate.core.kernels.overlay import load, take_position
-from novate.core.kernels.pool import begin_alone, maintenance_of, refused_by_sheet, require_after, slot_for
-from novate.core.kernels.portfolio import equity_of, reach
+from novate.core.kernels.pool import (
+    begin_alone,
+    gather,
+    maintenance_of,
+    refused_by_sheet,
+    require_after,
+    row_in,
+    slot_for,
+)
+from novate.core.kernels.portfolio import equity_of, in_fine, reach
 from novate.core.kernels.search import purse_of
+from novate.core.kernels.sheet import row_of
 from novate.core.kernels.tables import columns
 from novate.core.layout import (
     BALANCE,
@@ -232,6 +242,59 @@ def judge_leg_by_sheet(
             elif not spared:
                 reason, figure = MARGIN_INSUFFICIENT, initial - equity
     return reason, figure, equity, initial
+
+
+@owning
+def stands_by_bound(
+    lots, value, fee, own, positions, resting, filled, side, over, bucket, at, access, balances, sums, judged,
+    new_balances, new_sums, tables, sheet,
+):  # fmt: skip
+    """Whether a side in portfolio mode is acceptable whatever the scenarios say: ``(yes, equity after, the most that
+    can be asked of it after)``."""
+    contract, position, pool = tables.contracts[at], positions[own], sheet.pool
+    balance, cost, nothing = balances[over, contract.asset], lots * value, np.int64(0)
+    cash = balance.balance_minor * tables.assets[contract.asset].unit_fine
+    reason, _ = check_bounds(lots, cost, fee, filled, position, balance, contract, cash)
+    if reason != ACCEPTED or (contract.style != COLLATERALISED and row_of(at, sheet) < 0):
+        return False, nothing, nothing
+    where, count = row_in(pool.after, gather(over, bucket, positions, resting, tables, pool, pool.after), at)
+    low, high = reach_after(position, resting[own], lots, filled)
+    pool.after[where].lots, pool.after[where].bids, pool.after[where].asks = low, high - low, 0
+    units = at_most(pool.after, count, balances, over, bucket, sheet)
+    if units < 0:
+        return False, nothing, nothing
+    stand_after(
+        lots, cost, fee, position, resting[own], filled, side, over, contract, balances, sums, new_balances, new_sums,
+        tables.tiers, tables.long_option_ppm,
+    )  # fmt: skip
+    equity, _, priced = equity_of(new_balances, side, new_sums, side, tables.assets, tables.gains_ppm, sheet)
+    lack = uncovered(
+        contract, cost, cash, balance, sums[over, contract.asset], new_balances[side, contract.asset],
+        new_sums[side, contract.asset],
+    )  # fmt: skip
+    reason, _ = not_allowed(brings_nearer(position.lots, lots), False, lack, contract, access)
+    most = in_fine(units, sheet)
+    return reason == ACCEPTED and priced * judged[over].priced != 0 and equity >= most, equity, most
+
+
+@owning
+def judge_in_portfolio(
+    lots, value, fee, own, positions, resting, filled, guaranteed, side, over, bucket, at, access, balances, sums,
+    judged, new_balances, new_sums, tables, sheet,
+):  # fmt: skip
+    """As ``judge_leg_by_sheet``, without running a scenario where the bound accepts the side."""
+    stands, equity, most = stands_by_bound(
+        lots, value, fee, own, positions, resting, filled, side, over, bucket, at, access, balances, sums, judged,
+        new_balances, new_sums, tables, sheet,
+    )  # fmt: skip
+    sheet.pool.bounded[side] = stands
+    if stands:
+        return ACCEPTED, np.int64(0), equity, most
+    slot = slot_for(over, bucket, positions, resting, tables, sheet, balances, sums, judged)
+    return judge_leg_by_sheet(
+        lots, value, fee, positions[own], resting[own], filled, guaranteed, side, over, slot, at, access, balances,
+        sums, judged, new_balances, new_sums, tables, sheet,
+    )  # fmt: skip
 
 
 @inlined

@@ -13,10 +13,10 @@ from novate.core.kernels.borrowing import borrowing, inlined
 from novate.core.kernels.legs import apply_leg
 from novate.core.kernels.limits import check_limits, count_ahead, count_trade
 from novate.core.kernels.overlay import hold, load, slot_of, table_for
-from novate.core.kernels.pool import begin, keep, link_trades, slot_for
+from novate.core.kernels.pool import begin, keep, link_trades
 from novate.core.kernels.prefetch import AHEAD, prefetch
 from novate.core.kernels.search import bucket_of, purse_of
-from novate.core.kernels.sides import judge_in_purse, judge_leg, judge_leg_by_sheet
+from novate.core.kernels.sides import judge_in_portfolio, judge_in_purse, judge_leg
 from novate.core.kernels.tables import columns
 from novate.core.layout import BALANCE, JUDGED, SUBTOTAL
 from novate.core.money import EXPOSURE_MAX
@@ -129,7 +129,7 @@ def judge_in_order(
     positions, resting = hold(rows, reasons, n_contracts, tables, dealing, held)
     if sheet is not None and by_sheet > 0:
         pool = begin(by_sheet, touched, len(positions), sheet)
-        link_trades(rows, reasons, sides, held, touched, tables.buckets, pool)
+        link_trades(rows, reasons, sides, held, touched, tables.buckets, width, pool)
     fees, verdicts = tables.balances[fees_account].copy(), np.empty((2, 2), np.int64)
     counts = count_ahead(rows, reasons, tables)
     new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
@@ -189,9 +189,8 @@ def judge_held(
             filled = row.lots if row.filled & (1 << side) else np.int64(0)
             over, own, of = np.int64(sides[at, side]), held[at, side], buckets[dealing[at, side]]
             if sheet is not None and of.portfolio != 0:
-                slot = slot_for(over, touched[over], positions, resting, tables, sheet, balances, sums, judged)
-                reasons[at], figures[at], verdicts[side, 0], verdicts[side, 1] = judge_leg_by_sheet(
-                    lots, value, fee, positions[own], resting[own], filled, guaranteed, side, over, slot,
+                reasons[at], figures[at], verdicts[side, 0], verdicts[side, 1] = judge_in_portfolio(
+                    lots, value, fee, own, positions, resting, filled, guaranteed, side, over, np.int64(touched[over]),
                     np.int64(row.contract), of.access, balances, sums, judged, new_balances, new_sums, tables, sheet,
                 )  # fmt: skip
             else:
