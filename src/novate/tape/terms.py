@@ -127,6 +127,8 @@ def rulebook_of(command: wire.AdoptRulebook, names: Names) -> terms.Rulebook:
             symbol: _overdraft(content, symbol, names, f"$.overdrafts.{symbol}")
             for symbol, content in command.overdrafts.items()
         },
+        conversion=command.conversion,
+        conversion_due_ns=guarded(decimals.duration_ns, command.conversion_due, "$.conversion_due"),
     )
 
 

@@ -107,6 +107,8 @@ class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
     )
     porting_due: Number = 0
     overdrafts: dict[str, Any] = msgspec.field(default_factory=dict)
+    conversion: Literal["treasury", "orders"] = "treasury"
+    conversion_due: Number = "1h"
     effective: Number | None = None
 
 
@@ -313,6 +315,16 @@ class Execute(Wire, frozen=True, tag="execute"):
     quantity: Number | None = None
 
 
+class ExecuteConversion(Wire, frozen=True, tag="execute_conversion"):
+    """Collateral that a conversion order has sold, whole or in part, and what was got for it."""
+
+    source: str
+    number: int
+    order: int
+    sold: Number
+    received: Number
+
+
 class Expire(Wire, frozen=True, tag="expire"):
     """The final price of a contract, or of an option's underlying."""
 
@@ -360,6 +372,7 @@ AnyWire = (
     | Funding
     | Interest
     | Execute
+    | ExecuteConversion
     | Expire
     | Resolve
     | SheetWire
