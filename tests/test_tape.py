@@ -18,7 +18,7 @@ from novate.core import lifecycle_commands as after
 from novate.core.commands import AnyCommand
 from novate.core.facts import Rejected, RowsRefused
 from novate.core.reasons import Reason
-from novate.core.registers import Order, Registers
+from novate.core.registers import Conversion, Order, Registers
 from novate.core.rows import CASH, FUNDING, MARK, ORDER, REFUSED, TRADE, TRANSFER
 from novate.core.terms import (
     LISTED_LAYERS,
@@ -65,7 +65,8 @@ RULES = Rulebook(
 
 
 def registers(*, rulebook: Rulebook | None = RULES) -> Registers:
-    """A house with two assets, three contracts, a member and two clients, and one liquidation order."""
+    """A house with two assets, three contracts, a member and two clients, one liquidation order
+    and one that sells bitcoin for dollars."""
     names = ["house:fees", "house:rounding", "house:treasury", "house:skin", "house:insurance"]
     accounts = [Account(name, Role.FEES, -1) for name in names]
     accounts += [Account("Alpha", Role.HOUSE, 0), Account("Alpha:fund", Role.DEFAULT_FUND, 0)]
@@ -77,6 +78,8 @@ def registers(*, rulebook: Rulebook | None = RULES) -> Registers:
         accounts=accounts,
         rulebook=rulebook,
         orders={7: Order(7, 0, -10, -10, 100_000, 0)},
+        conversions={3: Conversion(7, 1, 444_445, 444_445, 0, 200_00, 0)},
+        next_conversion=4,
     )
 
 
@@ -346,6 +349,17 @@ def test_executions_take_the_tick_of_their_order() -> None:
         decode({**fill, "order": 8})
 
 
+def test_sales_take_the_assets_of_their_order() -> None:
+    sale = {"command": "execute_conversion", "source": "desk", "number": 1, "order": 3, "sold": "0.001"}
+    sale["received"] = "45.01"
+    assert decode(sale).command == core.ExecuteConversion("desk", 1, 3, 100_000, 45_01)
+    for order, message in ((2, "conversion order 2 is closed"), (4, "no conversion order has the number 4")):
+        with pytest.raises(tape.Refused, match=message):
+            decode({**sale, "order": order})
+    with pytest.raises(tape.Refused, match="more than 2 decimals of USD"):
+        decode({**sale, "received": "45.001"})
+
+
 def test_asset_price_limit_is_in_the_numeraire_or_a_named_asset() -> None:
     wanted = {"command": "add_asset", "symbol": "ETH", "decimals": 8, "fine_decimals": 12, "price_max": "2.5"}
     assert decode(wanted).command == core.AddAsset(Asset("ETH", 8, 12, 250_000_000))
@@ -455,6 +469,8 @@ RULEBOOK = st.builds(
     transfer_causes=st.lists(st.sampled_from(["same_owner", "estate", "merger", "allocation"])).map(tuple),
     porting_due_ns=NS,
     overdrafts=st.dictionaries(st.sampled_from(["USD", "BTC"]), st.builds(Overdraft, INT64, NS)),
+    conversion=st.sampled_from(["treasury", "orders"]),
+    conversion_due_ns=NS,
 )
 LIMIT = st.builds(
     Limit,
@@ -592,6 +608,7 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     ),
     st.builds(core.PublishInterest, st.integers(0, 1), INT64),
     st.builds(core.ExecuteLiquidation, NAME, INT64, st.just(7), INT64, INT64, ACCOUNT),
+    st.builds(core.ExecuteConversion, NAME, INT64, st.just(3), INT64, INT64),
     st.builds(core.ExpireContract, st.integers(0, 2), INT64),
     st.builds(core.ResolveContract, st.integers(0, 2), INT64, st.sampled_from(["resolved", "voided"])),
     st.builds(core.AdoptRiskSheet, SHEET),

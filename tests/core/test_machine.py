@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from novate.core import commands as c
 from novate.core import laws, layout
 from novate.core.book import Book
+from novate.core.conversions import covered_minor, excess_minor, order_sales, without_orders
 from novate.core.facts import (
     CycleClosed,
     Fact,
@@ -35,6 +36,7 @@ from novate.core.margin import judge
 from novate.core.money import charge
 from novate.core.money_facts import DepositReversed
 from novate.core.novation import make_room
+from novate.core.overdrafts import sells_by_order
 from novate.core.plain import margin as plain_margin
 from novate.core.plain.limits import held as held_plainly
 from novate.core.rows import TRANSFER
@@ -109,6 +111,7 @@ levels = st.one_of(
 def snapshot(kind: str, form: str, slice_ppm: int) -> bytes:
     rules: dict[str, Any] = {"deposit_final_after_ns": DAY, "withdrawal_gates": {"USD": 1_000, "BTC": 0}}
     rules["overdrafts"] = LENT if kind == "rich" else LENT_FREELY
+    rules |= {"conversion": "orders" if slice_ppm < 10**6 else "treasury", "conversion_due_ns": 9 * HOUR}
     house = (rich_house if kind == "rich" else extreme_house)(form, slice_ppm=slice_ppm, **rules)
     house.ok(c.OpenAccount(0, "pool", "gross_omnibus"))
     house.ok(c.OpenAccount(1, "net", "net_omnibus"))
@@ -305,6 +308,18 @@ class Clearing(RuleBasedStateMachine):
     def publish_interest(self, asset: int, rate_ppm: int) -> None:
         self.do(c.PublishInterest(asset, rate_ppm))
 
+    @rule(
+        data=st.data(), share=st.sampled_from([1, 500, 1_000, 1_000, 1_001]), better=st.sampled_from([-1, 0, 1, 10**4])
+    )
+    def sell(self, data: st.DataObject, share: int, better: int) -> None:
+        """Collateral that is for sale is sold at the worst rate, a unit below it, or better."""
+        orders = self.book.registers.conversions
+        number = data.draw(st.sampled_from([*orders, *orders, self.book.registers.next_conversion - 1, 10**6]))
+        order = orders.get(number)
+        sold = max(1, order.open_minor * share // 1_000) if order else 1
+        worst = -(-sold * order.least_minor // order.sell_minor) if order else 1
+        self.do(c.ExecuteConversion("desk", self.house.next(), number, sold, worst + better))
+
     @rule(data=st.data(), share=st.sampled_from([1, 500, 1_000, 1_000, 1_001]), better=st.integers(-1, 3))
     def execute(self, data: st.DataObject, share: int, better: int) -> None:
         orders = self.book.registers.orders
@@ -314,6 +329,16 @@ class Clearing(RuleBasedStateMachine):
         price = terms.limit_price_ticks - better * (1 if terms.lots > 0 else -1) if terms else 1
         counterparty = data.draw(self.account())
         self.do(c.ExecuteLiquidation("venue-liq", self.house.next(), order, lots, price, counterparty))
+
+    @precondition(lambda self: self.book.registers.conversions)
+    @rule(share=st.sampled_from([1, 300, 1_000]), better=st.sampled_from([0, 0, 10**4]))
+    def sell_all(self, share: int, better: int) -> None:
+        """Sales that most likely stand: of every order, at its worst rate or better."""
+        for number, order in list(self.book.registers.conversions.items()):
+            sold = max(1, order.open_minor * share // 1_000)
+            received = -(-sold * order.least_minor // order.sell_minor) + better
+            if number in self.book.registers.conversions:
+                self.do(c.ExecuteConversion("desk", self.house.next(), number, sold, received))
 
     def fill_all(self, share: int) -> None:
         """Fills that most likely stand: every order at its limit, against those who have most to spare."""
@@ -420,6 +445,8 @@ class Clearing(RuleBasedStateMachine):
             "collateral_caps": {"USD": cap},
             "withdrawal_gates": {"USD": 0, "EUR": 10**6} if layers < 4 else {},
             "overdrafts": LENT if layers < 3 else {},
+            "conversion": "orders" if layers % 2 else "treasury",
+            "conversion_due_ns": HOUR * (1 + 9 * steeper),
         }
         named = {"name": "abc"[layers % 3]}
         effective = None if later is None else max(0, self.house.time_ns + later)
@@ -630,11 +657,18 @@ class Clearing(RuleBasedStateMachine):
                 assert int(row["premium_fine"]) == plain_margin.premium_of(self.book, bucket, asset)
 
     def check_limits(self) -> None:
-        """After a cycle nobody stands further below zero than the rules allow, and nobody that may not at all."""
+        """After a cycle nobody stands further below zero than the rules allow, and nobody that may not at all.
+
+        Where collateral is sold by order, all that is needed and can be sold is for sale.
+        """
         registers = self.book.registers
         for account, owed in registers.overdrafts.items():
             assert registers.accounts[account].role in OWNED
             for asset, stands in owed.items():
+                if sells_by_order(self.book, account, asset):
+                    lack = excess_minor(self.book, account, asset) - covered_minor(self.book, account, asset)
+                    assert order_sales(self.book, without_orders(self.book), account, asset, lack, 0) == []
+                    continue
                 rule = self.book.rulebook.overdrafts[registers.assets[asset].symbol]
                 assert stands.amount_minor <= rule.amount_minor
                 assert registers.time_ns - stands.since_ns < rule.time_ns
@@ -651,6 +685,10 @@ class Clearing(RuleBasedStateMachine):
             assert buckets[estate]["access"] in (layout.LIQUIDATING, layout.HOUSE_ONLY)
             assert estate not in registers.calls
             assert state.order < 0 or state.order in registers.orders
+        for number, sale in registers.conversions.items():
+            assert sells_by_order(self.book, sale.account, sale.bought_asset), f"order {number} sells for nobody"
+            assert 0 < sale.open_minor <= sale.sell_minor
+            assert excess_minor(self.book, sale.account, sale.bought_asset) > 0
         for bucket in registers.calls:
             assert buckets[bucket]["access"] in JUDGED_ACCESS
             assert registers.calls[bucket].amount_fine > 0

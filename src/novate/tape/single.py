@@ -80,15 +80,7 @@ def single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyComm
         case wire.Isolate() | wire.Rejoin() | wire.MoveCollateral():
             return _isolation(command, names)
         case wire.Contribute():
-            asset = names.asset(command.asset, "$.asset")
-            return core.Contribute(
-                source=named(command.source, "$.source"),
-                number=number(command.number, "$.number"),
-                fund=command.fund,
-                asset=asset,
-                amount_minor=names.amount(command.amount, asset, "$.amount"),
-                member=None if command.member is None else names.member(command.member, "$.member"),
-            )
+            return _contribution(command, names)
         case wire.FinaliseDeposit() | wire.CancelDeposit() | wire.ReverseDeposit():
             source, own = named(command.source, "$.source"), number(command.number, "$.number")
             return DEPOSIT_STEPS[type(command)](source, own, number(command.deposit, "$.deposit"))
@@ -140,6 +132,18 @@ def _isolation(command: wire.Isolate | wire.Rejoin | wire.MoveCollateral, names:
         asset = names.asset(symbol, path)
         collateral.append(core.Money(asset, names.amount(convert(amount, NUMBER, path), asset, path)))
     return core.IsolatePosition(account, contract, tuple(collateral))
+
+
+def _contribution(command: wire.Contribute, names: Names) -> AnyCommand:
+    asset = names.asset(command.asset, "$.asset")
+    return core.Contribute(
+        source=named(command.source, "$.source"),
+        number=number(command.number, "$.number"),
+        fund=command.fund,
+        asset=asset,
+        amount_minor=names.amount(command.amount, asset, "$.amount"),
+        member=None if command.member is None else names.member(command.member, "$.member"),
+    )
 
 
 def _listing(command: wire.AddAsset | wire.ListContract, names: Names) -> AnyCommand:
