@@ -18,8 +18,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from novate.core import commands as c
 from novate.core import laws, layout
 from novate.core.book import Book
-from novate.core.conversions import covered_minor, excess_minor, order_sales, without_orders
+from novate.core.conversions import beyond_limits, excess_minor
 from novate.core.facts import (
+    ConversionOrdered,
     CycleClosed,
     Fact,
     GainsCut,
@@ -308,18 +309,6 @@ class Clearing(RuleBasedStateMachine):
     def publish_interest(self, asset: int, rate_ppm: int) -> None:
         self.do(c.PublishInterest(asset, rate_ppm))
 
-    @rule(
-        data=st.data(), share=st.sampled_from([1, 500, 1_000, 1_000, 1_001]), better=st.sampled_from([-1, 0, 1, 10**4])
-    )
-    def sell(self, data: st.DataObject, share: int, better: int) -> None:
-        """Collateral that is for sale is sold at the worst rate, a unit below it, or better."""
-        orders = self.book.registers.conversions
-        number = data.draw(st.sampled_from([*orders, *orders, self.book.registers.next_conversion - 1, 10**6]))
-        order = orders.get(number)
-        sold = max(1, order.open_minor * share // 1_000) if order else 1
-        worst = -(-sold * order.least_minor // order.sell_minor) if order else 1
-        self.do(c.ExecuteConversion("desk", self.house.next(), number, sold, worst + better))
-
     @rule(data=st.data(), share=st.sampled_from([1, 500, 1_000, 1_000, 1_001]), better=st.integers(-1, 3))
     def execute(self, data: st.DataObject, share: int, better: int) -> None:
         orders = self.book.registers.orders
@@ -330,15 +319,15 @@ class Clearing(RuleBasedStateMachine):
         counterparty = data.draw(self.account())
         self.do(c.ExecuteLiquidation("venue-liq", self.house.next(), order, lots, price, counterparty))
 
-    @precondition(lambda self: self.book.registers.conversions)
-    @rule(share=st.sampled_from([1, 300, 1_000]), better=st.sampled_from([0, 0, 10**4]))
-    def sell_all(self, share: int, better: int) -> None:
-        """Sales that most likely stand: of every order, at its worst rate or better."""
-        for number, order in list(self.book.registers.conversions.items()):
-            sold = max(1, order.open_minor * share // 1_000)
-            received = -(-sold * order.least_minor // order.sell_minor) + better
-            if number in self.book.registers.conversions:
-                self.do(c.ExecuteConversion("desk", self.house.next(), number, sold, received))
+    @rule(share=st.sampled_from([1, 300, 1_000, 1_001]), better=st.sampled_from([-1, 0, 0, 10**4]))
+    def sell(self, share: int, better: int) -> None:
+        """A sale by every conversion order, at its worst rate, a unit below it or better, and one by none."""
+        orders = self.book.registers.conversions
+        for number in [*orders, self.book.registers.next_conversion]:
+            order = orders.get(number)
+            sold = max(1, order.open_minor * share // 1_000) if order else 1
+            worst = -(-sold * order.least_minor // order.sell_minor) if order else 1
+            self.do(c.ExecuteConversion("desk", self.house.next(), number, sold, worst + better))
 
     def fill_all(self, share: int) -> None:
         """Fills that most likely stand: every order at its limit, against those who have most to spare."""
@@ -662,12 +651,11 @@ class Clearing(RuleBasedStateMachine):
         Where collateral is sold by order, all that is needed and can be sold is for sale.
         """
         registers = self.book.registers
+        assert not any(isinstance(fact, ConversionOrdered) for fact in beyond_limits(self.book))
         for account, owed in registers.overdrafts.items():
             assert registers.accounts[account].role in OWNED
             for asset, stands in owed.items():
                 if sells_by_order(self.book, account, asset):
-                    lack = excess_minor(self.book, account, asset) - covered_minor(self.book, account, asset)
-                    assert order_sales(self.book, without_orders(self.book), account, asset, lack, 0) == []
                     continue
                 rule = self.book.rulebook.overdrafts[registers.assets[asset].symbol]
                 assert stands.amount_minor <= rule.amount_minor

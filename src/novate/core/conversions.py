@@ -5,6 +5,8 @@ lending, and what is for sale stays where it is: it is withdrawn by nobody and o
 never invented. What is still beyond the limits when an order is due, the treasury takes.
 """
 
+from collections.abc import Iterable
+
 from novate.core.book import Book
 from novate.core.collateral import Purse
 from novate.core.commands import ExecuteConversion
@@ -33,12 +35,13 @@ def beyond_limits(book: Book) -> list[Fact]:
     What that cannot pay is collected in the next cycle. Estates settle theirs in cycles alone.
     """
     facts: list[Fact] = []
-    purse, number = without_orders(book), book.registers.next_conversion
+    standing, number = book.registers.conversions.values(), book.registers.next_conversion
+    purse, covered = without_orders(book, standing), covered_minor(standing)
     for account, owed in book.registers.overdrafts.items():
         if account in book.registers.liquidations or account in book.registers.origins:
             continue
         for asset in owed:
-            lack = excess_minor(book, account, asset) - covered_minor(book, account, asset)
+            lack = excess_minor(book, account, asset) - covered.get((account, asset), 0)
             if sells_by_order(book, account, asset):
                 orders = order_sales(book, purse, account, asset, lack, number)
                 number += len(orders)
@@ -53,19 +56,19 @@ def excess_minor(book: Book, account: int, asset: int) -> int:
     return -balance_of(book, account, asset) - allowed_minor(book, account, asset)
 
 
-def covered_minor(book: Book, account: int, asset: int) -> int:
-    """Minor units of an asset that an account's open orders bring at least."""
-    return sum(
-        order.open_minor * order.least_minor // order.sell_minor
-        for order in book.registers.conversions.values()
-        if (order.account, order.bought_asset) == (account, asset)
-    )
+def covered_minor(orders: Iterable[Conversion]) -> dict[tuple[int, int], int]:
+    """Minor units that orders bring at least, by the account and the asset that it owes."""
+    covered: dict[tuple[int, int], int] = {}
+    for order in orders:
+        owes = order.account, order.bought_asset
+        covered[owes] = covered.get(owes, 0) + order.open_minor * order.least_minor // order.sell_minor
+    return covered
 
 
-def without_orders(book: Book) -> Purse:
-    """Balances less what is for sale already."""
+def without_orders(book: Book, orders: Iterable[Conversion]) -> Purse:
+    """Balances less what orders sell."""
     purse = Purse(book)
-    for order in book.registers.conversions.values():
+    for order in orders:
         purse.add(order.account, order.sold_asset, -order.open_minor)
     return purse
 
@@ -144,17 +147,13 @@ def due(book: Book) -> list[Fact]:
 
     Collateral that other orders sell stays theirs.
     """
-    registers, facts = book.registers, list[Fact]()
+    registers = book.registers
     over = {number: order for number, order in registers.conversions.items() if order.due_ns <= registers.time_ns}
-    purse = without_orders(book)
-    freed: dict[tuple[int, int], int] = {}
-    for number, order in over.items():
-        facts.append(ConversionClosed(number, order.account, "due"))
-        purse.add(order.account, order.sold_asset, order.open_minor)
-        owes = order.account, order.bought_asset
-        freed[owes] = freed.get(owes, 0) + order.open_minor * order.least_minor // order.sell_minor
-    for (account, asset), uncovered in freed.items():
-        lack = excess_minor(book, account, asset) - covered_minor(book, account, asset) + uncovered
+    standing = [order for number, order in registers.conversions.items() if number not in over]
+    purse, covered = without_orders(book, standing), covered_minor(standing)
+    facts: list[Fact] = [ConversionClosed(number, order.account, "due") for number, order in over.items()]
+    for account, asset in dict.fromkeys((order.account, order.bought_asset) for order in over.values()):
+        lack = excess_minor(book, account, asset) - covered.get((account, asset), 0)
         facts += purse.raise_cash(account, asset, lack)
     return facts
 

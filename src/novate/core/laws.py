@@ -8,7 +8,7 @@ from novate.core.kernels.limits import recount_limits
 from novate.core.kernels.margin import set_lots
 from novate.core.kernels.portfolio import first_uncovered, same_sheet
 from novate.core.kernels.settle import first_unbalanced, recount
-from novate.core.ledger import balance_of, on_order_minor
+from novate.core.ledger import balance_of
 from novate.core.sheet_columns import columns_of
 from novate.core.terms import TREASURY, Role
 from novate.core.withdrawals import TRANSIT
@@ -111,11 +111,14 @@ def lent_is_held(book: Book) -> None:
 
 def sales_are_held(book: Book) -> None:
     """What is for sale of an account's collateral it holds."""
+    for_sale: dict[tuple[int, int], int] = {}
     for number, order in book.registers.conversions.items():
-        for_sale, held = (of(book, order.account, order.sold_asset) for of in (on_order_minor, balance_of))
-        if order.open_minor <= 0 or for_sale > held:
+        of = order.account, order.sold_asset
+        for_sale[of] = for_sale.get(of, 0) + order.open_minor
+        held = balance_of(book, *of)
+        if order.open_minor <= 0 or for_sale[of] > held:
             name, asset = book.registers.accounts[order.account].name, book.registers.assets[order.sold_asset]
-            raise LawBroken(f"order {number} of {name}: {for_sale} {asset.symbol} are for sale, it holds {held}")
+            raise LawBroken(f"order {number} of {name}: {for_sale[of]} {asset.symbol} are for sale, it holds {held}")
 
 
 def withdrawals_are_held(book: Book) -> None:
