@@ -160,6 +160,12 @@ def test_a_fact_that_nobody_mentions_fails() -> None:
 
 def test_set_ups_can_be_read() -> None:
     """The standard house and its variants stand in the README and are accepted whole."""
-    assert set(setups()) == {"the standard house", "a house of bets", "a venue", "a house that lends"}
+    assert set(setups()) == {
+        "the standard house",
+        "a house of bets",
+        "a venue",
+        "a house that lends",
+        "a house that sells by order",
+    }
     for steps in setups().values():
         run(steps)

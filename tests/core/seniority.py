@@ -65,6 +65,8 @@ def _reason(book: Book, fact: Fact, account: int, asset: int, lost: int, owed: d
             return (fact.account, fact.asset, fact.amount_minor) == (account, asset, lost)
         case f.CollateralConverted():
             return (fact.bucket, fact.paid_asset, fact.paid_minor) == (account, asset, lost)
+        case f.ConversionExecuted():
+            return (fact.account, fact.sold_asset, fact.sold_minor) == (account, asset, lost)
         case f.TakenOver():
             return fact.bucket == account
         case f.Transferred(cause="own_money"):

@@ -22,13 +22,14 @@ from tests.core.machine.money import Money
 from tests.core.machine.prices import Prices
 from tests.core.machine.ruling import LENT, LENT_FREELY, Ruling
 from tests.core.machine.trading import Trading
-from tests.core.worlds import DAY, House, cash, extreme_house, rich_house, trades
+from tests.core.worlds import DAY, HOUR, House, cash, extreme_house, rich_house, trades
 
 
 @functools.cache
 def snapshot(kind: str, form: str, slice_ppm: int) -> bytes:
     rules: dict[str, Any] = {"deposit_final_after_ns": DAY, "withdrawal_gates": {"USD": 1_000, "BTC": 0}}
     rules["overdrafts"] = LENT if kind == "rich" else LENT_FREELY
+    rules |= {"conversion": "orders" if slice_ppm < 10**6 else "treasury", "conversion_due_ns": 9 * HOUR}
     house = (rich_house if kind == "rich" else extreme_house)(form, slice_ppm=slice_ppm, **rules)
     house.ok(c.OpenAccount(0, "pool", "gross_omnibus"))
     house.ok(c.OpenAccount(1, "net", "net_omnibus"))

@@ -214,6 +214,42 @@ def test_balances_below_zero_can_be_read_with_what_they_pay() -> None:
         assert house.overdrafts() == []
 
 
+def test_collateral_for_sale_can_be_read_and_its_sales_reported() -> None:
+    """alice has euros only and loses 10, of which 4 are beyond her limit: 4.05 euros bring them at 0.99."""
+    rules = {**RULES, "collateral": {"USD": 0, "EUR": "10%"}, "overdrafts": {"USD": {"amount": 6, "time": "2d"}}}
+    with opened() as house:
+        house.add_asset("EUR", 2, 8, price_max=10).expect()
+        house.adopt_rulebook("selling", **rules, conversion="orders", conversion_due="90m").expect()
+        house.interest("USD", "36.5%").expect()
+        house.contribute("treasury", "USD", 100).expect()
+        house.marks({"EUR": "1.10"}).expect()
+        house.deposit("alice", "EUR", 1000).expect()
+        house.withdraw("alice", "USD", 1000).expect()
+        house.trade("BTC-PERP", buyer="alice", seller="bob", lots=10, price=50_000).expect()
+        house.marks({"BTC-PERP": 49_000}).expect()
+        house.clock("2024-03-04T16:00:00Z").expect()
+        (order,) = house.conversions()
+        assert (order.number, order.account, order.sold, order.bought) == (0, "alice", "EUR", "USD")
+        assert (order.sell, order.open, order.least) == (Decimal("4.05"), Decimal("4.05"), Decimal("4.00"))
+        told = {table.title: table.rows for table in house.read(lambda book: views.tables(views.house(book, 1)))}
+        due = "2024-03-04T17:30:00Z"
+        assert told["Conversion orders"] == [["0", "alice", "4.05", "4.05", "EUR", "4.00", "USD", due]]
+        (refusal,) = house.withdraw("alice", "EUR", "995.96").refusals
+        assert refusal.reason.text == "collateral_on_order"
+        (refusal,) = house.execute_conversion(1, sold=1, received=1).refusals
+        assert refusal.reason.text == "order_unknown"
+        house.execute_conversion(0, sold="2.00", received="2.50").expect()
+        assert house.account("alice").balance("EUR") == Decimal("998.00")
+        assert [(each.open, each.least) for each in house.conversions()] == [(Decimal("1.52"), Decimal("4.00"))]
+        house.deposit("alice", "USD", 5).expect()
+        assert house.conversions() == []
+        told = [row for row in house.facts() if row["fact"].startswith("conversion")]
+        assert [row["fact"].removeprefix("conversion_") for row in told] == ["ordered", "executed", "reduced", "closed"]
+        assert (told[0]["sell"], told[0]["sell_asset"], told[0]["least"]) == (Decimal("4.05"), "EUR", Decimal("4.00"))
+        assert (told[1]["sold"], told[1]["received"], told[2]["open"]) == (Decimal(2), Decimal("2.5"), Decimal("1.52"))
+        assert (told[3]["order"], told[3]["account"], told[3]["cause"]) == (0, "alice", "cured")
+
+
 def test_trades_on_record_can_be_read_and_dealt_with() -> None:
     """Every method about trades and positions afterwards, and what can be read of them."""
     with opened() as house:

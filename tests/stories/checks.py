@@ -208,6 +208,22 @@ def orders(world: World, step: Step) -> None:
     compare(step, step.records() if step.table else [], found)
 
 
+def sales(world: World, step: Step) -> None:
+    """All open conversion orders of the house."""
+    found = [
+        {
+            "order": str(each.number),
+            "account": each.account,
+            "sell": f"{each.sell:f} {each.sold}",
+            "open": f"{each.open:f} {each.sold}",
+            "least": f"{each.least:f} {each.bought}",
+            "due": moment(each.due_ns),
+        }
+        for each in views.conversions(world.book)
+    ]
+    compare(step, step.records() if step.table else [], found)
+
+
 def limits(world: World, step: Step) -> None:
     """All limits of the house, with what counts against each."""
     found = [
@@ -334,6 +350,8 @@ CHECKS: dict[str, Callable[[World, Step], None]] = {
     "the statuses are": statuses,
     "the orders are": orders,
     "no orders are open": orders,
+    "the conversion orders are": sales,
+    "no conversion orders are open": sales,
     "the deposits are": deposits,
     "no deposits are open": deposits,
     "the withdrawals are": withdrawals,

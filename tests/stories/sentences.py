@@ -259,6 +259,7 @@ SENTENCES: dict[str, Callable[[World, Records], None]] = {
     "the rejoins": _each("rejoin"),
     "the collateral moves": _collateral_moves,
     "the fills": _fills,
+    "the sales": _steps("execute_conversion"),
     "the rules to come": _rules_to_come,
     "the price bands": _bands,
     "the limits": _limits,

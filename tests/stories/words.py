@@ -208,6 +208,21 @@ class Words:
                 return self.account(fact.bucket), self.fine_money(fact.amount_fine, fact.asset)
             case f.OverdraftChanged():
                 return self.account(fact.account), self.money(fact.amount_minor, fact.asset)
+            case f.ConversionOrdered():
+                sell, least = (
+                    self.money(fact.sell_minor, fact.sold_asset),
+                    self.money(fact.least_minor, fact.bought_asset),
+                )
+                what = f"order {fact.order}: sell {sell} for at least {least} until {moment(fact.due_ns)}"
+                return self.account(fact.account), what
+            case f.ConversionReduced():
+                return self.account(fact.account), f"order {fact.order} to {self.money(fact.open_minor, fact.asset)}"
+            case f.ConversionExecuted():
+                sold = self.money(fact.sold_minor, fact.sold_asset)
+                got = self.money(fact.received_minor, fact.bought_asset)
+                return self.account(fact.account), f"order {fact.order}: {sold} for {got}"
+            case f.ConversionClosed():
+                return self.account(fact.account), f"order {fact.order} {fact.cause}"
             case f.Settled():
                 rows = [row for row in np.frombuffer(fact.rows, SETTLED) if row["flow_minor"]]
                 flows = ((int(row["bucket"]), int(row["flow_minor"])) for row in rows)

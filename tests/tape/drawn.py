@@ -113,6 +113,8 @@ RULEBOOK = st.builds(
     transfer_causes=st.lists(st.sampled_from(["same_owner", "estate", "merger", "allocation"])).map(tuple),
     porting_due_ns=NS,
     overdrafts=st.dictionaries(st.sampled_from(["USD", "BTC"]), st.builds(Overdraft, INT64, NS)),
+    conversion=st.sampled_from(["treasury", "orders"]),
+    conversion_due_ns=NS,
 )
 LIMIT = st.builds(
     Limit,
@@ -250,6 +252,7 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     ),
     st.builds(core.PublishInterest, st.integers(0, 1), INT64),
     st.builds(core.ExecuteLiquidation, NAME, INT64, st.just(7), INT64, INT64, ACCOUNT),
+    st.builds(core.ExecuteConversion, NAME, INT64, st.just(3), INT64, INT64),
     st.builds(core.ExpireContract, st.integers(0, 2), INT64),
     st.builds(core.ResolveContract, st.integers(0, 2), INT64, st.sampled_from(["resolved", "voided"])),
     st.builds(core.AdoptRiskSheet, SHEET),

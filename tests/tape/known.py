@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from novate import tape
-from novate.core.registers import Order, Registers
+from novate.core.registers import Conversion, Order, Registers
 from novate.core.terms import Account, Asset, Contract, Kind, Layer, Member, Role, Rulebook, Tier
 
 USD = Asset("USD", 2, 8)
@@ -30,7 +30,8 @@ RULES = Rulebook(
 
 
 def registers(*, rulebook: Rulebook | None = RULES) -> Registers:
-    """A house with two assets, three contracts, a member and two clients, and one liquidation order."""
+    """A house with two assets, three contracts, a member and two clients, one liquidation order and one that
+    sells bitcoin for dollars."""
     names = ["house:fees", "house:rounding", "house:treasury", "house:skin", "house:insurance"]
     accounts = [Account(name, Role.FEES, -1) for name in names]
     accounts += [Account("Alpha", Role.HOUSE, 0), Account("Alpha:fund", Role.DEFAULT_FUND, 0)]
@@ -42,6 +43,8 @@ def registers(*, rulebook: Rulebook | None = RULES) -> Registers:
         accounts=accounts,
         rulebook=rulebook,
         orders={7: Order(7, 0, -10, -10, 100_000, 0)},
+        conversions={3: Conversion(7, 1, 444_445, 444_445, 0, 200_00, 0)},
+        next_conversion=4,
     )
 
 

@@ -106,6 +106,17 @@ def test_executions_take_the_tick_of_their_order() -> None:
         decode({**fill, "order": 8})
 
 
+def test_sales_take_the_assets_of_their_order() -> None:
+    sale = {"command": "execute_conversion", "source": "desk", "number": 1, "order": 3, "sold": "0.001"}
+    sale["received"] = "45.01"
+    assert decode(sale).command == core.ExecuteConversion("desk", 1, 3, 100_000, 45_01)
+    for order, message in ((2, "conversion order 2 is closed"), (4, "no conversion order has the number 4")):
+        with pytest.raises(tape.Refused, match=message):
+            decode({**sale, "order": order})
+    with pytest.raises(tape.Refused, match="more than 2 decimals of USD"):
+        decode({**sale, "received": "45.001"})
+
+
 def test_asset_price_limit_is_in_the_numeraire_or_a_named_asset() -> None:
     wanted = {"command": "add_asset", "symbol": "ETH", "decimals": 8, "fine_decimals": 12, "price_max": "2.5"}
     assert decode(wanted).command == core.AddAsset(Asset("ETH", 8, 12, 250_000_000))

@@ -208,6 +208,7 @@ def check_terms(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
             ("give_up_due_ns", 1, EXPOSURE_MAX),
             ("porting_due_ns", 0, EXPOSURE_MAX),
             ("deposit_final_after_ns", 0, EXPOSURE_MAX),
+            ("conversion_due_ns", 1, EXPOSURE_MAX),
         )
         if not low <= getattr(rulebook, name) <= high
     ]

@@ -96,24 +96,28 @@ class Purse:
         """
         facts: list[CollateralConverted] = []
         for other in range(self.book.asset_count):
-            held = self.balance(account, other)
-            if other == asset or held <= 0 or lack_minor <= 0:
-                continue
             own = 0 if asset in self.lent else max(0, -self.balance(account, asset))
             lack_minor = min(lack_minor, self.payable(asset) + own)
-            rate = self.exchange_rate(other, asset)
-            if rate is None:
-                continue
-            received = min(lack_minor, held * rate.numerator // rate.denominator)
+            paid, received = self.sale(account, other, asset, lack_minor)
             if received <= 0:
                 continue
-            paid = ceil_div(received * rate.denominator, rate.numerator)
             facts.append(CollateralConverted(account, other, paid, asset, received))
             for payer, payee, moved, amount in ((account, TREASURY, other, paid), (TREASURY, account, asset, received)):
                 self.add(payer, moved, -amount)
                 self.add(payee, moved, amount)
             lack_minor -= received
         return facts
+
+    def sale(self, account: int, other: int, asset: int, lack_minor: int) -> tuple[int, int]:
+        """``(paid, received)`` of converting ``other`` collateral of an account until its lack of ``asset`` is covered.
+
+        Both are minor units: received at the price less haircut, the amount paid for it rounded up. Nothing moves where
+        nothing is lacking or held, nor without live prices.
+        """
+        held = self.balance(account, other)
+        rate = self.exchange_rate(other, asset) if other != asset and held > 0 and lack_minor > 0 else None
+        received = min(lack_minor, held * rate.numerator // rate.denominator) if rate is not None else 0
+        return (ceil_div(received * rate.denominator, rate.numerator), received) if rate and received else (0, 0)
 
     def raisable(self, account: int, asset: int) -> int:
         """Minor units that the account's other collateral would raise less haircut, less what it owes in others.

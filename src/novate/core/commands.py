@@ -248,6 +248,16 @@ class ExecuteLiquidation(Command, frozen=True):
     counterparty: int
 
 
+class ExecuteConversion(Command, frozen=True):
+    """Report that collateral of a conversion order was sold, whole or in part, and what was got for it."""
+
+    source: str
+    number: int
+    order: int
+    sold_minor: int
+    received_minor: int
+
+
 class ExpireContract(Command, frozen=True):
     """Settle a future or option finally. The price is ticks of the contract, or of its underlying for an option."""
 
@@ -336,6 +346,7 @@ AnyCommand = (
     | PublishFunding
     | PublishInterest
     | ExecuteLiquidation
+    | ExecuteConversion
     | ExpireContract
     | ResolveContract
     | AdoptRiskSheet

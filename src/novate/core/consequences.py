@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 
-from novate.core import layout, lifecycle, margin, overdrafts
+from novate.core import conversions, layout, lifecycle, margin, overdrafts
 from novate.core.book import Book
 from novate.core.estate import after_cycle
 from novate.core.facts import (
@@ -13,6 +13,10 @@ from novate.core.facts import (
     CollateralConverted,
     ContractExpired,
     Contributed,
+    ConversionClosed,
+    ConversionExecuted,
+    ConversionOrdered,
+    ConversionReduced,
     CycleClosed,
     Deposited,
     Fact,
@@ -93,6 +97,9 @@ WITHOUT = frozenset(
         MarginCalled,
         InterestPublished,
         OverdraftChanged,
+        ConversionOrdered,
+        ConversionReduced,
+        ConversionClosed,
         AccountRestricted,
         AccountReleased,
         *lifecycle.WITHOUT,
@@ -161,6 +168,7 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
             # Its own money comes first, even what it asked to have back.
             follow += recall(book, estate) or next_step(book, estate)
     follow += overdrafts.changed(book, facts)
+    follow += conversions.still_needed(book)
     if any(type(fact) in MOVES_GATES for fact in facts):
         follow += gate_facts(book)
     return _numbered(book, _once(follow))
@@ -307,6 +315,8 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
             touched[fact.account] = None
         elif isinstance(fact, InterestCharged | CollateralConverted):
             touched[fact.bucket] = None
+        elif isinstance(fact, ConversionExecuted):
+            touched[fact.account] = None
     if not contracts:
         return np.array(sorted(touched), np.int64) if touched else None
     held = int(book.contracts["holders_count"][list(contracts)].sum())

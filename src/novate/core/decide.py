@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from novate.core import (
     admission,
+    conversions,
     deposits,
     governance,
     isolation,
@@ -36,6 +37,7 @@ from novate.core.commands import (
     ConfirmWithdrawal,
     Contribute,
     Deposit,
+    ExecuteConversion,
     ExecuteLiquidation,
     ExpireContract,
     FinaliseDeposit,
@@ -103,6 +105,7 @@ NEEDS_RULEBOOK = (
     ChangeOrders,
     SubmitTrades,
     ExecuteLiquidation,
+    ExecuteConversion,
     ExpireContract,
     ResolveContract,
     IsolatePosition,
@@ -136,6 +139,8 @@ def decide(book: Book, command: AnyCommand) -> list[Fact]:
             return ledger.decide_withdraw(book, command)
         case ExecuteLiquidation():
             return liquidation.decide_execution(book, command)
+        case ExecuteConversion():
+            return conversions.decide_execution(book, command)
         case PublishFunding():
             return variation.decide_funding(book, command)
         case PublishInterest():
@@ -164,7 +169,7 @@ def _malformed(command: AnyCommand) -> Rejected | None:
     if row is not None and size % row.itemsize:
         message = f"rows are records of {row.itemsize} bytes, got {size} bytes"
         return Rejected(Reason.MALFORMED, "$.rows", message)
-    for field in ("number", "deposit", "withdrawal"):
+    for field in ("number", "deposit", "withdrawal", "order", "sold_minor", "received_minor"):
         value = getattr(command, field, 0)
         if not -NUMBER_MAX <= value <= NUMBER_MAX:
             return Rejected(Reason.MALFORMED, f"$.{field}", f"expected a 64-bit integer, got {value}")
@@ -246,12 +251,13 @@ def phases(book: Book, command: AnyCommand) -> Iterator[Callable[[Book], list[Fa
         return
     yield variation.stale_facts
     yield expired_orders
+    yield conversions.due
     yield deadlines
     yield deposits.matured
     yield withdrawals.recall_for_settlement
     yield overdrafts.interest_due
     yield settlement_if_due
-    yield overdrafts.beyond_limits
+    yield conversions.beyond_limits
     yield reversals.collect_owed
     yield missed_calls
 

@@ -6,6 +6,7 @@ from typing import Any
 from novate.core import (
     admission,
     collateral,
+    conversions,
     deposits,
     estate,
     facts,
@@ -92,6 +93,10 @@ FOLDS: dict[type[facts.Fact], Callable[[Book, Any], None]] = {
     facts.InterestPublished: overdrafts.fold_interest_published,
     facts.InterestCharged: overdrafts.fold_interest_charged,
     facts.OverdraftChanged: overdrafts.fold_overdraft_changed,
+    facts.ConversionOrdered: conversions.fold_conversion_ordered,
+    facts.ConversionReduced: conversions.fold_conversion_reduced,
+    facts.ConversionExecuted: conversions.fold_conversion_executed,
+    facts.ConversionClosed: conversions.fold_conversion_closed,
     facts.MarginCalled: levels.fold_margin_called,
     supervision.CallPaid: levels.fold_call_paid,
     facts.CallMet: levels.fold_call_met,

@@ -35,7 +35,16 @@ from novate.core.money_facts import (
     WithdrawalsRequested,
     WithdrawalWaits,
 )
-from novate.core.overdraft_facts import InterestCharged, InterestPublished, OverdraftChanged
+from novate.core.overdraft_facts import (
+    CollateralConverted,
+    ConversionClosed,
+    ConversionExecuted,
+    ConversionOrdered,
+    ConversionReduced,
+    InterestCharged,
+    InterestPublished,
+    OverdraftChanged,
+)
 from novate.core.reasons import Reason
 from novate.core.record import Fact
 from novate.core.sheet_facts import MarginModeSet, RiskSheetAdopted, WorstScenario
@@ -259,16 +268,6 @@ class ContractExpired(Fact, frozen=True):
     cause: Literal["expired", "resolved", "voided"] = "expired"
 
 
-class CollateralConverted(Fact, frozen=True):
-    """A bucket's collateral went to the treasury against money of the asset it owed."""
-
-    bucket: int
-    paid_asset: int
-    paid_minor: int
-    received_asset: int
-    received_minor: int
-
-
 class ShortfallAssigned(Fact, frozen=True):
     """A member's house account makes good what its client lacks: in a settlement's flows, or by a transfer."""
 
@@ -366,6 +365,11 @@ AnyFact = (
     | InterestPublished
     | InterestCharged
     | OverdraftChanged
+    | CollateralConverted
+    | ConversionOrdered
+    | ConversionReduced
+    | ConversionExecuted
+    | ConversionClosed
     | MarginCalled
     | CallMet
     | Breached
@@ -380,7 +384,6 @@ AnyFact = (
     | CollateralAssigned
     | TakenOver
     | ContractExpired
-    | CollateralConverted
     | ShortfallAssigned
     | LossAbsorbed
     | GainsCut

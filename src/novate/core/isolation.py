@@ -23,7 +23,7 @@ from novate.core.facts import (
     Rejected,
     SourceAdvanced,
 )
-from novate.core.ledger import move_carry, not_its_own, post
+from novate.core.ledger import move_carry, not_its_own, on_order_minor, post
 from novate.core.liquidation_facts import CollateralMoved
 from novate.core.margin import Judgement, in_numeraire, judge_apart, locked_fine, mode_of, uncovered_fine
 from novate.core.money import EXPOSURE_MAX, written
@@ -141,6 +141,12 @@ def _check_money(book: Book, bucket: int, money: Money, path: str) -> Rejected |
         own, wanted = written(held, asset.decimals), written(money.amount_minor, asset.decimals)
         message = f"{name} has {own} {asset.symbol} of its own, {wanted} is asked for"
         return Rejected(Reason.BALANCE_INSUFFICIENT, f"{path}.amount", message)
+    not_for_sale = max(0, held - on_order_minor(book, bucket, money.asset))
+    if money.amount_minor > not_for_sale:
+        name, asset = book.registers.accounts[bucket].name, book.registers.assets[money.asset]
+        most = written(not_for_sale, asset.decimals)
+        message = f"the rest of {name}'s {asset.symbol} is for sale: move at most {most}"
+        return Rejected(Reason.COLLATERAL_ON_ORDER, f"{path}.amount", message)
     return None
 
 

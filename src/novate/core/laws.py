@@ -8,6 +8,7 @@ from novate.core.kernels.limits import recount_limits
 from novate.core.kernels.margin import set_lots
 from novate.core.kernels.portfolio import first_uncovered, same_sheet
 from novate.core.kernels.settle import first_unbalanced, recount
+from novate.core.ledger import balance_of
 from novate.core.sheet_columns import columns_of
 from novate.core.terms import TREASURY, Role
 from novate.core.withdrawals import TRANSIT
@@ -22,6 +23,7 @@ def check_running(book: Book) -> None:
     positions_face_each_other(book)
     money_is_conserved(book)
     lent_is_held(book)
+    sales_are_held(book)
 
 
 def check_whole(book: Book) -> None:
@@ -105,6 +107,18 @@ def lent_is_held(book: Book) -> None:
         held = int(book.balances[TREASURY, asset]["balance_minor"])
         if lent > held:
             raise LawBroken(f"{book.registers.assets[asset].symbol}: {lent} is lent, the treasury holds {held}")
+
+
+def sales_are_held(book: Book) -> None:
+    """What is for sale of an account's collateral it holds."""
+    for_sale: dict[tuple[int, int], int] = {}
+    for number, order in book.registers.conversions.items():
+        of = order.account, order.sold_asset
+        for_sale[of] = for_sale.get(of, 0) + order.open_minor
+        held = balance_of(book, *of)
+        if order.open_minor <= 0 or for_sale[of] > held:
+            name, asset = book.registers.accounts[order.account].name, book.registers.assets[order.sold_asset]
+            raise LawBroken(f"order {number} of {name}: {for_sale[of]} {asset.symbol} are for sale, it holds {held}")
 
 
 def withdrawals_are_held(book: Book) -> None:

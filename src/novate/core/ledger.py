@@ -198,6 +198,9 @@ def check_withdrawal(
     balance = balance_of(book, account, asset) - before.get(asset, 0)
     if amount > balance:
         return Reason.BALANCE_INSUFFICIENT, balance
+    not_for_sale = max(0, balance - on_order_minor(book, account, asset))
+    if amount > not_for_sale:
+        return Reason.COLLATERAL_ON_ORDER, not_for_sale
     after = judge(book, account, {**before, asset: before.get(asset, 0) + amount})
     if not after.priced:
         return Reason.PRICE_MISSING, 0
@@ -220,6 +223,15 @@ def not_its_own(book: Book, bucket: int) -> dict[int, int]:
             if receipt.account == bucket:
                 owed[receipt.asset] = owed.get(receipt.asset, 0) + receipt.amount_minor
     return owed
+
+
+def on_order_minor(book: Book, account: int, asset: int) -> int:
+    """Minor units of an account's collateral that open conversion orders sell: they stay until they are sold."""
+    return sum(
+        order.open_minor
+        for order in book.registers.conversions.values()
+        if (order.account, order.sold_asset) == (account, asset)
+    )
 
 
 def _with_rows(

@@ -84,21 +84,41 @@ def _room_fine(book: Book, bucket: int, asset: int) -> int:
 # ---- limits ---------------------------------------------------------------------------------------------------------
 
 
-def room_below_zero(book: Book, purse: Purse, bucket: int, asset: int, failing: dict[int, str]) -> int:
+def room_below_zero(book: Book, purse: Purse, bucket: int, asset: int, lack_minor: int, failing: dict[int, str]) -> int:
     """Minor units that a bucket's balance may stand below zero after a cycle, if the treasury has them to lend.
 
-    Nothing without a rule or a published rate, nor after its time; nothing for a bucket that is isolated, is liquidated
-    or owes others, or whose member fails. Else the rule's amount, and no more than its other collateral would raise.
+    Nothing without a rule or a published rate, nor after its time; nothing for a bucket that may owe nothing, nor for
+    one whose other collateral would not raise all it lacks: others will pay for it. Else the rule's amount or, where
+    collateral is sold by order, all that it lacks.
+    """
+    if not may_owe(book, bucket, asset, failing):
+        return 0
+    allowed = lack_minor if by_order(book, asset) else allowed_minor(book, bucket, asset)
+    return allowed if allowed and lack_minor <= purse.raisable(bucket, asset) else 0
+
+
+def may_owe(book: Book, bucket: int, asset: int, failing: dict[int, str]) -> bool:
+    """Whether a bucket may owe an asset at all.
+
+    Not without a published rate, nor where it is isolated, is liquidated or owes others, or where its member fails.
     """
     account = book.registers.accounts[bucket]
     if account.role not in OWNED or asset not in book.registers.interest_ppm:
-        return 0
+        return False
     if bucket in book.registers.liquidations or bucket in book.registers.claims:
-        return 0
-    if book.registers.members[account.member].defaulted or account.member in failing:
-        return 0
-    allowed = allowed_minor(book, bucket, asset)
-    return min(allowed, purse.raisable(bucket, asset)) if allowed else 0
+        return False
+    return not book.registers.members[account.member].defaulted and account.member not in failing
+
+
+def by_order(book: Book, asset: int) -> bool:
+    """Whether the rulebook has collateral sold by order for what stands below zero in an asset beyond its limits."""
+    rules = book.rulebook
+    return rules.conversion == "orders" and book.registers.assets[asset].symbol in rules.overdrafts
+
+
+def sells_by_order(book: Book, account: int, asset: int) -> bool:
+    """Whether an account's collateral is sold by order, and not to the treasury, for what it owes in an asset."""
+    return by_order(book, asset) and may_owe(book, account, asset, {})
 
 
 def allowed_minor(book: Book, account: int, asset: int) -> int:
@@ -110,22 +130,6 @@ def allowed_minor(book: Book, account: int, asset: int) -> int:
     stands = book.registers.overdrafts.get(account, {}).get(asset)
     since = now if stands is None else stands.since_ns
     return rule.amount_minor if now - since < rule.time_ns else 0
-
-
-def beyond_limits(book: Book) -> list[Fact]:
-    """What stands below zero beyond its limit in amount or time is paid with other collateral, as far as that goes.
-
-    What it cannot pay is collected in the next cycle. Estates settle theirs in cycles alone.
-    """
-    facts: list[Fact] = []
-    purse = Purse(book)
-    for account, owed in book.registers.overdrafts.items():
-        if account in book.registers.liquidations or account in book.registers.origins:
-            continue
-        for asset, stands in owed.items():
-            excess = stands.amount_minor - allowed_minor(book, account, asset)
-            facts += purse.raise_cash(account, asset, excess)
-    return facts
 
 
 def changed(book: Book, facts: list[Fact]) -> list[Fact]:

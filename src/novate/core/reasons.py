@@ -98,6 +98,7 @@ class Reason(enum.IntEnum):
     SHEET_MISSING = 93
     MARGIN_MODE_UNCHANGED = 94
     INTEREST_OUT_OF_RANGE = 110
+    COLLATERAL_ON_ORDER = 111
 
     @property
     def text(self) -> str:

@@ -103,6 +103,18 @@ class Overdrawn(msgspec.Struct):
     charged_ns: int
 
 
+class Conversion(msgspec.Struct):
+    """An order that sells collateral: ``open_minor`` is still to sell, at no less than ``least`` for ``sell_minor``."""
+
+    account: int
+    sold_asset: int
+    sell_minor: int
+    open_minor: int
+    bought_asset: int
+    least_minor: int
+    due_ns: int
+
+
 class Gate(msgspec.Struct):
     """Why withdrawals of an asset wait, and since when."""
 
@@ -150,3 +162,5 @@ class Registers(msgspec.Struct):
     gates: dict[int, Gate] = {}
     interest_ppm: dict[int, int] = {}
     overdrafts: dict[int, dict[int, Overdrawn]] = {}
+    conversions: dict[int, Conversion] = {}
+    next_conversion: int = 0

@@ -113,8 +113,9 @@ class Collection:
         """Let the bucket's balance stand below zero as far as the rules and the treasury allow."""
         lent = self.purse.lent
         lent[self.asset] -= max(0, -self.purse.balance(bucket, self.asset))
-        room = room_below_zero(self.book, self.purse, bucket, self.asset, self.failing)
-        self.granted[bucket] = max(0, min(self.lack_of(bucket), room, self.purse.payable(self.asset)))
+        lack = self.lack_of(bucket)
+        room = room_below_zero(self.book, self.purse, bucket, self.asset, lack, self.failing)
+        self.granted[bucket] = max(0, min(lack, room, self.purse.payable(self.asset)))
         lent[self.asset] += self.granted[bucket]
 
     def _raise_own(self, bucket: int) -> list[Fact]:

@@ -162,10 +162,8 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     the numeraire and are due after ``call_due_ns``. A liquidation slice is at most ``slice_ppm`` of the position, at a
     limit of ``slippage_ppm`` from the mark, open for ``slice_expiry_ns``; after ``slices_max`` of them the house takes
     the bucket over. A trade that fills resting orders is asked for margin like any other (``checked``) or is always
-    novated, at worst into breach (``guaranteed``). The waterfall must end with the gains haircut.
-
-    ``price_bands`` maps a margin class to how far from the mark its contracts may trade, in ppm of the mark; classes
-    that it leaves out may trade at any price.
+    novated, at worst into breach (``guaranteed``). The waterfall must end with the gains haircut. ``price_bands`` maps
+    a margin class to how far from the mark its contracts may trade, in ppm of the mark; others trade at any price.
 
     Levels of equity, from the top: below ``warning_ppm`` of the initial requirement an account is shown as warned (0 is
     off); below ``call_trigger_ppm`` of it a call is made, for what brings equity to ``call_target_ppm`` of it; below
@@ -183,10 +181,9 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     A final deposit may be reversed for ``deposit_final_after_ns``; ``collateral_caps`` bound what may be brought in of
     an asset. ``withdrawal_gates`` maps each gated asset to its dust limit in minor units: withdrawals of it wait while
     its unresolved deficits exceed the insurance fund's money by more. ``client_transfers`` allows money to move
-    between client accounts of one member.
-
-    ``overdrafts`` maps an asset to how far and how long its balances may stay below zero, lent by the treasury. Those
-    of other assets may not.
+    between client accounts of one member. ``overdrafts`` maps an asset to how far and how long its balances may stay
+    below zero, lent by the treasury; those of others may not. Beyond that other collateral is sold to the treasury or
+    by ``orders`` (``conversion``), and to the treasury what they have not sold after ``conversion_due_ns``.
     """
 
     name: str
@@ -223,6 +220,8 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     transfer_causes: tuple[TransferCause, ...] = ("same_owner",)
     porting_due_ns: int = 0
     overdrafts: dict[str, Overdraft] = {}
+    conversion: Literal["treasury", "orders"] = "treasury"
+    conversion_due_ns: int = 3_600_000_000_000
 
 
 AccountKind = Literal["client", "net_omnibus", "gross_omnibus"]

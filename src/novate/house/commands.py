@@ -117,6 +117,8 @@ class Commands(MoneyCommands, LifecycleCommands, SheetCommands):
         transfer_causes: Sequence[TransferCause] = ("same_owner",),
         porting_due: Duration = 0,
         overdrafts: Mapping[str, Mapping[str, Number]] | None = None,
+        conversion: Literal["treasury", "orders"] = "treasury",
+        conversion_due: Duration = "1h",
         time: Time | None = None,
     ) -> Outcome:
         """Put the rules in force; replaces the rulebook before. Rates are ``"0.05"`` or ``"5%"``.
@@ -127,7 +129,8 @@ class Commands(MoneyCommands, LifecycleCommands, SheetCommands):
         ``effective`` the rules wait for that time and are decided again when it comes. ``collateral_caps`` maps an
         asset to ``{"account": …, "member": …, "house": …}``, each of them or none; ``withdrawal_gates`` maps a gated
         asset to its dust limit. ``overdrafts`` maps an asset to ``{"amount": …, "time": …}``: how far and how
-        long its balances may stay below zero.
+        long its balances may stay below zero; beyond it other collateral is sold to the treasury at once, or by
+        ``orders``, and what those have not sold after ``conversion_due`` to the treasury.
         """
         return self._ask("adopt_rulebook", locals())
 
@@ -312,6 +315,19 @@ class Commands(MoneyCommands, LifecycleCommands, SheetCommands):
     ) -> Outcome:
         """Report a fill, whole or partial, of a liquidation order against a counterparty's account."""
         return self._ask("execute", locals())
+
+    def execute_conversion(
+        self,
+        order: int,
+        *,
+        sold: Number,
+        received: Number,
+        source: str = SOURCE,
+        number: int | None = None,
+        time: Time | None = None,
+    ) -> Outcome:
+        """Report that a conversion order has sold collateral, whole or in part, and what was got for it."""
+        return self._ask("execute_conversion", locals())
 
     def expire(self, contract: str, price: Number, *, time: Time | None = None) -> Outcome:
         """Settle a future finally at ``price``, or an option at that price of its underlying."""

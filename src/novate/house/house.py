@@ -215,6 +215,10 @@ class ClearingHouse(Commands):
         """The balances below zero: by how much, since and until when, and what they pay."""
         return self._read(views.overdrafts)
 
+    def conversions(self) -> list[views.Conversion]:
+        """The open orders that sell collateral for balances below zero."""
+        return self._read(views.conversions)
+
     def trades_on_record(self) -> list[views.Trade]:
         """The trades of the open cycle: what can still be busted, corrected or given up."""
         return self._read(views.trades_on_record)

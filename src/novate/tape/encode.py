@@ -127,6 +127,8 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
                 "price": price_text(command.price_ticks, contract),
                 "counterparty": at(registers.accounts, command.counterparty, "account").name,
             }
+        case core.ExecuteConversion():
+            return _conversion(command, registers)
         case core.ExpireContract():
             contract = at(registers.contracts, command.contract, "contract")
             quoted = quoted_in(contract, registers)
@@ -144,6 +146,21 @@ def _single(command: AnyCommand, registers: Registers) -> dict[str, Any]:
         case core.CancelRulebook() | core.SetLimit() | core.RemoveLimit() | core.HaltContract() | core.ResumeContract():
             return supervision_fields(command, registers)
     return encode_lifecycle(command, registers)
+
+
+def _conversion(command: core.ExecuteConversion, registers: Registers) -> dict[str, Any]:
+    order = registers.conversions.get(command.order)
+    if order is None:
+        raise LookupError(f"there is no conversion order {command.order}: its amounts have no asset to be written in")
+    sold, bought = registers.assets[order.sold_asset], registers.assets[order.bought_asset]
+    return {
+        "command": "execute_conversion",
+        "source": command.source,
+        "number": command.number,
+        "order": command.order,
+        "sold": decimals.text(command.sold_minor, sold.decimals),
+        "received": decimals.text(command.received_minor, bought.decimals),
+    }
 
 
 def _contribution(command: core.Contribute, registers: Registers) -> dict[str, Any]:

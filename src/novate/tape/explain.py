@@ -265,6 +265,11 @@ def cash_sentence(
             return "", f"{account} holds, or brings, something without a live price: publish its mark first"
         case Reason.BALANCE_INSUFFICIENT:
             return "amount", f"the settled balance of {account} is {amount}: withdraw at most that"
+        case Reason.COLLATERAL_ON_ORDER:
+            return (
+                "amount",
+                f"the house sells the rest of {account}'s {symbol} for what it owes: at most {amount} is free",
+            )
         case Reason.MARGIN_INSUFFICIENT:
             lacking = _numeraire(figure, registers)
             return "amount", f"without it {account} would be {lacking} short of its initial requirement: withdraw less"

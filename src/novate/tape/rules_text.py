@@ -63,6 +63,8 @@ def rulebook_fields(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
         "transfer_causes": list(rulebook.transfer_causes),
         "porting_due": decimals.duration_text(rulebook.porting_due_ns),
         "overdrafts": {symbol: _overdraft(rule, symbol, registers) for symbol, rule in rulebook.overdrafts.items()},
+        "conversion": rulebook.conversion,
+        "conversion_due": decimals.duration_text(rulebook.conversion_due_ns),
     }
 
 

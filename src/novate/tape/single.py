@@ -7,6 +7,7 @@ import msgspec
 from novate.core import commands as core
 from novate.core.commands import AnyCommand
 from novate.core.reasons import Reason
+from novate.core.registers import Conversion
 from novate.core.terms import Limit, MarginMode
 from novate.tape import decimals, wire
 from novate.tape.fields import named, number, size
@@ -32,6 +33,10 @@ class Registers(Terms, Protocol):
     def orders(self) -> dict[int, Any]: ...
     @property
     def next_order(self) -> int: ...
+    @property
+    def conversions(self) -> dict[int, Conversion]: ...
+    @property
+    def next_conversion(self) -> int: ...
     @property
     def time_ns(self) -> int: ...
     @property
@@ -75,15 +80,7 @@ def single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyComm
         case wire.Isolate() | wire.Rejoin() | wire.MoveCollateral():
             return _isolation(command, names)
         case wire.Contribute():
-            asset = names.asset(command.asset, "$.asset")
-            return core.Contribute(
-                source=named(command.source, "$.source"),
-                number=number(command.number, "$.number"),
-                fund=command.fund,
-                asset=asset,
-                amount_minor=names.amount(command.amount, asset, "$.amount"),
-                member=None if command.member is None else names.member(command.member, "$.member"),
-            )
+            return _contribution(command, names)
         case wire.FinaliseDeposit() | wire.CancelDeposit() | wire.ReverseDeposit():
             source, own = named(command.source, "$.source"), number(command.number, "$.number")
             return DEPOSIT_STEPS[type(command)](source, own, number(command.deposit, "$.deposit"))
@@ -94,6 +91,8 @@ def single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyComm
             return core.PublishInterest(names.asset(command.asset, "$.asset"), ppm(command.rate, "$.rate"))
         case wire.Execute():
             return _execute(command, registers, names)
+        case wire.ExecuteConversion():
+            return _execute_conversion(command, registers, names)
         case wire.Expire():
             contract = names.contract(command.contract, "$.contract")
             underlying = names.terms.contracts[contract].underlying
@@ -133,6 +132,18 @@ def _isolation(command: wire.Isolate | wire.Rejoin | wire.MoveCollateral, names:
         asset = names.asset(symbol, path)
         collateral.append(core.Money(asset, names.amount(convert(amount, NUMBER, path), asset, path)))
     return core.IsolatePosition(account, contract, tuple(collateral))
+
+
+def _contribution(command: wire.Contribute, names: Names) -> AnyCommand:
+    asset = names.asset(command.asset, "$.asset")
+    return core.Contribute(
+        source=named(command.source, "$.source"),
+        number=number(command.number, "$.number"),
+        fund=command.fund,
+        asset=asset,
+        amount_minor=names.amount(command.amount, asset, "$.amount"),
+        member=None if command.member is None else names.member(command.member, "$.member"),
+    )
 
 
 def _listing(command: wire.AddAsset | wire.ListContract, names: Names) -> AnyCommand:
@@ -177,4 +188,21 @@ def _execute(command: wire.Execute, registers: Registers, names: Names) -> AnyCo
         lots=size(command.lots, command.quantity, order.contract, names, "$"),
         price_ticks=names.ticks(command.price, order.contract, "$.price"),
         counterparty=names.account(command.counterparty, "$.counterparty"),
+    )
+
+
+def _execute_conversion(command: wire.ExecuteConversion, registers: Registers, names: Names) -> AnyCommand:
+    order = registers.conversions.get(command.order)
+    if order is None and 0 <= command.order < registers.next_conversion:
+        message = f"conversion order {command.order} is closed: it was filled, was due, or was taken back"
+        raise refuse(Reason.ORDER_NOT_OPEN, "$.order", message)
+    if order is None:
+        message = f"no conversion order has the number {decimals.shown(command.order)}: use that of its fact"
+        raise refuse(Reason.ORDER_UNKNOWN, "$.order", message)
+    return core.ExecuteConversion(
+        source=named(command.source, "$.source"),
+        number=number(command.number, "$.number"),
+        order=command.order,
+        sold_minor=names.amount(command.sold, order.sold_asset, "$.sold"),
+        received_minor=names.amount(command.received, order.bought_asset, "$.received"),
     )

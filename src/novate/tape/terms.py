@@ -109,25 +109,24 @@ def rulebook_of(command: wire.AdoptRulebook, names: Names) -> terms.Rulebook:
         release_ppm=ppm(command.release, "$.release"),
         reserved_trades=command.reserved_trades,
         deposit_final_after_ns=guarded(decimals.duration_ns, command.deposit_final_after, "$.deposit_final_after"),
-        collateral_caps={
-            symbol: _cap(content, symbol, names, f"$.collateral_caps.{symbol}")
-            for symbol, content in command.collateral_caps.items()
-        },
-        withdrawal_gates={
-            symbol: _amount(content, symbol, names, f"$.withdrawal_gates.{symbol}")
-            for symbol, content in command.withdrawal_gates.items()
-        },
+        collateral_caps=_by_asset(command.collateral_caps, _cap, names, "$.collateral_caps"),
+        withdrawal_gates=_by_asset(command.withdrawal_gates, _amount, names, "$.withdrawal_gates"),
         client_transfers=command.client_transfers,
         kept_trades_max=_small(command.kept_trades_max, "$.kept_trades_max", 10**8),
         late_bust=command.late_bust,
         give_up_due_ns=guarded(decimals.duration_ns, command.give_up_due, "$.give_up_due"),
         transfer_causes=tuple(command.transfer_causes),
         porting_due_ns=guarded(decimals.duration_ns, command.porting_due, "$.porting_due"),
-        overdrafts={
-            symbol: _overdraft(content, symbol, names, f"$.overdrafts.{symbol}")
-            for symbol, content in command.overdrafts.items()
-        },
+        overdrafts=_by_asset(command.overdrafts, _overdraft, names, "$.overdrafts"),
+        conversion=command.conversion,
+        conversion_due_ns=guarded(decimals.duration_ns, command.conversion_due, "$.conversion_due"),
     )
+
+
+def _by_asset(
+    given: dict[str, Any], read: Callable[[Any, str, Names, str], T], names: Names, path: str
+) -> dict[str, T]:
+    return {symbol: read(content, symbol, names, f"{path}.{symbol}") for symbol, content in given.items()}
 
 
 def _overdraft(content: Any, symbol: str, names: Names, path: str) -> terms.Overdraft:

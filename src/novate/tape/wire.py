@@ -106,6 +106,8 @@ class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
     transfer_causes: list[TransferCause] = msgspec.field(default_factory=lambda: ["same_owner"])
     porting_due: Number = 0
     overdrafts: dict[str, Any] = msgspec.field(default_factory=dict)
+    conversion: Literal["treasury", "orders"] = "treasury"
+    conversion_due: Number = "1h"
     effective: Number | None = None
 
 
@@ -273,6 +275,14 @@ class Execute(NumberedWire, frozen=True, tag="execute"):
     quantity: Number | None = None
 
 
+class ExecuteConversion(NumberedWire, frozen=True, tag="execute_conversion"):
+    """Collateral that a conversion order has sold, whole or in part, and what was got for it."""
+
+    order: int
+    sold: Number
+    received: Number
+
+
 class Expire(Wire, frozen=True, tag="expire"):
     """The final price of a contract, or of an option's underlying."""
 
@@ -320,6 +330,7 @@ AnyWire = (
     | Funding
     | Interest
     | Execute
+    | ExecuteConversion
     | Expire
     | Resolve
     | SheetWire

@@ -22,13 +22,25 @@ from novate.views.state import (
     open_orders,
 )
 from novate.views.tables import House, Table, aligned, facts_table, house, tables, to_json
-from novate.views.transit import Gate, Overdraft, Receipt, Withdrawal, gates, overdrafts, receipts, withdrawals
+from novate.views.transit import (
+    Conversion,
+    Gate,
+    Overdraft,
+    Receipt,
+    Withdrawal,
+    conversions,
+    gates,
+    overdrafts,
+    receipts,
+    withdrawals,
+)
 
 __all__ = [
     "Account",
     "Balance",
     "Compression",
     "Contract",
+    "Conversion",
     "Fund",
     "Gate",
     "GiveUp",
@@ -51,6 +63,7 @@ __all__ = [
     "call",
     "compression",
     "contract",
+    "conversions",
     "detail",
     "fact_name",
     "fact_rows",

@@ -23,6 +23,7 @@ from novate.tape.decimals import decimal, time_text
 from novate.tape.encode import price_decimal
 from novate.tape.explain import SIDES
 from novate.views.lifecycle import lifecycle_rows
+from novate.views.overdrafts import overdraft_rows
 from novate.views.state import block_name
 from novate.views.supervision import supervision_rows
 from novate.views.transit_facts import transit_rows
@@ -153,6 +154,7 @@ def rows_of(fact: Fact, named: Named) -> list[Row]:
         _money_rows(fact, named)
         or _bucket_rows(fact, named)
         or transit_rows(fact, named)
+        or overdraft_rows(fact, named)
         or _trade_rows(fact, named)
         or lifecycle_rows(fact, named)
         or supervision_rows(fact, named)
@@ -175,22 +177,6 @@ def _money_rows(fact: Fact, named: Named) -> list[Row]:
                 for row in np.frombuffer(fact.rows, SETTLED)
                 if row["flow_minor"]
             ] or [{"asset": named.asset(fact.asset).symbol, "flows": "none"}]
-        case core.CollateralConverted():
-            return [
-                {
-                    "account": named.account(fact.bucket),
-                    **_pair("paid", named.minor(fact.paid_minor, fact.paid_asset)),
-                    **_pair("received", named.minor(fact.received_minor, fact.received_asset)),
-                }
-            ]
-        case core.InterestPublished():
-            return [{"asset": named.asset(fact.asset).symbol, "rate": f"{Decimal(fact.rate_ppm) / 10_000:f} %"}]
-        case core.InterestCharged():
-            asset = named.asset(fact.asset)
-            amount = decimal(fact.amount_fine, asset.fine_decimals)
-            return [{"account": named.account(fact.bucket), "amount": amount, "asset": asset.symbol}]
-        case core.OverdraftChanged():
-            return [{"account": named.account(fact.account), **named.minor(fact.amount_minor, fact.asset)}]
         case core.ShortfallAssigned():
             amount = named.minor(fact.amount_minor, fact.asset)
             return [{"account": named.account(fact.bucket), "payer": named.account(fact.house_bucket), **amount}]
@@ -243,10 +229,6 @@ def _bucket_rows(fact: Fact, named: Named) -> list[Row]:
             amount = named.minor(fact.amount_minor, fact.asset)
             return [{"account": named.account(fact.account), "bucket": named.account(fact.bucket), **amount}]
     return []
-
-
-def _pair(name: str, amount: Row) -> Row:
-    return {name: amount["amount"], f"{name}_asset": amount["asset"]}
 
 
 def _trade_rows(fact: Fact, named: Named) -> list[Row]:

@@ -37,6 +37,7 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     withdrawals: list[transit.Withdrawal]
     gates: list[transit.Gate]
     overdrafts: list[transit.Overdraft]
+    conversions: list[transit.Conversion]
     compression: list[state.Compression]
     limits: list[rules.Limit] = []
     scheduled: list[rules.Rules] = []
@@ -72,6 +73,7 @@ def house(book: Book, seq: int) -> House:
         withdrawals=transit.withdrawals(book),
         gates=transit.gates(book),
         overdrafts=transit.overdrafts(book),
+        conversions=transit.conversions(book),
         compression=state.compression(book),
         limits=rules.limits(book),
         scheduled=rules.scheduled(book),
@@ -99,6 +101,7 @@ def tables(seen: House, account_limit: int = 40) -> list[Table]:
         _withdrawals(seen),
         _gates(seen),
         _overdrafts(seen),
+        _conversions(seen),
     ]
     return [table for table in found if table.rows]
 
@@ -292,6 +295,18 @@ def _overdrafts(seen: House) -> Table:
 
 def _rate(part: Decimal) -> str:
     return f"{(part * 100).normalize():f} %"
+
+
+def _conversions(seen: House) -> Table:
+    sold, bought = ([getattr(row, name) for row in seen.conversions] for name in ("sold", "bought"))
+    of = {"sell": sold, "open": sold, "least": bought}
+    figures = [aligned_by_asset([getattr(row, name) for row in seen.conversions], of[name]) for name in of]
+    cells = [
+        [str(row.number), row.account, sell, still, row.sold, least, row.bought, time_text(row.due_ns)]
+        for row, (sell, still, least) in zip(seen.conversions, zip(*figures, strict=True), strict=True)
+    ]
+    columns = ("order", "account", "sell", "open", "of", "for at least", "in", "due")
+    return Table("Conversion orders", columns, cells, ("order", "sell", "open", "for at least"))
 
 
 def aligned(numbers: Iterable[Decimal | None], places_min: int = 2) -> list[str]:

@@ -92,6 +92,33 @@ def overdrafts(book: Book) -> list[Overdraft]:
     return found
 
 
+class Conversion(msgspec.Struct, frozen=True):
+    """An open order that sells collateral of an account for what it owes.
+
+    ``open`` of ``sell`` is still to be sold; all of it brings ``least`` of ``bought`` at its worst rate.
+    """
+
+    number: int
+    account: str
+    sold: str
+    sell: Decimal
+    open: Decimal
+    bought: str
+    least: Decimal
+    due_ns: int
+
+
+def conversions(book: Book) -> list[Conversion]:
+    """The orders that sell collateral for balances below zero."""
+    registers, found = book.registers, list[Conversion]()
+    for number, order in sorted(registers.conversions.items()):
+        sold, bought = registers.assets[order.sold_asset], registers.assets[order.bought_asset]
+        sell, still = (decimal(amount, sold.decimals) for amount in (order.sell_minor, order.open_minor))
+        least, name = decimal(order.least_minor, bought.decimals), registers.accounts[order.account].name
+        found.append(Conversion(number, name, sold.symbol, sell, still, bought.symbol, least, order.due_ns))
+    return found
+
+
 def receipts(book: Book) -> list[Receipt]:
     """Deposits that are not yet final for good, by state, source and number."""
     registers = book.registers

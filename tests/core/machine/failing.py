@@ -1,4 +1,4 @@
-"""Liquidation orders, filled or not."""
+"""Liquidation orders and sales of collateral, filled or not."""
 
 import hypothesis.strategies as st
 from hypothesis.stateful import precondition, rule
@@ -23,6 +23,16 @@ class Failing(Stage):
         price = terms.limit_price_ticks - better * (1 if terms.lots > 0 else -1) if terms else 1
         counterparty = data.draw(self.account())
         self.do(c.ExecuteLiquidation("venue-liq", self.house.next(), order, lots, price, counterparty))
+
+    @rule(share=st.sampled_from([1, 300, 1_000, 1_001]), better=st.sampled_from([-1, 0, 0, 10**4]))
+    def sell(self, share: int, better: int) -> None:
+        """A sale by every conversion order, at its worst rate, a unit below it or better, and one by none."""
+        orders = self.book.registers.conversions
+        for number in [*orders, self.book.registers.next_conversion]:
+            order = orders.get(number)
+            sold = max(1, order.open_minor * share // 1_000) if order else 1
+            worst = -(-sold * order.least_minor // order.sell_minor) if order else 1
+            self.do(c.ExecuteConversion("desk", self.house.next(), number, sold, worst + better))
 
     def fill_all(self, share: int) -> None:
         """Fills that most likely stand: every order at its limit, against those who have most to spare."""

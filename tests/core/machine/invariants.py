@@ -4,10 +4,13 @@ import numpy as np
 
 from novate.core import layout
 from novate.core.book import Book
+from novate.core.conversions import beyond_limits, excess_minor
+from novate.core.facts import ConversionOrdered
 from novate.core.gate import deficit_of
 from novate.core.levels import JUDGED_ACCESS
 from novate.core.margin import judge
 from novate.core.money import charge
+from novate.core.overdrafts import sells_by_order
 from novate.core.plain import margin as plain_margin
 from novate.core.plain.limits import held as held_plainly
 from novate.core.terms import INSURANCE, OWNED, ROUNDING, TRADING, TREASURY
@@ -47,6 +50,10 @@ def check_registers(house: House) -> None:
         assert buckets[estate]["access"] in (layout.LIQUIDATING, layout.HOUSE_ONLY)
         assert estate not in registers.calls
         assert state.order < 0 or state.order in registers.orders
+    for number, sale in registers.conversions.items():
+        assert sells_by_order(house.book, sale.account, sale.bought_asset), f"order {number} sells for nobody"
+        assert 0 < sale.open_minor <= sale.sell_minor
+        assert excess_minor(house.book, sale.account, sale.bought_asset) > 0
     for bucket in registers.calls:
         assert buckets[bucket]["access"] in JUDGED_ACCESS
         assert registers.calls[bucket].amount_fine > 0
@@ -102,11 +109,17 @@ def check_transit(house: House) -> None:
 
 
 def check_limits(house: House) -> None:
-    """After a cycle nobody stands further below zero than the rules allow, and nobody that may not at all."""
+    """After a cycle nobody stands further below zero than the rules allow, and nobody that may not at all.
+
+    Where collateral is sold by order, all that is needed and can be sold is for sale.
+    """
     registers = house.book.registers
+    assert not any(isinstance(fact, ConversionOrdered) for fact in beyond_limits(house.book))
     for account, owed in registers.overdrafts.items():
         assert registers.accounts[account].role in OWNED
         for asset, stands in owed.items():
+            if sells_by_order(house.book, account, asset):
+                continue
             rule = house.book.rulebook.overdrafts[registers.assets[asset].symbol]
             assert stands.amount_minor <= rule.amount_minor
             assert registers.time_ns - stands.since_ns < rule.time_ns

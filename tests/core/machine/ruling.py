@@ -91,6 +91,8 @@ class Ruling(Stage):
             "collateral_caps": {"USD": cap},
             "withdrawal_gates": {"USD": 0, "EUR": 10**6} if layers < 4 else {},
             "overdrafts": LENT if layers < 3 else {},
+            "conversion": "orders" if layers % 2 else "treasury",
+            "conversion_due_ns": HOUR * (1 + 9 * steeper),
         }
         named = {"name": "abc"[layers % 3]}
         effective = None if later is None else max(0, self.house.time_ns + later)
