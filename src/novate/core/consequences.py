@@ -45,7 +45,7 @@ from novate.core.facts import (
 )
 from novate.core.gate import gate_facts
 from novate.core.give_ups import settled_give_ups
-from novate.core.levels import below_level, eased, fallen, paid, recovered
+from novate.core.levels import WHOLE_HOUSE_SHARE, below_level, eased, fallen, paid, recovered
 from novate.core.liquidation import next_step, take_over
 from novate.core.margin import judge
 from novate.core.money_facts import (
@@ -68,9 +68,6 @@ from novate.core.porting import porting_opened
 from novate.core.rows import FUNDED, MARKED, MOVED, POSTED, RESERVED
 from novate.core.supervision import AccountReleased, AccountRestricted, CallPaid, TradingResumed
 from novate.core.withdrawals import holders, let_go, recall
-
-WHOLE_HOUSE_SHARE = 8  # beyond 1/8 of all buckets, judging every bucket on all cores is cheaper than choosing
-
 
 WITHOUT = frozenset(
     (
@@ -99,6 +96,9 @@ WITHOUT = frozenset(
     )
 )
 """Facts of every day from which nothing follows: what they do was judged before they were."""
+
+MARKS = (MarksPublished, FundingPublished)
+"""With these whoever was called or restricted is looked at, whatever it holds."""
 
 MOVES_GATES = frozenset(
     (
@@ -153,8 +153,9 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
     missed = _missed_settlement(book, facts)
     follow += missed
     moved = _moved(book, facts)
-    if moved is not None:
-        follow += [fact for fact in check(book, moved) if not _is_said(fact, missed, settled)]
+    looked_at = recovered(book) if moved is not None or any(isinstance(fact, MARKS) for fact in facts) else []
+    looked_at += check(book, moved) if moved is not None else []
+    follow += [fact for fact in looked_at if not _is_said(fact, missed, settled)]
     started = dict.fromkeys(fact.bucket for fact in follow if isinstance(fact, TakenOver | Breached))
     for estate in steps:
         if estate in book.registers.liquidations and estate not in started:
@@ -284,6 +285,7 @@ def _missed_settlement(book: Book, facts: list[Fact]) -> list[Breached]:
 def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
     """Buckets whose worth or requirement moved (int64, ascending); empty for the whole house, None for none.
 
+    Who is among them decides who is called and restricted, so that it never depends on how many there are.
     Of those that money came in to only portfolio buckets: a sheet may ask more for new collateral than it is worth.
     """
     contracts: dict[int, None] = {}
@@ -309,21 +311,21 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
             touched[fact.bucket] = None
     if not contracts:
         return np.array(sorted(touched), np.int64) if touched else None
-    held = int(book.contracts["holders_count"][list(contracts)].sum())
-    if held * WHOLE_HOUSE_SHARE > book.account_count:
-        return np.zeros(0, np.int64)
-    if held == 0 and not touched:
-        return None
-    holders = [holders_of(book, contract).astype(np.int64) for contract in contracts]
-    return np.unique(np.concatenate([*holders, np.array([*touched], np.int64)]))
+    held = [holders_of(book, contract) for contract in contracts]
+    concerned = np.concatenate([*held, np.array([*touched], np.int64)])
+    if len(concerned) * WHOLE_HOUSE_SHARE <= book.account_count:
+        return np.unique(concerned) if len(concerned) else None
+    among = np.zeros(book.account_count, bool)  # a pass over the house is cheaper than sorting so many
+    among[concerned] = True
+    return np.flatnonzero(among)
 
 
 def check(book: Book, buckets: np.ndarray) -> list[Fact]:
-    """Judge buckets (int64; all where empty) with what pays for them: what came back above a level, then what fell.
+    """Judge buckets (int64; all where empty) with what pays for them: what becomes of those below a level.
 
     Money that an account asked to have back answers first: it comes back, and only then is the account judged again.
     """
-    facts = recovered(book)
+    facts: list[Fact] = []
     short = below_level(book, buckets)
     holding = holders(book) if short else {}
     for bucket in short:

@@ -13,6 +13,7 @@ time in ``rounding``; whatever has no named rounding is exact. Slow, and meant t
     deposits, withdrawals, transfers     and money that moves in steps
     orders, isolation                    and of orders that rest, and one contract of an account alone
     record, afterwards, give_ups         the trades of the cycle, and what becomes of them
+    levels                               the levels of equity
     limits                               what the operator allows
     moves, sides                         positions and clients that change accounts
     purse, waterfall, reversals          who pays, and who pays for whom

@@ -32,6 +32,7 @@ from novate.sim.auditor import (
     exactness,
     give_ups,
     isolation,
+    levels,
     limits,
     moves,
     orders,
@@ -49,6 +50,7 @@ from novate.sim.auditor.following import follow
 from novate.sim.auditor.house import Disagreement, House
 from novate.sim.auditor.numbering import numbered, rejected, unpacked
 from novate.sim.auditor.picture import Picture, differences, picture
+from novate.sim.auditor.rounding import part_up
 from novate.sim.auditor.trouble import Choices
 
 DECIDES: dict[type, Callable[[House, Any], list[Fact]]] = {
@@ -153,6 +155,8 @@ APPLIES: dict[type, Callable[[House, Any], None]] = {
     f.MarginCalled: calls.apply_margin_called,
     f.CallMet: calls.apply_call_met,
     seen_to.CallPaid: calls.apply_call_paid,
+    seen_to.AccountRestricted: levels.apply_restricted,
+    seen_to.AccountReleased: levels.apply_released,
     seen_to.LimitSet: limits.apply_limit_set,
     seen_to.LimitRemoved: limits.apply_limit_removed,
     seen_to.TradingHalted: limits.apply_halted,
@@ -280,8 +284,9 @@ class Auditor:
         for index, (equity, _, initial, maintenance, _) in own["judged"].items():
             if not house.buckets[index].may_be_called:
                 continue
-            lack = initial - equity
-            called = index in house.calls or lack <= 0 or lack < house.rules.call_minimum_fine
+            lack, rules = part_up(initial, house.rules.call_target_ppm) - equity, house.rules
+            sound = equity >= part_up(initial, rules.call_trigger_ppm)
+            called = index in house.calls or sound or lack < rules.call_minimum_fine
             if equity < maintenance if house.is_venue else not called:
                 raise Disagreement("unnoticed", f"bucket {index} has {equity} of {initial}, {maintenance} at least")
 

@@ -1,4 +1,4 @@
-"""Calls: who falls short, what payments and prices do to a call, and what a missed one is."""
+"""Calls: who falls through a level, what payments and prices do to a call, and what a missed one is."""
 
 from collections.abc import Iterable
 
@@ -13,14 +13,16 @@ from novate.core.facts import (
 from novate.core.supervision import CallPaid
 from novate.core.terms import Role
 from novate.sim.auditor.house import Bucket, Call, House
+from novate.sim.auditor.levels import released, restricted, restriction, target, trigger
 from novate.sim.auditor.withdrawals import recall
 from novate.sim.auditor.worth import Verdict, judge, requirement
 
 
-def short(house: House, among: Iterable[int], skip: Iterable[int] = ()) -> list[Fact]:
-    """Who of some buckets falls short and must be called (clearing house) or is in breach at once (venue).
+def short(house: House, among: Iterable[int]) -> list[Fact]:
+    """Who of some buckets fell below a level.
 
-    Its own money answers first, even what it asked to have back.
+    Below the trigger it is called (clearing house), below maintenance in breach at once (venue), below the reduce-only
+    level it is restricted. Its own money answers first, even what it asked to have back.
     """
     facts: list[Fact] = []
     for index in sorted(among):
@@ -28,23 +30,38 @@ def short(house: House, among: Iterable[int], skip: Iterable[int] = ()) -> list[
         if not bucket.may_be_called:
             continue
         verdict = judge(house, bucket)
-        if verdict.equity >= (verdict.maintenance if house.is_venue else verdict.initial):
+        bar = verdict.maintenance if house.is_venue else trigger(house, verdict)
+        if verdict.equity >= max(bar, restriction(house, verdict)):
             continue
         back = recall(house, index)
         facts += back
-        if back or index in skip:
+        if back:
             continue
-        if house.is_venue:
+        if house.is_venue and verdict.equity < verdict.maintenance:
             facts.append(Breached(index, "below_maintenance", verdict.equity, verdict.maintenance))
-        else:
+            continue
+        if not house.is_venue:
             facts += called(house, index, verdict, house.calls.get(index))
+        facts += restricted(house, index, verdict) if house.rules.reduce_only_ppm else []
     return facts
 
 
+def recovered(house: House) -> list[Fact]:
+    """Calls that a price met, where the rules let it, and restrictions that end."""
+    facts: list[Fact] = []
+    for index in house.calls if house.rules.call_recovery == "at_once" else ():
+        verdict = judge(house, house.buckets[index])
+        facts += [CallMet(index, "price")] if verdict.equity >= target(house, verdict) else []
+    return facts + released(house, house.buckets)
+
+
 def called(house: House, index: int, verdict: Verdict, earlier: Call | None) -> list[Fact]:
-    """A call where the minimum more is lacking than is called already; it takes the place of the earlier one."""
-    lack = verdict.initial - verdict.equity
-    if lack < (earlier.amount_fine if earlier else 0) + max(1, house.rules.call_minimum_fine):
+    """A call where equity is below the trigger and the minimum more is lacking than is called already.
+
+    It takes the place of the earlier one.
+    """
+    lack = target(house, verdict) - verdict.equity
+    if verdict.equity >= trigger(house, verdict) or lack < (earlier.amount_fine if earlier else 0) + max(1, house.rules.call_minimum_fine):
         return []
     due, since = house.now_ns + house.rules.call_due_ns, house.now_ns
     if earlier:
@@ -64,7 +81,7 @@ def largest(house: House, bucket: Bucket) -> tuple[Contributor, ...]:
 
 
 def paid(house: House, rows: Iterable[tuple[int, ...]]) -> list[Fact]:
-    """What deposits ``(amount, account, asset)`` do to calls: what they added is paid of them, in full or in part."""
+    """What deposits ``(amount, account, asset)`` do to calls and restrictions: what they added is paid of a call."""
     facts: list[Fact] = []
     brought: dict[int, list[tuple[int, int]]] = {}
     for amount, account, asset in rows:
@@ -80,22 +97,22 @@ def paid(house: House, rows: Iterable[tuple[int, ...]]) -> list[Fact]:
         left = call.amount_fine - added
         if left <= 0:
             facts += [CallMet(account, "payment"), *called(house, account, verdict, None)]
-        elif verdict.equity >= verdict.initial:
+        elif verdict.equity >= target(house, verdict) and house.rules.call_recovery != "must_pay":
             facts.append(CallMet(account, "payment"))
         elif added > 0:
             rest = Call(left, call.due_ns, call.largest, call.since_ns)
             facts += [CallPaid(account, added, left), *called(house, account, verdict, rest)]
-    return facts
+    return facts + released(house, brought)
 
 
 def eased(house: House, accounts: Iterable[int]) -> list[Fact]:
-    """Calls that end because positions or money moved between buckets."""
-    facts: list[Fact] = []
-    for account in sorted(set(accounts)):
+    """Calls and restrictions that end because positions or money moved between buckets."""
+    moved, facts = sorted(set(accounts)), []
+    for account in moved:
         verdict = judge(house, house.buckets[account])
-        if account in house.calls and verdict.equity >= verdict.initial:
-            facts.append(CallMet(account, "payment"))
-    return facts
+        enough = verdict.equity >= target(house, verdict) and house.rules.call_recovery != "must_pay"
+        facts += [CallMet(account, "payment")] if account in house.calls and enough else []
+    return facts + released(house, moved)
 
 
 def calls_due(house: House) -> list[Fact]:
@@ -106,7 +123,7 @@ def calls_due(house: House) -> list[Fact]:
             continue
         bucket = house.buckets[index]
         verdict = judge(house, bucket)
-        if verdict.equity >= verdict.initial:
+        if verdict.equity >= target(house, verdict) and house.rules.call_recovery != "must_pay":
             facts.append(CallMet(index, "price"))
         elif bucket.role is Role.HOUSE:
             facts.append(MemberDefaulted(bucket.member, "call_missed"))

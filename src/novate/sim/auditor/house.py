@@ -124,8 +124,8 @@ class Bucket:
 
     @property
     def may_be_called(self) -> bool:
-        """Whether it acts for itself: open, or only reducing."""
-        return self.access in ("open", "reduce_only")
+        """Whether it acts for itself: open, restricted, or only reducing."""
+        return self.access in ("open", "reduce_only", "restricted")
 
 
 @dataclass

@@ -12,6 +12,7 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 START_NS = 1_700_000_000 * SECOND
+PPM = 10**6
 CLASSES = ("major", "alt", "option")
 
 
@@ -204,6 +205,13 @@ def draw_rulebook(random: Random, assets: list[Asset], form: str | None = None) 
         slippage_ppm=random.choice([0, 5_001, 20_000, 150_000]),
         slice_expiry_ns=random.choice([MINUTE, 20 * MINUTE, 2 * HOUR]),
         slices_max=random.choice([0, 1, 3]),
+        price_bands={name: random.choice([1, 5_003, 100_001, PPM]) for name in CLASSES if random.random() < 0.25},
+        warning_ppm=random.choice([0, 2 * PPM]),
+        call_trigger_ppm=random.choice([PPM, PPM, 900_001, 700_000]),
+        call_target_ppm=random.choice([PPM, PPM, 1_050_003, 1_500_000]),
+        call_recovery=random.choice(["must_pay", "at_due", "at_once"]),
+        reduce_only_ppm=random.choice([0, 0, PPM, 1_200_007, 3 * PPM]),
+        release_ppm=random.choice([PPM, PPM, 1_100_009, 2 * PPM]),
         reserved_trades=random.choice(["checked", "guaranteed"]),
         deposit_final_after_ns=random.choice([0, MINUTE, 2 * HOUR, 2 * DAY, 2 * DAY]),
         collateral_caps={asset.symbol: _cap(random, asset) for asset in assets if random.random() < 0.2},
