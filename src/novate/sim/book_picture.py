@@ -55,6 +55,7 @@ def picture_of(book: Book) -> Picture:
         **_afterwards(registers),
         "limit": {number: msgspec.structs.astuple(limit) for number, limit in registers.limits.items()},
         "halt": {contract: (halt.cause, halt.since_ns) for contract, halt in registers.halts.items()},
+        "scheduled": {name: one.effective_ns for name, one in registers.scheduled.items()},
         "source": dict(registers.sources),
         "house": {
             "time": registers.time_ns,

@@ -9,7 +9,7 @@ time in ``rounding``; whatever has no named rounding is exact. Slow, and meant t
     rounding     the named roundings
     worth        one lot, one bucket: equity and requirements
     exactness    how far roundings may carry a bucket from the unrounded payoff, proved after every step
-    admission, cash, trades, prices      commands
+    admission, governance, cash, trades, prices      commands
     deposits, withdrawals, transfers     and money that moves in steps
     orders, isolation                    and of orders that rest, and one contract of an account alone
     record, afterwards, give_ups         the trades of the cycle, and what becomes of them

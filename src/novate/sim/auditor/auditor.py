@@ -31,6 +31,7 @@ from novate.sim.auditor import (
     estates,
     exactness,
     give_ups,
+    governance,
     isolation,
     levels,
     limits,
@@ -75,6 +76,7 @@ DECIDES: dict[type, Callable[[House, Any], list[Fact]]] = {
     after.CompressPositions: numbered(moves.decide_compress),
     after.PortAccount: numbered(moves.decide_port),
     after.AnswerPorting: numbered(moves.decide_porting_answer),
+    asked.CancelRulebook: governance.decide_cancel,
     asked.SetLimit: limits.decide_set,
     asked.RemoveLimit: limits.decide_remove,
     asked.HaltContract: limits.decide_halt,
@@ -92,13 +94,16 @@ DECIDES: dict[type, Callable[[House, Any], list[Fact]]] = {
 }
 """What each command comes to. A new command is given its line here, its facts theirs below."""
 
-ADMITS = (asked.AddAsset, asked.ListContract, asked.AddMember, asked.OpenAccount, asked.AdoptRulebook)
+ADMITS: dict[type, Callable[[House, Any, Sequence[Fact]], list[Fact]]] = {
+    **dict.fromkeys((asked.AddAsset, asked.ListContract, asked.AddMember, asked.OpenAccount), admission.decide),
+    asked.AdoptRulebook: governance.decide_adopt,
+}
 """Commands whose form the core alone judges."""
 
 PASSES_TIME = (asked.Clock,)
 """Commands of which everything follows from the time."""
 
-OVERSEES = (asked.SetLimit, asked.RemoveLimit, asked.HaltContract, asked.ResumeContract)
+OVERSEES = (asked.CancelRulebook, asked.SetLimit, asked.RemoveLimit, asked.HaltContract, asked.ResumeContract)
 """Commands of the operator."""
 
 WITHOUT_RULES = (*ADMITS, *PASSES_TIME, *OVERSEES, asked.Contribute)
@@ -110,6 +115,9 @@ APPLIES: dict[type, Callable[[House, Any], None]] = {
     f.MemberAdded: admission.apply_member_added,
     f.AccountOpened: admission.apply_account_opened,
     f.RulebookAdopted: admission.apply_rulebook_adopted,
+    seen_to.RulebookScheduled: governance.apply_scheduled,
+    seen_to.RulebookCancelled: governance.apply_over,
+    seen_to.RulebookLapsed: governance.apply_over,
     f.Contributed: cash.apply_contributed,
     f.Deposited: cash.apply_posted,
     f.Withdrawn: cash.apply_posted,
@@ -211,7 +219,7 @@ ROWS_OF_COMMANDS = {
     asked.PublishMarks: layouts.MARK,
     asked.PublishFunding: layouts.FUNDING,
 }
-NOT_AUDITED = {f.Rejected: ("message",), f.LiquidationOrdered: ("order",)}
+NOT_AUDITED = {f.Rejected: ("message",), seen_to.RulebookLapsed: ("message",), f.LiquidationOrdered: ("order",)}
 """Fields that are words, or that the house itself shows (an order's number)."""
 
 
@@ -255,6 +263,8 @@ class Auditor:
 
     def _phases(self, command: AnyCommand, answer: Sequence[Fact]) -> Iterator[list[Fact]]:
         house = self.house
+        while coming := governance.first_due(house):
+            yield coming
         if isinstance(command, PASSES_TIME):
             yield prices.grown_old(house)
             yield trouble.orders_over(house)
@@ -271,8 +281,8 @@ class Auditor:
             yield [rejected(Reason.MALFORMED, "$.rows")]
         elif house.rules_in_force is None and not isinstance(command, WITHOUT_RULES):
             yield [rejected(Reason.RULEBOOK_MISSING, "$")]
-        elif isinstance(command, ADMITS):
-            yield admission.decide(house, command, answer)
+        elif type(command) in ADMITS:
+            yield ADMITS[type(command)](house, command, answer)
         elif type(command) in DECIDES:
             yield DECIDES[type(command)](house, command)
         else:

@@ -33,8 +33,8 @@ from novate.core.money_facts import (
     WithdrawalReturned,
     WithdrawalWaits,
 )
-from novate.core.rows import MOVED as MOVED_ROW
 from novate.core.rows import FUNDED, MARKED, POSTED, RESERVED
+from novate.core.rows import MOVED as MOVED_ROW
 from novate.core.supervision import AccountReleased, TradingResumed
 from novate.core.terms import TRADING
 from novate.sim.auditor import calls, estates, give_ups, moves, trouble, withdrawals

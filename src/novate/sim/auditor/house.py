@@ -174,6 +174,14 @@ class Case:
 
 
 @dataclass
+class Scheduled:
+    """Rules that are to take force with the first command at or after a time."""
+
+    rulebook: Rulebook
+    effective_ns: int
+
+
+@dataclass
 class Claim:
     """Who paid for an estate, in which layer (None: the client's own member), and how much it is still owed."""
 
@@ -250,6 +258,7 @@ class House:
     members: list[Membership] = field(default_factory=list)
     buckets: dict[int, Bucket] = field(default_factory=dict)
     rules_in_force: Rulebook | None = None
+    scheduled: dict[str, Scheduled] = field(default_factory=dict)
     sources: dict[str, int] = field(default_factory=dict)
     calls: dict[int, Call] = field(default_factory=dict)
     orders: dict[int, Slice] = field(default_factory=dict)

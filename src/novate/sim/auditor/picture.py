@@ -54,6 +54,7 @@ def picture(house: House) -> Picture:
         **_afterwards(house),
         "limit": {number: msgspec.structs.astuple(limit) for number, limit in house.limits.items()},
         "halt": dict(house.halts),
+        "scheduled": {name: one.effective_ns for name, one in house.scheduled.items()},
         "source": dict(house.sources),
         "house": {
             "time": house.now_ns,

@@ -33,6 +33,13 @@ def _number(world: "World") -> int:
 # ---- trades ---------------------------------------------------------------------------------------------------------
 
 
+def _recent(world: "World", seen: Picture) -> tuple[int, ...]:
+    """One of the last trades, rather one in a contract that is halted or limited."""
+    last = world.sent[-4:]
+    watched = {*seen["halt"], *(one[1] for one in seen["limit"].values())}
+    return world.random.choice([row for row in last if row[3] in watched and world.random.random() < 0.7] or last)
+
+
 def bust(world: "World", seen: Picture) -> c.AnyCommand | None:
     """A trade is undone, rather one of the last; or one that never was."""
     if not world.sent:
@@ -46,7 +53,7 @@ def correct(world: "World", seen: Picture) -> c.AnyCommand | None:
     if not world.sent:
         return None
     random = world.random
-    trade, lots, price, contract, buyer, seller = random.choice(world.sent[-4:])[:6]
+    trade, lots, price, contract, buyer, seller = _recent(world, seen)[:6]
     match random.randrange(6):
         case 0 | 1:
             named = contract if contract < len(world.contracts) else 0  # the trade may have named what never was
@@ -77,8 +84,9 @@ def give_up(world: "World", seen: Picture) -> c.AnyCommand | None:
     if not world.sent:
         return None
     random = world.random
-    trade, lots, _, _, *sides = random.choice(world.sent[-4:])[:6]
-    account, receiver = random.choice(sides), random.choice(world.people).account
+    trade, lots, _, _, *sides = _recent(world, seen)[:6]
+    others = [person.account for person in world.people if person.account not in sides or random.random() < 0.1]
+    account, receiver = random.choice(sides), random.choice(others or [0])
     lots = max(1, lots * random.choice([1000, 1000, 500, 300, 1001]) // 1000)
     if random.random() < 0.08:
         account, receiver, lots = random.choice([(999, receiver, lots), (account, 0, lots), (account, receiver, 0)])

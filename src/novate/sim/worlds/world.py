@@ -17,7 +17,7 @@ from novate.sim.worlds.afterwards import SENT_MAX
 from novate.sim.worlds.people import CHARACTERS, HONEST, Numbers, Person
 from novate.sim.worlds.prices import Market
 from novate.sim.worlds.script import Restart, Step
-from novate.sim.worlds.terms import HOUR, MINUTE, SECOND, START_NS, Listing, draw_rulebook, draw_terms
+from novate.sim.worlds.terms import HOUR, MINUTE, SECOND, START_NS, Listing, draw_terms
 from novate.sim.worlds.trading import draw_trade
 
 FIRST_ACCOUNT = 5
@@ -175,10 +175,10 @@ class World:
             (30 if seen["call"] else 0, self.answer_call),
             (8 if self.due(seen) else 0.3, self.expire),
             (0.6, self.resolve),
-            (1.5, partial(overseeing.limit, self)),
+            (12 if seen["porting"] else 5 if seen["give-up"] else 1.5, partial(overseeing.limit, self)),
             (4 if seen["halt"] else 0.8, partial(overseeing.halt, self)),
             (1.0, self.contribute),
-            (2.0, self.administer),
+            (2.4, self.administer),
             (2.5, partial(banking.announce, self)),
             (4 if seen["deposit"] else 0.2, partial(banking.arrive, self)),
             (2, partial(banking.take_back, self)),
@@ -209,6 +209,7 @@ class World:
         moments = [house["settlement due"], *(due for _, due in seen["call"].values())]
         moments += [order[5] for order in seen["order"].values()]
         moments += [contract.expiry_ns for contract in self.contracts]
+        moments += seen["scheduled"].values()
         later = [moment for moment in moments if moment is not None and moment > self.now_ns]
         if later and self.random.random() < 0.6:
             self.now_ns = min(later)
@@ -344,7 +345,7 @@ class World:
 
     def administer(self, seen: Picture) -> c.AnyCommand:
         """A new account or member, other rules, a new contract in place of one that is over."""
-        choice = self.random.randrange(5)
+        choice = self.random.randrange(6)
         self.names += 1
         if choice == 0:
             return c.AddMember(self.random.choice([f"n{self.names}", "m0"]))
@@ -359,8 +360,7 @@ class World:
             if listing.terms.expiry_ns is not None:
                 terms["expiry_ns"] = self.now_ns + self.random.randint(1, 40) * HOUR
             return self._list(listing, terms)
-        form = None if self.random.random() < 0.2 else self.rulebook.form
-        return c.AdoptRulebook(draw_rulebook(self.random, self.terms.assets, form))
+        return overseeing.rules(self, seen)
 
     def _list(self, listing: Listing, terms: dict[str, object]) -> c.AnyCommand:
         contract = msgspec.structs.replace(listing.terms, **terms)
