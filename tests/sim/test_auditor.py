@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from numba import njit
 
 from novate.core import (
+    admission,
     busts,
     collateral,
     consequences,
@@ -25,6 +26,7 @@ from novate.core import (
     liquidation,
     novation,
     orders,
+    overdrafts,
     porting,
     position_transfers,
     reversals,
@@ -39,7 +41,7 @@ from novate.core.commands import AnyCommand
 from novate.core.facts import AnyFact
 from novate.core.kernels import marks as mark_kernels
 from novate.core.lifecycle_facts import Leg
-from novate.core.money import ceil_div, rate_of
+from novate.core.money import EXPOSURE_MAX, ceil_div, rate_of
 from novate.core.reasons import Reason
 from novate.core.rows import FUNDING
 from novate.core.settlement import Flows
@@ -100,6 +102,7 @@ honest_reserve = orders.reserve_rows
 honest_funding = variation.decide_funding
 honest_marks = mark_kernels.set_marks
 honest_index = Book.index_limits
+honest_eligibility = admission._set_eligibility
 honest_gained = limits.gained
 
 
@@ -179,6 +182,12 @@ def one_member_fewer(book: Any) -> None:
     book.registers.limits = forgetful
     honest_index(book)
     book.registers.limits = kept
+
+
+def all_counts(book: Any) -> None:
+    """Caps on what counts are forgotten."""
+    honest_eligibility(book)
+    book.assets["count_max_fine"] = EXPOSURE_MAX
 
 
 def never_back(before: int, lots: int) -> tuple[int, int]:
@@ -280,6 +289,12 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "a price band that nobody minds": (novation, "judge_trades", trades_with("band_ppm", 0)),
     "a level that restricts nobody": (levels, "reduces_below", lambda *_: 0),
     "a call that asks for too little": (levels, "asked_for", lambda _, verdict: verdict.initial_fine),
+    "interest rounded down": (overdrafts, "ceil_div", floor_div),
+    "interest that comes a cycle late": (overdrafts, "interest_due", lambda _: []),
+    "a loan without collateral": (collateral.Purse, "raisable", lambda *_: 10**30),
+    "a loan of money that is lent": (collateral.Purse, "lent_minor", lambda *_: 0),
+    "a loan that outlives its time": (overdrafts, "beyond_limits", lambda _: []),
+    "a cap on what counts that is not kept": (admission, "_set_eligibility", all_counts),
     "a liquidation that ends too soon": (liquidation, "sound_from", lambda _, verdict: verdict.initial_fine),
     "a requirement out of date": (variation, "set_marks", one_ppm_off),
 }

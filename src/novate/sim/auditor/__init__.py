@@ -16,7 +16,8 @@ time in ``rounding``; whatever has no named rounding is exact. Slow, and meant t
     levels                               the levels of equity
     limits                               what the operator allows
     moves, sides                         positions and clients that change accounts
-    purse, waterfall, reversals          who pays, and who pays for whom
+    purse, overdrafts                    who pays, and what is lent
+    waterfall, reversals                 who pays for whom
     trouble, cycle, estates, following   what follows
     picture      a house as plain dicts
 """

@@ -15,12 +15,13 @@ from novate.core import facts as f
 from novate.core import lifecycle_commands as after
 from novate.core import lifecycle_facts as became
 from novate.core import money_facts as paid
+from novate.core import overdraft_facts as lent
 from novate.core import rows as layouts
 from novate.core import supervision as seen_to
 from novate.core.commands import AnyCommand
 from novate.core.facts import Fact
 from novate.core.reasons import Reason
-from novate.core.terms import ROUNDING
+from novate.core.terms import ROUNDING, TREASURY
 from novate.sim.auditor import (
     admission,
     afterwards,
@@ -37,6 +38,7 @@ from novate.sim.auditor import (
     limits,
     moves,
     orders,
+    overdrafts,
     prices,
     purse,
     record,
@@ -85,6 +87,7 @@ DECIDES: dict[type, Callable[[House, Any], list[Fact]]] = {
     asked.SubmitTrades: trades.decide_trades,
     asked.PublishMarks: prices.decide_marks,
     asked.PublishFunding: prices.decide_funding,
+    asked.PublishInterest: overdrafts.decide_interest,
     asked.ExpireContract: prices.decide_expire,
     asked.ResolveContract: prices.decide_resolve,
     asked.ExecuteLiquidation: trouble.decide_execution,
@@ -160,6 +163,9 @@ APPLIES: dict[type, Callable[[House, Any], None]] = {
     f.AssetHalted: prices.apply_asset_halted,
     f.FundingPublished: prices.apply_funding_published,
     f.ContractExpired: prices.apply_contract_expired,
+    lent.InterestPublished: overdrafts.apply_published,
+    lent.InterestCharged: overdrafts.apply_charged,
+    lent.OverdraftChanged: overdrafts.apply_changed,
     f.MarginCalled: calls.apply_margin_called,
     f.CallMet: calls.apply_call_met,
     seen_to.CallPaid: calls.apply_call_paid,
@@ -271,8 +277,10 @@ class Auditor:
             yield [*give_ups.expired(house), *moves.portings_over(house)]
             yield deposits.matured(house)
             yield withdrawals.recall_for_cycle(house)
+            yield overdrafts.before_cycle(house)
             due = house.settlement_due_ns
             yield cycle.decide_cycle(house) if due is not None and due <= house.now_ns else []
+            yield overdrafts.beyond_limits(house)
             yield reversals.collect_owed(house)
             yield calls.calls_due(house)
             return
@@ -308,12 +316,18 @@ class Auditor:
             carried = sum(bucket.carry_fine[asset] for bucket in house.buckets.values())
             if held != money.external_minor or carried:
                 raise Disagreement("conservation", f"{held} of asset {asset} is held, {money.external_minor} came in")
+            below = -sum(min(0, bucket.balance_minor[asset]) for bucket in house.buckets.values())
+            if below > house.buckets[TREASURY].balance_minor[asset]:
+                raise Disagreement("conservation", f"{below} of asset {asset} is lent, more than the treasury has")
             asked_for = sum(one.amount_minor for one in house.departures.values() if one.asset == asset)
             if asked_for != (house.buckets[house.transit].balance_minor[asset] if house.transit is not None else 0):
                 raise Disagreement("conservation", f"{asked_for} of asset {asset} is asked for, and not what is held")
         for index, bucket in house.buckets.items():
-            if min(bucket.balance_minor.values(), default=0) < 0:
-                raise Disagreement("conservation", f"{bucket.name} has a negative balance")
+            below = {asset: -held for asset, held in bucket.balance_minor.items() if held < 0}
+            own = bucket.member < 0 and index not in house.origins
+            on_record = {asset: one.amount_minor for asset, one in house.overdrafts.get(index, {}).items()}
+            if below != on_record or (below and own):
+                raise Disagreement("conservation", f"{bucket.name} is below zero in {below}")
             if bucket.positions and bucket.member < 0 and index not in house.origins:
                 raise Disagreement("conservation", f"{bucket.name} holds positions")
         if house.buckets[ROUNDING].positions:

@@ -64,8 +64,6 @@ def called(house: House, index: int, verdict: Verdict, earlier: Call | None) -> 
     called_already = earlier.amount_fine if earlier else 0
     least = called_already + max(1, house.rules.call_minimum_fine)
     if verdict.equity >= trigger(house, verdict) or lack < least:
-        1, house.rules.call_minimum_fine
-    ):
         return []
     due, since = house.now_ns + house.rules.call_due_ns, house.now_ns
     if earlier:

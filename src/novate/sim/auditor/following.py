@@ -6,6 +6,7 @@ from novate.core.facts import (
     Breached,
     CallMet,
     CollateralAssigned,
+    CollateralConverted,
     ContractExpired,
     CycleClosed,
     Deposited,
@@ -33,11 +34,12 @@ from novate.core.money_facts import (
     WithdrawalReturned,
     WithdrawalWaits,
 )
+from novate.core.overdraft_facts import InterestCharged
 from novate.core.rows import FUNDED, MARKED, POSTED, RESERVED
 from novate.core.rows import MOVED as MOVED_ROW
 from novate.core.supervision import AccountReleased, TradingResumed
 from novate.core.terms import TRADING
-from novate.sim.auditor import calls, estates, give_ups, moves, trouble, withdrawals
+from novate.sim.auditor import calls, estates, give_ups, moves, overdrafts, trouble, withdrawals
 from novate.sim.auditor.house import House
 from novate.sim.auditor.numbering import unpacked
 from novate.sim.auditor.trouble import Choices
@@ -56,6 +58,8 @@ MOVED = (
     TradeCorrected,
     TradeOffset,
     AccountPorted,
+    InterestCharged,
+    CollateralConverted,
 )
 """After these somebody's worth or requirement may be another one, and who was called or restricted is looked at."""
 
@@ -106,7 +110,7 @@ def follow(house: House, facts: Sequence[Fact], choices: Choices) -> list[Fact]:
     for estate in dict.fromkeys(going_on):
         if estate in house.cases and estate not in begun:
             found += withdrawals.recall(house, estate) or choices.next_step(house, estate)
-    return once([*found, *withdrawals.gates(house)])
+    return once([*found, *overdrafts.noted(house, facts), *withdrawals.gates(house)])
 
 
 def concerned(house: House, facts: Sequence[Fact]) -> set[int]:
@@ -121,6 +125,8 @@ def concerned(house: House, facts: Sequence[Fact]) -> set[int]:
                 found |= {*house.buckets} if isinstance(fact, MarksPublished) and fact.assets else set()
             case WithdrawalReturned() | DepositReversed():
                 found.add(fact.account)
+            case InterestCharged() | CollateralConverted():
+                found.add(fact.bucket)
             case TradeBusted():
                 found |= {leg.bucket for leg in fact.legs}
             case TradeCorrected() | TradeOffset():

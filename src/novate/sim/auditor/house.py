@@ -174,6 +174,15 @@ class Case:
 
 
 @dataclass
+class Overdrawn:
+    """A balance below zero by an amount, since when, and until when its interest is charged."""
+
+    amount_minor: int
+    since_ns: int
+    charged_ns: int
+
+
+@dataclass
 class Scheduled:
     """Rules that are to take force with the first command at or after a time."""
 
@@ -259,6 +268,8 @@ class House:
     buckets: dict[int, Bucket] = field(default_factory=dict)
     rules_in_force: Rulebook | None = None
     scheduled: dict[str, Scheduled] = field(default_factory=dict)
+    interest_ppm: dict[int, int] = field(default_factory=dict)
+    overdrafts: dict[int, dict[int, Overdrawn]] = field(default_factory=dict)
     sources: dict[str, int] = field(default_factory=dict)
     calls: dict[int, Call] = field(default_factory=dict)
     orders: dict[int, Slice] = field(default_factory=dict)

@@ -205,6 +205,9 @@ def take_over(house: House, estate: int) -> TakenOver:
             collateral += [CollateralMoved(asset, cash, carry)] if cash or carry else []
             continue
         marks = [lots * house.instruments[contract].value_fine for contract, lots in open_ones]
+        if cash < 0:  # a debt moves as it is, and is no part of what the positions cost
+            collateral.append(CollateralMoved(asset, cash, 0))
+            cash = 0
         worth = cash * money.unit + carry + sum(marks) - sum(held.cost_fine for _, held in own)
         weights = [requirement(house, contract, lots)[1] for contract, lots in open_ones]
         weights = weights if any(weights) else [abs(lots) for _, lots in open_ones]

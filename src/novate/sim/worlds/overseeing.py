@@ -90,6 +90,7 @@ def rules(world: "World", seen: Picture) -> c.AnyCommand:
     bands = {one: band for one, band in drawn.price_bands.items() if one != left_out}
     collateral = {one: haircut for one, haircut in drawn.collateral.items() if one == "USD" or one != left_out}
     caps = {one: cap for one, cap in drawn.collateral_caps.items() if one in collateral}
+    overdrafts = {one: rule for one, rule in drawn.overdrafts.items() if one in collateral}
     gates = {one: dust for one, dust in drawn.withdrawal_gates.items() if one in collateral}
     to_come = replace(
         drawn,
@@ -99,5 +100,6 @@ def rules(world: "World", seen: Picture) -> c.AnyCommand:
         collateral=collateral,
         collateral_caps=caps,
         withdrawal_gates=gates,
+        overdrafts=overdrafts,
     )
     return c.AdoptRulebook(to_come, time_ns)
