@@ -295,6 +295,7 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "a loan of money that is lent": (collateral.Purse, "lent_minor", lambda *_: 0),
     "a loan that outlives its time": (overdrafts, "beyond_limits", lambda _: []),
     "a cap on what counts that is not kept": (admission, "_set_eligibility", all_counts),
+    "a member that pays too little for its client": (levels, "ceil_div", floor_div),
     "a liquidation that ends too soon": (liquidation, "sound_from", lambda _, verdict: verdict.initial_fine),
     "a requirement out of date": (variation, "set_marks", one_ppm_off),
 }

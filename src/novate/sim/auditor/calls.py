@@ -1,6 +1,7 @@
 """Calls: who falls through a level, what payments and prices do to a call, and what a missed one is."""
 
 from collections.abc import Iterable
+from fractions import Fraction
 
 from novate.core.facts import (
     Breached,
@@ -10,12 +11,17 @@ from novate.core.facts import (
     MarginCalled,
     MemberDefaulted,
 )
+from novate.core.money_facts import CollateralTransferred
+from novate.core.rows import MOVED
 from novate.core.supervision import CallPaid
 from novate.core.terms import Role
+from novate.sim.auditor.cash import may_leave
 from novate.sim.auditor.house import Bucket, Call, House
 from novate.sim.auditor.levels import released, restricted, restriction, target, trigger
+from novate.sim.auditor.numbering import FINE, packed
+from novate.sim.auditor.rounding import LARGEST, up
 from novate.sim.auditor.withdrawals import recall
-from novate.sim.auditor.worth import Verdict, judge, requirement
+from novate.sim.auditor.worth import Verdict, judge, requirement, weight
 
 
 def short(house: House, among: Iterable[int]) -> list[Fact]:
@@ -118,8 +124,14 @@ def eased(house: House, accounts: Iterable[int]) -> list[Fact]:
 
 
 def calls_due(house: House) -> list[Fact]:
-    """Calls whose time is over: met by the price meanwhile, or missed; a house account's miss is a default."""
+    """Calls whose time is over: met by the price meanwhile, or missed.
+
+    A house account's miss is a default. A client's is paid by its member where the rules say so, one client after the
+    other; of a member that cannot, no more is said. Else the client's bucket is in breach.
+    """
     facts: list[Fact] = []
+    drafts, failed = house.drafts(), [at for at, member in enumerate(house.members) if member.defaulted]
+    in_default = list(failed)
     for index in sorted(house.calls):
         if house.calls[index].due_ns > house.now_ns:
             continue
@@ -128,10 +140,38 @@ def calls_due(house: House) -> list[Fact]:
         if verdict.equity >= target(house, verdict) and house.rules.call_recovery != "must_pay":
             facts.append(CallMet(index, "price"))
         elif bucket.role is Role.HOUSE:
-            facts.append(MemberDefaulted(bucket.member, "call_missed"))
-        else:
+            facts += [MemberDefaulted(bucket.member, "call_missed")] if bucket.member not in failed else []
+            failed.append(bucket.member)
+        elif house.rules.missed_client_calls == "liquidate" or bucket.member in in_default:
             facts.append(Breached(index, "call_missed", verdict.equity, verdict.maintenance))
+        elif bucket.member not in failed:
+            facts.append(_paid_by_member(house, drafts, index, verdict))
+            failed += [bucket.member] if isinstance(facts[-1], MemberDefaulted) else []
     return facts
+
+
+def _paid_by_member(house: House, drafts: dict[int, Bucket], index: int, verdict: Verdict) -> Fact:
+    """What a client lacks, in whole units of the numeraire, out of what is free of its member's; or the consequence.
+
+    Where the price does not pay calls, it is the call that is paid. Where no more of the numeraire counts, the money
+    would not help, and the client is in breach. ``drafts`` have what the member has paid for others.
+    """
+    asset = next(at for at in range(len(house.monies)) if house.numeraire(at))
+    lack = target(house, verdict) - verdict.equity
+    if house.rules.call_recovery == "must_pay":
+        lack = max(lack, house.calls[index].amount_fine)
+    amount = up(Fraction(lack, house.monies[asset].unit))
+    richer = house.buckets[index].copy()
+    richer.balance_minor[asset] += amount
+    if judge(house, richer).equity - verdict.equity < lack:
+        return Breached(index, "call_missed", verdict.equity, verdict.maintenance)
+    member = house.buckets[index].member
+    payer = house.members[member].house
+    free = may_leave(house, drafts[payer], payer, asset, amount) == FINE
+    if not free or weight(house, richer, asset) > LARGEST:
+        return MemberDefaulted(member, "client_call_missed")
+    drafts[payer].balance_minor[asset] -= amount
+    return CollateralTransferred(packed([(amount, payer, index, asset, 0)], MOVED))
 
 
 def apply_margin_called(house: House, fact: MarginCalled) -> None:

@@ -211,6 +211,7 @@ def draw_rulebook(random: Random, assets: list[Asset], form: str | None = None) 
         call_trigger_ppm=random.choice([PPM, PPM, 900_001, 700_000]),
         call_target_ppm=random.choice([PPM, PPM, 1_050_003, 1_500_000]),
         call_recovery=random.choice(["must_pay", "at_due", "at_once"]),
+        missed_client_calls=random.choice(["liquidate", "member_pays", "member_pays"]),
         reduce_only_ppm=random.choice([0, 0, PPM, 1_200_007, 3 * PPM]),
         release_ppm=random.choice([PPM, PPM, 1_100_009, 2 * PPM]),
         reserved_trades=random.choice(["checked", "guaranteed"]),
