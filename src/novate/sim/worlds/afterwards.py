@@ -21,6 +21,7 @@ def act(world: "World", seen: Picture) -> c.AnyCommand | None:
     """One of all these."""
     acts: list[Callable[[World, Picture], c.AnyCommand | None]] = [bust, correct, offset, give_up]
     acts += [bust, correct, give_up, give_up, give_up] if seen["house"]["trades on record"] else []
+    acts += [correct] * (8 if seen["halt"] and seen["house"]["trades on record"] else 0)
     acts += [transfer, transfer, compress]
     acts += [answer] * (20 if seen["give-up"] else 0)
     return world.random.choice(acts)(world, seen)
