@@ -154,7 +154,7 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
     follow += missed
     moved = _moved(book, facts)
     looked_at = recovered(book) if moved is not None or any(isinstance(fact, MARKS) for fact in facts) else []
-    looked_at += check(book, moved) if moved is not None else []
+    looked_at += check(book, moved, _marked(facts)) if moved is not None else []
     follow += [fact for fact in looked_at if not _is_said(fact, missed, settled)]
     started = dict.fromkeys(fact.bucket for fact in follow if isinstance(fact, TakenOver | Breached))
     for estate in steps:
@@ -288,7 +288,7 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
     Who is among them decides who is called and restricted, so that it never depends on how many there are.
     Of those that money came in to only portfolio buckets: a sheet may ask more for new collateral than it is worth.
     """
-    contracts: dict[int, None] = {}
+    contracts = _marked(facts)
     brought, moved_between = _brought(facts)
     paid_to = (*(account for _, account, _ in brought), *moved_between)
     touched: dict[int, None] = dict.fromkeys(bucket for bucket in paid_to if is_portfolio(book, bucket))
@@ -298,11 +298,7 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
             return np.zeros(0, np.int64)
         if isinstance(fact, MarksPublished) and fact.assets:
             return np.zeros(0, np.int64)
-        if isinstance(fact, MarksPublished):
-            contracts |= dict.fromkeys(np.frombuffer(fact.rows, MARKED)["contract"].tolist())
-        elif isinstance(fact, FundingPublished):
-            contracts |= dict.fromkeys(np.frombuffer(fact.rows, FUNDED)["contract"].tolist())
-        elif isinstance(fact, ContractExpired):
+        if isinstance(fact, ContractExpired):
             # The holders' rows are gone with the contract; a final price can move any of them.
             return np.zeros(0, np.int64)
         elif isinstance(fact, WithdrawalReturned | DepositReversed):
@@ -320,13 +316,34 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
     return np.flatnonzero(among)
 
 
-def check(book: Book, buckets: np.ndarray) -> list[Fact]:
+def _marked(facts: list[Fact]) -> dict[int, None]:
+    """The contracts that facts mark or fund."""
+    contracts: dict[int, None] = {}
+    for fact in facts:
+        if isinstance(fact, MARKS):
+            rows = np.frombuffer(fact.rows, MARKED if isinstance(fact, MarksPublished) else FUNDED)
+            contracts |= dict.fromkeys(rows["contract"].tolist())
+    return contracts
+
+
+def _holds(book: Book, purse: int, contracts: dict[int, None]) -> bool:
+    """Whether a purse has lots, a cost or orders in one of these contracts; a row of nothing is none of that."""
+    rows = book.rows_of(purse)
+    resting = book.orders[rows["orders"]]
+    some = (rows["lots"] != 0) | (rows["cost_fine"] != 0) | (resting["bids"] != 0) | (resting["asks"] != 0)
+    return any(contract in contracts for contract in rows["contract"][some].tolist())
+
+
+def check(book: Book, buckets: np.ndarray, marked: dict[int, None] | None = None) -> list[Fact]:
     """Judge buckets (int64; all where empty) with what pays for them: what becomes of those below a level.
 
+    Of some buckets that were found by what they hold, those count that have something in a ``marked`` contract.
     Money that an account asked to have back answers first: it comes back, and only then is the account judged again.
     """
     facts: list[Fact] = []
     short = below_level(book, buckets)
+    if marked and len(buckets):
+        short = [bucket for bucket in short if _holds(book, bucket, marked)]
     holding = holders(book) if short else {}
     for bucket in short:
         back = recall(book, bucket) if bucket in holding else []
