@@ -191,7 +191,7 @@ class World:
             (7 if seen["withdrawal"] else 0.2, partial(banking.proceed, self)),
             (2, partial(banking.transfer, self)),
             (30 if seen["give-up"] else 11, partial(afterwards.act, self)),
-            (8 if any(seen["member in default"].values()) else 0.3, partial(afterwards.find_a_member, self)),
+            (25 if any(seen["member in default"].values()) else 0.3, partial(afterwards.find_a_member, self)),
             (7, partial(resting.change, self)),
             (4, partial(isolating.isolate, self)),
             (1.0 if seen["isolated"] else 0.1, partial(isolating.rejoin, self)),
