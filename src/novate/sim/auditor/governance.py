@@ -15,8 +15,9 @@ from novate.sim.auditor.trades import lots_of
 
 def decide_adopt(house: House, command: AdoptRulebook, answer: Sequence[Fact]) -> list[Fact]:
     """At once, or on the schedule. What is wrong with rules in themselves is left to the core."""
-    at_once = command.effective_ns is None or command.effective_ns == house.now_ns
-    if not at_once and command.effective_ns < house.now_ns:
+    effective_ns = house.now_ns if command.effective_ns is None else command.effective_ns
+    at_once = effective_ns == house.now_ns
+    if effective_ns < house.now_ns:
         return [rejected(Reason.EFFECTIVE_TIME_PAST, "$.effective_ns")]
     if not at_once and command.rulebook.name in house.scheduled:
         return [rejected(Reason.NAME_TAKEN, "$.rulebook.name")]
@@ -24,7 +25,7 @@ def decide_adopt(house: House, command: AdoptRulebook, answer: Sequence[Fact]) -
     if refused:
         return list(refused)
     if not at_once:
-        return [RulebookScheduled(command.rulebook, command.effective_ns)]
+        return [RulebookScheduled(command.rulebook, effective_ns)]
     if misfit := does_not_fit(house, command.rulebook):
         raise Disagreement("rules", f"they are in force and do not fit: {misfit}")
     return [adoption(house, command.rulebook)]
