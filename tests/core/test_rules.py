@@ -5,6 +5,7 @@ from novate.core import facts as f
 from novate.core import layout
 from novate.core.margin import judge
 from novate.core.reasons import Reason
+from novate.core.rows import BUY
 from novate.core.terms import Asset, Kind, Tier
 from tests.core.worlds import (
     BTC,
@@ -19,6 +20,7 @@ from tests.core.worlds import (
     future,
     names_of,
     of,
+    orders,
     reasons,
     rulebook,
     small_house,
@@ -49,6 +51,19 @@ def test_collateral_that_is_no_longer_eligible_counts_for_nothing_and_may_leave(
     assert judge(house.book, m0).equity_fine == 0
     assert reasons(house.deposit(m0, BTC, 1)) == [Reason.ASSET_NOT_ELIGIBLE]
     assert reasons(house.withdraw(m0, BTC, 3_000_000)) == []
+
+
+def test_a_margin_class_stays_while_orders_rest_in_it() -> None:
+    """Orders reserve margin at the rates of their class: without one there is nothing that they could reserve."""
+    house = small_house()
+    m0 = house.account("m0")
+    house.deposit(m0, USD, MILLION)
+    house.ok(c.ChangeOrders("venue", orders([(house.next(), 10, 0, m0, BUY)])))
+    other = rulebook(margin_classes={"other": (Tier(0, 200_000, 100_000),)})
+    (refused,) = of(house.do(c.AdoptRulebook(other)), f.Rejected)
+    assert refused.path == "$.rulebook.margin_classes.flat"
+    house.ok(c.ChangeOrders("venue", orders([(house.next(), -10, 0, m0, BUY)])))
+    house.ok(c.AdoptRulebook(other))
 
 
 def test_an_asset_stays_eligible_while_a_contract_is_open_in_it() -> None:

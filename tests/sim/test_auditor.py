@@ -9,9 +9,11 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from numba import njit
 
 from novate.core import (
+    admission,
     busts,
     collateral,
     consequences,
@@ -19,9 +21,12 @@ from novate.core import (
     give_ups,
     isolation,
     ledger,
+    levels,
+    limits,
     liquidation,
     novation,
     orders,
+    overdrafts,
     position_transfers,
     reversals,
     settlement,
@@ -30,11 +35,12 @@ from novate.core import (
     withdrawals,
 )
 from novate.core.blotter import Blotter
+from novate.core.book import Book
 from novate.core.commands import AnyCommand
 from novate.core.facts import AnyFact
 from novate.core.kernels import marks as mark_kernels
 from novate.core.lifecycle_facts import Leg
-from novate.core.money import ceil_div, rate_of
+from novate.core.money import EXPOSURE_MAX, ceil_div, rate_of
 from novate.core.reasons import Reason
 from novate.core.rows import FUNDING
 from novate.core.settlement import Flows
@@ -94,6 +100,9 @@ honest_value = variation.value_at
 honest_reserve = orders.reserve_rows
 honest_funding = variation.decide_funding
 honest_marks = mark_kernels.set_marks
+honest_index = Book.index_limits
+honest_eligibility = admission._set_eligibility
+honest_gained = limits.gained
 
 
 def last_gets_the_rest(total: int, weights: list[int]) -> list[int]:
@@ -142,6 +151,47 @@ def one_ppm_off(rows: Any, time_ns: int, tables: Any) -> None:
     honest_marks(rows, time_ns, tables)
     for contract in rows["contract"]:
         lot_terms_of(tables)[contract]["initial_whole_fine"] -= 1
+
+
+@njit
+def contracts_of(tables: Any) -> Any:
+    """The contracts, too."""
+    return tables.contracts
+
+
+def trades_with(column: str, value: int) -> Any:
+    """Trades are judged as if one thing about every contract were otherwise."""
+
+    def judge(*arguments: Any) -> Any:
+        contracts = contracts_of(arguments[-2])
+        kept = contracts[column].copy()
+        contracts[column] = value
+        try:
+            return honest_trades(*arguments)
+        finally:
+            contracts[column] = kept
+
+    return judge
+
+
+def one_member_fewer(book: Any) -> None:
+    """Of the members of a group the first does not count."""
+    kept = book.registers.limits
+    forgetful = {number: replace(one, members=one.members[1:] or one.members) for number, one in kept.items()}
+    book.registers.limits = forgetful
+    honest_index(book)
+    book.registers.limits = kept
+
+
+def all_counts(book: Any) -> None:
+    """Caps on what counts are forgotten."""
+    honest_eligibility(book)
+    book.assets["count_max_fine"] = EXPOSURE_MAX
+
+
+def never_back(before: int, lots: int) -> tuple[int, int]:
+    """Lots that are closed count on."""
+    return tuple(max(0, gain) for gain in honest_gained(before, lots))  # type: ignore[return-value]
 
 
 def floor_div(numerator: int, denominator: int) -> int:
@@ -227,6 +277,24 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "an end that is a unit off": (variation, "value_at", a_unit_more),
     "a bet without its cover": (ledger, "uncovered_fine", lambda *_: 0),
     "a slice at the slippage of its mark alone": (liquidation, "limit_price", without_floor),
+    "a position limit that nobody minds": (novation, "judge_trades", trades_with("position_limit_lots", 2**61)),
+    "limits that trades pass": (novation, "judge_trades", trades_with("limited", 0)),
+    "open interest that is not counted back": (limits, "gained", never_back),
+    "a group that forgets a member": (Book, "index_limits", one_member_fewer),
+    "a give-up past a limit": (give_ups, "check_shared", lambda *_: None),
+    "a halted contract that still trades": (novation, "judge_trades", trades_with("halted", 0)),
+    "a correction in a halt": (busts, "check_trading", lambda *_: None),
+    "a price band that nobody minds": (novation, "judge_trades", trades_with("band_ppm", 0)),
+    "a level that restricts nobody": (levels, "reduces_below", lambda *_: 0),
+    "a call that asks for too little": (levels, "asked_for", lambda _, verdict: verdict.initial_fine),
+    "interest rounded down": (overdrafts, "ceil_div", floor_div),
+    "interest that comes a cycle late": (overdrafts, "interest_due", lambda _: []),
+    "a loan without collateral": (collateral.Purse, "raisable", lambda *_: 10**30),
+    "a loan of money that is lent": (collateral.Purse, "lent_minor", lambda *_: 0),
+    "a loan that outlives its time": (overdrafts, "beyond_limits", lambda _: []),
+    "a cap on what counts that is not kept": (admission, "_set_eligibility", all_counts),
+    "a member that pays too little for its client": (levels, "ceil_div", floor_div),
+    "a liquidation that ends too soon": (liquidation, "sound_from", lambda _, verdict: verdict.initial_fine),
     "a requirement out of date": (variation, "set_marks", one_ppm_off),
 }
 QUICK = ("a settlement rounded up", "fees rounded down", "withdrawals without margin", "a requirement out of date")

@@ -26,6 +26,7 @@ MAY_IMPORT = {
         "core.lifecycle_facts",
         "core.liquidation_facts",
         "core.money_facts",
+        "core.overdraft_facts",
         "core.reasons",
         "core.rows",
         "core.supervision",

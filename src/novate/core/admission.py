@@ -231,15 +231,21 @@ def check_open(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
         wrong.append(("form", f"a clearing house has no isolated buckets of members themselves, and {account} has one"))
     if current is not None and current.form != rulebook.form and (book.registers.calls or book.registers.liquidations):
         wrong.append(("form", f"the form is {current.form} and cannot change while a call or a liquidation is open"))
-    for index, terms in enumerate(book.registers.contracts):
-        needed = not terms.collateralised and book.contracts[index]["open_lots"]
-        if terms.margin_class not in rulebook.margin_classes and needed:
+    for index in open_contracts(book):
+        terms = book.registers.contracts[index]
+        if terms.margin_class not in rulebook.margin_classes and not terms.collateralised:
             wrong.append((f"margin_classes.{terms.margin_class}", f"is missing, and {terms.symbol} is open in it"))
-        if terms.settlement not in (rulebook.numeraire, *rulebook.collateral) and book.contracts[index]["open_lots"]:
+        if terms.settlement not in (rulebook.numeraire, *rulebook.collateral):
             wrong.append(
                 (f"collateral.{terms.settlement}", f"is missing, and {terms.symbol} is open and settled in it")
             )
     return wrong
+
+
+def open_contracts(book: Book) -> list[int]:
+    """Contracts in which somebody holds lots or has orders resting, ascending."""
+    _, rows = book.packed_positions()
+    return np.unique(rows["contract"][(rows["lots"] != 0) | (rows["orders"] != 0)]).tolist()
 
 
 def isolated_house_account(book: Book) -> str | None:

@@ -183,8 +183,10 @@ class Book:
         return bucket if tag > layout.SUB else layout.SUB - tag
 
     def purses(self, buckets: np.ndarray) -> np.ndarray:
-        """The purses of buckets (int64), ascending, each once."""
+        """The purses of buckets (int64, ascending), ascending, each once."""
         tags = self.buckets["contract"][buckets].astype(np.int64)
+        if (tags > layout.SUB).all():
+            return buckets
         return np.unique(np.where(tags > layout.SUB, buckets, layout.SUB - tags)).astype(np.int64)
 
     def in_purse(self, bucket: int) -> list[int]:

@@ -49,7 +49,7 @@ from novate.core.facts import (
 )
 from novate.core.gate import gate_facts
 from novate.core.give_ups import settled_give_ups
-from novate.core.levels import below_level, eased, fallen, paid, recovered
+from novate.core.levels import WHOLE_HOUSE_SHARE, below_level, eased, fallen, paid, recovered
 from novate.core.liquidation import next_step, take_over
 from novate.core.margin import judge
 from novate.core.money_facts import (
@@ -72,9 +72,6 @@ from novate.core.porting import porting_opened
 from novate.core.rows import FUNDED, MARKED, MOVED, POSTED, RESERVED
 from novate.core.supervision import AccountReleased, AccountRestricted, CallPaid, TradingResumed
 from novate.core.withdrawals import holders, let_go, recall
-
-WHOLE_HOUSE_SHARE = 8  # beyond 1/8 of all buckets, judging every bucket on all cores is cheaper than choosing
-
 
 WITHOUT = frozenset(
     (
@@ -106,6 +103,9 @@ WITHOUT = frozenset(
     )
 )
 """Facts of every day from which nothing follows: what they do was judged before they were."""
+
+MARKS = (MarksPublished, FundingPublished)
+"""With these whoever was called or restricted is looked at, whatever it holds."""
 
 MOVES_GATES = frozenset(
     (
@@ -160,8 +160,9 @@ def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
     missed = _missed_settlement(book, facts)
     follow += missed
     moved = _moved(book, facts)
-    if moved is not None:
-        follow += [fact for fact in check(book, moved) if not _is_said(fact, missed, settled)]
+    looked_at = recovered(book) if moved is not None or any(isinstance(fact, MARKS) for fact in facts) else []
+    looked_at += check(book, moved, _marked(facts)) if moved is not None else []
+    follow += [fact for fact in looked_at if not _is_said(fact, missed, settled)]
     started = dict.fromkeys(fact.bucket for fact in follow if isinstance(fact, TakenOver | Breached))
     for estate in steps:
         if estate in book.registers.liquidations and estate not in started:
@@ -292,9 +293,10 @@ def _missed_settlement(book: Book, facts: list[Fact]) -> list[Breached]:
 def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
     """Buckets whose worth or requirement moved (int64, ascending); empty for the whole house, None for none.
 
+    Who is among them decides who is called and restricted, so that it never depends on how many there are.
     Of those that money came in to only portfolio buckets: a sheet may ask more for new collateral than it is worth.
     """
-    contracts: dict[int, None] = {}
+    contracts = _marked(facts)
     brought, moved_between = _brought(facts)
     paid_to = (*(account for _, account, _ in brought), *moved_between)
     touched: dict[int, None] = dict.fromkeys(bucket for bucket in paid_to if is_portfolio(book, bucket))
@@ -304,11 +306,7 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
             return np.zeros(0, np.int64)
         if isinstance(fact, MarksPublished) and fact.assets:
             return np.zeros(0, np.int64)
-        if isinstance(fact, MarksPublished):
-            contracts |= dict.fromkeys(np.frombuffer(fact.rows, MARKED)["contract"].tolist())
-        elif isinstance(fact, FundingPublished):
-            contracts |= dict.fromkeys(np.frombuffer(fact.rows, FUNDED)["contract"].tolist())
-        elif isinstance(fact, ContractExpired):
+        if isinstance(fact, ContractExpired):
             # The holders' rows are gone with the contract; a final price can move any of them.
             return np.zeros(0, np.int64)
         elif isinstance(fact, WithdrawalReturned | DepositReversed):
@@ -319,22 +317,43 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
             touched[fact.account] = None
     if not contracts:
         return np.array(sorted(touched), np.int64) if touched else None
-    held = int(book.contracts["holders_count"][list(contracts)].sum())
-    if held * WHOLE_HOUSE_SHARE > book.account_count:
-        return np.zeros(0, np.int64)
-    if held == 0 and not touched:
-        return None
-    holders = [holders_of(book, contract).astype(np.int64) for contract in contracts]
-    return np.unique(np.concatenate([*holders, np.array([*touched], np.int64)]))
+    held = [holders_of(book, contract) for contract in contracts]
+    concerned = np.concatenate([*held, np.array([*touched], np.int64)])
+    if len(concerned) * WHOLE_HOUSE_SHARE <= book.account_count:
+        return np.unique(concerned) if len(concerned) else None
+    among = np.zeros(book.account_count, bool)  # a pass over the house is cheaper than sorting so many
+    among[concerned] = True
+    return np.flatnonzero(among)
 
 
-def check(book: Book, buckets: np.ndarray) -> list[Fact]:
-    """Judge buckets (int64; all where empty) with what pays for them: what came back above a level, then what fell.
+def _marked(facts: list[Fact]) -> dict[int, None]:
+    """The contracts that facts mark or fund."""
+    contracts: dict[int, None] = {}
+    for fact in facts:
+        if isinstance(fact, MARKS):
+            rows = np.frombuffer(fact.rows, MARKED if isinstance(fact, MarksPublished) else FUNDED)
+            contracts |= dict.fromkeys(rows["contract"].tolist())
+    return contracts
 
+
+def _holds(book: Book, purse: int, contracts: dict[int, None]) -> bool:
+    """Whether a purse has lots, a cost or orders in one of these contracts; a row of nothing is none of that."""
+    rows = book.rows_of(purse)
+    resting = book.orders[rows["orders"]]
+    some = (rows["lots"] != 0) | (rows["cost_fine"] != 0) | (resting["bids"] != 0) | (resting["asks"] != 0)
+    return any(contract in contracts for contract in rows["contract"][some].tolist())
+
+
+def check(book: Book, buckets: np.ndarray, marked: dict[int, None] | None = None) -> list[Fact]:
+    """Judge buckets (int64; all where empty) with what pays for them: what becomes of those below a level.
+
+    Of some buckets that were found by what they hold, those count that have something in a ``marked`` contract.
     Money that an account asked to have back answers first: it comes back, and only then is the account judged again.
     """
-    facts = recovered(book)
+    facts: list[Fact] = []
     short = below_level(book, buckets)
+    if marked and len(buckets):
+        short = [bucket for bucket in short if _holds(book, bucket, marked)]
     holding = holders(book) if short else {}
     for bucket in short:
         back = recall(book, bucket) if bucket in holding else []

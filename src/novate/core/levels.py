@@ -25,6 +25,8 @@ from novate.core.terms import Role, Rulebook
 
 JUDGED_ACCESS = (layout.OPEN, layout.REDUCE_ONLY, layout.RESTRICTED)
 LEVEL_MAX = 100 * PPM
+WHOLE_HOUSE_SHARE = 8
+"""Beyond 1/8 of all buckets, judging every bucket on all cores is cheaper than choosing."""
 
 
 def check_levels(rulebook: Rulebook) -> list[tuple[str, str]]:
@@ -93,7 +95,10 @@ def below_level(book: Book, buckets: np.ndarray) -> list[int]:
     A sub-account is judged with its purse.
     """
     buckets = book.purses(buckets)
-    rows = judge_many(book, buckets) if len(buckets) else judge_house(book)
+    if len(buckets) * WHOLE_HOUSE_SHARE > book.account_count:
+        rows = judge_house(book)[buckets]
+    else:
+        rows = judge_many(book, buckets) if len(buckets) else judge_house(book)
     rules = book.rulebook
     venue = rules.form == "venue"
     bar = rows["maintenance_fine"] if venue else charge_all(rows["initial_fine"], rules.call_trigger_ppm)

@@ -96,7 +96,7 @@ def with_length(rows: np.ndarray, length: int) -> np.ndarray:
 
 
 def holders_of(book: Book, contract: int) -> np.ndarray:
-    """Buckets that have a row in the contract, ascending (int64)."""
+    """Buckets that have a row in the contract (int64)."""
     row = book.contracts[contract]
     start, count = int(row["holders_start"]), int(row["holders_count"])
-    return np.sort(book.holders[start : start + count]).astype(np.int64)
+    return book.holders[start : start + count].astype(np.int64)

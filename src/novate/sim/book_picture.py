@@ -55,6 +55,13 @@ def picture_of(book: Book) -> Picture:
         **_afterwards(registers),
         "limit": {number: msgspec.structs.astuple(limit) for number, limit in registers.limits.items()},
         "halt": {contract: (halt.cause, halt.since_ns) for contract, halt in registers.halts.items()},
+        "interest": dict(registers.interest_ppm),
+        "overdraft": {
+            (account, asset): (one.amount_minor, one.since_ns, one.charged_ns)
+            for account, owed in registers.overdrafts.items()
+            for asset, one in owed.items()
+        },
+        "scheduled": {name: one.effective_ns for name, one in registers.scheduled.items()},
         "source": dict(registers.sources),
         "house": {
             "time": registers.time_ns,

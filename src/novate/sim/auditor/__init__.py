@@ -9,13 +9,15 @@ time in ``rounding``; whatever has no named rounding is exact. Slow, and meant t
     rounding     the named roundings
     worth        one lot, one bucket: equity and requirements
     exactness    how far roundings may carry a bucket from the unrounded payoff, proved after every step
-    admission, cash, trades, prices      commands
+    admission, governance, cash, trades, prices      commands
     deposits, withdrawals, transfers     and money that moves in steps
     orders, isolation                    and of orders that rest, and one contract of an account alone
     record, afterwards, give_ups         the trades of the cycle, and what becomes of them
+    levels                               the levels of equity
     limits                               what the operator allows
     moves, sides                         positions and clients that change accounts
-    purse, waterfall, reversals          who pays, and who pays for whom
+    purse, overdrafts                    who pays, and what is lent
+    waterfall, reversals                 who pays for whom
     trouble, cycle, estates, following   what follows
     picture      a house as plain dicts
 """

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from novate.core.commands import AddAsset, AddMember, AdoptRulebook, ListContract, OpenAccount
+from novate.core.commands import AddAsset, AddMember, ListContract, OpenAccount
 from novate.core.facts import (
     AccountOpened,
     AssetAdded,
@@ -19,7 +19,7 @@ from novate.sim.auditor.house import House, Instrument, Membership, Money
 from novate.sim.auditor.rounding import PPM, rate_in_digits
 from novate.sim.auditor.worth import largest_value
 
-Admission = AddAsset | ListContract | AddMember | OpenAccount | AdoptRulebook
+Admission = AddAsset | ListContract | AddMember | OpenAccount
 
 
 def decide(house: House, command: Admission, answer: Sequence[Fact]) -> list[Fact]:
@@ -38,8 +38,6 @@ def decide(house: House, command: Admission, answer: Sequence[Fact]) -> list[Fac
             if house.members[command.member].defaulted:
                 raise AssertionError("an account was opened behind a member in default")
             return [AccountOpened(command.member, command.name, command.kind)]
-        case AdoptRulebook():
-            return [_adoption(house, command.rulebook)]
 
 
 def _listing(house: House, command: ListContract) -> ContractListed:
@@ -65,7 +63,7 @@ def _listing(house: House, command: ListContract) -> ContractListed:
     return ContractListed(terms, asset, *derived, *(int(factor * end) for end in ends))
 
 
-def _adoption(house: House, rulebook: Rulebook) -> RulebookAdopted:
+def adoption(house: House, rulebook: Rulebook, *, scheduled: bool = False) -> RulebookAdopted:
     """When the next cycle is due, and what each priced asset counts for at the new haircuts."""
     now, due = house.rules_in_force, house.settlement_due_ns
     if now is None or due is None or now.settlement_interval_ns != rulebook.settlement_interval_ns:
@@ -75,7 +73,7 @@ def _adoption(house: House, rulebook: Rulebook) -> RulebookAdopted:
         for index, money in enumerate(house.monies)
         if money.price_fine and money.terms.symbol != rulebook.numeraire
     ]
-    return RulebookAdopted(rulebook, due, tuple(rates))
+    return RulebookAdopted(rulebook, due, tuple(rates), scheduled)
 
 
 def next_due(now_ns: int, rulebook: Rulebook) -> int:
@@ -127,7 +125,9 @@ def apply_account_opened(house: House, fact: AccountOpened) -> None:
 
 
 def apply_rulebook_adopted(house: House, fact: RulebookAdopted) -> None:
-    """The rules hold from now."""
+    """The rules hold from now; those whose time had come are not to come any more."""
+    if fact.scheduled:
+        del house.scheduled[fact.rulebook.name]
     house.rules_in_force = fact.rulebook
     house.settlement_due_ns = fact.settlement_due_ns
     for rate in fact.rates:

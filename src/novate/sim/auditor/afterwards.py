@@ -139,7 +139,7 @@ def apply_corrected(house: House, fact: TradeCorrected) -> None:
     """The trade stands again on other terms."""
     trade, price = (fact.trade_source, fact.trade_number), house.command.price_ticks
     of = house.instruments[fact.contract]
-    was = next(made for made in house.trades if made.trade == trade)
+    was = [made for made in house.trades if made.trade == trade][-1]  # the others were corrected before
     index = was.index if was.contract == fact.contract else of.index
     sides = {"buyer": fact.buyer, "seller": fact.seller}
     fees = {"buyer": fact.buyer_fee_fine, "seller": fact.seller_fee_fine}

@@ -15,12 +15,13 @@ from novate.core import facts as f
 from novate.core import lifecycle_commands as after
 from novate.core import lifecycle_facts as became
 from novate.core import money_facts as paid
+from novate.core import overdraft_facts as lent
 from novate.core import rows as layouts
 from novate.core import supervision as seen_to
 from novate.core.commands import AnyCommand
 from novate.core.facts import Fact
 from novate.core.reasons import Reason
-from novate.core.terms import ROUNDING
+from novate.core.terms import ROUNDING, TREASURY
 from novate.sim.auditor import (
     admission,
     afterwards,
@@ -31,10 +32,13 @@ from novate.sim.auditor import (
     estates,
     exactness,
     give_ups,
+    governance,
     isolation,
+    levels,
     limits,
     moves,
     orders,
+    overdrafts,
     prices,
     purse,
     record,
@@ -49,6 +53,7 @@ from novate.sim.auditor.following import follow
 from novate.sim.auditor.house import Disagreement, House
 from novate.sim.auditor.numbering import numbered, rejected, unpacked
 from novate.sim.auditor.picture import Picture, differences, picture
+from novate.sim.auditor.rounding import part_up
 from novate.sim.auditor.trouble import Choices
 
 DECIDES: dict[type, Callable[[House, Any], list[Fact]]] = {
@@ -73,6 +78,7 @@ DECIDES: dict[type, Callable[[House, Any], list[Fact]]] = {
     after.CompressPositions: numbered(moves.decide_compress),
     after.PortAccount: numbered(moves.decide_port),
     after.AnswerPorting: numbered(moves.decide_porting_answer),
+    asked.CancelRulebook: governance.decide_cancel,
     asked.SetLimit: limits.decide_set,
     asked.RemoveLimit: limits.decide_remove,
     asked.HaltContract: limits.decide_halt,
@@ -81,6 +87,7 @@ DECIDES: dict[type, Callable[[House, Any], list[Fact]]] = {
     asked.SubmitTrades: trades.decide_trades,
     asked.PublishMarks: prices.decide_marks,
     asked.PublishFunding: prices.decide_funding,
+    asked.PublishInterest: overdrafts.decide_interest,
     asked.ExpireContract: prices.decide_expire,
     asked.ResolveContract: prices.decide_resolve,
     asked.ExecuteLiquidation: trouble.decide_execution,
@@ -90,13 +97,16 @@ DECIDES: dict[type, Callable[[House, Any], list[Fact]]] = {
 }
 """What each command comes to. A new command is given its line here, its facts theirs below."""
 
-ADMITS = (asked.AddAsset, asked.ListContract, asked.AddMember, asked.OpenAccount, asked.AdoptRulebook)
+ADMITS: dict[type, Callable[[House, Any, Sequence[Fact]], list[Fact]]] = {
+    **dict.fromkeys((asked.AddAsset, asked.ListContract, asked.AddMember, asked.OpenAccount), admission.decide),
+    asked.AdoptRulebook: governance.decide_adopt,
+}
 """Commands whose form the core alone judges."""
 
 PASSES_TIME = (asked.Clock,)
 """Commands of which everything follows from the time."""
 
-OVERSEES = (asked.SetLimit, asked.RemoveLimit, asked.HaltContract, asked.ResumeContract)
+OVERSEES = (asked.CancelRulebook, asked.SetLimit, asked.RemoveLimit, asked.HaltContract, asked.ResumeContract)
 """Commands of the operator."""
 
 WITHOUT_RULES = (*ADMITS, *PASSES_TIME, *OVERSEES, asked.Contribute)
@@ -108,6 +118,9 @@ APPLIES: dict[type, Callable[[House, Any], None]] = {
     f.MemberAdded: admission.apply_member_added,
     f.AccountOpened: admission.apply_account_opened,
     f.RulebookAdopted: admission.apply_rulebook_adopted,
+    seen_to.RulebookScheduled: governance.apply_scheduled,
+    seen_to.RulebookCancelled: governance.apply_over,
+    seen_to.RulebookLapsed: governance.apply_over,
     f.Contributed: cash.apply_contributed,
     f.Deposited: cash.apply_posted,
     f.Withdrawn: cash.apply_posted,
@@ -150,9 +163,14 @@ APPLIES: dict[type, Callable[[House, Any], None]] = {
     f.AssetHalted: prices.apply_asset_halted,
     f.FundingPublished: prices.apply_funding_published,
     f.ContractExpired: prices.apply_contract_expired,
+    lent.InterestPublished: overdrafts.apply_published,
+    lent.InterestCharged: overdrafts.apply_charged,
+    lent.OverdraftChanged: overdrafts.apply_changed,
     f.MarginCalled: calls.apply_margin_called,
     f.CallMet: calls.apply_call_met,
     seen_to.CallPaid: calls.apply_call_paid,
+    seen_to.AccountRestricted: levels.apply_restricted,
+    seen_to.AccountReleased: levels.apply_released,
     seen_to.LimitSet: limits.apply_limit_set,
     seen_to.LimitRemoved: limits.apply_limit_removed,
     seen_to.TradingHalted: limits.apply_halted,
@@ -207,7 +225,7 @@ ROWS_OF_COMMANDS = {
     asked.PublishMarks: layouts.MARK,
     asked.PublishFunding: layouts.FUNDING,
 }
-NOT_AUDITED = {f.Rejected: ("message",), f.LiquidationOrdered: ("order",)}
+NOT_AUDITED = {f.Rejected: ("message",), seen_to.RulebookLapsed: ("message",), f.LiquidationOrdered: ("order",)}
 """Fields that are words, or that the house itself shows (an order's number)."""
 
 
@@ -251,14 +269,18 @@ class Auditor:
 
     def _phases(self, command: AnyCommand, answer: Sequence[Fact]) -> Iterator[list[Fact]]:
         house = self.house
+        while coming := governance.first_due(house):
+            yield coming
         if isinstance(command, PASSES_TIME):
             yield prices.grown_old(house)
             yield trouble.orders_over(house)
             yield [*give_ups.expired(house), *moves.portings_over(house)]
             yield deposits.matured(house)
             yield withdrawals.recall_for_cycle(house)
+            yield overdrafts.before_cycle(house)
             due = house.settlement_due_ns
             yield cycle.decide_cycle(house) if due is not None and due <= house.now_ns else []
+            yield overdrafts.beyond_limits(house)
             yield reversals.collect_owed(house)
             yield calls.calls_due(house)
             return
@@ -267,8 +289,8 @@ class Auditor:
             yield [rejected(Reason.MALFORMED, "$.rows")]
         elif house.rules_in_force is None and not isinstance(command, WITHOUT_RULES):
             yield [rejected(Reason.RULEBOOK_MISSING, "$")]
-        elif isinstance(command, ADMITS):
-            yield admission.decide(house, command, answer)
+        elif type(command) in ADMITS:
+            yield ADMITS[type(command)](house, command, answer)
         elif type(command) in DECIDES:
             yield DECIDES[type(command)](house, command)
         else:
@@ -280,8 +302,9 @@ class Auditor:
         for index, (equity, _, initial, maintenance, _) in own["judged"].items():
             if not house.buckets[index].may_be_called:
                 continue
-            lack = initial - equity
-            called = index in house.calls or lack <= 0 or lack < house.rules.call_minimum_fine
+            lack, rules = part_up(initial, house.rules.call_target_ppm) - equity, house.rules
+            sound = equity >= part_up(initial, rules.call_trigger_ppm)
+            called = index in house.calls or sound or lack < rules.call_minimum_fine
             if equity < maintenance if house.is_venue else not called:
                 raise Disagreement("unnoticed", f"bucket {index} has {equity} of {initial}, {maintenance} at least")
 
@@ -293,12 +316,18 @@ class Auditor:
             carried = sum(bucket.carry_fine[asset] for bucket in house.buckets.values())
             if held != money.external_minor or carried:
                 raise Disagreement("conservation", f"{held} of asset {asset} is held, {money.external_minor} came in")
+            below = -sum(min(0, bucket.balance_minor[asset]) for bucket in house.buckets.values())
+            if below > house.buckets[TREASURY].balance_minor[asset]:
+                raise Disagreement("conservation", f"{below} of asset {asset} is lent, more than the treasury has")
             asked_for = sum(one.amount_minor for one in house.departures.values() if one.asset == asset)
             if asked_for != (house.buckets[house.transit].balance_minor[asset] if house.transit is not None else 0):
                 raise Disagreement("conservation", f"{asked_for} of asset {asset} is asked for, and not what is held")
         for index, bucket in house.buckets.items():
-            if min(bucket.balance_minor.values(), default=0) < 0:
-                raise Disagreement("conservation", f"{bucket.name} has a negative balance")
+            below = {asset: -held for asset, held in bucket.balance_minor.items() if held < 0}
+            own = bucket.member < 0 and index not in house.origins
+            on_record = {asset: one.amount_minor for asset, one in house.overdrafts.get(index, {}).items()}
+            if below != on_record or (below and own):
+                raise Disagreement("conservation", f"{bucket.name} is below zero in {below}")
             if bucket.positions and bucket.member < 0 and index not in house.origins:
                 raise Disagreement("conservation", f"{bucket.name} holds positions")
         if house.buckets[ROUNDING].positions:

@@ -152,6 +152,8 @@ def may_leave(house: House, draft: Bucket, account: int, asset: int, amount: int
         return Reason.MEMBER_IN_DEFAULT, 0
     if account in house.cases:
         return Reason.ACCOUNT_IN_LIQUIDATION, 0
+    if draft.access == "restricted":
+        return Reason.ACCOUNT_RESTRICTED, 0
     left = own_of(house, account, draft)
     if amount > left.balance_minor[asset]:
         return Reason.BALANCE_INSUFFICIENT, left.balance_minor[asset]

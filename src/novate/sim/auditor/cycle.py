@@ -4,16 +4,18 @@ from novate.core.facts import (
     CycleClosed,
     Fact,
     GainsCut,
+    LossAbsorbed,
     MemberDefaulted,
     Settled,
     ShortfallAssigned,
     Transferred,
 )
 from novate.core.rows import CLAIMED, POSTED, SETTLED
-from novate.core.terms import ROUNDING, Layer
+from novate.core.terms import ROUNDING, TREASURY, Layer
 from novate.sim.auditor.admission import next_due
 from novate.sim.auditor.house import Claim, House
 from novate.sim.auditor.numbering import packed, unpacked
+from novate.sim.auditor.overdrafts import lendable
 from novate.sim.auditor.rounding import shares
 from novate.sim.auditor.waterfall import Collector, claim_on
 from novate.sim.auditor.worth import positions_in
@@ -34,6 +36,7 @@ class Cycle(Collector):
     def __init__(self, house: House) -> None:
         super().__init__(house)
         self.flow: dict[int, int] = {}
+        self.granted: dict[int, int] = {}
         self.unpaid: dict[int, int] = {}
 
     def settle(self, asset: int) -> None:
@@ -46,9 +49,12 @@ class Cycle(Collector):
         before = {account: bucket.carry_fine[asset] for account, bucket in house.buckets.items()}
         if not self.anything(carry, before):
             return
+        self.granted = {}
+        self.purse.lent[asset] = self.purse.lent_of(asset)
         self.collect()
         if self.unpaid:
             self.cut()
+        del self.purse.lent[asset]
         self.flow[ROUNDING] = -sum(self.flow.values())
         carry[ROUNDING] = sum(before.values()) - sum(carry.values())
         rows = [
@@ -74,20 +80,27 @@ class Cycle(Collector):
         return total
 
     def anything(self, carry: dict[int, int], before: dict[int, int]) -> bool:
-        """Whether the asset has anything to settle: a flow, a changed carry or a position that is settled in it."""
+        """Whether the asset has anything to settle: a flow, a changed carry, a position settled in it, or a debt."""
         held = any(positions_in(self.house, bucket, self.asset) for bucket in self.house.buckets.values())
         changed = any(carry[account] != before[account] for account in carry)
-        return held or changed or any(self.flow.values())
+        return held or changed or any(self.flow.values()) or self.purse.lent_of(self.asset) > 0
 
     def lack(self, account: int) -> int:
-        """Minor units that a payer does not have."""
-        return -self.flow[account] - self.purse.held[account, self.asset]
+        """Minor units that a payer does not have and is not lent."""
+        return -self.flow[account] - self.purse.held[account, self.asset] - self.granted.get(account, 0)
+
+    def grant(self, account: int) -> None:
+        """Its balance may stay below zero as far as the rules and the treasury let it; what it owed is asked anew."""
+        self.purse.lent[self.asset] += min(0, self.purse.held[account, self.asset])
+        most = lendable(self.house, self.purse, account, self.asset, self.failing)
+        self.granted[account] = max(0, min(self.lack(account), most, self.purse.payable(self.asset)))
+        self.purse.lent[self.asset] += self.granted[account]
 
     # ---- collecting -------------------------------------------------------------------------------------------------
 
     def collect(self) -> None:
         """Clients with a standing member first, so that what it makes good for them is part of what it owes."""
-        lacking = [account for account in self.flow if self.flow[account] < 0 and self.lack(account) > 0]
+        lacking = [account for account in self.flow if self.lack(account) > 0]
         clients = [account for account in lacking if self.stands_behind(account)]
         houses = [self.house.members[self.house.member_of(account)].house for account in clients]
         for account in clients:
@@ -111,6 +124,7 @@ class Cycle(Collector):
 
     def collect_from_client(self, account: int) -> None:
         """Its own collateral first; the rest its member owes."""
+        self.grant(account)
         self.raise_own(account)
         lack = self.lack(account)
         if lack > 0:
@@ -120,14 +134,20 @@ class Cycle(Collector):
             self.facts.append(ShortfallAssigned(account, member, self.asset, lack))
 
     def collect_from(self, account: int) -> None:
-        """Its own collateral, then the waterfall; what no layer pays stays unpaid."""
-        if self.flow[account] >= 0 or self.lack(account) <= 0:
+        """Its own collateral, then the waterfall, then the treasury for what it lent; what nobody pays stays unpaid."""
+        if self.lack(account) <= 0:
             return
+        owed = -self.purse.held[account, self.asset]
+        self.grant(account)
         self.raise_own(account)
         if self.lack(account) <= 0:
             return
         self.note_failure(account)
         self.absorb(account, self.lack(account))
+        lost = min(self.lack(account), owed, self.purse.payable(self.asset))
+        if lost > 0:
+            self.facts.append(LossAbsorbed(Layer.TREASURY, TREASURY, account, self.asset, lost))
+            self.purse.move(TREASURY, account, self.asset, lost)
         lack = self.lack(account)
         if lack > 0:
             self.unpaid[account] = lack
@@ -147,22 +167,28 @@ class Cycle(Collector):
     # ---- what nobody can pay ----------------------------------------------------------------------------------------
 
     def cut(self) -> None:
-        """Cut what members and clients receive, pro rata; then what the house's accounts do; the rest is rounding's."""
+        """Cut what members and clients are paid out, pro rata; then the house's accounts; then what repays debts.
+
+        The rest is rounding's.
+        """
         loss = sum(self.unpaid.values())
-        cuts: list[tuple[int, int]] = []
-        for own in (True, False):
-            winners = [
-                account
-                for account, amount in self.flow.items()
-                if amount > 0 and (self.house.buckets[account].member >= 0) is own
-            ]
-            gains = [self.flow[account] for account in winners]
-            part = min(loss, sum(gains))
-            if part > 0:
-                cuts += [(account, share) for account, share in zip(winners, shares(part, gains), strict=True) if share]
-                loss -= part
-        for account, share in cuts:
+        taken: dict[int, int] = {}
+        gains = {account: max(0, flow) for account, flow in self.flow.items()}
+        repaid = {account: min(gain, max(0, -self.purse.held[account, self.asset])) for account, gain in gains.items()}
+        for repays, own in ((False, True), (False, False), (True, True), (True, False)):
+            part_of = {account: repaid[account] if repays else gains[account] - repaid[account] for account in gains}
+            part_of = {
+                account: amount
+                for account, amount in part_of.items()
+                if amount and (self.house.buckets[account].member >= 0) is own
+            }
+            part = min(loss, sum(part_of.values()))
+            for account, share in zip(part_of, shares(part, [*part_of.values()]), strict=True) if part > 0 else ():
+                taken[account] = taken.get(account, 0) + share
+            loss -= part
+        for account, share in taken.items():
             self.flow[account] -= share
+        cuts = [(account, share) for account, share in taken.items() if share]
         cuts += [(ROUNDING, loss)] if loss else []
         left = [share for _, share in cuts]
         claims: list[tuple[int, ...]] = []

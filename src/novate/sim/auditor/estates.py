@@ -9,6 +9,7 @@ from novate.sim.auditor.rounding import shares
 
 LAST_FIRST: tuple[Layer | None, ...] = (
     Layer.GAINS_HAIRCUT,
+    Layer.TREASURY,
     Layer.SURVIVORS_FUND,
     Layer.INSURANCE,
     Layer.SKIN,
@@ -67,7 +68,7 @@ def _repay(house: House, estate: int, holder: int, purse: Purse) -> list[Fact]:
 
 
 def _close(house: House, estate: int, purse: Purse) -> list[Fact]:
-    """Close a liquidation account without positions, unless it owes and has what cannot be sold now."""
+    """Close a liquidation account without positions, unless it is below zero, or owes and has what cannot be sold."""
     account = house.cases[estate].account
     if house.buckets[account].positions:
         return []
@@ -75,6 +76,8 @@ def _close(house: House, estate: int, purse: Purse) -> list[Fact]:
     for asset in range(len(house.monies)):
         repaid = sum(fact.amount_minor for fact in facts if isinstance(fact, Transferred) and fact.asset == asset)
         if _owed(house, estate, asset) > repaid and _has_something_else(purse, account, asset):
+            return facts
+        if purse.held[account, asset] < 0:
             return facts
     for asset in range(len(house.monies)):
         left, carry = purse.held[account, asset], house.buckets[account].carry_fine[asset]

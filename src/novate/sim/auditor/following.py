@@ -6,6 +6,7 @@ from novate.core.facts import (
     Breached,
     CallMet,
     CollateralAssigned,
+    CollateralConverted,
     ContractExpired,
     CycleClosed,
     Deposited,
@@ -33,11 +34,12 @@ from novate.core.money_facts import (
     WithdrawalReturned,
     WithdrawalWaits,
 )
+from novate.core.overdraft_facts import InterestCharged
+from novate.core.rows import FUNDED, MARKED, POSTED, RESERVED
 from novate.core.rows import MOVED as MOVED_ROW
-from novate.core.rows import POSTED, RESERVED
-from novate.core.supervision import TradingResumed
+from novate.core.supervision import AccountReleased, TradingResumed
 from novate.core.terms import TRADING
-from novate.sim.auditor import calls, estates, give_ups, moves, trouble, withdrawals
+from novate.sim.auditor import calls, estates, give_ups, moves, overdrafts, trouble, withdrawals
 from novate.sim.auditor.house import House
 from novate.sim.auditor.numbering import unpacked
 from novate.sim.auditor.trouble import Choices
@@ -56,8 +58,10 @@ MOVED = (
     TradeCorrected,
     TradeOffset,
     AccountPorted,
+    InterestCharged,
+    CollateralConverted,
 )
-"""After these anybody's worth or requirement may be another one, so everybody is judged."""
+"""After these somebody's worth or requirement may be another one, and who was called or restricted is looked at."""
 
 WAKES = (OrderClosed, MarksPublished, ContractExpired, TradingResumed)
 """After these every liquidation without an order in the market goes on."""
@@ -97,13 +101,46 @@ def follow(house: House, facts: Sequence[Fact], choices: Choices) -> list[Fact]:
     missed = paid_for_by_others(house, facts)
     found += missed
     if any(isinstance(fact, MOVED) for fact in facts):
-        told = [fact.bucket for fact in settled if isinstance(fact, CallMet | MarginCalled)]
-        found += calls.short(house, house.buckets, skip=[*told, *(breach.bucket for breach in missed)])
+        told = {_bucket_of(fact) for fact in settled}
+        breached = {breach.bucket for breach in missed}
+        for fact in [*calls.recovered(house), *calls.short(house, concerned(house, facts))]:
+            said = told if isinstance(fact, CallMet | MarginCalled | AccountReleased) else breached
+            found += [fact] if _bucket_of(fact) not in said | breached else []
     begun = [fact.bucket for fact in found if isinstance(fact, Breached | TakenOver)]
     for estate in dict.fromkeys(going_on):
         if estate in house.cases and estate not in begun:
             found += withdrawals.recall(house, estate) or choices.next_step(house, estate)
-    return once([*found, *withdrawals.gates(house)])
+    return once([*found, *overdrafts.noted(house, facts), *withdrawals.gates(house)])
+
+
+def concerned(house: House, facts: Sequence[Fact]) -> set[int]:
+    """Whose worth or requirement may be another one: the holders of a contract, the sides of a trade, or everybody."""
+    found: set[int] = set()
+    for fact in facts:
+        match fact:
+            case MarksPublished() | FundingPublished():
+                layout = MARKED if isinstance(fact, MarksPublished) else FUNDED
+                moved = {row[4] for row in unpacked(fact.rows, layout)}
+                found |= {at for at, one in house.buckets.items() if moved & {*one.positions, *one.orders}}
+                found |= {*house.buckets} if isinstance(fact, MarksPublished) and fact.assets else set()
+            case WithdrawalReturned() | DepositReversed():
+                found.add(fact.account)
+            case InterestCharged() | CollateralConverted():
+                found.add(fact.bucket)
+            case TradeBusted():
+                found |= {leg.bucket for leg in fact.legs}
+            case TradeCorrected() | TradeOffset():
+                found |= {fact.buyer, fact.seller}
+            case AccountPorted():
+                found |= {*house.buckets_of(fact.account)}
+            case _:
+                found |= {*house.buckets} if isinstance(fact, MOVED) else set()
+    return found
+
+
+def _bucket_of(fact: Fact) -> int | None:
+    """Whom a fact about a level tells of."""
+    return getattr(fact, "bucket", None)
 
 
 def once(facts: Sequence[Fact]) -> list[Fact]:

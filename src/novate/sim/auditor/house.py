@@ -124,8 +124,8 @@ class Bucket:
 
     @property
     def may_be_called(self) -> bool:
-        """Whether it acts for itself: open, or only reducing."""
-        return self.access in ("open", "reduce_only")
+        """Whether it acts for itself: open, restricted, or only reducing."""
+        return self.access in ("open", "reduce_only", "restricted")
 
 
 @dataclass
@@ -171,6 +171,23 @@ class Case:
     order: int = -1
     account: int = -1
     to_the_end: bool = False
+
+
+@dataclass
+class Overdrawn:
+    """A balance below zero by an amount, since when, and until when its interest is charged."""
+
+    amount_minor: int
+    since_ns: int
+    charged_ns: int
+
+
+@dataclass
+class Scheduled:
+    """Rules that are to take force with the first command at or after a time."""
+
+    rulebook: Rulebook
+    effective_ns: int
 
 
 @dataclass
@@ -250,6 +267,9 @@ class House:
     members: list[Membership] = field(default_factory=list)
     buckets: dict[int, Bucket] = field(default_factory=dict)
     rules_in_force: Rulebook | None = None
+    scheduled: dict[str, Scheduled] = field(default_factory=dict)
+    interest_ppm: dict[int, int] = field(default_factory=dict)
+    overdrafts: dict[int, dict[int, Overdrawn]] = field(default_factory=dict)
     sources: dict[str, int] = field(default_factory=dict)
     calls: dict[int, Call] = field(default_factory=dict)
     orders: dict[int, Slice] = field(default_factory=dict)

@@ -172,6 +172,8 @@ def _has(house: House, index: int, asset: int, amount: int, path: str) -> Wrong:
 
 def _may_go(house: House, index: int, left: Bucket, leaving: list[int]) -> Wrong:
     """What stays is margined without any unsettled gain, as after a withdrawal."""
+    if left.access == "restricted":
+        return Reason.ACCOUNT_RESTRICTED, "$"
     own = own_of(house, index, left)
     verdict = judge(house, own)
     if not verdict.priced:

@@ -72,6 +72,8 @@ def _may_rest(house: House, before: Bucket, contract: int, more_bids: int, more_
         opens = bids > max(0, -held) if more_bids else asks > max(0, held)
         if before.access == "reduce_only" and opens:
             return Reason.MEMBER_IN_DEFAULT, 0
+        if before.access == "restricted" and opens:
+            return Reason.ACCOUNT_RESTRICTED, 0
     if required(house, after, contract)[0] <= required(house, before, contract)[0]:
         return FINE
     verdict = judge(house, after)

@@ -54,6 +54,13 @@ def picture(house: House) -> Picture:
         **_afterwards(house),
         "limit": {number: msgspec.structs.astuple(limit) for number, limit in house.limits.items()},
         "halt": dict(house.halts),
+        "interest": dict(house.interest_ppm),
+        "overdraft": {
+            (account, asset): (one.amount_minor, one.since_ns, one.charged_ns)
+            for account, owed in house.overdrafts.items()
+            for asset, one in owed.items()
+        },
+        "scheduled": {name: one.effective_ns for name, one in house.scheduled.items()},
         "source": dict(house.sources),
         "house": {
             "time": house.now_ns,

@@ -56,7 +56,7 @@ class Reversal(Collector):
         elif lack > 0:
             self.note_failure(account)
             self.absorb(account, lack)
-        paid = min(owed, self.purse.held[account, self.asset])
+        paid = max(0, min(owed, self.purse.held[account, self.asset]))
         self.purse.held[account, self.asset] -= paid
         return DepositReversed(*reference, account, self.asset, paid, owed - paid)
 
@@ -79,7 +79,7 @@ class Reversal(Collector):
             self.note_failure(house)
             self.absorb(house, short)
         paid = min(lack, self.purse.held[house, self.asset])
-        if paid:
+        if paid > 0:
             self.facts.append(ShortfallAssigned(client, house, self.asset, paid))
             self.facts.append(Transferred("shortfall", house, client, self.asset, paid))
             self.purse.move(house, client, self.asset, paid)

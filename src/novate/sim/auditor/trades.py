@@ -10,11 +10,11 @@ from novate.core.reasons import Reason
 from novate.core.rows import BUYER, FILLS_BUYER, FILLS_SELLER, NEITHER, NOVATED, RESERVED, SELLER, TRADE
 from novate.core.terms import FEES, Kind
 from novate.sim.auditor import exactness
-from novate.sim.auditor.house import Bucket, House, Position
+from novate.sim.auditor.house import Bucket, House, Instrument, Position
 from novate.sim.auditor.limits import passed
 from novate.sim.auditor.numbering import FINE, Refusal, Rows, packed, unpacked
 from novate.sim.auditor.record import forgotten, keep
-from novate.sim.auditor.rounding import LARGEST
+from novate.sim.auditor.rounding import LARGEST, part_down
 from novate.sim.auditor.worth import (
     Verdict,
     counted,
@@ -45,7 +45,7 @@ def decide_trades(house: House, command: SubmitTrades) -> list[Fact]:
     fills: list[tuple[int, ...]] = []
     numbers: list[int] = []
     for at, (number, lots, price, contract, buyer, seller, filled) in rows.in_turn(unpacked(command.rows, TRADE)):
-        refusal, failed = _form_of(house, lots, price, contract, buyer, seller)
+        refusal, failed = _form_of(house, lots, price, contract, buyer, seller, filled)
         if refusal == FINE and filled not in (0, FILLS_BUYER, FILLS_SELLER, FILLS_BUYER | FILLS_SELLER):
             refusal = Reason.MALFORMED, filled
         if refusal != FINE:
@@ -106,7 +106,9 @@ def _names_of(kept: list[tuple[int, ...]], numbers: list[int]) -> tuple[int, byt
     return (next(iter(firsts)), b"") if len(firsts) == 1 else (0, np.array(numbers, "<i8").tobytes())
 
 
-def _form_of(house: House, lots: int, price: int, contract: int, buyer: int, seller: int) -> tuple[Refusal, int]:
+def _form_of(
+    house: House, lots: int, price: int, contract: int, buyer: int, seller: int, filled: int
+) -> tuple[Refusal, int]:
     """Everything that needs no margin, in order of precedence; with the side that fails where it is one's fault."""
     if not 0 <= contract < len(house.instruments):
         return (Reason.CONTRACT_UNKNOWN, contract), NEITHER
@@ -130,12 +132,29 @@ def _form_of(house: House, lots: int, price: int, contract: int, buyer: int, sel
         return (Reason.PRICE_OUT_OF_LIMITS, price), NEITHER
     if of.state != "live" or contract in house.halts:
         return (untraded(house, contract), contract), NEITHER
+    nearest = nearest_in_band(house, of, price)
+    if price != nearest and not (filled and promised(house, of)):
+        return (Reason.PRICE_OUTSIDE_BAND, nearest), NEITHER
     for side, role in ((buyer, BUYER), (seller, SELLER)):
         if house.buckets[house.bucket_of(side, contract)].access == "liquidating":
             return (Reason.ACCOUNT_IN_LIQUIDATION, side), role
     if lots > terms.position_limit_lots:
         return (Reason.POSITION_LIMIT_EXCEEDED, terms.position_limit_lots), NEITHER
     return FINE, NEITHER
+
+
+def promised(house: House, of: Instrument) -> bool:
+    """Whether fills of resting orders in a contract were promised when the orders were margined."""
+    return house.rules.reserved_trades == "guaranteed" and not (of.has_premium or of.terms.collateralised)
+
+
+def nearest_in_band(house: House, of: Instrument, price: int) -> int:
+    """The price itself, or the end of the band that it is beyond: a part of the mark, a tick at least."""
+    band = house.rules.price_bands.get(of.terms.margin_class)
+    if band is None:
+        return price
+    reach = max(1, part_down(abs(of.price_ticks), band))
+    return max(of.price_ticks - reach, min(of.price_ticks + reach, price))
 
 
 def untraded(house: House, contract: int) -> Reason:
@@ -156,7 +175,8 @@ def bears(
 ) -> Refusal:
     """Whether a bucket may take a leg: limits, what a default allows, the premium in cash, then margin.
 
-    A leg that fills its resting orders is not asked for margin where the rulebook guarantees that. One that only brings
+    A leg that fills its resting orders is not asked for margin where the rulebook guarantees that, nor whether its
+    bucket is restricted. One that only brings
     a position nearer to zero always may, where it deepens neither what the bucket lacks of its two requirements nor a
     negative equity.
     """
@@ -176,6 +196,9 @@ def bears(
     reduces = old != 0 and old * new >= 0 and abs(new) < abs(old)
     if before.access == "reduce_only" and not reduces:
         return Reason.MEMBER_IN_DEFAULT, 0
+    guaranteed = filled and promised(house, of)
+    if before.access == "restricted" and not (reduces or guaranteed):
+        return Reason.ACCOUNT_RESTRICTED, 0
     owed = premium(house, after, asset) - min(0, after.carry_fine[asset] + counted(house, after, asset))
     if of.has_premium and lots * value_fine > 0 and owed > cash:
         return Reason.PREMIUM_NOT_COVERED, owed - cash
@@ -183,8 +206,6 @@ def bears(
     if of.terms.collateralised and owes > cash and owes > owed_for_certain(house, before, asset):
         return Reason.COLLATERAL_NOT_COVERED, owes - cash
     then, now = judge(house, before), judge(house, after)
-    guaranteed = filled and house.rules.reserved_trades == "guaranteed"
-    guaranteed = guaranteed and not (of.has_premium or of.terms.collateralised)
     if guaranteed or (reduces and not _riskier(then, now)):
         return FINE
     if not now.priced:

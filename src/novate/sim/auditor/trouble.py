@@ -24,6 +24,7 @@ from novate.sim.auditor import exactness
 from novate.sim.auditor.cash import hand_over
 from novate.sim.auditor.estates import reopen
 from novate.sim.auditor.house import Bucket, Case, Disagreement, House, Slice
+from novate.sim.auditor.levels import release
 from novate.sim.auditor.limits import passed
 from novate.sim.auditor.numbering import packed, rejected, unpacked
 from novate.sim.auditor.rounding import part_down, part_up, shares, up
@@ -70,7 +71,7 @@ class Choices:
         holds = any(held.lots for held in bucket.positions.values())
         if case.to_the_end and holds and verdict.equity > 0:
             return self.slice_of(house, estate, enough=False)
-        if verdict.equity >= (verdict.initial if holds else 0):
+        if verdict.equity >= (release(house, verdict) if holds else 0):
             return [] if estate in house.claims else [LiquidationEnded(estate)]
         if not holds:
             return []
@@ -103,9 +104,9 @@ class Choices:
         if lots > most or (not enough and lots != most):
             raise Disagreement("slices", f"{chosen} is for more or less than the {most} lots that a slice may have")
         if enough and lots < most and not _cures(house, bucket, contract, side * lots, limit):
-            raise Disagreement("slices", f"{chosen} is not enough to bring equity back to the requirement")
+            raise Disagreement("slices", f"{chosen} is not enough to bring equity back to the release level")
         if enough and lots > 1 and _cures(house, bucket, contract, side * (lots - 1), limit):
-            raise Disagreement("slices", f"{chosen} is more than it takes to bring equity back to the requirement")
+            raise Disagreement("slices", f"{chosen} is more than it takes to bring equity back to the release level")
         expiry = house.now_ns + house.rules.slice_expiry_ns
         return [LiquidationOrdered(-1, index, contract, side * lots, limit, expiry)]
 
@@ -123,10 +124,10 @@ def _frees(house: House, bucket: Bucket, contract: int) -> int:
 
 
 def _cures(house: House, bucket: Bucket, contract: int, lots: int, price_ticks: int) -> bool:
-    """Whether lots closed at a price bring equity back to the initial requirement."""
+    """Whether lots closed at a price bring equity back to the release level."""
     value = lot_value(house, house.instruments[contract], price_ticks)
     verdict = judge(house, with_leg(bucket, contract, lots, lots * value))
-    return verdict.equity >= verdict.initial
+    return verdict.equity >= release(house, verdict)
 
 
 # ---- fills ----------------------------------------------------------------------------------------------------------
@@ -204,6 +205,9 @@ def take_over(house: House, estate: int) -> TakenOver:
             collateral += [CollateralMoved(asset, cash, carry)] if cash or carry else []
             continue
         marks = [lots * house.instruments[contract].value_fine for contract, lots in open_ones]
+        if cash < 0:  # a debt moves as it is, and is no part of what the positions cost
+            collateral.append(CollateralMoved(asset, cash, 0))
+            cash = 0
         worth = cash * money.unit + carry + sum(marks) - sum(held.cost_fine for _, held in own)
         weights = [requirement(house, contract, lots)[1] for contract, lots in open_ones]
         weights = weights if any(weights) else [abs(lots) for _, lots in open_ones]
@@ -232,7 +236,7 @@ def apply_member_defaulted(house: House, fact: MemberDefaulted) -> None:
     for bucket in house.buckets.values():
         if bucket.member == fact.member:
             bucket.orders.clear()
-            bucket.access = "reduce_only" if bucket.access == "open" else bucket.access
+            bucket.access = "reduce_only" if bucket.access in ("open", "restricted") else bucket.access
     house.buckets[member.house].access = "house_only"
 
 

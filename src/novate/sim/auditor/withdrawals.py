@@ -22,7 +22,7 @@ from novate.sim.auditor.numbering import FINE, Refusal, Rows, packed, rejected, 
 from novate.sim.auditor.rounding import LARGEST
 from novate.sim.auditor.worth import weight
 
-OF_OTHERS = (Layer.SKIN, Layer.INSURANCE, Layer.SURVIVORS_FUND, Layer.GAINS_HAIRCUT)
+OF_OTHERS = (Layer.SKIN, Layer.INSURANCE, Layer.SURVIVORS_FUND, Layer.TREASURY, Layer.GAINS_HAIRCUT)
 """Layers whose payments are deficits: not a defaulter's own fund, nor the member that stands behind a client."""
 
 
@@ -123,7 +123,7 @@ def recall_for_cycle(house: House) -> list[Fact]:
     for cycle.asset, money in enumerate(house.monies):
         for index, bucket in house.buckets.items():
             flow = cycle.due(index) // money.unit
-            if flow < 0 and bucket.balance_minor[cycle.asset] + flow < 0 and house.member_of(index) in members:
+            if bucket.balance_minor[cycle.asset] + flow < 0 and house.member_of(index) in members:
                 needy |= dict.fromkeys([index, house.members[house.member_of(index)].house])
     return [fact for index in sorted(needy) for fact in recall(house, index)]
 

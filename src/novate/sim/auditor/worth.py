@@ -169,6 +169,13 @@ def in_numeraire(house: House, asset: int, amount: int) -> int:
     return min(size // scale, LARGEST) if amount >= 0 else -min(-(-size // scale), LARGEST)
 
 
+def counting(house: House, asset: int, amount: int) -> int:
+    """An amount in the numeraire, of which no more counts than the rules' cap on the asset."""
+    cap = house.rules.collateral_caps.get(house.monies[asset].terms.symbol)
+    most = amount if cap is None or cap.counted_minor is None else cap.counted_minor * house.monies[asset].unit
+    return in_numeraire(house, asset, min(amount, most))
+
+
 def results(house: House, bucket: Bucket, asset: int) -> int:
     """Unsettled results of variation-margined positions in one asset, as their marks have them."""
     return sum(
@@ -250,11 +257,11 @@ def judge(house: House, bucket: Bucket) -> Verdict:
         worth = cash + credited + option_worth(house, bucket, asset)
         asked = [required(house, bucket, of) for of in open_in if house.instruments[of].asset == asset]
         own_initial, own_maintenance = sum(one for one, _ in asked), sum(one for _, one in asked)
-        payable = within(payable + in_numeraire(house, asset, cash + min(0, result) - max(0, owed_premium)))
+        payable = within(payable + counting(house, asset, cash + min(0, result) - max(0, owed_premium)))
         if worth or cash or own_initial or owed_premium:
             priced = priced and money.live
-            equity = within(equity + in_numeraire(house, asset, worth))
-            settled = within(settled + in_numeraire(house, asset, cash - max(0, owed_premium)))
+            equity = within(equity + counting(house, asset, worth))
+            settled = within(settled + counting(house, asset, cash - max(0, owed_premium)))
             initial = within(initial - in_numeraire(house, asset, -own_initial))
             maintenance = within(maintenance - in_numeraire(house, asset, -own_maintenance))
     return Verdict(equity, settled, initial, maintenance, priced, payable)

@@ -21,6 +21,7 @@ def act(world: "World", seen: Picture) -> c.AnyCommand | None:
     """One of all these."""
     acts: list[Callable[[World, Picture], c.AnyCommand | None]] = [bust, correct, offset, give_up]
     acts += [bust, correct, give_up, give_up, give_up] if seen["house"]["trades on record"] else []
+    acts += [correct] * (8 if seen["halt"] and seen["house"]["trades on record"] else 0)
     acts += [transfer, transfer, compress]
     acts += [answer] * (20 if seen["give-up"] else 0)
     return world.random.choice(acts)(world, seen)
@@ -31,6 +32,13 @@ def _number(world: "World") -> int:
 
 
 # ---- trades ---------------------------------------------------------------------------------------------------------
+
+
+def _recent(world: "World", seen: Picture) -> tuple[int, ...]:
+    """One of the last trades, rather one in a contract that is halted or limited."""
+    last = world.sent[-4:]
+    watched = {*seen["halt"], *(one[1] for one in seen["limit"].values())}
+    return world.random.choice([row for row in last if row[3] in watched and world.random.random() < 0.7] or last)
 
 
 def bust(world: "World", seen: Picture) -> c.AnyCommand | None:
@@ -46,7 +54,7 @@ def correct(world: "World", seen: Picture) -> c.AnyCommand | None:
     if not world.sent:
         return None
     random = world.random
-    trade, lots, price, contract, buyer, seller = random.choice(world.sent[-4:])[:6]
+    trade, lots, price, contract, buyer, seller = _recent(world, seen)[:6]
     match random.randrange(6):
         case 0 | 1:
             named = contract if contract < len(world.contracts) else 0  # the trade may have named what never was
@@ -77,8 +85,9 @@ def give_up(world: "World", seen: Picture) -> c.AnyCommand | None:
     if not world.sent:
         return None
     random = world.random
-    trade, lots, _, _, *sides = random.choice(world.sent[-4:])[:6]
-    account, receiver = random.choice(sides), random.choice(world.people).account
+    trade, lots, _, _, *sides = _recent(world, seen)[:6]
+    others = [person.account for person in world.people if person.account not in sides or random.random() < 0.1]
+    account, receiver = random.choice(sides), random.choice(others or [0])
     lots = max(1, lots * random.choice([1000, 1000, 500, 300, 1001]) // 1000)
     if random.random() < 0.08:
         account, receiver, lots = random.choice([(999, receiver, lots), (account, 0, lots), (account, receiver, 0)])

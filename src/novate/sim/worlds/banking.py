@@ -98,6 +98,18 @@ def proceed(world: "World", seen: Picture) -> c.AnyCommand | None:
     return random.choice(kinds)("bank", world.numbers.next("bank", odd=odd and random.random() < 0.2), one)
 
 
+# ---- interest -------------------------------------------------------------------------------------------------------
+
+
+def interest(world: "World", seen: Picture) -> c.AnyCommand:
+    """What balances below zero pay; now and then a rate or an asset that cannot be."""
+    asset = world.random.randrange(len(world.terms.assets))
+    rate = world.random.choice([0, 1, 36_500, 250_000, 10**6, 10**7])
+    if world.random.random() < 0.1:
+        asset, rate = world.random.choice([(asset, -1), (asset, 10**7 + 1), (99, rate)])
+    return c.PublishInterest(asset, rate)
+
+
 # ---- between --------------------------------------------------------------------------------------------------------
 
 

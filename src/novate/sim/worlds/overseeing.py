@@ -1,10 +1,13 @@
-"""What the operator does: limits on groups, and halts of trading."""
+"""What the operator does: limits on groups, halts of trading, other rules at once or at their time."""
 
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from novate.core import commands as c
 from novate.core.terms import Limit, Measure
 from novate.sim.book_picture import Picture
+from novate.sim.worlds.terms import HOUR, SECOND, draw_rulebook
 
 if TYPE_CHECKING:
     from novate.sim.worlds.world import World
@@ -16,7 +19,9 @@ def limit(world: "World", seen: Picture) -> c.AnyCommand:
     names = [one[0] for one in seen["limit"].values()]
     if (names and random.random() < 0.3) or random.random() < 0.05:
         return c.RemoveLimit(random.choice([*names, "nobody"]))
-    contract = random.randrange(len(world.contracts))
+    if (seen["porting"] or seen["give-up"]) and random.random() < 0.7:
+        return _against(world, seen)
+    contract = _traded(world) if random.random() < 0.5 else random.randrange(len(world.contracts))
     held = [abs(lots) for (_, of), (lots, _) in seen["position"].items() if of == contract] or [100]
     lots = max(held) * random.choice([500, 1000, 1100, 2000, 5000]) // 1000
     people = random.sample(world.people, min(len(world.people), random.choice([1, 2, 3])))
@@ -30,12 +35,71 @@ def limit(world: "World", seen: Picture) -> c.AnyCommand:
     return c.SetLimit(Limit(name, contract, random.choice(measures), lots, members, accounts))
 
 
+def _traded(world: "World") -> int:
+    """The contract of one of the last trades, if there is any such."""
+    last = [row[3] for row in world.sent[-4:] if 0 <= row[3] < len(world.contracts)]
+    return world.random.choice(last or [0])
+
+
+def _against(world: "World", seen: Picture) -> c.AnyCommand:
+    """A limit of whoever is asked to take a client or lots over, near what those are."""
+    random = world.random
+    clients, lots_of_trades = list(seen["porting"].items()), list(seen["give-up"].values())
+    if clients:
+        account, member = random.choice(clients)
+        held = [(of, abs(lots)) for (holder, of), (lots, _) in seen["position"].items() if holder == account and lots]
+        contract, lots = random.choice(held or [(0, 100)])
+        name, members, accounts = f"P{member}", (member,), ()
+    else:
+        _, _, contract, _, receiver, lots, _ = random.choice(lots_of_trades)
+        name, members, accounts = f"G{receiver}", (), (receiver,)
+    lots = abs(lots) * random.choice([0, 0, 500, 1000]) // 1000
+    measure = random.choice(["net", "gross"])
+    return c.SetLimit(Limit(name, contract, measure, lots, members, accounts))  # type: ignore[arg-type]
+
+
 def halt(world: "World", seen: Picture) -> c.AnyCommand:
     """Trading stops, or goes on again soon; or what is not halted is resumed."""
     random = world.random
     if seen["halt"] and random.random() < 0.85:
         return c.ResumeContract(random.choice(list(seen["halt"])))
-    contract = random.randrange(len(world.contracts) + 1)
+    contract = _traded(world) if random.random() < 0.5 else random.randrange(len(world.contracts) + 1)
     if random.random() < 0.1:
         return c.ResumeContract(contract)
     return c.HaltContract(contract, random.choice(["news", "news", "news", " "]))
+
+
+def rules(world: "World", seen: Picture) -> c.AnyCommand:
+    """Other rules at once, or at a time to come; rules to come are taken back, or such as were never to come.
+
+    Now and then rules know nothing of a margin class or of an asset, and lapse where something is open in it.
+    """
+    random = world.random
+    names = list(seen["scheduled"])
+    if (names and random.random() < 0.3) or random.random() < 0.05:
+        return c.CancelRulebook(random.choice([*names, *names, "nobody's"]))
+    form = None if random.random() < 0.2 else world.rulebook.form
+    drawn = draw_rulebook(random, world.terms.assets, form)
+    if random.random() < 0.4:
+        return c.AdoptRulebook(drawn)
+    time_ns = world.now_ns + random.choice([-1, 0, SECOND, SECOND, HOUR, 5 * HOUR, 5 * HOUR, 30 * HOUR])
+    name = random.choice([*names, f"R{world.names}", f"R{world.names}", f"R{world.names}"])
+    poorer = random.choice([drawn.margin_classes, drawn.margin_classes, drawn.collateral])
+    left_out = random.choice([*poorer]) if random.random() < 0.3 else "USD"
+    classes = {one: tiers for one, tiers in drawn.margin_classes.items() if one != left_out}
+    bands = {one: band for one, band in drawn.price_bands.items() if one != left_out}
+    collateral = {one: haircut for one, haircut in drawn.collateral.items() if one == "USD" or one != left_out}
+    caps = {one: cap for one, cap in drawn.collateral_caps.items() if one in collateral}
+    overdrafts = {one: rule for one, rule in drawn.overdrafts.items() if one in collateral}
+    gates = {one: dust for one, dust in drawn.withdrawal_gates.items() if one in collateral}
+    to_come = replace(
+        drawn,
+        name=name,
+        margin_classes=classes,
+        price_bands=bands,
+        collateral=collateral,
+        collateral_caps=caps,
+        withdrawal_gates=gates,
+        overdrafts=overdrafts,
+    )
+    return c.AdoptRulebook(to_come, time_ns)

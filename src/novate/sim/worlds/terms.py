@@ -5,13 +5,14 @@ from fractions import Fraction
 from random import Random
 from typing import Any, Final, Literal
 
-from novate.core.terms import LISTED_LAYERS, Asset, Cap, Contract, Kind, Layer, Rulebook, Tier
+from novate.core.terms import LISTED_LAYERS, Asset, Cap, Contract, Kind, Layer, Overdraft, Rulebook, Tier
 
 SECOND = 10**9
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 START_NS = 1_700_000_000 * SECOND
+PPM = 10**6
 CLASSES = ("major", "alt", "option")
 
 
@@ -191,6 +192,7 @@ def draw_rulebook(random: Random, assets: list[Asset], form: Form | None = None)
     """Rules with awkward rates: nothing in them is a round number that would hide a rounding."""
     layers = [layer for layer in LISTED_LAYERS[:-1] if random.random() < 0.7]
     random.shuffle(layers)
+    lends = random.choice([0, 1, 0.9])
     haircuts = {asset.symbol: random.choice([0, 33_333, 100_000, 250_001, 700_000]) for asset in assets[1:]}
     return Rulebook(
         name="drawn",
@@ -208,10 +210,19 @@ def draw_rulebook(random: Random, assets: list[Asset], form: Form | None = None)
         slippage_ppm=random.choice([0, 5_001, 20_000, 150_000]),
         slice_expiry_ns=random.choice([MINUTE, 20 * MINUTE, 2 * HOUR]),
         slices_max=random.choice([0, 1, 3]),
+        price_bands={name: random.choice([1, 5_003, 100_001, PPM]) for name in CLASSES if random.random() < 0.25},
+        warning_ppm=random.choice([0, 2 * PPM]),
+        call_trigger_ppm=random.choice([PPM, PPM, 900_001, 700_000]),
+        call_target_ppm=random.choice([PPM, PPM, 1_050_003, 1_500_000]),
+        call_recovery=random.choice(["must_pay", "at_due", "at_once"]),
+        missed_client_calls=random.choice(["liquidate", "member_pays", "member_pays"]),
+        reduce_only_ppm=random.choice([0, 0, PPM, 1_200_007, 3 * PPM]),
+        release_ppm=random.choice([PPM, PPM, 1_100_009, 2 * PPM]),
         reserved_trades=random.choice(["checked", "guaranteed"]),
         deposit_final_after_ns=random.choice([0, MINUTE, 2 * HOUR, 2 * DAY, 2 * DAY]),
+        overdrafts={asset.symbol: _overdraft(random, asset) for asset in assets if random.random() < lends},
         collateral_caps={asset.symbol: _cap(random, asset) for asset in assets if random.random() < 0.2},
-        withdrawal_gates={asset.symbol: random.choice([0, 0, 10**4]) for asset in assets if random.random() < 0.5},
+        withdrawal_gates={asset.symbol: random.choice([0, 0, 10**4]) for asset in assets if random.random() < 0.8},
         client_transfers=random.random() < 0.5,
         kept_trades_max=random.choice([0, 3, 17, 10**6, 10**6, 10**6]),
         late_bust=random.choice(["refuse", "offset"]),
@@ -228,7 +239,14 @@ def _cap(random: Random, asset: Asset) -> Cap:
     def most() -> int | None:
         return random.choice([None, whole * 10**3, whole * 10**5, whole * 10**7])
 
-    return Cap(most(), most(), most())
+    return Cap(most(), most(), most(), most() if random.random() < 0.5 else None)
+
+
+def _overdraft(random: Random, asset: Asset) -> Overdraft:
+    """How far below zero a balance may be: nothing, a little, or as far as collateral goes."""
+    amount = 10**asset.decimals * random.choice([0, 10, 10**3, 10**5, 10**7])
+    amount = min(amount, 2**58 // 10 ** (asset.fine_decimals - asset.decimals))
+    return Overdraft(amount, random.choice([0, HOUR, 9 * HOUR, 5 * DAY, 5 * DAY]))
 
 
 def _tiers(random: Random, *, option: bool) -> tuple[Tier, ...]:

@@ -23,7 +23,7 @@ def draw_trade(world: "World", seen: Picture) -> Row | None:
     live = [at for at in live if world.contracts[at].kind is not Kind.INDEX]
     if not live or len(world.people) < 2:
         return None
-    able = [person for person in world.people if seen["access"][person.account] == "open"]
+    able = [person for person in world.people if seen["access"][person.account] in ("open", "restricted")]
     one, other = random.sample(able if len(able) > 1 and random.random() < 0.95 else world.people, 2)
     if random.random() < 0.5 and world.people[0] not in (one, other):
         other = world.people[0]

@@ -17,7 +17,7 @@ from novate.sim.worlds.afterwards import SENT_MAX
 from novate.sim.worlds.people import CHARACTERS, HONEST, Numbers, Person
 from novate.sim.worlds.prices import Market
 from novate.sim.worlds.script import Restart, Step
-from novate.sim.worlds.terms import HOUR, MINUTE, SECOND, START_NS, Listing, draw_rulebook, draw_terms
+from novate.sim.worlds.terms import HOUR, MINUTE, SECOND, START_NS, Listing, draw_terms
 from novate.sim.worlds.trading import draw_trade
 
 FIRST_ACCOUNT = 5
@@ -77,10 +77,11 @@ class World:
             (self.numbers.next("bank"), self.first_money(person, asset), person.account, asset)
             for person in self.people
             for asset in range(len(self.terms.assets))
-            if asset == 0 or random.random() < 0.6
+            if person is self.people[0] or random.random() < (0.7 if asset or len(self.terms.assets) > 1 else 1)
         ]
         asked.append(c.Deposit("bank", packing.cash(rows)))
         asked += self._funds(members)
+        asked += [c.PublishInterest(asset, 50_000) for asset in range(len(self.terms.assets)) if random.random() < 0.7]
         return [Step(self.now_ns, command) for command in asked]
 
     def first_money(self, person: Person, asset: int) -> int:
@@ -92,13 +93,16 @@ class World:
     def _funds(self, members: int) -> list[c.AnyCommand]:
         depth = self.random.choice([0.0, 0.001, 0.05, 1.0])
         found: list[c.AnyCommand] = []
-        for fund in ("skin_in_the_game", "insurance_fund", "treasury", *["default_fund"] * members):
+        funds = ["skin_in_the_game", "insurance_fund", *["treasury"] * len(self.terms.assets)]
+        for at, fund in enumerate([*funds, *["default_fund"] * members]):
             asset = self.random.randrange(len(self.terms.assets)) if self.random.random() < 0.3 else 0
+            asset = at - 2 if fund == "treasury" else asset
             price = float(self.terms.coin_prices.get(asset, Fraction(1)))
             scale = 20 if fund == "treasury" else 1
             unit = 10 ** self.terms.assets[asset].decimals
-            amount = int(self.wealth * depth * scale * self.random.uniform(0.2, 2) / price * unit)
-            member = len(found) - 3 if fund == "default_fund" else None
+            deep = max(depth, 0.02) if fund == "treasury" else depth
+            amount = int(self.wealth * deep * scale * self.random.uniform(0.2, 2) / price * unit)
+            member = at - len(funds) if fund == "default_fund" else None
             number = self.numbers.next("funds")
             found.append(c.Contribute("funds", number, fund, asset, max(1, amount), member))  # type: ignore[arg-type]
         return found
@@ -171,22 +175,23 @@ class World:
             (4, self.deposit),
             (4, self.withdraw),
             (4, self.fund),
+            (1.2, partial(banking.interest, self)),
             (30 if seen["order"] else 1, self.execute),
             (30 if seen["call"] else 0, self.answer_call),
             (8 if self.due(seen) else 0.3, self.expire),
             (0.6, self.resolve),
-            (1.5, partial(overseeing.limit, self)),
-            (4 if seen["halt"] else 0.8, partial(overseeing.halt, self)),
+            (30 if seen["porting"] or seen["give-up"] else 1.5, partial(overseeing.limit, self)),
+            (3 if seen["halt"] else 1.2, partial(overseeing.halt, self)),
             (1.0, self.contribute),
-            (2.0, self.administer),
+            (2.4, self.administer),
             (2.5, partial(banking.announce, self)),
             (4 if seen["deposit"] else 0.2, partial(banking.arrive, self)),
             (2, partial(banking.take_back, self)),
             (3, partial(banking.request, self)),
             (7 if seen["withdrawal"] else 0.2, partial(banking.proceed, self)),
             (2, partial(banking.transfer, self)),
-            (11, partial(afterwards.act, self)),
-            (8 if any(seen["member in default"].values()) else 0.3, partial(afterwards.find_a_member, self)),
+            (30 if seen["give-up"] else 11, partial(afterwards.act, self)),
+            (25 if any(seen["member in default"].values()) else 0.3, partial(afterwards.find_a_member, self)),
             (7, partial(resting.change, self)),
             (4, partial(isolating.isolate, self)),
             (1.0 if seen["isolated"] else 0.1, partial(isolating.rejoin, self)),
@@ -209,6 +214,7 @@ class World:
         moments = [house["settlement due"], *(due for _, due in seen["call"].values())]
         moments += [order[5] for order in seen["order"].values()]
         moments += [contract.expiry_ns for contract in self.contracts]
+        moments += seen["scheduled"].values()
         later = [moment for moment in moments if moment is not None and moment > self.now_ns]
         if later and self.random.random() < 0.6:
             self.now_ns = min(later)
@@ -344,7 +350,7 @@ class World:
 
     def administer(self, seen: Picture) -> c.AnyCommand:
         """A new account or member, other rules, a new contract in place of one that is over."""
-        choice = self.random.randrange(5)
+        choice = self.random.randrange(6)
         self.names += 1
         if choice == 0:
             return c.AddMember(self.random.choice([f"n{self.names}", "m0"]))
@@ -359,8 +365,7 @@ class World:
             if listing.terms.expiry_ns is not None:
                 terms["expiry_ns"] = self.now_ns + self.random.randint(1, 40) * HOUR
             return self._list(listing, terms)
-        form = None if self.random.random() < 0.2 else self.rulebook.form
-        return c.AdoptRulebook(draw_rulebook(self.random, self.terms.assets, form))
+        return overseeing.rules(self, seen)
 
     def _list(self, listing: Listing, terms: dict[str, object]) -> c.AnyCommand:
         contract = msgspec.structs.replace(listing.terms, **terms)
