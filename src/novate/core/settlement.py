@@ -110,9 +110,12 @@ class Collection:
         return due - self.granted.get(bucket, 0)
 
     def _grant(self, bucket: int) -> None:
-        """Let the bucket's balance stand below zero as far as the rules and the treasury allow."""
-        lent = self.purse.lent
-        lent[self.asset] -= max(0, -self.purse.balance(bucket, self.asset))
+        """Let the bucket's balance stand below zero as far as the rules and the treasury allow.
+
+        What it owed is asked anew, but for what a gain of this cycle repays: the gain may be cut yet.
+        """
+        lent, owed = self.purse.lent, max(0, -self.purse.balance(bucket, self.asset))
+        lent[self.asset] -= owed - min(owed, max(0, int(self.flow[bucket])))
         lack = self.lack_of(bucket)
         room = room_below_zero(self.book, self.purse, bucket, self.asset, lack, self.failing)
         self.granted[bucket] = max(0, min(lack, room, self.purse.payable(self.asset)))
@@ -200,7 +203,7 @@ def _cut_gains(book: Book, asset: int, flow: np.ndarray, balances: np.ndarray, u
 
     Flows are rounded down for payers and receivers alike, so the losers can owe a few units more than anyone gains:
     those the rounding account would have received, and it goes without them. A gain that repays a balance below zero is
-    cut last: what it repays the treasury may have lent again in this very cycle, and money that nobody gets is there.
+    cut last: without it its owner goes on owing.
     """
     loss = sum(unpaid.values())
     own = np.array([book.registers.accounts[bucket].member >= 0 for bucket in range(book.account_count)])

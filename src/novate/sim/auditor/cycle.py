@@ -90,9 +90,13 @@ class Cycle(Collector):
         return -self.flow[account] - self.purse.held[account, self.asset] - self.granted.get(account, 0)
 
     def grant(self, account: int) -> None:
-        """Its balance may stay below zero as far as the rules and the treasury let it; what it owed is asked anew."""
-        self.purse.lent[self.asset] += min(0, self.purse.held[account, self.asset])
-        most = lendable(self.house, self.purse, account, self.asset, self.failing)
+        """Its balance may stay below zero as far as the rules and the treasury let it.
+
+        What it owed is asked anew, less what it gains now: until it is paid, that is still lent.
+        """
+        owed = max(0, -self.purse.held[account, self.asset])
+        self.purse.lent[self.asset] -= max(0, owed - max(0, self.flow[account]))
+        most = lendable(self.house, self.purse, account, self.asset, self.lack(account), self.failing)
         self.granted[account] = max(0, min(self.lack(account), most, self.purse.payable(self.asset)))
         self.purse.lent[self.asset] += self.granted[account]
 

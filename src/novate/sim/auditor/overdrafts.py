@@ -70,18 +70,18 @@ def allowed(house: House, account: int, asset: int) -> int:
     return rule.amount_minor if rule and house.now_ns - since < rule.time_ns else 0
 
 
-def lendable(house: House, purse: Purse, account: int, asset: int, failing: list[int]) -> int:
+def lendable(house: House, purse: Purse, account: int, asset: int, lack: int, failing: list[int]) -> int:
     """How far below zero a cycle may take a balance, whatever the treasury has.
 
     Nothing without a published rate, nor for who is isolated, in liquidation, paid for by others, or behind a member
-    that fails. Else as far as the rules say, and as what it has otherwise would raise.
+    that fails; nor where what it has otherwise would not raise all that it lacks. Else as far as the rules say.
     """
     bucket = house.buckets[account]
     if bucket.role not in OWNED or asset not in house.interest_ppm or account in house.cases or account in house.claims:
         return 0
     if house.members[bucket.member].defaulted or bucket.member in failing:
         return 0
-    return min(allowed(house, account, asset), purse.raisable(account, asset))
+    return allowed(house, account, asset) if lack <= purse.raisable(account, asset) else 0
 
 
 def beyond_limits(house: House) -> list[Fact]:
