@@ -78,7 +78,8 @@ def _compile(kernel: Any, *arguments: Any) -> None:
 def beside() -> Iterator[None]:
     """Trades are compiled by a process of their own, where there is a core for it and they are not compiled yet."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if cores == 1 or any(Path(os.environ["NUMBA_CACHE_DIR"]).rglob("trades.judge_trades-*.nbi")):
+    kept = trades.judge_trades.stats.cache_path
+    if cores == 1 or kept is None or any(Path(kept).glob("trades.judge_trades-*.nbi")):
         yield
         return
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
