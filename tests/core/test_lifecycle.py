@@ -10,7 +10,7 @@ from novate.core.book import Book
 from novate.core.facts import Breached, ShortfallAssigned, TradesNovated
 from novate.core.lifecycle_facts import GiveUpProposed, TradeBusted, TradeCorrected, TradesForgotten
 from novate.core.reasons import Reason
-from novate.core.terms import FEES
+from novate.core.terms import FEES, Tier
 from tests.core.worlds import (
     CALL,
     DAY,
@@ -24,6 +24,7 @@ from tests.core.worlds import (
     of,
     reasons,
     rich_house,
+    rulebook,
     small_house,
     traded,
     trades,
@@ -40,6 +41,24 @@ def rich() -> House:
     for name in ("m0", "m1"):
         house.deposit(house.account(name), USD, MILLION)
     return house
+
+
+def test_nothing_comes_back_in_a_margin_class_that_is_gone() -> None:
+    """Two trades cancel, so the rulebook may drop their class; undoing one would bring lots that nothing margins."""
+    house = rich()
+    a, b = house.account("m0"), house.account("m1")
+    house.do(c.SubmitTrades("venue", trades([(1, 5, 200, 0, a, b), (2, 5, 200, 0, b, a)])))
+    house.ok(c.AdoptRulebook(rulebook(margin_classes={"other": (Tier(0, 200_000, 100_000),)}, late_bust="offset")))
+    assert reasons(bust(house, 1)) == [Reason.MARGIN_CLASS_UNKNOWN]
+    correct = after.CorrectTrade("operations", house.next(), "venue", 1, 0, a, b, 6, 200)
+    assert reasons(house.do(correct)) == [Reason.MARGIN_CLASS_UNKNOWN]
+    house.clock(DAY)
+    offset = after.OffsetTrade("operations", house.next(), "venue", 1, 0, a, b, 5, 200)
+    house.mark((0, 200))
+    assert reasons(house.do(offset)) == [Reason.MARGIN_CLASS_UNKNOWN]
+    house.ok(c.AdoptRulebook(rulebook(late_bust="offset")))
+    offset = after.OffsetTrade("operations", house.next(), "venue", 1, 0, a, b, 5, 200)
+    assert reasons(house.do(offset)) == []
 
 
 # ---- what is on record ----------------------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ def test_the_auditor_has_a_rule_for_every_command_of_the_worlds() -> None:
 # ---- planted bugs ---------------------------------------------------------------------------------------------------
 
 
-def first_failure(worlds: int = 60, steps: int = 200) -> tuple[Played, Failure]:
+def first_failure(worlds: int = 200, steps: int = 200) -> tuple[Played, Failure]:
     """The first world that fails."""
     for seed in range(worlds):
         played = play(seed, steps)

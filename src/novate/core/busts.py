@@ -22,6 +22,7 @@ from novate.core.sides import (
     check_contract,
     check_lots,
     check_margin,
+    check_margin_class,
     check_room,
     check_shared,
     check_trading,
@@ -80,6 +81,8 @@ def bust(book: Book, source: str, number: int) -> TradeBusted:
     contract = int(rows[0]["contract"])
     terms = book.contracts[contract]
     expired, final = terms["state"] == EXPIRED, int(terms["value_fine"])
+    if not expired:
+        check_margin_class(book, contract, TRADE)
     legs: dict[int, Leg] = {}
     for row in rows:
         for side, sign in SIDES:

@@ -23,7 +23,7 @@ def name_of(book: Book, account: int) -> str:
 
 
 def check_contract(book: Book, contract: int, path: str) -> None:
-    """A contract that is traded, is not over and has a price to judge by."""
+    """A contract that is traded, is not over, and has a price and a margin class to judge by."""
     if not 0 <= contract < book.contract_count:
         raise Refused(Reason.CONTRACT_UNKNOWN, path, f"there is no contract {contract}")
     symbol, row = book.registers.contracts[contract].symbol, book.contracts[contract]
@@ -33,6 +33,16 @@ def check_contract(book: Book, contract: int, path: str) -> None:
         raise Refused(Reason.CONTRACT_EXPIRED, path, f"{symbol} has expired: its positions are money already")
     if row["state"] != layout.LIVE:
         raise Refused(Reason.PRICE_MISSING, path, f"{symbol} has no live price: publish a mark first")
+    check_margin_class(book, contract, path)
+
+
+def check_margin_class(book: Book, contract: int, path: str) -> None:
+    """A contract that the rulebook in force can margin: one that nobody held may have lost its class since."""
+    row = book.contracts[contract]
+    if not row["tier_count"] and row["style"] != layout.COLLATERALISED:
+        symbol = book.registers.contracts[contract].symbol
+        message = f"the rulebook has no tiers for the margin class of {symbol}: adopt one that has"
+        raise Refused(Reason.MARGIN_CLASS_UNKNOWN, path, message)
 
 
 def check_trading(book: Book, contract: int, path: str) -> None:

@@ -20,7 +20,7 @@ from novate.sim.auditor.record import TRADE, is_past, parts_of
 from novate.sim.auditor.rounding import E12, nearest
 from novate.sim.auditor.sides import book_leg, bucket_for, margined, pay_carry, room, shared, tradable, two
 from novate.sim.auditor.trades import add_leg
-from novate.sim.auditor.worth import fee_of, lot_value
+from novate.sim.auditor.worth import fee_of, has_margin_class, lot_value
 
 SIGN = {"buyer": 1, "seller": -1}
 
@@ -41,6 +41,7 @@ def _bust(house: House, trade: Reference) -> TradeBusted:
     parts = parts_of(house, trade)
     contract = parts[0].contract
     of = house.instruments[contract]
+    demand(of.state == "expired" or has_margin_class(house, of), Reason.MARGIN_CLASS_UNKNOWN, TRADE)
     legs: dict[int, Leg] = {}
     for made in parts:
         for side, sign in SIGN.items():

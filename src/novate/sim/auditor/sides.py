@@ -12,7 +12,7 @@ from novate.sim.auditor.limits import passed
 from novate.sim.auditor.numbering import demand
 from novate.sim.auditor.rounding import LARGEST, up
 from novate.sim.auditor.trades import add_leg, bears, may_be_named, with_leg
-from novate.sim.auditor.worth import judge, uncovered, weight
+from novate.sim.auditor.worth import has_margin_class, judge, uncovered, weight
 
 
 def tradable(house: House, contract: int, path: str) -> None:
@@ -22,6 +22,7 @@ def tradable(house: House, contract: int, path: str) -> None:
     demand(of.terms.kind is not Kind.INDEX, Reason.CONTRACT_NOT_TRADABLE, path)
     demand(of.state != "expired", Reason.CONTRACT_EXPIRED, path)
     demand(of.state == "live", Reason.PRICE_MISSING, path)
+    demand(has_margin_class(house, of), Reason.MARGIN_CLASS_UNKNOWN, path)
 
 
 def named(house: House, account: int, path: str) -> None:
