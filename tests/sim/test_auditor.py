@@ -17,6 +17,7 @@ from novate.core import (
     busts,
     collateral,
     consequences,
+    conversions,
     estate,
     give_ups,
     isolation,
@@ -82,7 +83,7 @@ def test_the_auditor_has_a_rule_for_every_command_of_the_worlds() -> None:
 # ---- planted bugs ---------------------------------------------------------------------------------------------------
 
 
-def first_failure(worlds: int = 200, steps: int = 200) -> tuple[Played, Failure]:
+def first_failure(worlds: int = 300, steps: int = 200) -> tuple[Played, Failure]:
     """The first world that fails."""
     for seed in range(worlds):
         played = play(seed, steps)
@@ -291,7 +292,7 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "interest that comes a cycle late": (overdrafts, "interest_due", lambda _: []),
     "a loan without collateral": (collateral.Purse, "raisable", lambda *_: 10**30),
     "a loan of money that is lent": (collateral.Purse, "lent_minor", lambda *_: 0),
-    "a loan that outlives its time": (overdrafts, "beyond_limits", lambda _: []),
+    "a loan that outlives its time": (conversions, "beyond_limits", lambda _: []),
     "a cap on what counts that is not kept": (admission, "_set_eligibility", all_counts),
     "a member that pays too little for its client": (levels, "ceil_div", floor_div),
     "a liquidation that ends too soon": (liquidation, "sound_from", lambda _, verdict: verdict.initial_fine),
