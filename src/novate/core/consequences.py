@@ -1,5 +1,7 @@
 """What follows from facts without anyone asking: calls, breaches, slices, take-overs, closings."""
 
+from functools import partial
+
 import msgspec
 import numpy as np
 
@@ -317,13 +319,12 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
             touched[fact.account] = None
     if not contracts:
         return np.array(sorted(touched), np.int64) if touched else None
-    held = [holders_of(book, contract) for contract in contracts]
-    concerned = np.concatenate([*held, np.array([*touched], np.int64)])
-    if len(concerned) * WHOLE_HOUSE_SHARE <= book.account_count:
-        return np.unique(concerned) if len(concerned) else None
-    among = np.zeros(book.account_count, bool)  # a pass over the house is cheaper than sorting so many
-    among[concerned] = True
-    return np.flatnonzero(among)
+    held = int(book.contracts["holders_count"][list(contracts)].sum())
+    if (held + len(touched)) * WHOLE_HOUSE_SHARE > book.account_count:
+        # Judging all is cheaper than finding so many; of those in trouble ``check`` looks at what they hold.
+        return np.arange(book.account_count)
+    concerned = np.concatenate([*map(partial(holders_of, book), contracts), np.array([*touched], np.int64)])
+    return np.unique(concerned) if len(concerned) else None
 
 
 def _marked(facts: list[Fact]) -> dict[int, None]:

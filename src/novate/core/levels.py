@@ -96,7 +96,8 @@ def below_level(book: Book, buckets: np.ndarray) -> list[int]:
     """
     buckets = book.purses(buckets)
     if len(buckets) * WHOLE_HOUSE_SHARE > book.account_count:
-        rows = judge_house(book)[buckets]
+        rows = judge_house(book)
+        rows = rows if len(buckets) == book.account_count else rows[buckets]
     else:
         rows = judge_many(book, buckets) if len(buckets) else judge_house(book)
     rules = book.rulebook
