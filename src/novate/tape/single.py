@@ -1,6 +1,7 @@
 """Single commands of the tape, those without rows, into commands of the core."""
 
-from typing import Any, Final, Protocol
+from collections.abc import Mapping
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -24,6 +25,7 @@ from novate.tape.terms import contract_of, guarded, ppm, rulebook_of
 
 PLACES_MAX: Final = 18
 NUMBER: Any = str | int
+T = TypeVar("T")
 
 
 class Registers(Terms, Protocol):
@@ -173,14 +175,19 @@ def _listing(command: wire.AddAsset | wire.ListContract, names: Names) -> AnyCom
     )
 
 
+def _open(orders: Mapping[int, T], following: int, asked: int, kind: str, why_closed: str) -> T:
+    """The open order of a kind that a fill names; numbers below the ``following`` one have been used."""
+    if asked in orders:
+        return orders[asked]
+    if 0 <= asked < following:
+        raise refuse(Reason.ORDER_NOT_OPEN, "$.order", f"{kind} {asked} is closed: {why_closed}")
+    message = f"no {kind} has the number {decimals.shown(asked)}: use that of its fact"
+    raise refuse(Reason.ORDER_UNKNOWN, "$.order", message)
+
+
 def _execute(command: wire.Execute, registers: Registers, names: Names) -> AnyCommand:
-    order = registers.orders.get(command.order)
-    if order is None and 0 <= command.order < registers.next_order:
-        message = f"order {command.order} is closed: it was filled, or it expired before this fill came"
-        raise refuse(Reason.ORDER_NOT_OPEN, "$.order", message)
-    if order is None:
-        message = f"no liquidation order has the number {decimals.shown(command.order)}: use that of its fact"
-        raise refuse(Reason.ORDER_UNKNOWN, "$.order", message)
+    why = "it was filled, or it expired before this fill came"
+    order = _open(registers.orders, registers.next_order, command.order, "liquidation order", why)
     return core.ExecuteLiquidation(
         source=named(command.source, "$.source"),
         number=number(command.number, "$.number"),
@@ -192,13 +199,8 @@ def _execute(command: wire.Execute, registers: Registers, names: Names) -> AnyCo
 
 
 def _execute_conversion(command: wire.ExecuteConversion, registers: Registers, names: Names) -> AnyCommand:
-    order = registers.conversions.get(command.order)
-    if order is None and 0 <= command.order < registers.next_conversion:
-        message = f"conversion order {command.order} is closed: it was filled, was due, or was taken back"
-        raise refuse(Reason.ORDER_NOT_OPEN, "$.order", message)
-    if order is None:
-        message = f"no conversion order has the number {decimals.shown(command.order)}: use that of its fact"
-        raise refuse(Reason.ORDER_UNKNOWN, "$.order", message)
+    why = "it was filled, was due, or was taken back"
+    order = _open(registers.conversions, registers.next_conversion, command.order, "conversion order", why)
     return core.ExecuteConversion(
         source=named(command.source, "$.source"),
         number=number(command.number, "$.number"),

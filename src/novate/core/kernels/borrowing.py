@@ -1,4 +1,7 @@
-"""How loops are compiled that own nothing: no array is made in them and none handed back."""
+"""How kernels are compiled that only kernels call: loops that own nothing, what is copied into them, what makes arrays.
+
+What Python calls is plain ``njit(cache=True)``.
+"""
 
 import numpy as np
 from numba import njit

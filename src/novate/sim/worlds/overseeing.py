@@ -54,8 +54,8 @@ def _against(world: "World", seen: Picture) -> c.AnyCommand:
         _, _, contract, _, receiver, lots, _ = random.choice(lots_of_trades)
         name, members, accounts = f"G{receiver}", (), (receiver,)
     lots = abs(lots) * random.choice([0, 0, 500, 1000]) // 1000
-    measure = random.choice(["net", "gross"])
-    return c.SetLimit(Limit(name, contract, measure, lots, members, accounts))  # type: ignore[arg-type]
+    measures: list[Measure] = ["net", "gross"]
+    return c.SetLimit(Limit(name, contract, random.choice(measures), lots, members, accounts))
 
 
 def halt(world: "World", seen: Picture) -> c.AnyCommand:
