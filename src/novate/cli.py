@@ -17,6 +17,7 @@ from rich.console import Console
 from novate import __version__
 from novate.terminal import (
     busy,
+    interrupted,
     outcome_row,
     output,
     print_house,
@@ -168,18 +169,27 @@ def replay(
 
 
 @app.command
-def audit(journal: Path, /) -> int:
+def audit(journal: Path, /, *, follow: bool = False) -> int:
     """Decide every command of a journal again and demand identical facts. The exit code is 1 where one differs.
 
     Parameters
     ----------
     journal
         The folder of the journal. It may be in use.
+    follow
+        Go on with what is written meanwhile, until you interrupt it (Ctrl-C) or a record differs. Snapshots are not
+        compared.
     """
-    from novate.service.replay import audit as audit_journal
+    from novate.service import audit as audits
 
-    with _told(), busy("auditing"):
-        found = audit_journal(journal)
+    with _told():
+        if follow:
+            with interrupted() as ended:
+                print(f"following {journal}; Ctrl-C ends it", file=sys.stderr, flush=True)
+                found = audits.follow(journal, ended)
+        else:
+            with busy("auditing"):
+                found = audits.audit(journal)
     for line in found.lines():
         print(line)
     return 0 if found.clean else 1
