@@ -223,9 +223,9 @@ def add_subs(first, buckets, positions, orders, lot_terms, contracts, tiers, lon
 
 
 @inlined
-def total(balances, bucket, sums, into, assets, gains_ppm):
-    """A bucket in the numeraire from its balances and sums: ``(equity, settled, initial, maintenance, priced)``."""
-    equity, settled, initial, maintenance, priced = 0, 0, 0, 0, 1
+def standing(balances, bucket, sums, into, assets, gains_ppm):
+    """What decides on a bucket, in the numeraire, from its balances and sums: ``(equity, initial, priced)``."""
+    equity, initial, priced = 0, 0, 1
     for at in range(sums.shape[1]):
         balance = balances[bucket, at]
         own = sums[into, at]
@@ -237,11 +237,29 @@ def total(balances, bucket, sums, into, assets, gains_ppm):
             if asset.live == 0:
                 priced = 0
             equity = clamp(equity + convert(min(amount, asset.count_max_fine), asset))
-            paid_up = min(cash - max(0, balance.premium_fine), asset.count_max_fine)
-            settled = clamp(settled + convert(paid_up, asset))
             initial = clamp(initial - convert(-own.initial_fine, asset))
-            maintenance = clamp(maintenance - convert(-own.maintenance_fine, asset))
-    return equity, settled, initial, maintenance, priced
+    return equity, initial, priced
+
+
+@inlined
+def maintenance_in(sums, into, assets):
+    """A bucket's maintenance requirement in the numeraire."""
+    maintenance = 0
+    for at in range(sums.shape[1]):
+        maintenance = clamp(maintenance - convert(-sums[into, at].maintenance_fine, assets[at]))
+    return maintenance
+
+
+@inlined
+def total(balances, bucket, sums, into, assets, gains_ppm):
+    """A bucket in the numeraire from its balances and sums: ``(equity, settled, initial, maintenance, priced)``."""
+    equity, initial, priced = standing(balances, bucket, sums, into, assets, gains_ppm)
+    settled = 0
+    for at in range(sums.shape[1]):
+        balance, asset = balances[bucket, at], assets[at]
+        paid_up = balance.balance_minor * asset.unit_fine - max(0, balance.premium_fine)
+        settled = clamp(settled + convert(min(paid_up, asset.count_max_fine), asset))
+    return equity, settled, initial, maintenance_in(sums, into, assets), priced
 
 
 @njit(cache=True)
