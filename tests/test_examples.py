@@ -24,6 +24,9 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 #   04: Alpha is long 100 from 5000; the house takes over at 4400 (its 60,000 are gone) and closes at 4150: 25,000 is
 #       lost, of which its fund pays 10,000, the house 5,000 and the survivors 5,000 each.
 #   05: ann could lose 150 x 0.40 = 60 of 100, bob 150 x 0.60 = 90; she wins his 90. 167 at 0.40 would cost him 100.20.
+#   06: tiers ask for 10 % of 10 x 5000 and of 10 x 5050. Of the sheet's scenarios the spread loses most where the legs
+#       move apart: 10 x 60, and half a dollar for each of 20 lots. 5 MAR against 10 JUN lose 10 x 390 - 5 x 400 in the
+#       largest rise, and half of 15, rounded up; JUN alone 10 x 390, and half of 10.
 PROMISES = {
     "01_one_trade.py": ["997.44997500", "997.54997500", "margin_insufficient at `$.rows[0].buyer`"],
     "02_a_day_of_variation.py": ["65760.00", "51792.00", "62448.00", "44.4 % netted away"],
@@ -33,6 +36,12 @@ PROMISES = {
         "at 0.40  ann free  40.00  bob free  10.00",
         "at 0.95  ann free  40.00  bob free  10.00",
         "ann 190.00, bob 10.00",
+    ],
+    "06_a_spread.py": [
+        "in tiers      initial  10050.00",
+        "by the sheet  initial    610.00",
+        "5 lots of MAR are sold: initial   1908.00",
+        "10 lots of MAR are sold: initial   3905.00",
     ],
     "04_a_default.py": [
         "called: Alpha for 62,000.00 USD",
