@@ -56,9 +56,16 @@ def collateralised_result(lots, cost_fine, contract):
 
 
 @inlined
+def premium_with_bids(balance, own):
+    """Premium bought less premium sold, with all resting bids filled at the marks."""
+    return balance.premium_fine + own.resting_premium_fine
+
+
+@inlined
 def owed_in(balance, own):
-    """What a bucket will have to pay in one asset, with no premium it is due against it; not negative."""
-    return max(0, balance.premium_fine) - min(0, own.variation_fine + balance.carry_fine)
+    """What a bucket will have to pay in one asset, resting bids for options filled, with no premium it is due against
+    it; not negative."""
+    return max(0, premium_with_bids(balance, own)) - min(0, own.variation_fine + balance.carry_fine)
 
 
 @inlined
@@ -153,6 +160,7 @@ def sum_one(position, open_orders, contract, tiers, long_option_ppm, own):
     lots, bids, asks = position.lots, open_orders.bids, open_orders.asks
     if contract.style == PREMIUM:
         own.option_fine += option_worth(lots, contract, long_option_ppm)
+        own.resting_premium_fine += bids * contract.value_fine
     elif contract.style == COLLATERALISED:
         own.variation_fine += collateralised_result(lots, position.cost_fine, contract)
     else:
@@ -171,6 +179,7 @@ def sum_positions(start, count, positions, orders, lot_terms, contracts, tiers, 
         sums[into, asset].option_fine = 0
         sums[into, asset].initial_fine = 0
         sums[into, asset].maintenance_fine = 0
+        sums[into, asset].resting_premium_fine = 0
     return add_positions(start, count, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, into)
 
 
@@ -252,7 +261,8 @@ def requirement_of(lots, contract_index, tables):
 
 @borrowing
 def payable(balances, bucket, sums, into, assets):
-    """What cash covers after everything that is owed unsettled, in the numeraire; gains of one asset pay in none."""
+    """What cash covers after everything that is owed unsettled and what bids for options set aside, in the numeraire;
+    gains of one asset pay in none."""
     covered = 0
     for at in range(sums.shape[1]):
         balance = balances[bucket, at]
