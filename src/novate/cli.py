@@ -1,4 +1,4 @@
-"""The command line: ``novate run``, ``replay``, ``audit``, ``rebuild-head``, ``demo`` and ``sim``.
+"""The command line: ``novate run``, ``replay``, ``what-if``, ``audit``, ``rebuild-head``, ``demo`` and ``sim``.
 
 Exit codes: 0 done (a refused row is a result, not an error), 1 it could not be done, or an audit found a difference,
 2 lines of a tape, or the command line itself, could not be read. Nothing heavy is imported before a command needs it.
@@ -6,10 +6,11 @@ Exit codes: 0 done (a refused row is a result, not an error), 1 it could not be 
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
@@ -23,10 +24,8 @@ from novate.terminal import (
     print_json,
     print_malformed,
     print_outcomes,
+    print_what_if,
 )
-
-if TYPE_CHECKING:
-    pass
 
 app = App(
     name="novate",
@@ -165,6 +164,69 @@ def replay(
         print_json({"house": seen})
     else:
         print_house(seen, [], 0)
+
+
+@app.command
+def what_if(
+    journal: Path,
+    account: str,
+    /,
+    *,
+    trade: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    deposit: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    until: int | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """What deposits and then trades would do to an account of a journal; nothing is decided or written.
+
+    Parameters
+    ----------
+    journal
+        The folder of the journal. It may be in use.
+    account
+        The account's name.
+    trade
+        `"buy 10 OIL at 100.00"`, in lots; as often as needed, each after those before it.
+    deposit
+        `"500.00 USD"`; as often as needed, all before the trades.
+    until
+        The last record to fold; all of them by default.
+    json
+        Print one JSON object instead of a table.
+    """
+    from novate.house import questions
+    from novate.service.replay import replay as fold_journal
+    from novate.tape import Names, Refused
+
+    trades = [_asked(text, _TRADE, '"buy 10 OIL at 100.00"') for text in trade]
+    deposits = [_asked(text, _DEPOSIT, '"500.00 USD"') for text in deposit]
+    with _told(), busy("replaying"):
+        seq = _last_seq(journal) if until is None else until
+        book = fold_journal(journal, seq)
+    try:
+        names = Names(book.registers)
+        index = names.account(account, "$.account")
+        asked = questions.decode([{**row, "lots": int(row["lots"])} for row in trades], deposits, names)
+        answer = questions.what_if(book, index, asked, seq)
+    except Refused as error:
+        raise Failure(error.refusal.message) from error
+    except LookupError as error:
+        raise Failure(str(error.args[0])) from error
+    if json:
+        print_json(answer)
+    else:
+        print_what_if(answer)
+
+
+_TRADE = re.compile(r"(?P<side>buy|sell) (?P<lots>\d+) (?P<contract>.+) at (?P<price>\S+)")
+_DEPOSIT = re.compile(r"(?P<amount>\S+) (?P<asset>\S+)")
+
+
+def _asked(text: str, form: re.Pattern[str], example: str) -> dict[str, str]:
+    """The parts of what was asked in words."""
+    if match := form.fullmatch(text):
+        return match.groupdict()
+    raise Failure(f"{text!r} cannot be read: write {example}", 2)
 
 
 @app.command
