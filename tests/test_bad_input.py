@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from novate import ClearingHouse
 from novate.cli import main
-from novate.service.replay import audit
+from novate.service.audit import audit
 from novate.views import detail, fact_name
 from tests.house.opened import RULES, opened
 

@@ -1,6 +1,7 @@
 """The command line: tables that a person can read, JSON that a program can, and one clear line for what goes wrong."""
 
 import json
+import signal
 import subprocess
 import sys
 from decimal import Decimal
@@ -135,7 +136,7 @@ def test_what_if_asks_a_journal(novate: Any, tmp_path: Path) -> None:
     assert novate("audit", journal).out == "20 records, 20 decided again with identical facts\n"
     for account, trade, code, message in (
         ("alicia", buy[1], 1, 'no account is called "alicia"'),
-        ("alice", "buy some BTC-PERP", 2, "'buy some BTC-PERP' cannot be read: write \"buy 10 OIL at 100.00\""),
+        ("alice", "buy some BTC-PERP", 2, "'buy some BTC-PERP' is no trade: write \"buy 10 OIL at 100.00\""),
     ):
         failed = novate("what-if", journal, account, "--trade", trade)
         assert (failed.code, failed.out, failed.err.count("\n")) == (code, "", 1)
@@ -179,6 +180,21 @@ def test_a_binary_file_is_malformed_line_by_line(novate: Any, tmp_path: Path) ->
     assert shown.code == 2
     assert len(shown.err.splitlines()) == 3
     assert "not UTF-8" in shown.err
+
+
+def test_an_audit_follows_until_it_is_interrupted(novate: Any, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    novate("run", TAPE, "--journal", journal)
+    started = "import sys; from novate.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", started, "audit", str(journal), "--follow"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as audit:
+        assert audit.stderr is not None
+        assert audit.stderr.readline() == f"following {journal}; Ctrl-C ends it\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            audit.wait(1)  # it goes on by itself
+        audit.send_signal(signal.SIGINT)
+        out, err = audit.communicate(timeout=60)
+    assert (out, err, audit.returncode) == ("20 records, 20 decided again with identical facts\n", "", 0)
 
 
 def test_until_past_the_end_and_a_damaged_journal_are_told(novate: Any, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ Exit codes: 0 done (a refused row is a result, not an error), 1 it could not be 
 
 import contextlib
 import os
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from rich.console import Console
 from novate import __version__
 from novate.terminal import (
     busy,
+    interrupted,
     outcome_row,
     output,
     print_house,
@@ -198,50 +198,48 @@ def what_if(
     from novate.service.replay import replay as fold_journal
     from novate.tape import Names, Refused
 
-    trades = [_asked(text, _TRADE, '"buy 10 OIL at 100.00"') for text in trade]
-    deposits = [_asked(text, _DEPOSIT, '"500.00 USD"') for text in deposit]
     with _told(), busy("replaying"):
         seq = _last_seq(journal) if until is None else until
         book = fold_journal(journal, seq)
+    names = Names(book.registers)
     try:
-        names = Names(book.registers)
-        index = names.account(account, "$.account")
-        asked = questions.decode([{**row, "lots": int(row["lots"])} for row in trades], deposits, names)
-        answer = questions.what_if(book, index, asked, seq)
+        trades, deposits = map(questions.trade_in_words, trade), map(questions.deposit_in_words, deposit)
+        asked = questions.decode([*trades], [*deposits], names)
+        answer = questions.what_if(book, names.account(account, "$.account"), asked, seq)
     except Refused as error:
         raise Failure(error.refusal.message) from error
     except LookupError as error:
         raise Failure(str(error.args[0])) from error
+    except ValueError as error:
+        raise Failure(str(error), 2) from error
     if json:
         print_json(answer)
     else:
         print_what_if(answer)
 
 
-_TRADE = re.compile(r"(?P<side>buy|sell) (?P<lots>\d+) (?P<contract>.+) at (?P<price>\S+)")
-_DEPOSIT = re.compile(r"(?P<amount>\S+) (?P<asset>\S+)")
-
-
-def _asked(text: str, form: re.Pattern[str], example: str) -> dict[str, str]:
-    """The parts of what was asked in words."""
-    if match := form.fullmatch(text):
-        return match.groupdict()
-    raise Failure(f"{text!r} cannot be read: write {example}", 2)
-
-
 @app.command
-def audit(journal: Path, /) -> int:
+def audit(journal: Path, /, *, follow: bool = False) -> int:
     """Decide every command of a journal again and demand identical facts. The exit code is 1 where one differs.
 
     Parameters
     ----------
     journal
         The folder of the journal. It may be in use.
+    follow
+        Go on with what is written meanwhile, until you interrupt it (Ctrl-C) or a record differs. Snapshots are not
+        compared.
     """
-    from novate.service.replay import audit as audit_journal
+    from novate.service import audit as audits
 
-    with _told(), busy("auditing"):
-        found = audit_journal(journal)
+    with _told():
+        if follow:
+            with interrupted() as ended:
+                print(f"following {journal}; Ctrl-C ends it", file=sys.stderr, flush=True)
+                found = audits.follow(journal, ended)
+        else:
+            with busy("auditing"):
+                found = audits.audit(journal)
     for line in found.lines():
         print(line)
     return 0 if found.clean else 1

@@ -1,8 +1,9 @@
 """What the command line prints: tables, outcomes line by line, JSON, and that it is busy."""
 
 import contextlib
+import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,23 @@ def busy(what: str) -> Iterator[None]:
     """A sign of life on standard error, where somebody watches."""
     with Console(stderr=True).status(f"{what} …") if sys.stderr.isatty() else contextlib.nullcontext():
         yield
+
+
+@contextlib.contextmanager
+def interrupted() -> Iterator[Callable[[], bool]]:
+    """Whether somebody asked for an end (Ctrl-C) since; the first asks, the second ends the process as ever."""
+    asked = False
+
+    def ask(*_: object) -> None:
+        nonlocal asked
+        asked = True
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def print_house(seen: "House", happened: "Sequence[dict[str, Any]]", facts: int) -> None:

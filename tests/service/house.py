@@ -7,6 +7,7 @@ from novate.core.commands import (
     AddMember,
     AdoptRulebook,
     AnyCommand,
+    Clock,
     Contribute,
     Deposit,
     ListContract,
@@ -16,6 +17,7 @@ from novate.core.commands import (
 )
 from novate.core.rows import CASH, MARK, TRADE
 from novate.core.terms import Asset, Contract, Kind, Layer, Rulebook, Tier
+from novate.service.engine import Engine
 
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND
@@ -84,3 +86,16 @@ def opening() -> list[AnyCommand]:
         deposit("cash", 2, BOB, 1_000_000_000),
         mark(200),
     ]
+
+
+def day() -> list[tuple[int, AnyCommand]]:
+    """A day with times: trades, marks, a settlement and refusals."""
+    commands = [*opening(), trade("market", 1, lots=5, rows=30), mark(210), trade("market", 31), trade("market", 31)]
+    return [*((n * SECOND, command) for n, command in enumerate(commands)), (2 * HOUR, Clock()), (2 * HOUR, mark(205))]
+
+
+def carry_out(engine: Engine, tape: list[tuple[int, AnyCommand]]) -> bytes:
+    """Submit a tape; the state hash after it."""
+    for time_ns, command in tape:
+        engine.submit(command, time_ns)
+    return engine.read(lambda book: book.digest()).result(60)

@@ -22,9 +22,10 @@ from novate.core.rows import CASH, POSTED
 from novate.core.step import step
 from novate.service import engine as engine_module
 from novate.service import inbox
+from novate.service.audit import audit, decode_command
 from novate.service.engine import Engine, EngineBusy, EngineClosed, EngineStopped, Ticket
 from novate.service.journal import Journal, JournalLocked, JournalReader, Record
-from novate.service.replay import audit, decode_command, replay
+from novate.service.replay import replay
 from tests.service.house import ALICE, BOB, SECOND, deposit, mark, opening, trade
 
 
@@ -71,12 +72,6 @@ def held(engine: Engine) -> Iterator[None]:
         yield
     finally:
         released.set()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder that is not there yet."""
-    return tmp_path / "house"
 
 
 # --- answers ------------------------------------------------------------------------------------------------------

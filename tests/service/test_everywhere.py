@@ -8,9 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from novate.service.audit import audit
 from novate.service.engine import Engine
 from novate.service.journal import JournalReader
-from novate.service.replay import audit, replay
+from novate.service.replay import replay
 from novate.service.snapshot import snapshots
 from tests.service.everywhere import EXPECTED, TAPE, Hashes, carry_out
 

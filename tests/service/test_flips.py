@@ -16,10 +16,12 @@ import pytest
 from novate.core.book import Book
 from novate.core.step import fold
 from novate.service import journal
+from novate.service.audit import audit
 from novate.service.engine import Engine, EngineStopped
+from novate.service.folding import decode_facts
 from novate.service.head import CHECKSUM_BYTES, SLOT, SLOT_BYTES
 from novate.service.journal import PAGE_BYTES, JournalDamaged, JournalError, JournalReader, Record
-from novate.service.replay import audit, decode_facts, replay
+from novate.service.replay import replay
 from novate.service.snapshot import DIGEST_BYTES, HEADER, snapshots
 from tests.service.house import SECOND, opening, trade
 

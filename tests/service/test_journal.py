@@ -61,12 +61,6 @@ def execute(folder: Path, statement: str) -> None:
         database.execute(statement)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder that is not there yet."""
-    return tmp_path / "house"
-
-
 def test_what_was_appended_is_read_back_in_order(folder: Path) -> None:
     records = filled(folder, groups=3, size=2)
     assert [record.seq for record in records] == [1, 2, 3, 4, 5, 6]

@@ -18,8 +18,8 @@ from novate.core.book import Book
 from novate.core.step import fold
 from novate.service import journal
 from novate.service.engine import Engine
+from novate.service.folding import decode_facts
 from novate.service.journal import Journal, JournalError, JournalIncomplete, JournalReader, Record
-from novate.service.replay import decode_facts
 from tests.service.disk import Disk, Moment, Named, NamesSynced, Synced, Told, Wrote
 from tests.service.house import ALICE, HOUR, SECOND, deposit, mark, opening, trade
 

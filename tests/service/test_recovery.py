@@ -1,36 +1,30 @@
 """The same house again: from the journal, from a snapshot, after a kill."""
 
-import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 
 from novate.core.book import Book
-from novate.core.commands import AddMember, AnyCommand, Clock, OpenAccount, SubmitTrades
-from novate.core.facts import MemberAdded, TradesNovated
+from novate.core.commands import AddMember, Clock, OpenAccount, SubmitTrades
+from novate.core.facts import TradesNovated
 from novate.core.lifecycle_commands import BustTrade
 from novate.core.rows import NOVATED, TRADE
 from novate.service import folding
+from novate.service.audit import audit, decode_command
 from novate.service.engine import Engine
-from novate.service.journal import Entry, Journal, JournalDamaged, JournalError, JournalReader, Record
-from novate.service.replay import audit, decode_command, decode_facts, encode_facts, replay
+from novate.service.folding import decode_facts
+from novate.service.journal import Entry, JournalError, JournalReader, Record
+from novate.service.replay import replay
 from novate.service.snapshot import KEPT, read_snapshot, snapshots
-from tests.service.house import ALICE, HOUR, SECOND, deposit, mark, opening, trade
+from tests.service.forger import rewrite, with_facts
+from tests.service.house import ALICE, HOUR, SECOND, carry_out, day, deposit, mark, opening, trade
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def day() -> list[tuple[int, AnyCommand]]:
-    """A day with times: trades, marks, a settlement and refusals."""
-    commands = [*opening(), trade("market", 1, lots=5, rows=30), mark(210), trade("market", 31), trade("market", 31)]
-    return [*((n * SECOND, command) for n, command in enumerate(commands)), (2 * HOUR, Clock()), (2 * HOUR, mark(205))]
 
 
 def test_trades_on_record_come_back_from_many_small_records(folder: Path) -> None:
@@ -45,26 +39,6 @@ def test_trades_on_record_come_back_from_many_small_records(folder: Path) -> Non
         engine.submit(BustTrade("desk", 1, "two", 30), 100 * SECOND).result(60)
         digest = engine.read(lambda book: book.digest()).result(60)
     assert replay(folder).digest() == digest
-
-
-def carry_out(engine: Engine, tape: list[tuple[int, AnyCommand]]) -> bytes:
-    """Submit a tape; the state hash after it."""
-    for time_ns, command in tape:
-        engine.submit(command, time_ns)
-    return engine.read(lambda book: book.digest()).result(60)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder that is not there yet."""
-    return tmp_path / "house"
-
-
-@pytest.fixture
-def digest(folder: Path) -> bytes:
-    """The state hash after a day that lies in ``folder``."""
-    with Engine(folder) as engine:
-        return carry_out(engine, day())
 
 
 # --- recovery -----------------------------------------------------------------------------------------------------
@@ -198,7 +172,8 @@ from novate.core.commands import OpenAccount
 from novate.service import journal
 from novate.service.engine import Engine
 from novate.core.rows import NOVATED, TRADE
-from tests.service.house import opening, trade
+from tests.service.forger import rewrite, with_facts
+from tests.service.house import carry_out, day, opening, trade
 journal.CHECKPOINT_PAGES = 16
 lock = threading.Lock()
 
@@ -303,105 +278,6 @@ def test_a_replay_works_beside_the_engine(folder: Path) -> None:
         assert audit(folder).clean
 
 
-# --- audit --------------------------------------------------------------------------------------------------------
-
-
-Change = Callable[[list[Entry]], list[Entry]]
-
-
-def rewrite(folder: Path, change: Change, *, keep_head: bool = False) -> None:
-    """Write the journal anew with its entries changed and every hash made to fit: what a forger would do."""
-    with JournalReader(folder) as reader:
-        entries = [Entry(r.time_ns, r.version, r.kind, r.command, r.facts) for r in reader.records()]
-    entries = change(entries)
-    head = (folder / "journal.head").read_bytes()
-    for file in ("journal.sqlite", "journal.head"):
-        (folder / file).unlink()
-    kept = [(path, path.rename(path.with_suffix(".aside"))) for path in snapshots(folder)]
-    journal = Journal(folder)
-    assert list(journal.recover()) == []
-    journal.append(entries)
-    journal.close()
-    for path, aside in kept:
-        aside.rename(path)
-    if keep_head:
-        (folder / "journal.head").write_bytes(head)
-
-
-def with_facts(seq: int, facts: Callable[[list[Any]], Any]) -> Change:
-    """A change that replaces the facts of one record by ``facts(old facts)``."""
-
-    def change(entries: list[Entry]) -> list[Entry]:
-        entry = entries[seq - 1]
-        changed = facts(decode_facts(entry.facts))
-        encoded = changed if isinstance(changed, bytes) else encode_facts(changed)
-        entries[seq - 1] = msgspec.structs.replace(entry, facts=encoded)
-        return entries
-
-    return change
-
-
-def test_an_audit_of_an_honest_journal_is_clean(folder: Path, digest: bytes) -> None:
-    found = audit(folder)
-    assert found.clean
-    assert found.lines() == [f"{len(day())} records, {len(day())} decided again with identical facts"]
-
-
-def test_an_audit_finds_a_fact_that_was_changed_with_every_hash_made_to_fit(folder: Path, digest: bytes) -> None:
-    def cheaper(facts: list[Any]) -> list[Any]:
-        rows = bytearray(facts[0].rows)
-        rows[8] ^= 1  # the value per lot of the first trade
-        return [TradesNovated(bytes(rows)), *facts[1:]]
-
-    rewrite(folder, with_facts(11, cheaper))
-    replay(folder)  # the chain is sound: only deciding again can tell
-    found = audit(folder)
-    assert not found.clean
-    assert (found.records, found.decided_again) == (11, 10)
-    assert found.difference is not None
-    assert (found.difference.seq, found.difference.index) == (11, 0)
-    assert found.difference.journaled != found.difference.decided
-    assert found.lines()[1].startswith("record 11 (SubmitTrades): fact 0 is TradesNovated(")
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda facts: [*facts, MemberAdded("Mallory")], "fact 1 is MemberAdded(name='Mallory') in the journal"),
-        (lambda _: [], "fact 0 is None in the journal, decided again it is MemberAdded(name='Alice')"),
-        (lambda facts: b"\xdc\x00\x01" + encode_facts(facts)[1:], "its facts are not in their canonical form"),
-        (lambda _: b"\x91\x80", "its facts cannot be read: Object missing required field `type`"),
-    ],
-)
-def test_an_audit_tells_how_the_facts_differ(
-    folder: Path, digest: bytes, change: Callable[[list[Any]], Any], message: str
-) -> None:
-    rewrite(folder, with_facts(4, change))
-    found = audit(folder)
-    assert found.difference is not None
-    assert found.difference.seq == 4
-    assert message in found.difference.message
-
-
-def test_records_of_other_versions_are_folded_and_listed(
-    folder: Path, digest: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def older(entries: list[Entry]) -> list[Entry]:
-        return [
-            msgspec.structs.replace(entry, version=7 if n < 3 else entry.version) for n, entry in enumerate(entries)
-        ]
-
-    rewrite(folder, older)
-    found = audit(folder)
-    assert found.others == {7: 3}
-    assert found.decided_again == len(day()) - 3
-    assert "3 records of decision version 7 were folded and not decided again" in found.lines()[1]
-    assert found.lines()[1].endswith("audit them with a later release than this one")
-    monkeypatch.setitem(folding.DECIDED_BY, 7, "0.7")
-    assert audit(folder).lines()[1].endswith("audit them with release 0.7")
-    assert replay(folder).digest() == digest
-
-
 def test_facts_of_a_later_release_name_it(folder: Path, digest: bytes) -> None:
     def later(entries: list[Entry]) -> list[Entry]:
         unknown = msgspec.msgpack.encode([{"type": "SomethingNew"}])
@@ -416,27 +292,3 @@ def test_facts_that_break_a_law_are_not_recovered(folder: Path, digest: bytes) -
     rewrite(folder, with_facts(8, lambda facts: [facts[0], facts[0].__class__(facts[0].rows[:8] + b"\xff" * 8)]))
     with pytest.raises(JournalError, match="records 4 to 9: their facts do not fold: LawBroken: USD"):
         Engine(folder)
-
-
-def test_a_damaged_chain_is_neither_replayed_nor_audited(folder: Path, digest: bytes) -> None:
-    rewrite(folder, lambda entries: entries[:-1], keep_head=True)
-    for read in (replay, audit):
-        with pytest.raises(JournalDamaged, match=f"record {len(day())} is missing"):
-            read(folder)
-    assert replay(folder, until=12).digest() != digest
-
-
-def test_time_that_runs_backwards_is_named_by_replay_and_audit(folder: Path, digest: bytes) -> None:
-    """A forger's journal: the last record is moved before the one before it, with every hash made to fit."""
-
-    def earlier(entries: list[Entry]) -> list[Entry]:
-        return [*entries[:-1], msgspec.structs.replace(entries[-1], time_ns=5)]
-
-    rewrite(folder, earlier)
-    message = f"record {len(day())} \\(PublishMarks\\): its time 5 is before {2 * HOUR}, that of the record before it"
-    for read in (replay, Engine):
-        with pytest.raises(JournalError, match=message):
-            read(folder)
-    found = audit(folder)
-    assert found.difference is not None
-    assert re.search(message, found.difference.message)

@@ -10,11 +10,12 @@ import pytest
 
 from novate.cli import main
 from novate.core.book import Book
+from novate.service.audit import audit
 from novate.service.engine import Engine
 from novate.service.head import SLOT_BYTES
 from novate.service.journal import JournalError, JournalIncomplete
 from novate.service.repair import rebuild_head
-from novate.service.replay import audit, replay
+from novate.service.replay import replay
 from novate.service.snapshot import Snapshot, read_snapshot, write_snapshot
 from tests.service.house import ALICE, BOB, HOUR, SECOND, deposit, opening, trade
 

@@ -18,6 +18,7 @@ from novate.core import (
     collateral,
     consequences,
     conversions,
+    decide,
     estate,
     give_ups,
     isolation,
@@ -37,7 +38,7 @@ from novate.core import (
 )
 from novate.core.blotter import Blotter
 from novate.core.book import Book
-from novate.core.commands import AnyCommand
+from novate.core.commands import AnyCommand, PublishFunding
 from novate.core.facts import AnyFact
 from novate.core.kernels import marks as mark_kernels
 from novate.core.lifecycle_facts import Leg
@@ -249,7 +250,7 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "a settlement rounded up": (settlement, "flows_of", rounded_up),
     "a remainder paid again and again": (settlement, "flows_of", paid_and_kept),
     "fees rounded down": (novation, "judge_trades", cheaper),
-    "funding with the wrong sign": (variation, "decide_funding", turned_round),
+    "funding with the wrong sign": (decide, "DECIDES", {**decide.DECIDES, PublishFunding: turned_round}),
     "a value cut off instead of rounded": (variation, "round_half_even", floor_div),
     "haircuts the wrong way round": (collateral, "rate_of", lambda price, up: rate_of(price, up=not up)),
     "a conversion in favour of the payer": (collateral, "ceil_div", floor_div),

@@ -14,7 +14,8 @@ from rich.console import Console
 from novate.core.terms import Layer
 from novate.market.history import HistoryError, PriceHistory
 from novate.report.series import LAYERS
-from novate.service.replay import audit, replay
+from novate.service.audit import audit
+from novate.service.replay import replay
 from novate.sim import demo
 from novate.sim.demo import DemoResult, crisis_of, plan_of, run_demo
 from novate.sim.plan import Form

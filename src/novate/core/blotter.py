@@ -17,11 +17,12 @@ SHARED = ("lots", "value_fine", "buyer_fee_fine", "seller_fee_fine", "contract",
 class Blotter:
     """Trades by (source, number), in the order in which they were novated."""
 
-    __slots__ = ("_chunks", "_pending", "count", "sources")
+    __slots__ = ("_chunks", "_indices", "_pending", "count", "sources")
 
     def __init__(self) -> None:
         self.count = 0
         self.sources: list[str] = []
+        self._indices: dict[str, int] = {}
         self._chunks: list[np.ndarray] = []
         self._pending: list[tuple[int, int, bytes, bytes]] = []
 
@@ -42,17 +43,13 @@ class Blotter:
         for field in SHARED:
             chunk[field] = novated[field]
         chunk["index_fine"] = index_fine[novated["contract"]]
-        start = 0
-        for source, first_number, numbers, rows in self._pending:
-            end = start + len(rows) // NOVATED.itemsize
-            own = (
-                np.frombuffer(numbers, np.int64)
-                if numbers
-                else first_number + novated["row"][start:end].astype(np.int64)
-            )
-            chunk["number"][start:end] = own
-            chunk["source"][start:end] = source
-            start = end
+        sources, firsts, given, rows_of = zip(*self._pending, strict=True)
+        lengths = np.array([len(rows) // NOVATED.itemsize for rows in rows_of])
+        chunk["source"] = np.repeat(np.array(sources), lengths)
+        chunk["number"] = np.repeat(np.array(firsts, np.int64), lengths) + novated["row"]
+        for numbers, end, length in zip(given, lengths.cumsum(), lengths, strict=True):
+            if numbers:
+                chunk["number"][end - length : end] = np.frombuffer(numbers, np.int64)
         self._chunks.append(chunk)
         self._pending = []
 
@@ -83,20 +80,21 @@ class Blotter:
     def clear(self) -> None:
         """Drop everything: the cycle is settled."""
         self.count = 0
-        self.sources, self._chunks, self._pending = [], [], []
+        self.sources, self._indices, self._chunks, self._pending = [], {}, [], []
 
     def _index_of(self, source: str) -> int:
-        if source not in self.sources:
+        index = self._indices.setdefault(source, len(self.sources))
+        if index == len(self.sources):
             self.sources.append(source)
-        return self.sources.index(source)
+        return index
 
     # ---- look-ups (everything kept must be settled in) --------------------------------------------------------------
 
     def rows(self, source: str, number: int) -> list[np.void]:
         """The rows of a trade, busted ones too; writing to one writes to the blotter."""
-        if source not in self.sources:
+        if source not in self._indices:
             return []
-        index = self.sources.index(source)
+        index = self._indices[source]
         return [
             chunk[at]
             for chunk in self._chunks
@@ -109,9 +107,9 @@ class Blotter:
 
     def first_number(self, source: str) -> int | None:
         """The lowest number on record of a source, or None."""
-        if source not in self.sources:
+        if source not in self._indices:
             return None
-        index = self.sources.index(source)
+        index = self._indices[source]
         found = [chunk["number"][chunk["source"] == index] for chunk in self._chunks]
         return min((int(numbers.min()) for numbers in found if len(numbers)), default=None)
 
@@ -130,6 +128,7 @@ class Blotter:
         """The blotter of ``dumps``."""
         blotter = cls()
         blotter.sources, rows = msgspec.msgpack.decode(data, type=tuple[list[str], bytes])
+        blotter._indices = {source: index for index, source in enumerate(blotter.sources)}
         if rows:
             blotter._chunks.append(np.frombuffer(rows, KEPT).copy())
         blotter.count = sum(map(len, blotter._chunks))

@@ -215,9 +215,9 @@ class Book:
     def positions_of(self, bucket: int) -> list[tuple[int, int, int]]:
         """The bucket's ``(contract, lots, cost_fine)``, by contract; rows of nothing are left out."""
         return [
-            (int(row["contract"]), int(row["lots"]), int(row["cost_fine"]))
-            for row in self.segment(bucket)
-            if row["lots"] or row["cost_fine"]
+            (contract, lots, cost_fine)
+            for lots, cost_fine, contract, _ in self.segment(bucket).tolist()
+            if lots or cost_fine
         ]
 
     def digest(self) -> bytes:

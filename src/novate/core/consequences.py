@@ -126,7 +126,8 @@ MOVES_GATES = frozenset(
 
 def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
     """The facts that follow from facts already folded; called again with its own answer until nothing follows."""
-    if all(type(fact) in WITHOUT for fact in facts):
+    facts = [fact for fact in facts if type(fact) not in WITHOUT]
+    if not facts:
         return []
     follow: list[Fact] = []
     steps: dict[int, None] = {}

@@ -51,8 +51,13 @@ def positions_face_each_other(book: Book) -> None:
 
 def money_is_conserved(book: Book) -> None:
     """In every asset all balances sum to what came in less what went out."""
-    for index, asset in enumerate(book.registers.assets):
-        held, external = int(book.assets[index]["balance_total_minor"]), book.registers.external_minor[index]
+    all_held, all_external = (
+        book.assets["balance_total_minor"][: book.asset_count].tolist(),
+        book.registers.external_minor,
+    )
+    if all_held == all_external:
+        return
+    for asset, held, external in zip(book.registers.assets, all_held, all_external, strict=True):
         if held != external:
             raise LawBroken(f"{asset.symbol}: balances sum to {held} minor units, {external} came in")
 

@@ -10,7 +10,19 @@ import numpy as np
 from novate.core.book import Book
 from novate.core.collateral import Purse
 from novate.core.commands import PublishInterest
-from novate.core.facts import Fact, Rejected, Settled, TakenOver
+from novate.core.facts import (
+    Breached,
+    Fact,
+    FundingPublished,
+    LiquidationEnded,
+    LiquidationExecuted,
+    LiquidationOrdered,
+    MarksPublished,
+    OrderClosed,
+    Rejected,
+    Settled,
+    TakenOver,
+)
 from novate.core.ledger import move_carry
 from novate.core.money import EXPOSURE_MAX, PPM, ceil_div
 from novate.core.overdraft_facts import InterestCharged, InterestPublished, OverdraftChanged
@@ -22,6 +34,11 @@ YEAR_NS = 365 * 24 * 3600 * 10**9
 RATE_MAX_PPM = 10 * PPM
 OVERDRAFT_MAX = 2**58
 """Fine units that a balance may stand below zero at most: a small part of what a bucket's worth is bounded by."""
+
+LEAVES_BALANCES = frozenset(
+    (Breached, FundingPublished, LiquidationEnded, LiquidationExecuted, LiquidationOrdered, MarksPublished, OrderClosed)
+)
+"""Facts of a crisis that move no balance: after them every balance below zero is still on record as it stands."""
 
 
 # ---- interest -------------------------------------------------------------------------------------------------------
@@ -137,8 +154,10 @@ def changed(book: Book, facts: list[Fact]) -> list[Fact]:
     registers, count = book.registers, book.account_count
     if not (registers.overdrafts or (registers.rulebook and registers.rulebook.overdrafts)):
         return []
+    if LEAVES_BALANCES.issuperset(map(type, facts)):
+        return []
     found = [(account, asset) for account, owed in registers.overdrafts.items() for asset in owed]
-    if any(isinstance(fact, Settled | TakenOver) for fact in facts):
+    if any(isinstance(fact, (Settled, TakenOver)) for fact in facts):
         negative = np.argwhere(book.balances[:count, : book.asset_count]["balance_minor"] < 0)
         found += [
             (account, asset)

@@ -71,9 +71,12 @@ def settle_asset(book: Book, asset: int, purse: Purse, failing: dict[int, str]) 
 
 def _anything_held(book: Book, asset: int) -> bool:
     """Whether there is a position in the asset. Neither a row of nothing nor one of resting orders is one."""
+    own = book.contracts["asset"][: book.contract_count] == asset
+    if not own.any():
+        return False
     _, rows = book.packed_positions()
     rows = rows[(rows["lots"] != 0) | (rows["cost_fine"] != 0)]
-    return bool((book.contracts["asset"][rows["contract"]] == asset).any())
+    return bool(own[rows["contract"]].any())
 
 
 class Collection:

@@ -109,7 +109,7 @@ def what_if(book: Book, account: int, trades: Sequence[Trade], deposits: Iterabl
         places.setdefault(holder_of(book, account, trade.contract), []).append(at)
     said = [Answer(Reason.ACCEPTED, 0)] * len(trades)
     changes: dict[int, Change] = {}
-    fees, nothing = book.balances[FEES].copy(), np.zeros_like(added)
+    fees, nothing = book.balances[FEES].copy(), np.zeros(book.asset_count, np.int64)
     for bucket, chosen in places.items():
         rows = trade_rows(account, [trades[at] for at in chosen])
         come = added if bucket == account else nothing
@@ -129,7 +129,7 @@ def holder_of(book: Book, account: int, contract: int) -> int:
 
 def judgement(figures: tuple[int, ...]) -> Judgement:
     """Figures of ``kernels.margin.judge_rows``."""
-    equity, settled, initial, maintenance, priced, payable = (int(figure) for figure in figures)
+    equity, settled, initial, maintenance, priced, payable = figures
     return Judgement(equity, settled, initial, maintenance, bool(priced), payable)
 
 

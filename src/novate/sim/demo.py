@@ -22,11 +22,11 @@ from novate.report.lending import Lending
 from novate.report.omnibus import omnibus_accounts
 from novate.report.series import Check, MoneyLine, RunSeries, StepFigures
 from novate.service.engine import Engine
-from novate.service.replay import audit, replay
 from novate.sim import plan as plans
 from novate.sim.desk import EngineDesk
 from novate.sim.plan import Form, Plan
 from novate.sim.population import Population, draw_population
+from novate.sim.proof import audited_beside, prove
 from novate.sim.recorder import Recorder
 from novate.sim.rehearsal import rehearse
 from novate.sim.statements import statements
@@ -82,8 +82,9 @@ def run_demo(
         people = draw_population(np.random.default_rng(seed), members, accounts, len(plan.series))
         with tempfile.TemporaryDirectory(prefix="novate-demo-") as scratch:
             folder = journal or Path(scratch) / "journal"
-            run, book = clear(plan, people, seed, folder, flow_trades, progress)
-            prove(run, book, folder, progress)
+            with audited_beside(folder) as audit:
+                run, book = clear(plan, people, seed, folder, flow_trades, progress)
+                prove(run, book, folder, audit, progress)
         report = write_report(run, out / "report.html")
     result = DemoResult(report, journal, book.digest().hex(), time.monotonic() - started, run)
     console.print(summary(result))
@@ -249,30 +250,6 @@ def gather(run: RunSeries, recorder: Recorder, world: World, book: Book) -> None
             unplaced == 0,
         )
     )
-
-
-def prove(run: RunSeries, book: Book, folder: Path, progress: Progress) -> None:
-    """Fold the journal into an empty house, decide every command again, and put both on record."""
-    digest = book.digest().hex()
-    task = progress.add_task("Replaying the journal", total=1, note="")
-    again = replay(folder, progress=lambda done, total: progress.update(task, completed=done, total=max(total, 1)))
-    task = progress.add_task("Deciding every command again", total=1, note="")
-    found = audit(folder, progress=lambda done, total: progress.update(task, completed=done, total=max(total, 1)))
-    run.checks = [
-        Check("State of the house at the end, SHA-256", digest, holds=True),
-        Check(
-            "The journal's facts, folded into an empty house, give",
-            again.digest().hex(),
-            again.digest().hex() == digest,
-        ),
-        Check("Every command, decided again on the house before it", "; ".join(found.lines()), found.clean),
-        Check(
-            "Laws of conservation",
-            f"checked after each of {found.records:,} records, the whole book at each settlement",
-            holds=True,
-        ),
-        *run.checks,
-    ]
 
 
 def summary(result: DemoResult) -> Table:
