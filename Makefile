@@ -15,6 +15,7 @@ venv := .venv
 python := $(venv)/bin/python
 pip := $(python) -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 recipe := pyproject.toml constraints.txt
+side_by_side := --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -23,10 +24,10 @@ demo: $(venv)/.run  ## a day in the life of a clearing house, on your terminal
 	@$(venv)/bin/novate demo
 
 test: lint  ## style, types, import rules, and the tests
-	@$(python) -m pytest -m 'not long'
+	@$(python) -m pytest $(side_by_side) -m 'not long'
 
 test-long: $(venv)/.dev  ## the tests that take longer
-	@$(python) -m pytest -m long || [ $$? -eq 5 ]  # 5: no test is marked long
+	@$(python) -m pytest $(side_by_side) -m long || [ $$? -eq 5 ]  # 5: no test is marked long
 
 bench: $(venv)/.run  ## the figures of the README
 	@$(python) -m bench

@@ -20,6 +20,7 @@ from novate.sim import demo
 from novate.sim.demo import DemoResult, crisis_of, plan_of, run_demo
 from novate.sim.plan import Form
 
+pytestmark = pytest.mark.xdist_group("demo")
 LEHMAN = ("2008-09-08", "2008-10-10")
 
 

@@ -113,6 +113,10 @@ class Blotter:
         found = [chunk["number"][chunk["source"] == index] for chunk in self._chunks]
         return min((int(numbers.min()) for numbers in found if len(numbers)), default=None)
 
+    def parts(self) -> list[np.ndarray]:
+        """All rows in order, as they lie: to be read and not written."""
+        return list(self._chunks)
+
     def columns(self) -> np.ndarray:
         """All rows in order: a copy."""
         return np.concatenate([np.zeros(0, KEPT), *self._chunks])

@@ -5,7 +5,7 @@ import numpy as np
 from novate.core import layout
 from novate.core.book import Book
 from novate.core.kernels.limits import recount_limits
-from novate.core.kernels.margin import set_lots
+from novate.core.kernels.lots import set_lots
 from novate.core.kernels.portfolio import first_uncovered, same_sheet
 from novate.core.kernels.settle import first_unbalanced, recount
 from novate.core.ledger import balance_of
@@ -191,8 +191,11 @@ def limits_recount(book: Book) -> None:
 
 def record_of_trades_is_whole(book: Book) -> None:
     """As many trades are on record as are counted, and none of the open cycle was made with nothing."""
-    rows, counted = book.trades.columns(), book.blotter.count
-    if len(rows) != counted:
-        raise LawBroken(f"{len(rows)} trades are on record, {counted} are counted")
-    if len(rows) and int(rows["lots"].min()) <= 0:
-        raise LawBroken(f"trade {rows['number'][rows['lots'].argmin()]} is on record with {rows['lots'].min()} lots")
+    parts, counted = book.trades.parts(), book.blotter.count
+    kept = sum(map(len, parts))
+    if kept != counted:
+        raise LawBroken(f"{kept} trades are on record, {counted} are counted")
+    for rows in parts:
+        least = rows[rows["lots"].argmin()]
+        if least["lots"] <= 0:
+            raise LawBroken(f"trade {least['number']} is on record with {least['lots']} lots")

@@ -110,22 +110,18 @@ class Folding:
             self._facts, self._sources, self._novated, self._first = [], {}, [], 0
 
     def _gather(self, facts: list[AnyFact]) -> bool:
+        if not TIMELESS.issuperset(map(type, facts)):
+            return False
         for fact in facts:
-            if type(fact) not in TIMELESS:
-                return False
-        for fact in facts:
-            match fact:
-                case TradesNovated():
-                    self._rows.append(fact.rows)
-                    if fact.source:
-                        self._novated.append(fact)
-                case SourceAdvanced():
-                    self._sources[fact.source] = fact
-                case RowsRefused() | Rejected():
-                    pass
-                case _:
-                    self._close_rows()
-                    self._facts.append(fact)
+            if type(fact) is TradesNovated:
+                self._rows.append(fact.rows)
+                if fact.source:
+                    self._novated.append(fact)
+            elif type(fact) is SourceAdvanced:
+                self._sources[fact.source] = fact
+            elif type(fact) is not RowsRefused and type(fact) is not Rejected:
+                self._close_rows()
+                self._facts.append(fact)
         return True
 
     def _close_rows(self) -> None:

@@ -9,9 +9,6 @@ from novate.core.kernels.portfolio import judge_portfolio, payable_of, room_for
 from novate.core.kernels.prefetch import AHEAD, ask_for
 from novate.core.kernels.tables import columns
 from novate.core.layout import COLLATERALISED, LIVE, POOLED, PREMIUM, SUB, SUBTOTAL, TIERED
-from novate.core.money import PPM
-
-BRACKET_LOTS_MAX = 2**40
 
 
 @inlined
@@ -86,36 +83,6 @@ def worse_side(lots, bids, asks, contract, tiers):
 def filled_initial(lots, contract, tiers):
     """What a position would have to hold with the orders of one side filled; a call, since few have orders."""
     return requirement(lots, contract, tiers)[0]
-
-
-@borrowing
-def set_lot(at, contracts, tiers, lot_terms):
-    """Work out afresh what one lot of a contract is worth and asks for inside the first bracket."""
-    contract = contracts[at]
-    lot = lot_terms[at]
-    lot.value_fine = contract.value_fine
-    lot.asset = contract.asset
-    lot.bracket_lots = -1
-    if contract.style != TIERED or contract.state != LIVE or contract.tier_count == 0:
-        return
-    first = tiers[contract.tier_start]
-    initial = (contract.reference_fine % PPM) * first.initial_ppm
-    maintenance = (contract.reference_fine % PPM) * first.maintenance_ppm
-    lot.initial_whole_fine = (contract.reference_fine // PPM) * first.initial_ppm + initial // PPM
-    lot.maintenance_whole_fine = (contract.reference_fine // PPM) * first.maintenance_ppm + maintenance // PPM
-    lot.initial_rest_ppm = initial % PPM
-    lot.maintenance_rest_ppm = maintenance % PPM
-    lot.bracket_lots = BRACKET_LOTS_MAX
-    if contract.tier_count > 1 and contract.reference_fine > 0:
-        within = tiers[contract.tier_start + 1].floor_fine // contract.reference_fine
-        lot.bracket_lots = min(BRACKET_LOTS_MAX, within)
-
-
-@njit(cache=True)
-def set_lots(count, tables):
-    """Work out every contract's lot afresh."""
-    for at in range(count):
-        set_lot(at, tables.contracts, tables.tiers, tables.lot_terms)
 
 
 @inlined
@@ -232,9 +199,9 @@ def add_subs(first, buckets, positions, orders, lot_terms, contracts, tiers, lon
 
 
 @inlined
-def total(balances, bucket, sums, into, assets, gains_ppm):
-    """A bucket in the numeraire from its balances and sums: ``(equity, settled, initial, maintenance, priced)``."""
-    equity, settled, initial, maintenance, priced = 0, 0, 0, 0, 1
+def standing(balances, bucket, sums, into, assets, gains_ppm):
+    """What decides on a bucket, in the numeraire, from its balances and sums: ``(equity, initial, priced)``."""
+    equity, initial, priced = 0, 0, 1
     for at in range(sums.shape[1]):
         balance = balances[bucket, at]
         own = sums[into, at]
@@ -246,11 +213,29 @@ def total(balances, bucket, sums, into, assets, gains_ppm):
             if asset.live == 0:
                 priced = 0
             equity = clamp(equity + convert(min(amount, asset.count_max_fine), asset))
-            paid_up = min(cash - max(0, balance.premium_fine), asset.count_max_fine)
-            settled = clamp(settled + convert(paid_up, asset))
             initial = clamp(initial - convert(-own.initial_fine, asset))
-            maintenance = clamp(maintenance - convert(-own.maintenance_fine, asset))
-    return equity, settled, initial, maintenance, priced
+    return equity, initial, priced
+
+
+@inlined
+def maintenance_in(sums, into, assets):
+    """A bucket's maintenance requirement in the numeraire."""
+    maintenance = 0
+    for at in range(sums.shape[1]):
+        maintenance = clamp(maintenance - convert(-sums[into, at].maintenance_fine, assets[at]))
+    return maintenance
+
+
+@inlined
+def total(balances, bucket, sums, into, assets, gains_ppm):
+    """A bucket in the numeraire from its balances and sums: ``(equity, settled, initial, maintenance, priced)``."""
+    equity, initial, priced = standing(balances, bucket, sums, into, assets, gains_ppm)
+    settled = 0
+    for at in range(sums.shape[1]):
+        balance, asset = balances[bucket, at], assets[at]
+        paid_up = balance.balance_minor * asset.unit_fine - max(0, balance.premium_fine)
+        settled = clamp(settled + convert(min(paid_up, asset.count_max_fine), asset))
+    return equity, settled, initial, maintenance_in(sums, into, assets), priced
 
 
 @njit(cache=True)

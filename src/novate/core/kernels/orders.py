@@ -6,7 +6,7 @@ from numba import njit
 from novate.core.kernels.admit import may_name
 from novate.core.kernels.borrowing import FIRST, borrowing, inlined
 from novate.core.kernels.legs import reserve
-from novate.core.kernels.margin import premium_with_bids, total, worse_side
+from novate.core.kernels.margin import premium_with_bids, standing, worse_side
 from novate.core.kernels.overlay import load, slot_of, table_for, take_position
 from novate.core.kernels.pool import begin, keep, link, make_room, refused_by_sheet, require_after, slot_for
 from novate.core.kernels.portfolio import equity_of, reach
@@ -154,7 +154,7 @@ def judge_order(row, position, resting, over, contract, access, balances, sums, 
     before, _ = worse_side(position.lots, resting.bids, resting.asks, contract, tiers)
     after, _ = worse_side(position.lots, bids, asks, contract, tiers)
     own.initial_fine += after - before
-    equity, _, initial, _, priced = total(balances, over, sums, over, assets, gains_ppm)
+    equity, initial, priced = standing(balances, over, sums, over, assets, gains_ppm)
     reason, figure = check_margin(row.contract, after > before, priced * judged[over].priced, equity, initial)
     if reason != ACCEPTED:
         own.initial_fine -= after - before

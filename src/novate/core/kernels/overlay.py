@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.borrowing import borrowing, inlined
-from novate.core.kernels.margin import sum_purse, total
+from novate.core.kernels.margin import standing, sum_purse
 from novate.core.kernels.prefetch import AHEAD, ask_for, prefetch
 from novate.core.kernels.search import find
 from novate.core.kernels.tables import columns
@@ -60,7 +60,7 @@ def load_rows(touched, tables, balances, sums, judged):
         if own.portfolio != 0:
             by_sheet += 1
             continue
-        equity, _, initial, _, known = total(balances, at, sums, at, assets, gains_ppm)
+        equity, initial, known = standing(balances, at, sums, at, assets, gains_ppm)
         judged[at].equity_fine = equity
         judged[at].initial_fine = initial
         judged[at].priced = priced * known

@@ -8,10 +8,11 @@ from novate.core.kernels.borrowing import FIRST, NO, NOTHING, SECOND, borrowing,
 from novate.core.kernels.bound import at_most
 from novate.core.kernels.margin import (
     collateralised_result,
+    maintenance_in,
     option_worth,
     owed_in,
     premium_with_bids,
-    total,
+    standing,
     worse_side,
 )
 from novate.core.kernels.overlay import load, take_position
@@ -54,7 +55,7 @@ COLLATERAL_NOT_COVERED = int(Reason.COLLATERAL_NOT_COVERED)
 
 
 @borrowing
-def spares_the_house(new_balances, new_sums, side, over, balances, sums, judged, assets, gains_ppm):
+def spares_the_house(new_balances, new_sums, side, over, sums, judged, assets, gains_ppm):
     """Whether a bucket that lacks margin after a leg that reduces is no danger that it was not before.
 
     What lacks to the initial requirement may not grow. Equity above zero may not fall below it, nor fall further, and
@@ -62,13 +63,11 @@ def spares_the_house(new_balances, new_sums, side, over, balances, sums, judged,
     money to whoever takes the other side.
     """
     was = judged[over].equity_fine
-    equity, _, initial, maintenance, _ = total(new_balances, side, new_sums, side, assets, gains_ppm)
+    equity, initial, _ = standing(new_balances, side, new_sums, side, assets, gains_ppm)
     if initial - equity > judged[over].initial_fine - was or (equity < 0 and equity < was):
         return False
-    if equity >= maintenance:
-        return True
-    _, _, _, maintenance_before, _ = total(balances, over, sums, over, assets, gains_ppm)
-    return maintenance - equity <= maintenance_before - was
+    maintenance = maintenance_in(new_sums, side, assets)
+    return equity >= maintenance or maintenance - equity <= maintenance_in(sums, over, assets) - was
 
 
 @inlined
@@ -187,7 +186,7 @@ def judge_leg(
             lots, cost, fee, position, resting, filled, side, over, contract, balances, sums, new_balances, new_sums,
             tiers, long_option_ppm,
         )  # fmt: skip
-        equity, _, initial, _, still_priced = total(new_balances, side, new_sums, side, assets, gains_ppm)
+        equity, initial, still_priced = standing(new_balances, side, new_sums, side, assets, gains_ppm)
         reduces = brings_nearer(position.lots, lots)
         lack = uncovered(
             contract, cost, cash, balance, sums[over, asset], new_balances[side, asset], new_sums[side, asset]
@@ -198,10 +197,7 @@ def judge_leg(
             and (priced == 0 or still_priced == 0 or equity < initial)
             and not (
                 waived
-                or (
-                    reduces
-                    and spares_the_house(new_balances, new_sums, side, over, balances, sums, judged, assets, gains_ppm)
-                )
+                or (reduces and spares_the_house(new_balances, new_sums, side, over, sums, judged, assets, gains_ppm))
             )
         ):
             if priced == 0 or still_priced == 0:

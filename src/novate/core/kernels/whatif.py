@@ -7,7 +7,7 @@ from novate.core.kernels.admit import ACCEPTED, CONTRACT_UNKNOWN, access_of, che
 from novate.core.kernels.arithmetic import charge, size_at, value_at
 from novate.core.kernels.borrowing import FIRST, NO, NOTHING, borrowing, owning
 from novate.core.kernels.limits import count_trade, counted
-from novate.core.kernels.margin import judge_rows, judge_sums, sum_positions, sum_purse, total
+from novate.core.kernels.margin import judge_rows, judge_sums, maintenance_in, standing, sum_positions, sum_purse
 from novate.core.kernels.pool import begin_alone, keep, maintenance_of, slot_for
 from novate.core.kernels.search import purse_of
 from novate.core.kernels.sides import MARGIN_INSUFFICIENT, brings_nearer, judge_leg, judge_leg_by_sheet
@@ -61,18 +61,18 @@ def judge_with_excess(
             new_balances, new_sums, tables, sheet,
         )  # fmt: skip
         if reason == MARGIN_INSUFFICIENT:
-            least = maintenance_of(slot, at, lots, initial, sheet.pool.new_counts[0], balances, FIRST, sheet)
-            least_before = maintenance_of(slot, at, NOTHING, asked, sheet.pool.counts[slot], balances, FIRST, sheet)
-            over = excess(brings_nearer(position.lots, lots), equity, initial, least, was, asked, least_before)
+            after = maintenance_of(slot, at, lots, initial, sheet.pool.new_counts[0], balances, FIRST, sheet)
+            before = maintenance_of(slot, at, NOTHING, asked, sheet.pool.counts[slot], balances, FIRST, sheet)
+            over = excess(brings_nearer(position.lots, lots), equity, initial, after, was, asked, before)
         return reason, figure, equity, initial, over
     reason, figure, equity, initial = judge_leg(
         lots, value, fee, position, resting, NOTHING, NO, FIRST, FIRST, tables.contracts[at], access, balances, sums,
         judged, new_balances, new_sums, tables.assets, tables.tiers, tables.gains_ppm, tables.long_option_ppm,
     )  # fmt: skip
     if reason == MARGIN_INSUFFICIENT:
-        _, _, _, least, _ = total(new_balances, FIRST, new_sums, FIRST, tables.assets, tables.gains_ppm)
-        was, _, asked, least_before, _ = total(balances, FIRST, sums, FIRST, tables.assets, tables.gains_ppm)
-        over = excess(brings_nearer(position.lots, lots), equity, initial, least, was, asked, least_before)
+        was, asked, _ = standing(balances, FIRST, sums, FIRST, tables.assets, tables.gains_ppm)
+        after, before = maintenance_in(new_sums, FIRST, tables.assets), maintenance_in(sums, FIRST, tables.assets)
+        over = excess(brings_nearer(position.lots, lots), equity, initial, after, was, asked, before)
     return reason, figure, equity, initial, over
 
 
@@ -150,7 +150,7 @@ def open_with(bucket, deposits_minor, more, others, beside, tables, sheet, posit
         begin_alone(np.array([bucket], np.int32), more, tables, sheet)
         slot = slot_for(FIRST, bucket, positions, tables.orders, columns(tables), sheet, balances, sums, judged)
         return before, np.int64(slot)
-    equity, _, initial, _, known = total(balances, FIRST, sums, FIRST, assets, tables.gains_ppm)
+    equity, initial, known = standing(balances, FIRST, sums, FIRST, assets, tables.gains_ppm)
     judged[0].equity_fine, judged[0].initial_fine, judged[0].priced = equity, initial, priced * known
     return before, np.int64(-1)
 
