@@ -119,6 +119,30 @@ def test_the_journal_of_a_run_is_continued_replayed_and_audited(novate: Any, tmp
     assert "time_runs_backwards at `$.time`" in more.out
 
 
+def test_what_if_asks_a_journal(novate: Any, tmp_path: Path) -> None:
+    """alice has 1,645.45 and is asked for 765; 100 lots more are 510, and at 51,010 lose 1.00 at once."""
+    journal = tmp_path / "journal"
+    assert novate("run", TAPE, "--journal", journal).code == 0
+    buy = ("--trade", "buy 100 BTC-PERP at 51000")
+    shown = novate("what-if", journal, "alice", *buy, "--trade", "sell 1 BTC-PERP at 51000.25", "--json").json
+    assert (shown["seq"], shown["account"], shown["numeraire"]) == (20, "alice", "USD")
+    assert (Decimal(shown["before"]["initial"]), Decimal(shown["after"]["initial"])) == (765, 1275)
+    assert [each["path"] for each in shown["refusals"]] == ["$.trades[1].price"]
+    told = novate("what-if", journal, "alice", *buy, *buy, "--deposit", "0 USD")
+    words = {" ".join(line.split()) for line in told.out.splitlines()}
+    assert any(line.startswith("alice before 1,645.45") for line in words)
+    assert "amount_must_be_positive at `$.deposits[0].amount`" in told.out
+    assert "margin_insufficient at `$.trades[1]`" in told.out
+    assert novate("audit", journal).out == "20 records, 20 decided again with identical facts\n"
+    for account, trade, code, message in (
+        ("alicia", buy[1], 1, 'no account is called "alicia"'),
+        ("alice", "buy some BTC-PERP", 2, "'buy some BTC-PERP' is no trade: write \"buy 10 OIL at 100.00\""),
+    ):
+        failed = novate("what-if", journal, account, "--trade", trade)
+        assert (failed.code, failed.out, failed.err.count("\n")) == (code, "", 1)
+        assert message in failed.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -202,7 +226,7 @@ def test_version_and_help_load_nothing_heavy() -> None:
 def test_help_names_every_command(novate: Any) -> None:
     shown = novate("--help")
     assert shown.code == 0
-    for command in ("run", "replay", "audit", "demo"):
+    for command in ("run", "replay", "what-if", "audit", "demo"):
         assert command in shown.out
 
 

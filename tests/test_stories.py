@@ -1,10 +1,13 @@
 """Every story under ``stories/`` is a test, and the runner itself is tested: a wrong figure must fail."""
 
 import functools
+from typing import Any
 
 import pytest
 
+from novate.core.book import Book
 from novate.core.reasons import Reason
+from novate.house import questions
 from tests.stories.checks import run
 from tests.stories.parse import Story, StoryError, parse, parse_file
 from tests.stories.sentences import FOLDER, setups
@@ -143,6 +146,71 @@ def test_a_false_story_fails(true: str, false: str, message: str | None) -> None
         return
     with pytest.raises(StoryError, match=message):
         tell(text)
+
+
+READS = (
+    TRADE.split("Then the positions", maxsplit=1)[0]
+    + """
+Then the trades would be
+
+| account | side | contract | lots | price  | answer              | says     | equity | initial |
+|---------|------|----------|------|--------|---------------------|----------|--------|---------|
+| Alder   | buy  | OIL      | 2    | 100.00 | accepted            |          | 480.00 | 400.00  |
+| Alder   | buy  | OIL      | 1    | 100.00 | margin insufficient | 20 USD   | 480.00 | 400.00  |
+
+And the largest orders are
+
+| account | contract | side | price  | lots | answer              |
+|---------|----------|------|--------|------|---------------------|
+| Alder   | OIL      | buy  | 100.00 | 2    | margin insufficient |
+
+And the liquidation prices are
+
+| account | contract | call below | call above | liquidation below |
+|---------|----------|------------|------------|-------------------|
+| Alder   | OIL      | 84.44      | none       | 79.99             |
+
+*Working.* 500 + 20 (p - 101) against 2 p and 1 p.
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("true", "false", "message"),
+    [
+        ("", "", None),
+        ("| accepted            |", "| margin insufficient |", "row 1 .Alder., answer: the story says margin insuff"),
+        ("| 480.00 | 400.00  |", "| 480.00 | 200.00  |", "initial: the story says 200.00, the house says 400.00"),
+        ("| 20 USD   |", "| 30 USD   |", "says: the story says 30 USD"),
+        ("| 100.00 | 2    |", "| 100.00 | 3    |", "lots: the story says 3, the house says 2"),
+        ("| 100.00 | 2    | margin insufficient", "| 100.00 | 2    | accepted", "the story says accepted"),
+        ("| 84.44 ", "| 84.45 ", "call below: the story says 84.45, the house says 84.44"),
+        ("| none       |", "| 120.00     |", "call above: the story says 120.00, the house says none"),
+        ("| Alder   | OIL      | 84.44", "| Elder   | OIL      | 84.44", "no column 'call below'"),
+        ("| call above |", "| call often |", "no column 'call often'"),
+        ("| side | price  | lots | answer", "| side | price  | many | answer", "no column 'many'"),
+    ],
+)
+def test_a_false_answer_fails(true: str, false: str, message: str | None) -> None:
+    """Each cell that follows a question is compared."""
+    assert true in READS
+    if message is None:
+        tell(READS)
+        return
+    with pytest.raises(StoryError, match=message):
+        tell(READS.replace(true, false, 1))
+
+
+def test_a_question_that_changes_the_house_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = questions.largest_order
+
+    def meddling(book: Book, *others: Any) -> questions.LargestOrder:
+        book.registers.time_ns += 1
+        return ask(book, *others)
+
+    monkeypatch.setattr(questions, "largest_order", meddling)
+    with pytest.raises(StoryError, match="the question changed the house"):
+        tell(READS)
 
 
 def test_a_refusal_that_nobody_mentions_fails() -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``novate run``, ``replay``, ``audit``, ``rebuild-head``, ``demo`` and ``sim``.
+"""The command line: ``novate run``, ``replay``, ``what-if``, ``audit``, ``rebuild-head``, ``demo`` and ``sim``.
 
 Exit codes: 0 done (a refused row is a result, not an error), 1 it could not be done, or an audit found a difference,
 2 lines of a tape, or the command line itself, could not be read. Nothing heavy is imported before a command needs it.
@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
@@ -24,10 +24,8 @@ from novate.terminal import (
     print_json,
     print_malformed,
     print_outcomes,
+    print_what_if,
 )
-
-if TYPE_CHECKING:
-    pass
 
 app = App(
     name="novate",
@@ -166,6 +164,58 @@ def replay(
         print_json({"house": seen})
     else:
         print_house(seen, [], 0)
+
+
+@app.command
+def what_if(
+    journal: Path,
+    account: str,
+    /,
+    *,
+    trade: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    deposit: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    until: int | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """What deposits and then trades would do to an account of a journal; nothing is decided or written.
+
+    Parameters
+    ----------
+    journal
+        The folder of the journal. It may be in use.
+    account
+        The account's name.
+    trade
+        `"buy 10 OIL at 100.00"`, in lots; as often as needed, each after those before it.
+    deposit
+        `"500.00 USD"`; as often as needed, all before the trades.
+    until
+        The last record to fold; all of them by default.
+    json
+        Print one JSON object instead of a table.
+    """
+    from novate.house import questions
+    from novate.service.replay import replay as fold_journal
+    from novate.tape import Names, Refused
+
+    with _told(), busy("replaying"):
+        seq = _last_seq(journal) if until is None else until
+        book = fold_journal(journal, seq)
+    names = Names(book.registers)
+    try:
+        trades, deposits = map(questions.trade_in_words, trade), map(questions.deposit_in_words, deposit)
+        asked = questions.decode([*trades], [*deposits], names)
+        answer = questions.what_if(book, names.account(account, "$.account"), asked, seq)
+    except Refused as error:
+        raise Failure(error.refusal.message) from error
+    except LookupError as error:
+        raise Failure(str(error.args[0])) from error
+    except ValueError as error:
+        raise Failure(str(error), 2) from error
+    if json:
+        print_json(answer)
+    else:
+        print_what_if(answer)
 
 
 @app.command

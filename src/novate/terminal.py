@@ -11,6 +11,7 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from novate.house import Outcome
+    from novate.house.questions import WhatIf
     from novate.views import House, Table
 
 WIDTH_PIPED = 140
@@ -104,6 +105,25 @@ def print_malformed(tape: Path, outcomes: "Sequence[tuple[int, Outcome]]") -> in
     for line, refusal in wrong:
         print(f"{tape}:{line}: {refusal}", file=sys.stderr)
     return 2 if wrong else 0
+
+
+def print_what_if(answer: "WhatIf") -> None:
+    from novate.views import Table, aligned
+
+    pairs = [(answer.account, answer), *((each.account, each) for each in answer.isolated)]
+    stood = [
+        (name, when, figures) for name, of in pairs for when, figures in (("before", of.before), ("after", of.after))
+    ]
+    figures = ("equity", "initial", "maintenance", "free")
+    columns = [aligned([getattr(each, figure) for _, _, each in stood]) for figure in figures]
+    cells = [
+        [name, when if each.priced else f"{when}, not priced", *row]
+        for (name, when, each), row in zip(stood, zip(*columns, strict=True), strict=True)
+    ]
+    title = f"What if, in {answer.numeraire}, after record {answer.seq}"
+    print_table(output(), Table(title, ("account", "", *figures), cells, figures))
+    for refusal in answer.refusals:
+        print(refusal)
 
 
 def count(number: int, noun: str) -> str:

@@ -11,7 +11,7 @@ from novate.core import layout
 from novate.core.book import Book
 from novate.core.commands import AdoptRulebook, HaltContract, OpenAccount, OpenSubAccount, SetLimit
 from novate.core.facts import OrdersChanged
-from novate.core.kernels.margin import set_lots
+from novate.core.kernels.lots import set_lots
 from novate.core.novation import move_leg
 from novate.core.orders import fold_orders
 from novate.core.rows import RESERVED

@@ -11,7 +11,7 @@ from novate.core.commands import AdoptRulebook, HaltContract, PublishMarks, SetL
 from novate.core.evolve import evolve
 from novate.core.facts import ContractHalted, MarksPublished
 from novate.core.kernels.arithmetic import convert, reference_at, size_at, value_at
-from novate.core.kernels.margin import set_lots
+from novate.core.kernels.lots import set_lots
 from novate.core.limits import check_legs
 from novate.core.novation import decide_trades
 from novate.core.plain import limits as plain_limits

@@ -26,6 +26,7 @@ from novate.core import (
     levels,
     limits,
     liquidation,
+    margin,
     novation,
     orders,
     overdrafts,
@@ -41,6 +42,7 @@ from novate.core.book import Book
 from novate.core.commands import AnyCommand, PublishFunding
 from novate.core.facts import AnyFact
 from novate.core.kernels import marks as mark_kernels
+from novate.core.layout import PREMIUM
 from novate.core.lifecycle_facts import Leg
 from novate.core.money import EXPOSURE_MAX, ceil_div, rate_of
 from novate.core.reasons import Reason
@@ -99,7 +101,7 @@ honest_estate = settlement.estate_of
 honest_apply = busts.apply
 honest_settle_in, honest_forget = Blotter.settle_in, Blotter.forget
 honest_value = variation.value_at
-honest_reserve = orders.reserve_rows
+honest_reserve, honest_orders = orders.reserve_rows, orders.judge_orders
 honest_funding = variation.decide_funding
 honest_marks = mark_kernels.set_marks
 honest_index = Book.index_limits
@@ -174,6 +176,17 @@ def trades_with(column: str, value: int) -> Any:
             contracts[column] = kept
 
     return judge
+
+
+def free_of_charge(*arguments: Any) -> Any:
+    """Orders are judged as if an option whose premium is paid up front were worth nothing."""
+    contracts = contracts_of(arguments[-2])
+    kept = contracts["value_fine"].copy()
+    contracts["value_fine"][contracts["style"] == PREMIUM] = 0
+    try:
+        return honest_orders(*arguments)
+    finally:
+        contracts["value_fine"] = kept
 
 
 def one_member_fewer(book: Any) -> None:
@@ -264,6 +277,8 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "isolated without margin": (isolation, "_check_margin", lambda *_: None),
     "an isolated loss that the account pays": (settlement, "estate_of", the_owner),
     "a fill that leaves its order resting": (orders, "reserve_rows", never_fewer),
+    "bids for options that set nothing aside": (orders, "judge_orders", free_of_charge),
+    "cash that leaves though bids have set it aside": (margin, "resting_premium_fine", lambda *_: 0),
     "orders that outlive a breach": (liquidation, "drop_orders", lambda *_: None),
     "orders left behind by an isolation": (isolation, "_check_orders", lambda *_: None),
     "withdrawals requested without margin": (withdrawals, "check_withdrawal", lambda *_: (Reason.ACCEPTED, 0)),

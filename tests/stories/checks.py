@@ -11,12 +11,13 @@ from novate.core import layout
 from novate.core.margin import judge
 from novate.core.registers import Call
 from novate.views.state import block_name
+from tests.stories.compare import account_of, compare
 from tests.stories.parse import Step, StoryError
+from tests.stories.reads import largest_orders, liquidation_prices, trades_would_be
 from tests.stories.sentences import act
 from tests.stories.words import UNSPOKEN, Words, moment
 from tests.stories.world import World, told
 
-Record = dict[str, str]
 STATES = {layout.UNMARKED: "unmarked", layout.LIVE: "live", layout.HALTED: "halted", layout.EXPIRED: "expired"}
 
 
@@ -25,47 +26,6 @@ def check(world: World, step: Step) -> None:
     if step.phrase not in CHECKS:
         raise StoryError(f'{step.place}: no sentence is "Then {step.phrase}"; known are {", ".join(CHECKS)}')
     CHECKS[step.phrase](world, step)
-
-
-def compare(step: Step, said: list[Record], found: list[Record]) -> None:
-    """Row by row and cell by cell; cells that a row leaves empty are not compared."""
-    for at, (row, own) in enumerate(zip(said, found, strict=False), start=1):
-        for column, cell in row.items():
-            if column not in own:
-                raise StoryError(f"{step.place}: no column {column!r} in {step.phrase}; known are {', '.join(own)}")
-            if plain(cell) != plain(own[column]):
-                who = own.get("account") or own.get("who") or own.get("contract") or ""
-                raise StoryError(
-                    f"{step.place}: {step.phrase}, row {at} ({who}), {column}: the story says {cell}, "
-                    f"the house says {own[column]}\n{pictured(found)}"
-                )
-    if len(said) != len(found):
-        counts = f"the story has {len(said)} rows, the house has {len(found)}"
-        raise StoryError(f"{step.place}: {step.phrase}: {counts}\n{pictured(found)}")
-
-
-def plain(cell: str) -> str:
-    """A cell without thousands separators and without needless zeros: 1,000.00 and 1000 are the same figure."""
-    words = []
-    for word in cell.split(" "):
-        bare, comma = (word[:-1], ",") if word.endswith(",") else (word, "")
-        number = bare.replace(",", "")
-        if number.lstrip("-").replace(".", "", 1).isdigit() and "." in number:
-            number = number.rstrip("0").rstrip(".")
-        words.append((number if number.lstrip("-").replace(".", "", 1).isdigit() else bare) + comma)
-    return " ".join(words)
-
-
-def pictured(rows: list[Record]) -> str:
-    """The house's own rows, for a failing story."""
-    return "\n".join("| " + " | ".join(row.values()) + " |" for row in rows) or "(no rows)"
-
-
-def account_of(world: World, step: Step, name: str) -> int:
-    """Index of an account by name."""
-    if name not in world.book.registers.names:
-        raise StoryError(f"{step.place}: the house has no account {name!r}")
-    return world.book.registers.names[name]
 
 
 # --- sentences ----------------------------------------------------------------------------------------------------
@@ -362,6 +322,9 @@ CHECKS: dict[str, Callable[[World, Step], None]] = {
     "nothing happened": facts,
     "the refusals are": refusals,
     "nothing changed": nothing_changed,
+    "the trades would be": trades_would_be,
+    "the largest orders are": largest_orders,
+    "the liquidation prices are": liquidation_prices,
 }
 
 

@@ -15,7 +15,7 @@ from novate.core.facts import (
     RulebookAdopted,
 )
 from novate.core.gate import check_gates
-from novate.core.kernels.margin import set_lots
+from novate.core.kernels.lots import set_lots
 from novate.core.levels import check_levels
 from novate.core.money import EXPOSURE_MAX, PPM, VALUE_MAX
 from novate.core.overdrafts import check_overdrafts

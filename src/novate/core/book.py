@@ -13,7 +13,7 @@ import numpy as np
 from novate.core import layout
 from novate.core.blotter import Blotter
 from novate.core.kernels.limits import recount_limits
-from novate.core.kernels.margin import set_lots
+from novate.core.kernels.lots import set_lots
 from novate.core.kernels.sheet import SheetTables
 from novate.core.kernels.tables import Tables, refer
 from novate.core.registers import Registers

@@ -5,7 +5,7 @@ import numpy as np
 from novate.core import layout
 from novate.core.book import Book
 from novate.core.kernels.limits import recount_limits
-from novate.core.kernels.margin import set_lots
+from novate.core.kernels.lots import set_lots
 from novate.core.kernels.portfolio import first_uncovered, same_sheet
 from novate.core.kernels.settle import first_unbalanced, recount
 from novate.core.ledger import balance_of

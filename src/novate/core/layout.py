@@ -231,10 +231,12 @@ SUBTOTAL: Final = np.dtype(
         ("option_fine", "<i8"),
         ("initial_fine", "<i8"),
         ("maintenance_fine", "<i8"),
+        ("resting_premium_fine", "<i8"),
     ],
     align=True,
 )
-"""A bucket's positions in one asset, summed: unsettled variation, option values as credited, requirements."""
+"""A bucket's positions in one asset, summed: unsettled variation, option values as credited, requirements, and the
+premium that its resting bids for options would pay at the marks."""
 
 JUDGED: Final = np.dtype(
     [

@@ -7,7 +7,7 @@ from novate.core.admission import INVALID, check_name, set_tiers
 from novate.core.book import Book, grown
 from novate.core.commands import ListContract
 from novate.core.facts import ContractListed, Fact, Rejected
-from novate.core.kernels.margin import set_lot
+from novate.core.kernels.lots import set_lot
 from novate.core.money import EXPOSURE_MAX, PPM, VALUE_MAX, ceil_div
 from novate.core.reasons import Reason
 from novate.core.terms import Contract, Kind

@@ -20,8 +20,9 @@ class Judgement(NamedTuple):
     """A bucket judged in numeraire fine units.
 
     ``equity`` counts everything, ``settled`` is settled collateral after haircuts less premium owed, ``payable`` the
-    same less all unsettled losses, with no gain or option value against them. ``free`` is what could leave: max(0,
-    min(payable, equity) - initial). ``priced`` is False where something held has no live price.
+    same less all unsettled losses and the premium of resting bids, with no gain or option value against them. ``free``
+    is what could leave: max(0, min(payable, equity) - initial). ``priced`` is False where something held has no live
+    price.
     """
 
     equity_fine: int
@@ -124,9 +125,21 @@ def locked_fine(book: Book, rows: np.ndarray, asset: int) -> int:
     )
 
 
+def resting_premium_fine(book: Book, rows: np.ndarray, asset: int) -> int:
+    """What the resting bids for options of position rows set aside of settled cash: their premium at the marks."""
+    resting = (
+        (book.contracts[row["contract"]], int(book.orders[row["orders"]]["bids"])) for row in rows if row["orders"]
+    )
+    return sum(
+        bids * int(of["value_fine"]) for of, bids in resting if of["style"] == layout.PREMIUM and of["asset"] == asset
+    )
+
+
 def uncovered_fine(book: Book, rows: np.ndarray, balance: np.void, asset: int) -> int:
-    """What a balance lacks of what is owed for certain in its asset or locked in it; 0 or less where it covers both."""
-    owed = max(0, int(balance["premium_fine"])) - min(0, int(balance["carry_fine"]))
+    """What a balance lacks of what is owed for certain in its asset, set aside for bids or locked in it; 0 or less
+    where it covers them."""
+    premium = int(balance["premium_fine"]) + resting_premium_fine(book, rows, asset)
+    owed = max(0, premium) - min(0, int(balance["carry_fine"]))
     cash = int(balance["balance_minor"]) * book.registers.assets[asset].unit_fine
     return locked_fine(book, rows, asset) + owed - cash
 

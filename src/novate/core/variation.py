@@ -20,7 +20,7 @@ from novate.core.facts import (
 )
 from novate.core.kernels.arithmetic import value_at
 from novate.core.kernels.legs import expire_rows
-from novate.core.kernels.margin import set_lots
+from novate.core.kernels.lots import set_lots
 from novate.core.kernels.marks import mark_rows, set_marks
 from novate.core.money import E12, round_half_even
 from novate.core.reasons import Reason

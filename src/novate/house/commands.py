@@ -239,7 +239,8 @@ class Commands(MoneyCommands, LifecycleCommands, SheetCommands):
     ) -> Outcome:
         """Register lots that rest at the venue on one side of a contract; negative ones are cancelled.
 
-        Margin asks for the worse side. A trade that names whose orders it ``fills`` takes its lots off them.
+        Margin asks for the worse side; bids for options set their premium aside. A trade that names whose orders it
+        ``fills`` takes its lots off them.
         """
         return self._ask_row("orders", locals())
 

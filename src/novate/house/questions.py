@@ -1,5 +1,6 @@
 """Questions that change nothing: in people's units to the core, and its answers back."""
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
@@ -120,6 +121,24 @@ class Asked(NamedTuple):
     deposits: list[tuple[int, int]]
     deposit_places: list[str]
     refusals: list[Refusal]
+
+
+_TRADE = re.compile(r"(?P<side>buy|sell) (?P<lots>[0-9]+) (?P<contract>.+) at (?P<price>\S+)")
+_DEPOSIT = re.compile(r"(?P<amount>\S+) (?P<asset>\S+)")
+
+
+def trade_in_words(text: str) -> dict[str, str | int]:
+    """A trade of ``what_if`` from ``buy 10 OIL at 100.00``. Raises ``ValueError`` for other words."""
+    if not (match := _TRADE.fullmatch(text)):
+        raise ValueError(f'{text!r} is no trade: write "buy 10 OIL at 100.00"')
+    return {**match.groupdict(), "lots": int(match["lots"])}
+
+
+def deposit_in_words(text: str) -> dict[str, str]:
+    """A deposit of ``what_if`` from ``500.00 USD``. Raises ``ValueError`` for other words."""
+    if not (match := _DEPOSIT.fullmatch(text)):
+        raise ValueError(f'{text!r} is no deposit: write "500.00 USD"')
+    return match.groupdict()
 
 
 def decode(trades: Sequence[Mapping[str, Any]], deposits: Sequence[Mapping[str, Any]], names: Names) -> Asked:

@@ -215,6 +215,9 @@ def _order_sentence(reason: Reason, figure: int, row: Any, registers: Registers)
             return "account", _cannot_trade(reason, int(row["account"]), registers)
         case Reason.MEMBER_IN_DEFAULT:
             return "account", f"the member behind {account} is in default: orders may only reduce its position"
+        case Reason.PREMIUM_NOT_COVERED:
+            lacking = _fine(figure, registers.contracts[row["contract"]].settlement, registers)
+            return "", f"{account}'s settled balance is {lacking} short of the premium of its bids: deposit it first"
         case Reason.MARGIN_INSUFFICIENT:
             lacking = _numeraire(figure, registers)
             return "", f"{account} would be {lacking} short of its initial requirement: deposit it or rest fewer lots"
@@ -275,7 +278,10 @@ def cash_sentence(
             return "amount", f"without it {account} would be {lacking} short of its initial requirement: withdraw less"
         case Reason.COLLATERAL_NOT_COVERED:
             lacking = _fine(figure, symbol, registers)
-            return "amount", f"what {account} owes and what its bets could lose would lack {lacking}: withdraw less"
+            return (
+                "amount",
+                f"what {account} owes, bids for options and could lose in bets would lack {lacking}: withdraw less",
+            )
         case Reason.MEMBER_IN_DEFAULT | Reason.ACCOUNT_IN_LIQUIDATION | Reason.ACCOUNT_RESTRICTED:
             cause = {
                 Reason.MEMBER_IN_DEFAULT: "its member is in default",

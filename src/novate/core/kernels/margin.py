@@ -9,9 +9,6 @@ from novate.core.kernels.portfolio import judge_portfolio, payable_of, room_for
 from novate.core.kernels.prefetch import AHEAD, ask_for
 from novate.core.kernels.tables import columns
 from novate.core.layout import COLLATERALISED, LIVE, POOLED, PREMIUM, SUB, SUBTOTAL, TIERED
-from novate.core.money import PPM
-
-BRACKET_LOTS_MAX = 2**40
 
 
 @inlined
@@ -56,9 +53,16 @@ def collateralised_result(lots, cost_fine, contract):
 
 
 @inlined
+def premium_with_bids(balance, own):
+    """Premium bought less premium sold, with all resting bids filled at the marks."""
+    return balance.premium_fine + own.resting_premium_fine
+
+
+@inlined
 def owed_in(balance, own):
-    """What a bucket will have to pay in one asset, with no premium it is due against it; not negative."""
-    return max(0, balance.premium_fine) - min(0, own.variation_fine + balance.carry_fine)
+    """What a bucket will have to pay in one asset, resting bids for options filled, with no premium it is due against
+    it; not negative."""
+    return max(0, premium_with_bids(balance, own)) - min(0, own.variation_fine + balance.carry_fine)
 
 
 @inlined
@@ -79,36 +83,6 @@ def worse_side(lots, bids, asks, contract, tiers):
 def filled_initial(lots, contract, tiers):
     """What a position would have to hold with the orders of one side filled; a call, since few have orders."""
     return requirement(lots, contract, tiers)[0]
-
-
-@borrowing
-def set_lot(at, contracts, tiers, lot_terms):
-    """Work out afresh what one lot of a contract is worth and asks for inside the first bracket."""
-    contract = contracts[at]
-    lot = lot_terms[at]
-    lot.value_fine = contract.value_fine
-    lot.asset = contract.asset
-    lot.bracket_lots = -1
-    if contract.style != TIERED or contract.state != LIVE or contract.tier_count == 0:
-        return
-    first = tiers[contract.tier_start]
-    initial = (contract.reference_fine % PPM) * first.initial_ppm
-    maintenance = (contract.reference_fine % PPM) * first.maintenance_ppm
-    lot.initial_whole_fine = (contract.reference_fine // PPM) * first.initial_ppm + initial // PPM
-    lot.maintenance_whole_fine = (contract.reference_fine // PPM) * first.maintenance_ppm + maintenance // PPM
-    lot.initial_rest_ppm = initial % PPM
-    lot.maintenance_rest_ppm = maintenance % PPM
-    lot.bracket_lots = BRACKET_LOTS_MAX
-    if contract.tier_count > 1 and contract.reference_fine > 0:
-        within = tiers[contract.tier_start + 1].floor_fine // contract.reference_fine
-        lot.bracket_lots = min(BRACKET_LOTS_MAX, within)
-
-
-@njit(cache=True)
-def set_lots(count, tables):
-    """Work out every contract's lot afresh."""
-    for at in range(count):
-        set_lot(at, tables.contracts, tables.tiers, tables.lot_terms)
 
 
 @inlined
@@ -153,6 +127,7 @@ def sum_one(position, open_orders, contract, tiers, long_option_ppm, own):
     lots, bids, asks = position.lots, open_orders.bids, open_orders.asks
     if contract.style == PREMIUM:
         own.option_fine += option_worth(lots, contract, long_option_ppm)
+        own.resting_premium_fine += bids * contract.value_fine
     elif contract.style == COLLATERALISED:
         own.variation_fine += collateralised_result(lots, position.cost_fine, contract)
     else:
@@ -171,6 +146,7 @@ def sum_positions(start, count, positions, orders, lot_terms, contracts, tiers, 
         sums[into, asset].option_fine = 0
         sums[into, asset].initial_fine = 0
         sums[into, asset].maintenance_fine = 0
+        sums[into, asset].resting_premium_fine = 0
     return add_positions(start, count, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, into)
 
 
@@ -270,7 +246,8 @@ def requirement_of(lots, contract_index, tables):
 
 @borrowing
 def payable(balances, bucket, sums, into, assets):
-    """What cash covers after everything that is owed unsettled, in the numeraire; gains of one asset pay in none."""
+    """What cash covers after everything that is owed unsettled and what bids for options set aside, in the numeraire;
+    gains of one asset pay in none."""
     covered = 0
     for at in range(sums.shape[1]):
         balance = balances[bucket, at]

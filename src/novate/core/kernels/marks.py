@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.arithmetic import reference_at, value_at
-from novate.core.kernels.margin import set_lot
+from novate.core.kernels.lots import set_lot
 from novate.core.layout import EXPIRED, HALTED, LIVE
 from novate.core.reasons import Reason
 from novate.core.rows import MARKED, NEITHER, REFUSED

@@ -6,7 +6,7 @@ from numba import njit
 from novate.core.kernels.admit import may_name
 from novate.core.kernels.borrowing import FIRST, borrowing, inlined
 from novate.core.kernels.legs import reserve
-from novate.core.kernels.margin import standing, worse_side
+from novate.core.kernels.margin import premium_with_bids, standing, worse_side
 from novate.core.kernels.overlay import load, slot_of, table_for, take_position
 from novate.core.kernels.pool import begin, keep, link, make_room, refused_by_sheet, require_after, slot_for
 from novate.core.kernels.portfolio import equity_of, reach
@@ -22,6 +22,7 @@ from novate.core.layout import (
     OPEN_ORDERS,
     POOLED,
     POSITION,
+    PREMIUM,
     REDUCE_ONLY,
     RESTRICTED,
     SUBTOTAL,
@@ -47,6 +48,7 @@ ACCOUNT_IN_LIQUIDATION = int(Reason.ACCOUNT_IN_LIQUIDATION)
 POSITION_LIMIT_EXCEEDED = int(Reason.POSITION_LIMIT_EXCEEDED)
 EXPOSURE_LIMIT_EXCEEDED = int(Reason.EXPOSURE_LIMIT_EXCEEDED)
 ORDERS_EXCEEDED = int(Reason.ORDERS_EXCEEDED)
+PREMIUM_NOT_COVERED = int(Reason.PREMIUM_NOT_COVERED)
 MARGIN_INSUFFICIENT = int(Reason.MARGIN_INSUFFICIENT)
 
 
@@ -108,6 +110,21 @@ def check_bounds(row, bids, asks, position, resting, balance, cash, contract, ac
     return ACCEPTED, np.int64(0)
 
 
+@inlined
+def premium_of(row, contract):
+    """The premium at the mark of the bids for options that a change adds (or, below zero, takes off)."""
+    return row.lots * contract.value_fine if contract.style == PREMIUM and row.side == BUY else np.int64(0)
+
+
+@borrowing
+def check_cover(premium, balance, own, cash):
+    """Whether settled cash covers the premium of all bids with so much more of it: ``(reason, figure)``."""
+    lack = premium_with_bids(balance, own) + premium - min(0, balance.carry_fine + own.variation_fine) - cash
+    if premium > 0 and lack > 0:
+        return PREMIUM_NOT_COVERED, lack
+    return ACCEPTED, np.int64(0)
+
+
 @borrowing
 def check_margin(contract, more, priced, equity, initial):
     """Whether a bucket bears its orders; where no ``more`` is required of it, it does."""
@@ -123,12 +140,15 @@ def judge_order(row, position, resting, over, contract, access, balances, sums, 
     """Whether an account may have these orders more, or fewer: ``(reason, figure)``.
 
     An accepted change is in ``resting`` and in row ``over`` of ``balances``, ``sums`` and ``judged`` afterwards. Fewer
-    orders, and more that raise no requirement, are never asked for margin.
+    orders, and more that raise no requirement, are never asked for margin; more bids for an option set its premium
+    aside.
     """
     own, balance = sums[over, contract.asset], balances[over, contract.asset]
     bids, asks = changed(row, resting)
-    cash = balance.balance_minor * assets[contract.asset].unit_fine
+    cash, premium = balance.balance_minor * assets[contract.asset].unit_fine, premium_of(row, contract)
     reason, figure = check_bounds(row, bids, asks, position, resting, balance, cash, contract, access)
+    if reason == ACCEPTED:
+        reason, figure = check_cover(premium, balance, own, cash)
     if reason != ACCEPTED:
         return reason, figure
     before, _ = worse_side(position.lots, resting.bids, resting.asks, contract, tiers)
@@ -141,22 +161,25 @@ def judge_order(row, position, resting, over, contract, access, balances, sums, 
         return reason, figure
     judged[over].equity_fine, judged[over].initial_fine = equity, initial
     balance.exposure_fine += row.lots * contract.largest_value_fine
+    own.resting_premium_fine += premium
     resting.bids, resting.asks = bids, asks
     return reason, figure
 
 
 @njit(cache=True)
-def judge_order_by_sheet(row, position, resting, over, slot, access, balances, judged, tables, sheet):
+def judge_order_by_sheet(row, position, resting, over, slot, access, balances, sums, judged, tables, sheet):
     """The same of an account in portfolio mode; an accepted change is in the sheet's pool, too."""
     contract = tables.contracts[row.contract]
-    balance = balances[over, contract.asset]
+    own, balance = sums[over, contract.asset], balances[over, contract.asset]
     bids, asks = changed(row, resting)
-    cash = balance.balance_minor * tables.assets[contract.asset].unit_fine
+    cash, premium = balance.balance_minor * tables.assets[contract.asset].unit_fine, premium_of(row, contract)
     reason, figure = check_bounds(row, bids, asks, position, resting, balance, cash, contract, access)
     if reason != ACCEPTED:
         return reason, figure
     before, after = reach(position, resting), (position.lots - asks, position.lots + bids)
     reason, figure = refused_by_sheet(np.int64(row.contract), contract.style, before, after, slot, sheet)
+    if reason == ACCEPTED:
+        reason, figure = check_cover(premium, balance, own, cash)
     if reason != ACCEPTED:
         return reason, figure
     equity = judged[over].equity_fine
@@ -166,6 +189,7 @@ def judge_order_by_sheet(row, position, resting, over, slot, access, balances, j
     if reason == ACCEPTED:
         judged[over].initial_fine = initial
         balance.exposure_fine += row.lots * contract.largest_value_fine
+        own.resting_premium_fine += premium
         resting.bids, resting.asks = bids, asks
         keep(over, FIRST, np.int64(row.contract), position, resting, sheet)
     return reason, figure
@@ -265,7 +289,7 @@ def judge_orders(rows, mark, n_contracts, n_accounts, tables, sheet):
                     purse, np.int64(touched[purse]), positions, resting, columns(tables), sheet, balances, sums, judged
                 )
                 reasons[at], figures[at] = judge_order_by_sheet(
-                    row, positions[own], resting[own], purse, slot, of.access, balances, judged, tables, sheet
+                    row, positions[own], resting[own], purse, slot, of.access, balances, sums, judged, tables, sheet
                 )
             else:
                 reasons[at], figures[at] = judge_order(

@@ -234,8 +234,9 @@ def payable_of(balances, at, sums, into, assets, sheet):
     """``margin.payable`` of a portfolio bucket."""
     covered = 0
     for asset in range(sums.shape[1]):
-        balance = balances[at, asset]
-        owed = min(0, sums[into, asset].variation_fine + balance.carry_fine) - max(0, balance.premium_fine)
+        balance, own = balances[at, asset], sums[into, asset]
+        due = max(0, balance.premium_fine + own.resting_premium_fine)
+        owed = min(0, own.variation_fine + balance.carry_fine) - due
         amount = balance.balance_minor * assets[asset].unit_fine + owed
         covered = clamp(covered + worth(amount, balance.balance_minor, asset, assets, sheet))
     return covered

@@ -11,6 +11,7 @@ from novate.core.kernels.margin import (
     maintenance_in,
     option_worth,
     owed_in,
+    premium_with_bids,
     standing,
     worse_side,
 )
@@ -71,12 +72,14 @@ def spares_the_house(new_balances, new_sums, side, over, sums, judged, assets, g
 
 @inlined
 def uncovered(contract, cost, cash, balance, own, new_balance, new_own):
-    """What settled cash lacks after a leg: of a premium bought, or of the worst that a collateralised one can come to.
+    """What settled cash lacks after a leg: of premium bought and bid for, or of the worst of what is collateralised.
 
-    A leg of a collateralised contract that does not deepen the lack lacks nothing.
+    A leg that does not deepen the lack lacks nothing.
     """
     if contract.style == PREMIUM and cost > 0:
-        return new_balance.premium_fine - min(0, new_balance.carry_fine + new_own.variation_fine) - cash
+        before = premium_with_bids(balance, own) - min(0, balance.carry_fine + own.variation_fine)
+        due = premium_with_bids(new_balance, new_own) - min(0, new_balance.carry_fine + new_own.variation_fine)
+        return due - cash if due > before else np.int64(0)
     if contract.style == COLLATERALISED and owed_in(new_balance, new_own) > owed_in(balance, own):
         return owed_in(new_balance, new_own) - cash
     return np.int64(0)
@@ -98,6 +101,7 @@ def after_leg(lots, cost, position, resting, filled, contract, tiers, long_optio
     if contract.style == PREMIUM:
         own.option_fine += option_worth(new_lots, contract, long_option_ppm)
         own.option_fine -= option_worth(old_lots, contract, long_option_ppm)
+        own.resting_premium_fine -= max(0, min(filled, lots)) * contract.value_fine
         balance.premium_fine += cost
     elif contract.style == COLLATERALISED:
         own.variation_fine += collateralised_result(new_lots, position.cost_fine + cost, contract)

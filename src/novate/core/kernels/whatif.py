@@ -100,6 +100,7 @@ def sum_beside(bucket, tables):
         others[0, asset].option_fine -= alone[0, asset].option_fine
         others[0, asset].initial_fine -= alone[0, asset].initial_fine
         others[0, asset].maintenance_fine -= alone[0, asset].maintenance_fine
+        others[0, asset].resting_premium_fine -= alone[0, asset].resting_premium_fine
     return others, priced
 
 
@@ -115,6 +116,7 @@ def sum_with(others, known, count, positions, tables, sums):
         sums[0, asset].option_fine += others[0, asset].option_fine
         sums[0, asset].initial_fine += others[0, asset].initial_fine
         sums[0, asset].maintenance_fine += others[0, asset].maintenance_fine
+        sums[0, asset].resting_premium_fine += others[0, asset].resting_premium_fine
     return priced & known
 
 

@@ -128,10 +128,26 @@ def _pays_premium_in(book: Book, contract: int, asset: int) -> bool:
     return int(book.contracts[contract]["asset"]) == asset and book.registers.contracts[contract].pays_premium
 
 
-def owed_in(book: Book, purse: Purse, asset: int) -> int:
-    """What a purse will have to pay in one asset: premium bought, and what results and carry come to below zero."""
+def resting_premium(book: Book, purse: Purse, asset: int) -> int:
+    """What all bids for options in one asset would pay if they were filled at the marks."""
+    return sum(
+        bids * int(book.contracts[contract]["value_fine"])
+        for (_, contract), (bids, _) in purse.orders.items()
+        if _pays_premium_in(book, contract, asset)
+    )
+
+
+def premium_due(book: Book, purse: Purse, asset: int) -> int:
+    """What settled cash must cover before a bid or a buyer pays more premium: what is bought, bid for and owed."""
     result = purse.carry_fine[asset] + variation_of(book, purse, asset)
-    return max(0, premium_of(book, purse, asset)) - min(0, result)
+    return premium_of(book, purse, asset) + resting_premium(book, purse, asset) - min(0, result)
+
+
+def owed_in(book: Book, purse: Purse, asset: int) -> int:
+    """What a purse will have to pay in one asset: premium bought or bid for, and what results and carry come to below
+    zero."""
+    result = purse.carry_fine[asset] + variation_of(book, purse, asset)
+    return max(0, premium_of(book, purse, asset) + resting_premium(book, purse, asset)) - min(0, result)
 
 
 def judge(book: Book, purse: Purse) -> Judgement:

@@ -7,7 +7,7 @@ from novate.core.layout import EXPIRED, LIQUIDATING, LIVE, REDUCE_ONLY, RESTRICT
 from novate.core.money import EXPOSURE_MAX
 from novate.core.plain import sheet
 from novate.core.plain.limits import may_be_named
-from novate.core.plain.margin import Place, Purse, exposure, judge, read, required
+from novate.core.plain.margin import Place, Purse, exposure, judge, premium_due, read, required, resting_premium
 from novate.core.plain.trades import ACCEPTED, Refusal, Reserved
 from novate.core.reasons import Reason
 from novate.core.terms import Kind
@@ -66,7 +66,8 @@ def _check_order(book: Book, mark: int, number: int, lots: int, contract: int, a
 
 
 def _judge_order(book: Book, before: Purse, after: Purse, place: Place, side: int) -> Refusal:
-    """Whether a purse may have these orders: limits, its member's default, then margin if more is asked."""
+    """Whether a purse may have these orders: limits, its member's default, then the premium of its bids in cash, then
+    margin if more is asked."""
     bucket, contract = place
     terms, asset = book.registers.contracts[contract], int(book.contracts[contract]["asset"])
     lots, (bids, asks) = before.positions.get(place, (0, 0))[0], after.orders[place]
@@ -85,6 +86,9 @@ def _judge_order(book: Book, before: Purse, after: Purse, place: Place, side: in
             return Reason.MEMBER_IN_DEFAULT if access == REDUCE_ONLY else Reason.ACCOUNT_RESTRICTED, 0
     if before.portfolio and (no := sheet.refusal(book, after.reaches(), contract, before.reach(place))) != ACCEPTED:
         return no
+    due, cash = premium_due(book, after, asset), after.balance_minor[asset] * book.registers.assets[asset].unit_fine
+    if due > cash and resting_premium(book, after, asset) > resting_premium(book, before, asset):
+        return Reason.PREMIUM_NOT_COVERED, due - cash
     now = judge(book, after)
     if before.portfolio and now.initial_fine <= judge(book, before).initial_fine:
         return ACCEPTED

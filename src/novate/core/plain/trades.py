@@ -9,7 +9,7 @@ from novate.core.layout import EXPIRED, LIQUIDATING, LIVE, REDUCE_ONLY, RESTRICT
 from novate.core.money import EXPOSURE_MAX, PPM
 from novate.core.plain import sheet
 from novate.core.plain.limits import check_limits, may_be_named, nearest_in_band
-from novate.core.plain.margin import Place, Purse, exposure, judge, owed_in, premium_of, read, variation_of
+from novate.core.plain.margin import Place, Purse, exposure, judge, owed_in, premium_due, read
 from novate.core.plain.values import size_per_lot, value_per_lot
 from novate.core.reasons import Reason
 from novate.core.rows import BUYER, NEITHER, SELLER
@@ -179,7 +179,7 @@ def judge_leg(book: Book, before: Purse, after: Purse, place: Place, fee_fine: i
     access = int(book.buckets[bucket]["access"])
     terms, asset = book.registers.contracts[contract], int(book.contracts[contract]["asset"])
     old, new = before.positions.get(place, (0, 0))[0], after.positions[place][0]
-    cost = after.positions[place][1] - before.positions.get(place, (0, 0))[1]
+    paid = after.positions[place][1] - before.positions.get(place, (0, 0))[1]
     if abs(new) > terms.position_limit_lots:
         return Reason.POSITION_LIMIT_EXCEEDED, terms.position_limit_lots
     cash = after.balance_minor[asset] * book.registers.assets[asset].unit_fine
@@ -194,9 +194,9 @@ def judge_leg(book: Book, before: Purse, after: Purse, place: Place, fee_fine: i
     guaranteed = filled and is_promised(book, contract)
     if access == RESTRICTED and not (reduces or guaranteed):
         return Reason.ACCOUNT_RESTRICTED, 0
-    owed = premium_of(book, after, asset) - min(0, after.carry_fine[asset] + variation_of(book, after, asset))
-    if terms.pays_premium and cost > 0 and owed > cash:
-        return Reason.PREMIUM_NOT_COVERED, owed - cash
+    due = premium_due(book, after, asset)
+    if terms.pays_premium and paid > 0 and due > cash and due > premium_due(book, before, asset):
+        return Reason.PREMIUM_NOT_COVERED, due - cash
     owes = owed_in(book, after, asset)
     if terms.collateralised and owes > cash and owes > owed_in(book, before, asset):
         return Reason.COLLATERAL_NOT_COVERED, owes - cash

@@ -9,7 +9,7 @@ from novate.sim.auditor.house import Bucket, House
 from novate.sim.auditor.numbering import FINE, Refusal, Rows, packed, unpacked
 from novate.sim.auditor.rounding import LARGEST
 from novate.sim.auditor.trades import add_orders, lots_of, may_be_named, untraded
-from novate.sim.auditor.worth import has_margin_class, judge, required, weight
+from novate.sim.auditor.worth import bid_for, has_margin_class, judge, premium_asked, required, weight
 
 
 def decide_orders(house: House, command: ChangeOrders) -> list[Fact]:
@@ -55,7 +55,8 @@ def _form_of(house: House, lots: int, contract: int, account: int, side: int) ->
 
 
 def _may_rest(house: House, before: Bucket, contract: int, more_bids: int, more_asks: int) -> Refusal:
-    """Whether a bucket may have these orders: limits, what its member's default allows, margin where more is asked."""
+    """Whether a bucket may have these orders: limits, what its member's default allows, the premium of its bids, margin
+    where more is asked."""
     of, held = house.instruments[contract], lots_of(before, contract)
     was = before.orders.get(contract, (0, 0))
     bids, asks = was[0] + more_bids, was[1] + more_asks
@@ -74,6 +75,10 @@ def _may_rest(house: House, before: Bucket, contract: int, more_bids: int, more_
             return Reason.MEMBER_IN_DEFAULT, 0
         if before.access == "restricted" and opens:
             return Reason.ACCOUNT_RESTRICTED, 0
+    cash = before.balance_minor[of.asset] * house.monies[of.asset].unit
+    lacks = premium_asked(house, after, of.asset) - cash
+    if lacks > 0 and bid_for(house, after, of.asset) > bid_for(house, before, of.asset):
+        return Reason.PREMIUM_NOT_COVERED, lacks
     if required(house, after, contract)[0] <= required(house, before, contract)[0]:
         return FINE
     verdict = judge(house, after)

@@ -17,14 +17,13 @@ from novate.sim.auditor.record import forgotten, keep
 from novate.sim.auditor.rounding import LARGEST, part_down
 from novate.sim.auditor.worth import (
     Verdict,
-    counted,
     exposure,
     fee_of,
     has_margin_class,
     judge,
     lot_value,
     owed_for_certain,
-    premium,
+    premium_asked,
 )
 
 
@@ -199,9 +198,9 @@ def bears(
     guaranteed = filled and promised(house, of)
     if before.access == "restricted" and not (reduces or guaranteed):
         return Reason.ACCOUNT_RESTRICTED, 0
-    owed = premium(house, after, asset) - min(0, after.carry_fine[asset] + counted(house, after, asset))
-    if of.has_premium and lots * value_fine > 0 and owed > cash:
-        return Reason.PREMIUM_NOT_COVERED, owed - cash
+    asked = premium_asked(house, after, asset)
+    if of.has_premium and lots * value_fine > 0 and asked > cash and asked > premium_asked(house, before, asset):
+        return Reason.PREMIUM_NOT_COVERED, asked - cash
     owes = owed_for_certain(house, after, asset)
     if of.terms.collateralised and owes > cash and owes > owed_for_certain(house, before, asset):
         return Reason.COLLATERAL_NOT_COVERED, owes - cash

@@ -150,7 +150,8 @@ def required(house: House, bucket: Bucket, contract: int) -> tuple[int, int]:
 class Verdict(NamedTuple):
     """A bucket judged in numeraire fine units.
 
-    ``payable`` is cash less everything owed and not yet settled. ``priced``: all it holds has a live price.
+    ``payable`` is cash less everything owed and not yet settled, and less what is bid for options. ``priced``: all it
+    holds has a live price.
     """
 
     equity: int
@@ -211,15 +212,31 @@ def premium(house: House, bucket: Bucket, asset: int) -> int:
     )
 
 
+def bid_for(house: House, bucket: Bucket, asset: int) -> int:
+    """The premium that bids for options would pay, each at its mark."""
+    resting = [(house.instruments[contract], bids) for contract, (bids, _) in bucket.orders.items()]
+    return sum(bids * of.value_fine for of, bids in resting if of.has_premium and of.asset == asset)
+
+
+def spoken_for(house: House, bucket: Bucket, asset: int) -> int:
+    """Premium bought less premium sold, and what bids would buy."""
+    return premium(house, bucket, asset) + bid_for(house, bucket, asset)
+
+
 def uncovered(house: House, bucket: Bucket, asset: int) -> int:
-    """What settled cash lacks of what it must have: premium bought, carry below zero, what could be lost at worst."""
-    owed = max(0, premium(house, bucket, asset)) - min(0, bucket.carry_fine[asset]) + locked(house, bucket, asset)
+    """What settled cash lacks of what it must have: premium bought or bid for, carry below zero, the worst of bets."""
+    owed = max(0, spoken_for(house, bucket, asset)) - min(0, bucket.carry_fine[asset]) + locked(house, bucket, asset)
     return owed - bucket.balance_minor[asset] * house.monies[asset].unit
 
 
 def owed_for_certain(house: House, bucket: Bucket, asset: int) -> int:
-    """What will have to be paid in an asset: premium bought, and what results and carry come to below zero."""
-    return max(0, premium(house, bucket, asset)) - min(0, bucket.carry_fine[asset] + counted(house, bucket, asset))
+    """What will have to be paid in an asset: premium bought or bid for, and results and carry below zero."""
+    return max(0, spoken_for(house, bucket, asset)) - min(0, bucket.carry_fine[asset] + counted(house, bucket, asset))
+
+
+def premium_asked(house: House, bucket: Bucket, asset: int) -> int:
+    """What settled cash must come to before more premium may be bought or bid for."""
+    return spoken_for(house, bucket, asset) - min(0, bucket.carry_fine[asset] + counted(house, bucket, asset))
 
 
 def positions_in(house: House, bucket: Bucket, asset: int) -> list[tuple[int, Position]]:
@@ -257,7 +274,7 @@ def judge(house: House, bucket: Bucket) -> Verdict:
         worth = cash + credited + option_worth(house, bucket, asset)
         asked = [required(house, bucket, of) for of in open_in if house.instruments[of].asset == asset]
         own_initial, own_maintenance = sum(one for one, _ in asked), sum(one for _, one in asked)
-        payable = within(payable + counting(house, asset, cash + min(0, result) - max(0, owed_premium)))
+        payable = within(payable + counting(house, asset, cash - owed_for_certain(house, bucket, asset)))
         if worth or cash or own_initial or owed_premium:
             priced = priced and money.live
             equity = within(equity + counting(house, asset, worth))
