@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "market": ("core.money", "core.terms"),
     "service": ("core", "tape", "market", "risk"),
     "sim": ("core", "market", "risk", "service.engine", "report.series"),
+    "sim.proof": ("sim", "core", "service", "report.series"),
     "sim.demo": ("sim", "core", "market", "risk", "service", "report"),
     "sim.auditor": (
         "core.terms",

@@ -57,6 +57,11 @@ def read_head(path: Path) -> Head | None:
     return max(whole, key=lambda head: head.seq, default=None)
 
 
+def has_both_slots(path: Path) -> bool:
+    """Whether a head file was begun and both of its slots were written: the journal beside it is there to be read."""
+    return path.exists() and path.stat().st_size > SLOT_BYTES
+
+
 class HeadFile:
     """The head opened for writing. Not thread-safe: the thread that commits also moves the head."""
 

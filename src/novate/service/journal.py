@@ -32,7 +32,7 @@ from novate.service.chain import (
     Record,
     record_hash,
 )
-from novate.service.head import SLOT_BYTES, Head, HeadFile
+from novate.service.head import Head, HeadFile, has_both_slots
 from novate.service.reader import COLUMNS, DATABASE, HEAD, UNREADABLE, JournalReader
 
 __all__ = [
@@ -224,7 +224,7 @@ def insert(database: sqlite3.Connection, values: Sequence[int | str | bytes]) ->
 def begin_if_new(folder: Path) -> None:
     """Make an empty journal where there is none, or where a crash interrupted just that."""
     path, head = folder / DATABASE, folder / HEAD
-    if head.exists() and head.stat().st_size > SLOT_BYTES:
+    if has_both_slots(head):
         return
     tables, records = content(path)
     if records:

@@ -14,7 +14,7 @@ from rich.progress import Progress
 from novate.core.book import Book
 from novate.report.series import Check, RunSeries
 from novate.service.audit import Audit, follow
-from novate.service.head import SLOT_BYTES
+from novate.service.head import has_both_slots
 from novate.service.reader import HEAD
 from novate.service.replay import replay
 
@@ -65,9 +65,8 @@ def _audit(folder: Path, pipe: Connection, done: Any) -> None:
         done.value = records
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts the run ends this process too
-    head = folder / HEAD
     try:
-        while not (head.exists() and head.stat().st_size > SLOT_BYTES) and not pipe.poll():  # there is no journal yet
+        while not has_both_slots(folder / HEAD) and not pipe.poll():  # there is no journal yet
             time.sleep(LOOK_EVERY_S)
         pipe.send(follow(folder, pipe.poll, progress))
     except Exception as error:  # noqa: BLE001 - it is raised where the audit is asked for
