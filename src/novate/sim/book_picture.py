@@ -55,22 +55,37 @@ def picture_of(book: Book) -> Picture:
         **_afterwards(registers),
         "limit": {number: msgspec.structs.astuple(limit) for number, limit in registers.limits.items()},
         "halt": {contract: (halt.cause, halt.since_ns) for contract, halt in registers.halts.items()},
-        "interest": dict(registers.interest_ppm),
-        "overdraft": {
-            (account, asset): (one.amount_minor, one.since_ns, one.charged_ns)
-            for account, owed in registers.overdrafts.items()
-            for asset, one in owed.items()
-        },
+        **_debts(registers),
         "scheduled": {name: one.effective_ns for name, one in registers.scheduled.items()},
         "source": dict(registers.sources),
         "house": {
             "time": registers.time_ns,
             "settlement due": registers.settlement_due_ns,
             "next order": registers.next_order,
+            "next conversion order": registers.next_conversion,
             "next withdrawal": registers.next_withdrawal,
             "next give-up": registers.next_give_up,
             "next limit": registers.next_limit,
             "trades on record": book.blotter.count,
+        },
+    }
+
+
+def _debts(registers: Registers) -> Picture:
+    """What is owed, for what interest, and what is sold for it."""
+    return {
+        "interest": dict(registers.interest_ppm),
+        "overdraft": {
+            (account, asset): (one.amount_minor, one.since_ns, one.charged_ns)
+            for account, owed in registers.overdrafts.items()
+            for asset, one in owed.items()
+        },
+        "conversion order": {
+            number: (
+                *(one.account, one.sold_asset, one.sell_minor, one.open_minor),
+                *(one.bought_asset, one.least_minor, one.due_ns),
+            )
+            for number, one in registers.conversions.items()
         },
     }
 

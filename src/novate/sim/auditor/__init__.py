@@ -17,6 +17,7 @@ time in ``rounding``; whatever has no named rounding is exact. Slow, and meant t
     limits                               what the operator allows
     moves, sides                         positions and clients that change accounts
     purse, overdrafts                    who pays, and what is lent
+    conversions                          what is sold for what is owed
     waterfall, reversals                 who pays for whom
     trouble, cycle, estates, following   what follows
     picture      a house as plain dicts

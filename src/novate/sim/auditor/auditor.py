@@ -27,6 +27,7 @@ from novate.sim.auditor import (
     afterwards,
     calls,
     cash,
+    conversions,
     cycle,
     deposits,
     estates,
@@ -91,6 +92,7 @@ DECIDES: dict[type, Callable[[House, Any], list[Fact]]] = {
     asked.ExpireContract: prices.decide_expire,
     asked.ResolveContract: prices.decide_resolve,
     asked.ExecuteLiquidation: trouble.decide_execution,
+    asked.ExecuteConversion: conversions.decide_sale,
     asked.IsolatePosition: isolation.decide_isolate,
     asked.RejoinPosition: isolation.decide_rejoin,
     asked.MoveCollateral: isolation.decide_move,
@@ -166,6 +168,10 @@ APPLIES: dict[type, Callable[[House, Any], None]] = {
     lent.InterestPublished: overdrafts.apply_published,
     lent.InterestCharged: overdrafts.apply_charged,
     lent.OverdraftChanged: overdrafts.apply_changed,
+    lent.ConversionOrdered: conversions.apply_ordered,
+    lent.ConversionReduced: conversions.apply_reduced,
+    lent.ConversionExecuted: conversions.apply_executed,
+    lent.ConversionClosed: conversions.apply_closed,
     f.MarginCalled: calls.apply_margin_called,
     f.CallMet: calls.apply_call_met,
     seen_to.CallPaid: calls.apply_call_paid,
@@ -274,13 +280,14 @@ class Auditor:
         if isinstance(command, PASSES_TIME):
             yield prices.grown_old(house)
             yield trouble.orders_over(house)
+            yield conversions.due(house)
             yield [*give_ups.expired(house), *moves.portings_over(house)]
             yield deposits.matured(house)
             yield withdrawals.recall_for_cycle(house)
             yield overdrafts.before_cycle(house)
             due = house.settlement_due_ns
             yield cycle.decide_cycle(house) if due is not None and due <= house.now_ns else []
-            yield overdrafts.beyond_limits(house)
+            yield conversions.beyond_limits(house)
             yield reversals.collect_owed(house)
             yield calls.calls_due(house)
             return

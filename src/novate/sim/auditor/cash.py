@@ -157,6 +157,8 @@ def may_leave(house: House, draft: Bucket, account: int, asset: int, amount: int
     left = own_of(house, account, draft)
     if amount > left.balance_minor[asset]:
         return Reason.BALANCE_INSUFFICIENT, left.balance_minor[asset]
+    if amount > (most := not_for_sale(house, left, account, asset)):
+        return Reason.COLLATERAL_ON_ORDER, most
     left.balance_minor[asset] -= amount
     verdict = judge(house, left)
     if not verdict.priced:
@@ -166,6 +168,12 @@ def may_leave(house: House, draft: Bucket, account: int, asset: int, amount: int
         return Reason.MARGIN_INSUFFICIENT, lacks
     bare = uncovered(house, left, asset)
     return (Reason.COLLATERAL_NOT_COVERED, bare) if bare > 0 else FINE
+
+
+def not_for_sale(house: House, own: Bucket, account: int, asset: int) -> int:
+    """What an account has of its own and no order sells."""
+    sold = sum(sale.open_minor for sale in house.sales.values() if (sale.account, sale.sold_asset) == (account, asset))
+    return max(0, own.balance_minor[asset] - sold)
 
 
 # ---- applying -------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from novate.core.facts import (
     CollateralAssigned,
     CollateralConverted,
     ContractExpired,
+    ConversionExecuted,
     CycleClosed,
     Deposited,
     Fact,
@@ -39,7 +40,7 @@ from novate.core.rows import FUNDED, MARKED, POSTED, RESERVED
 from novate.core.rows import MOVED as MOVED_ROW
 from novate.core.supervision import AccountReleased, TradingResumed
 from novate.core.terms import TRADING
-from novate.sim.auditor import calls, estates, give_ups, moves, overdrafts, trouble, withdrawals
+from novate.sim.auditor import calls, conversions, estates, give_ups, moves, overdrafts, trouble, withdrawals
 from novate.sim.auditor.house import House
 from novate.sim.auditor.numbering import unpacked
 from novate.sim.auditor.trouble import Choices
@@ -60,6 +61,7 @@ MOVED = (
     AccountPorted,
     InterestCharged,
     CollateralConverted,
+    ConversionExecuted,
 )
 """After these somebody's worth or requirement may be another one, and who was called or restricted is looked at."""
 
@@ -110,7 +112,7 @@ def follow(house: House, facts: Sequence[Fact], choices: Choices) -> list[Fact]:
     for estate in dict.fromkeys(going_on):
         if estate in house.cases and estate not in begun:
             found += withdrawals.recall(house, estate) or choices.next_step(house, estate)
-    return once([*found, *overdrafts.noted(house, facts), *withdrawals.gates(house)])
+    return once([*found, *overdrafts.noted(house, facts), *conversions.still_needed(house), *withdrawals.gates(house)])
 
 
 def concerned(house: House, facts: Sequence[Fact]) -> set[int]:
@@ -123,7 +125,7 @@ def concerned(house: House, facts: Sequence[Fact]) -> set[int]:
                 moved = {row[4] for row in unpacked(fact.rows, layout)}
                 found |= {at for at, one in house.buckets.items() if moved & {*one.positions, *one.orders}}
                 found |= {*house.buckets} if isinstance(fact, MarksPublished) and fact.assets else set()
-            case WithdrawalReturned() | DepositReversed():
+            case WithdrawalReturned() | DepositReversed() | ConversionExecuted():
                 found.add(fact.account)
             case InterestCharged() | CollateralConverted():
                 found.add(fact.bucket)

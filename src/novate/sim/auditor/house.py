@@ -174,6 +174,24 @@ class Case:
 
 
 @dataclass
+class Sale:
+    """A conversion order: ``open_minor`` is still for sale of ``sell_minor``, which bring ``least_minor`` at least."""
+
+    account: int
+    sold_asset: int
+    sell_minor: int
+    open_minor: int
+    bought_asset: int
+    least_minor: int
+    due_ns: int
+
+    @property
+    def worst(self) -> Fraction:
+        """Minor units got for one sold, at least."""
+        return Fraction(self.least_minor, self.sell_minor)
+
+
+@dataclass
 class Overdrawn:
     """A balance below zero by an amount, since when, and until when its interest is charged."""
 
@@ -270,6 +288,8 @@ class House:
     scheduled: dict[str, Scheduled] = field(default_factory=dict)
     interest_ppm: dict[int, int] = field(default_factory=dict)
     overdrafts: dict[int, dict[int, Overdrawn]] = field(default_factory=dict)
+    sales: dict[int, Sale] = field(default_factory=dict)
+    next_sale: int = 0
     sources: dict[str, int] = field(default_factory=dict)
     calls: dict[int, Call] = field(default_factory=dict)
     orders: dict[int, Slice] = field(default_factory=dict)

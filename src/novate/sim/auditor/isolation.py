@@ -14,7 +14,7 @@ from novate.core.liquidation_facts import CollateralMoved
 from novate.core.reasons import Reason
 from novate.core.terms import OWNED, Kind, Role
 from novate.sim.auditor import exactness
-from novate.sim.auditor.cash import hand_over, own_of
+from novate.sim.auditor.cash import hand_over, not_for_sale, own_of
 from novate.sim.auditor.house import Bucket, House
 from novate.sim.auditor.numbering import rejected
 from novate.sim.auditor.rounding import LARGEST
@@ -165,9 +165,11 @@ def _has(house: House, index: int, asset: int, amount: int, path: str) -> Wrong:
         return Reason.ASSET_UNKNOWN, f"{path}.asset"
     if amount <= 0:
         return Reason.AMOUNT_MUST_BE_POSITIVE, f"{path}.amount"
-    if amount > own_of(house, index, house.buckets[index]).balance_minor[asset]:
+    own = own_of(house, index, house.buckets[index])
+    if amount > own.balance_minor[asset]:
         return Reason.BALANCE_INSUFFICIENT, f"{path}.amount"
-    return None
+    enough = amount <= not_for_sale(house, own, index, asset)
+    return None if enough else (Reason.COLLATERAL_ON_ORDER, f"{path}.amount")
 
 
 def _may_go(house: House, index: int, left: Bucket, leaving: list[int]) -> Wrong:

@@ -1,4 +1,4 @@
-"""Balances below zero: what the treasury may lend, what that costs, and what is paid back because a limit is passed."""
+"""Balances below zero: what the treasury may lend, what that costs, and how far it goes."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -73,25 +73,29 @@ def allowed(house: House, account: int, asset: int) -> int:
 def lendable(house: House, purse: Purse, account: int, asset: int, lack: int, failing: list[int]) -> int:
     """How far below zero a cycle may take a balance, whatever the treasury has.
 
-    Nothing without a published rate, nor for who is isolated, in liquidation, paid for by others, or behind a member
-    that fails; nor where what it has otherwise would not raise all that it lacks. Else as far as the rules say.
+    Nothing for who may not owe, nor where what it has otherwise would not raise all that it lacks. Else as far as the
+    rules say; where they sell by order what is beyond that, all the way.
+    """
+    if not may_owe(house, account, asset, failing):
+        return 0
+    most = lack if rather_ordered(house, asset) else allowed(house, account, asset)
+    return most if lack <= purse.raisable(account, asset) else 0
+
+
+def may_owe(house: House, account: int, asset: int, failing: Sequence[int] = ()) -> bool:
+    """Whether an account may be below zero in an asset at all.
+
+    Not without a published rate, nor isolated, in liquidation, paid for by others, or behind a member that fails.
     """
     bucket = house.buckets[account]
-    if bucket.role not in OWNED or asset not in house.interest_ppm or account in house.cases or account in house.claims:
-        return 0
-    if house.members[bucket.member].defaulted or bucket.member in failing:
-        return 0
-    return allowed(house, account, asset) if lack <= purse.raisable(account, asset) else 0
+    if bucket.role not in OWNED or account in house.cases or account in house.claims:
+        return False
+    return asset in house.interest_ppm and not (house.members[bucket.member].defaulted or bucket.member in failing)
 
 
-def beyond_limits(house: House) -> list[Fact]:
-    """What is below zero further or longer than it may is paid with other collateral; estates pay in cycles alone."""
-    purse, facts = Purse(house), []
-    for account, owed in house.overdrafts.items():
-        if account not in house.cases and account not in house.origins:
-            for asset, one in owed.items():
-                facts += purse.convert(account, asset, one.amount_minor - allowed(house, account, asset))
-    return facts
+def rather_ordered(house: House, asset: int) -> bool:
+    """Whether the rules sell collateral by order for what is below zero beyond its limit in an asset."""
+    return house.rules.conversion == "orders" and house.monies[asset].terms.symbol in house.rules.overdrafts
 
 
 def noted(house: House, facts: Sequence[Fact]) -> list[Fact]:

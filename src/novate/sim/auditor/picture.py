@@ -54,18 +54,14 @@ def picture(house: House) -> Picture:
         **_afterwards(house),
         "limit": {number: msgspec.structs.astuple(limit) for number, limit in house.limits.items()},
         "halt": dict(house.halts),
-        "interest": dict(house.interest_ppm),
-        "overdraft": {
-            (account, asset): (one.amount_minor, one.since_ns, one.charged_ns)
-            for account, owed in house.overdrafts.items()
-            for asset, one in owed.items()
-        },
+        **_debts(house),
         "scheduled": {name: one.effective_ns for name, one in house.scheduled.items()},
         "source": dict(house.sources),
         "house": {
             "time": house.now_ns,
             "settlement due": house.settlement_due_ns,
             "next order": house.next_order,
+            "next conversion order": house.next_sale,
             "next withdrawal": house.next_departure,
             "next give-up": house.next_give_up,
             "next limit": house.next_limit,
@@ -98,6 +94,25 @@ def _holdings(house: House) -> Picture:
             (index, contract): resting
             for index, bucket in house.buckets.items()
             for contract, resting in bucket.orders.items()
+        },
+    }
+
+
+def _debts(house: House) -> Picture:
+    """What is owed, for what interest, and what is sold for it."""
+    return {
+        "interest": dict(house.interest_ppm),
+        "overdraft": {
+            (account, asset): (one.amount_minor, one.since_ns, one.charged_ns)
+            for account, owed in house.overdrafts.items()
+            for asset, one in owed.items()
+        },
+        "conversion order": {
+            number: (
+                *(one.account, one.sold_asset, one.sell_minor, one.open_minor),
+                *(one.bought_asset, one.least_minor, one.due_ns),
+            )
+            for number, one in house.sales.items()
         },
     }
 

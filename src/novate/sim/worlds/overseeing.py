@@ -76,7 +76,7 @@ def rules(world: "World", seen: Picture) -> c.AnyCommand:
     """
     random = world.random
     names = list(seen["scheduled"])
-    if (names and random.random() < 0.3) or random.random() < 0.05:
+    if (names and random.random() < 0.6) or random.random() < 0.05:
         return c.CancelRulebook(random.choice([*names, *names, "nobody's"]))
     form = None if random.random() < 0.2 else world.rulebook.form
     drawn = draw_rulebook(random, world.terms.assets, form)

@@ -192,7 +192,7 @@ def draw_rulebook(random: Random, assets: list[Asset], form: Form | None = None)
     """Rules with awkward rates: nothing in them is a round number that would hide a rounding."""
     layers = [layer for layer in LISTED_LAYERS[:-1] if random.random() < 0.7]
     random.shuffle(layers)
-    lends = random.choice([0, 1, 0.9])
+    lends = random.choice([0, 1, 1, 0.9])
     haircuts = {asset.symbol: random.choice([0, 33_333, 100_000, 250_001, 700_000]) for asset in assets[1:]}
     return Rulebook(
         name="drawn",
@@ -221,6 +221,8 @@ def draw_rulebook(random: Random, assets: list[Asset], form: Form | None = None)
         reserved_trades=random.choice(["checked", "guaranteed"]),
         deposit_final_after_ns=random.choice([0, MINUTE, 2 * HOUR, 2 * DAY, 2 * DAY]),
         overdrafts={asset.symbol: _overdraft(random, asset) for asset in assets if random.random() < lends},
+        conversion=random.choice(["treasury", "orders", "orders"]),
+        conversion_due_ns=random.choice([1, HOUR, 5 * HOUR, DAY]),
         collateral_caps={asset.symbol: _cap(random, asset) for asset in assets if random.random() < 0.2},
         withdrawal_gates={asset.symbol: random.choice([0, 0, 10**4]) for asset in assets if random.random() < 0.8},
         client_transfers=random.random() < 0.5,
@@ -244,7 +246,7 @@ def _cap(random: Random, asset: Asset) -> Cap:
 
 def _overdraft(random: Random, asset: Asset) -> Overdraft:
     """How far below zero a balance may be: nothing, a little, or as far as collateral goes."""
-    amount = 10**asset.decimals * random.choice([0, 10, 10**3, 10**5, 10**7])
+    amount = 10**asset.decimals * random.choice([0, 0, 10, 10**3, 10**5, 10**7])
     amount = min(amount, 2**58 // 10 ** (asset.fine_decimals - asset.decimals))
     return Overdraft(amount, random.choice([0, HOUR, 9 * HOUR, 5 * DAY, 5 * DAY]))
 

@@ -12,7 +12,7 @@ import msgspec
 from novate.core import commands as c
 from novate.core.terms import AccountKind, Contract, Kind
 from novate.sim.book_picture import Picture
-from novate.sim.worlds import afterwards, banking, isolating, overseeing, packing, resting
+from novate.sim.worlds import afterwards, banking, isolating, overseeing, packing, resting, selling
 from novate.sim.worlds.afterwards import SENT_MAX
 from novate.sim.worlds.people import CHARACTERS, HONEST, Numbers, Person
 from novate.sim.worlds.prices import Market
@@ -53,6 +53,7 @@ class World:
         self.engine_restarts = self.random.random() < 0.04
         self.wealth = self.random.choice([10**3, 10**5, 10**6])
         self.calm = self.random.uniform(0.5, 2.0)
+        self.short_of_cash = self.random.random() < 0.3
 
     # ---- the first day ----------------------------------------------------------------------------------------------
 
@@ -85,8 +86,17 @@ class World:
         return [Step(self.now_ns, command) for command in asked]
 
     def first_money(self, person: Person, asset: int) -> int:
-        """Wealth times a draw; the first member is rich enough to take the other side."""
-        size = self.wealth * self.random.choice([0.05, 1, 1, 10]) * (50 if person is self.people[0] else 1)
+        """Wealth times a draw; the first member is rich enough to take the other side.
+
+        In some worlds the others have next to no cash, and owe it soon.
+        """
+        scarce = asset == 0 and self.short_of_cash and person is not self.people[0]
+        size = (
+            (0.05 if scarce else 1)
+            * self.wealth
+            * self.random.choice([0.05, 1, 1, 10])
+            * (50 if person is self.people[0] else 1)
+        )
         price = self.terms.coin_prices.get(asset, Fraction(1))
         return max(1, int(size / float(price) * 10 ** self.terms.assets[asset].decimals))
 
@@ -177,6 +187,7 @@ class World:
             (4, self.fund),
             (1.2, partial(banking.interest, self)),
             (30 if seen["order"] else 1, self.execute),
+            (20 if seen["conversion order"] else 0.2, partial(selling.act, self)),
             (30 if seen["call"] else 0, self.answer_call),
             (8 if self.due(seen) else 0.3, self.expire),
             (0.6, self.resolve),
@@ -214,6 +225,7 @@ class World:
         moments = [house["settlement due"], *(due for _, due in seen["call"].values())]
         moments += [order[5] for order in seen["order"].values()]
         moments += [contract.expiry_ns for contract in self.contracts]
+        moments += [order[6] for order in seen["conversion order"].values()]
         moments += seen["scheduled"].values()
         later = [moment for moment in moments if moment is not None and moment > self.now_ns]
         if later and self.random.random() < 0.6:
