@@ -51,6 +51,7 @@ from novate.core.settlement import Flows
 from novate.sim.auditor import auditor
 from novate.sim.worlds.many import Report, play_many
 from novate.sim.worlds.play import Failure, Played, play
+from tests.sim import pool_bugs
 
 ROOT = Path(__file__).resolve().parents[2]
 JOBS = min(4, os.cpu_count() or 1)
@@ -321,6 +322,7 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "a member that pays too little for its client": (levels, "ceil_div", floor_div),
     "a liquidation that ends too soon": (liquidation, "sound_from", lambda _, verdict: verdict.initial_fine),
     "a requirement out of date": (variation, "set_marks", one_ppm_off),
+    **pool_bugs.BUGS,
 }
 QUICK = ("a settlement rounded up", "fees rounded down", "withdrawals without margin", "a requirement out of date")
 

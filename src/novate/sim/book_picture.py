@@ -6,6 +6,7 @@ import msgspec
 
 from novate.core.book import Book, Registers
 from novate.core.margin import judge_house
+from novate.core.terms import Role
 
 ACCESS = ("open", "reduce_only", "liquidating", "house_only", "restricted")
 STATES = ("unmarked", "live", "halted", "expired")
@@ -33,7 +34,10 @@ def picture_of(book: Book) -> Picture:
         "isolated": {
             at: (account.owner, account.contract, int(book.buckets[at]["contract"]) == account.contract)
             for at, account in enumerate(registers.accounts)
-            if account.owner >= 0
+            if account.role is Role.ISOLATED
+        },
+        "sub-account": {
+            at: account.owner for at, account in enumerate(registers.accounts) if account.role is Role.SUB_ACCOUNT
         },
         "contract": _contracts(book),
         "asset": _assets(book),

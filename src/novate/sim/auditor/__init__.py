@@ -6,12 +6,14 @@ time in ``rounding``; whatever has no named rounding is exact. Slow, and meant t
 
     auditor      takes a command and the answer; compares facts and houses
     house        one dict per noun
+    bucket       what has money and positions, alone or in a pool
     rounding     the named roundings
     worth        one lot, one bucket: equity and requirements
     exactness    how far roundings may carry a bucket from the unrounded payoff, proved after every step
     admission, governance, cash, trades, prices      commands
     deposits, withdrawals, transfers     and money that moves in steps
     orders, isolation                    and of orders that rest, and one contract of an account alone
+    omnibus                              accounts that share one purse
     record, afterwards, give_ups         the trades of the cycle, and what becomes of them
     levels                               the levels of equity
     limits                               what the operator allows

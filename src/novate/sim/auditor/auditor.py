@@ -38,6 +38,7 @@ from novate.sim.auditor import (
     levels,
     limits,
     moves,
+    omnibus,
     orders,
     overdrafts,
     prices,
@@ -79,6 +80,7 @@ DECIDES: dict[type, Callable[[House, Any], list[Fact]]] = {
     after.CompressPositions: numbered(moves.decide_compress),
     after.PortAccount: numbered(moves.decide_port),
     after.AnswerPorting: numbered(moves.decide_porting_answer),
+    asked.OpenSubAccount: omnibus.decide_open,
     asked.CancelRulebook: governance.decide_cancel,
     asked.SetLimit: limits.decide_set,
     asked.RemoveLimit: limits.decide_remove,
@@ -111,7 +113,7 @@ PASSES_TIME = (asked.Clock,)
 OVERSEES = (asked.CancelRulebook, asked.SetLimit, asked.RemoveLimit, asked.HaltContract, asked.ResumeContract)
 """Commands of the operator."""
 
-WITHOUT_RULES = (*ADMITS, *PASSES_TIME, *OVERSEES, asked.Contribute)
+WITHOUT_RULES = (*ADMITS, *PASSES_TIME, *OVERSEES, asked.Contribute, asked.OpenSubAccount)
 """Commands that need no rulebook."""
 
 APPLIES: dict[type, Callable[[House, Any], None]] = {
@@ -119,6 +121,7 @@ APPLIES: dict[type, Callable[[House, Any], None]] = {
     f.ContractListed: admission.apply_contract_listed,
     f.MemberAdded: admission.apply_member_added,
     f.AccountOpened: admission.apply_account_opened,
+    f.SubAccountOpened: omnibus.apply_opened,
     f.RulebookAdopted: admission.apply_rulebook_adopted,
     seen_to.RulebookScheduled: governance.apply_scheduled,
     seen_to.RulebookCancelled: governance.apply_over,
@@ -319,17 +322,17 @@ class Auditor:
         """All worth in an asset is what came in; nobody owes a settled amount; the house holds no position."""
         house = self.house
         for asset, money in enumerate(house.monies):
-            held = sum(bucket.balance_minor[asset] for bucket in house.buckets.values())
-            carried = sum(bucket.carry_fine[asset] for bucket in house.buckets.values())
+            held = sum(bucket.balance_minor[asset] for bucket in house.purses.values())
+            carried = sum(bucket.carry_fine[asset] for bucket in house.purses.values())
             if held != money.external_minor or carried:
                 raise Disagreement("conservation", f"{held} of asset {asset} is held, {money.external_minor} came in")
-            below = -sum(min(0, bucket.balance_minor[asset]) for bucket in house.buckets.values())
+            below = -sum(min(0, bucket.balance_minor[asset]) for bucket in house.purses.values())
             if below > house.buckets[TREASURY].balance_minor[asset]:
                 raise Disagreement("conservation", f"{below} of asset {asset} is lent, more than the treasury has")
             asked_for = sum(one.amount_minor for one in house.departures.values() if one.asset == asset)
             if asked_for != (house.buckets[house.transit].balance_minor[asset] if house.transit is not None else 0):
                 raise Disagreement("conservation", f"{asked_for} of asset {asset} is asked for, and not what is held")
-        for index, bucket in house.buckets.items():
+        for index, bucket in house.purses.items():
             below = {asset: -held for asset, held in bucket.balance_minor.items() if held < 0}
             own = bucket.member < 0 and index not in house.origins
             on_record = {asset: one.amount_minor for asset, one in house.overdrafts.get(index, {}).items()}

@@ -15,8 +15,9 @@ from novate.core.money_facts import CollateralTransferred
 from novate.core.rows import MOVED
 from novate.core.supervision import CallPaid
 from novate.core.terms import Role
+from novate.sim.auditor.bucket import Bucket
 from novate.sim.auditor.cash import may_leave
-from novate.sim.auditor.house import Bucket, Call, House
+from novate.sim.auditor.house import Call, House
 from novate.sim.auditor.levels import released, restricted, restriction, target, trigger
 from novate.sim.auditor.numbering import FINE, packed
 from novate.sim.auditor.rounding import LARGEST, up
@@ -31,7 +32,7 @@ def short(house: House, among: Iterable[int]) -> list[Fact]:
     level it is restricted. Its own money answers first, even what it asked to have back.
     """
     facts: list[Fact] = []
-    for index in sorted(among):
+    for index in sorted({house.purse_of(index) for index in among}):
         bucket = house.buckets[index]
         if not bucket.may_be_called:
             continue
@@ -58,7 +59,7 @@ def recovered(house: House) -> list[Fact]:
     for index in house.calls if house.rules.call_recovery == "at_once" else ():
         verdict = judge(house, house.buckets[index])
         facts += [CallMet(index, "price")] if verdict.equity >= target(house, verdict) else []
-    return facts + released(house, house.buckets)
+    return facts + released(house, house.purses)
 
 
 def called(house: House, index: int, verdict: Verdict, earlier: Call | None) -> list[Fact]:
@@ -82,7 +83,8 @@ def largest(house: House, bucket: Bucket) -> tuple[Contributor, ...]:
     """The three positions that ask for most: the why of a call."""
     parts = [
         Contributor(contract, held.lots, requirement(house, contract, held.lots)[0])
-        for contract, held in bucket.positions.items()
+        for one in bucket.together
+        for contract, held in sorted(one.positions.items(), key=lambda held: held[0])
         if held.lots
     ]
     return tuple(sorted(parts, key=lambda part: (-part.initial_fine, part.contract))[:3])

@@ -8,7 +8,8 @@ from novate.core.money_facts import DepositsReversible
 from novate.core.reasons import Reason
 from novate.core.rows import CASH, POSTED
 from novate.core.terms import INSURANCE, OWNED, SKIN, TREASURY, Role
-from novate.sim.auditor.house import Bucket, House
+from novate.sim.auditor.bucket import Bucket
+from novate.sim.auditor.house import House
 from novate.sim.auditor.numbering import FINE, Refusal, Rows, packed, rejected, unpacked
 from novate.sim.auditor.rounding import LARGEST, MONEY_LARGEST
 from novate.sim.auditor.worth import judge, uncovered, weight
@@ -87,7 +88,9 @@ def room_under_caps(
     cap = house.rules.collateral_caps.get(house.monies[asset].terms.symbol)
     if cap is None:
         return None
-    own = {index: bucket for index, bucket in drafts.items() if bucket.member >= 0 and bucket.role is not FUND}
+    own = {
+        index: drafts[index] for index, bucket in house.purses.items() if bucket.member >= 0 and bucket.role is not FUND
+    }
     member = [index for index, bucket in own.items() if bucket.member == drafts[account].member]
     limits = [(cap.account_minor, [account])]
     limits += [] if account_only else [(cap.member_minor, member), (cap.house_minor, list(own))]

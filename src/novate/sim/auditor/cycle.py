@@ -43,10 +43,10 @@ class Cycle(Collector):
         """One asset: floor((results + carry) / unit) is paid, the rest is carried; the rounding account is opposite."""
         house, unit = self.house, self.house.monies[asset].unit
         self.asset, self.unpaid = asset, {}
-        due = {account: self.due(account) for account in house.buckets}
+        due = {account: self.due(account) for account in house.purses}
         self.flow = {account: amount // unit for account, amount in due.items()}
         carry = {account: amount % unit for account, amount in due.items()}
-        before = {account: bucket.carry_fine[asset] for account, bucket in house.buckets.items()}
+        before = {account: bucket.carry_fine[asset] for account, bucket in house.purses.items()}
         if not self.anything(carry, before):
             return
         self.granted = {}
@@ -59,7 +59,7 @@ class Cycle(Collector):
         carry[ROUNDING] = sum(before.values()) - sum(carry.values())
         rows = [
             (self.flow[account], carry[account], account, 0)
-            for account in house.buckets
+            for account in house.purses
             if self.flow[account] or carry[account] != before[account]
         ]
         self.facts.append(Settled(asset, packed(rows, SETTLED)))
@@ -81,7 +81,7 @@ class Cycle(Collector):
 
     def anything(self, carry: dict[int, int], before: dict[int, int]) -> bool:
         """Whether the asset has anything to settle: a flow, a changed carry, a position settled in it, or a debt."""
-        held = any(positions_in(self.house, bucket, self.asset) for bucket in self.house.buckets.values())
+        held = any(positions_in(self.house, bucket, self.asset) for bucket in self.house.purses.values())
         changed = any(carry[account] != before[account] for account in carry)
         return held or changed or any(self.flow.values()) or self.purse.lent_of(self.asset) > 0
 
@@ -226,9 +226,9 @@ def apply_settled(house: House, fact: Settled) -> None:
         house.buckets[account].balance_minor[fact.asset] += flow
         house.buckets[account].carry_fine[fact.asset] = carry
     for bucket in house.buckets.values():
-        for contract, held in positions_in(house, bucket, fact.asset):
+        for contract, held in list(bucket.positions.items()):
             of = house.instruments[contract]
-            if of.state == "live":
+            if of.asset == fact.asset and of.state == "live":
                 held.cost_fine = 0 if of.has_premium else held.lots * of.value_fine
                 if not held.lots and not held.cost_fine:
                     del bucket.positions[contract]

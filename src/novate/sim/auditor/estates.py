@@ -141,4 +141,4 @@ def reopen(house: House, bucket: int) -> None:
     """A bucket acts for itself again; behind a member in default it only reduces. A failed house account never does."""
     one = house.buckets[bucket]
     if one.access == "liquidating":
-        one.access = "reduce_only" if house.members[one.member].defaulted else "open"
+        one.let("reduce_only" if house.members[one.member].defaulted else "open")

@@ -24,9 +24,10 @@ unit of what it pays (``cycle``). A pro-rata share is within one unit of the exa
 from fractions import Fraction
 
 from novate.core.terms import Kind
-from novate.sim.auditor.house import Bucket, Disagreement, House, Instrument
+from novate.sim.auditor.bucket import Bucket
+from novate.sim.auditor.house import Disagreement, House, Instrument
 from novate.sim.auditor.rounding import E12, PPM
-from novate.sim.auditor.worth import lot_payoff, lot_worth, premium, results
+from novate.sim.auditor.worth import lot_payoff, lot_worth, positions_in, premium, results
 
 HALF = Fraction(1, 2)
 
@@ -72,18 +73,19 @@ def ended(house: House, account: int, contract: int, lots: int, price_ticks: int
 
 def check(house: House) -> None:
     """Every bucket is as near to its exact account as the roundings allow, in every asset."""
-    for bucket in house.buckets.values():
+    for bucket in house.purses.values():
         for asset in range(len(house.monies)):
             _check_bucket(house, bucket, asset)
 
 
 def _check_bucket(house: House, bucket: Bucket, asset: int) -> None:
     exact, slack = bucket.exact[asset], bucket.slack[asset]
-    if not (exact or bucket.balance_minor[asset] or bucket.carry_fine[asset] or bucket.positions):
+    own = positions_in(house, bucket, asset)
+    if not (exact or bucket.balance_minor[asset] or bucket.carry_fine[asset] or own):
         return
-    for contract, held in bucket.positions.items():
+    for contract, held in own:
         of = house.instruments[contract]
-        if of.asset == asset and not of.has_premium and held.lots:
+        if not of.has_premium and held.lots:
             exact += held.lots * (lot_worth(house, of, of.price_ticks) - of.index)
             slack += abs(held.lots) * lot_slack(of)
     worth = bucket.balance_minor[asset] * house.monies[asset].unit + bucket.carry_fine[asset]
@@ -97,9 +99,9 @@ def _check_bucket(house: House, bucket: Bucket, asset: int) -> None:
 
 def check_settled(house: House) -> None:
     """After a cycle: what is not yet money is less than one unit, unless a contract has no live price."""
-    for index, bucket in house.buckets.items():
+    for index, bucket in house.purses.items():
         for asset, money in enumerate(house.monies):
-            own = [of for of in map(house.instruments.__getitem__, bucket.positions) if of.asset == asset]
+            own = [house.instruments[contract] for contract, _ in positions_in(house, bucket, asset)]
             if index == 1 or any(of.state != "live" for of in own):  # 1 is the rounding account
                 continue
             unsettled = bucket.carry_fine[asset] + results(house, bucket, asset) - premium(house, bucket, asset)

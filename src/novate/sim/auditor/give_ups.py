@@ -7,7 +7,7 @@ from novate.core.reasons import Reason
 from novate.sim.auditor.house import GiveUpWaiting, House, Made
 from novate.sim.auditor.numbering import demand
 from novate.sim.auditor.record import TRADE, parts_of
-from novate.sim.auditor.sides import book_leg, margined, room, shared, tradable, two
+from novate.sim.auditor.sides import book_leg, both, room, shared, tradable, two
 
 
 def decide_give_up(house: House, command: GiveUp) -> list[Fact]:
@@ -47,9 +47,8 @@ def decide_answer(house: House, command: AnswerGiveUp) -> list[Fact]:
         return []
     lots, cost = waiting.lots, waiting.lots * made.value_fine
     fee, other_fee = (made.fees[side] * abs(lots) // made.lots for side in _sides(waiting))
-    margined(house, receiver, waiting.contract, lots, made.value_fine, path, fee)
+    both(house, giver, receiver, waiting.contract, lots, made.value_fine, (path, path), fee)
     room(house, waiting.contract, Leg(receiver, lots, cost, -fee), path)
-    margined(house, giver, waiting.contract, -lots, made.value_fine, path)
     shared(house, waiting.contract, {receiver: lots, giver: -lots}, path)
     return [GiveUpAccepted(command.give_up, giver, receiver, cost, fee, other_fee)]
 

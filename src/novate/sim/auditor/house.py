@@ -1,12 +1,12 @@
 """The auditor's own house: one dict per noun, one small class per thing, nothing derived that could be worked out."""
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 from novate.core.facts import Contributor
 from novate.core.terms import HOUSE_ACCOUNTS, TRADING, Asset, Contract, Kind, Layer, Limit, Role, Rulebook
+from novate.sim.auditor.bucket import Bucket
 
 
 class Disagreement(AssertionError):
@@ -69,63 +69,6 @@ class Instrument:
         self.strike = Fraction(self.terms.strike or 0)
         self.is_option = self.terms.kind in (Kind.CALL, Kind.PUT)
         self.has_premium = self.is_option and not self.terms.futures_style
-
-
-@dataclass
-class Position:
-    """Long is positive; the result is lots x value less cost."""
-
-    lots: int = 0
-    cost_fine: int = 0
-
-
-@dataclass
-class Bucket:
-    """Money per asset, positions per contract, and what it may do.
-
-    ``exact`` is what all payoffs, fees and agreed movements of money come to in each asset without any rounding,
-    ``slack`` how far roundings may have carried the real bucket away from it (``exactness`` has the derivation).
-
-    ``orders`` are the lots that resting orders may still buy and sell, per contract; none are in no contract.
-    An isolated bucket has an ``owner``, the account that it belongs to, and a ``contract``; it stands ``apart`` while
-    the account's trades in that contract go to it.
-    """
-
-    name: str
-    role: Role
-    member: int
-    access: str
-    owner: int = -1
-    contract: int = -1
-    apart: bool = False
-    balance_minor: dict[int, int] = field(default_factory=lambda: defaultdict(int))
-    carry_fine: dict[int, int] = field(default_factory=lambda: defaultdict(int))
-    positions: dict[int, Position] = field(default_factory=dict)
-    orders: dict[int, tuple[int, int]] = field(default_factory=dict)
-    exact: dict[int, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
-    slack: dict[int, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
-
-    def copy(self) -> "Bucket":
-        """A bucket to try something on, without its exact account."""
-        positions = {contract: Position(held.lots, held.cost_fine) for contract, held in self.positions.items()}
-        money = defaultdict(int, self.balance_minor), defaultdict(int, self.carry_fine)
-        return Bucket(
-            self.name,
-            self.role,
-            self.member,
-            self.access,
-            self.owner,
-            self.contract,
-            self.apart,
-            *money,
-            positions,
-            dict(self.orders),
-        )
-
-    @property
-    def may_be_called(self) -> bool:
-        """Whether it acts for itself: open, restricted, or only reducing."""
-        return self.access in ("open", "reduce_only", "restricted")
 
 
 @dataclass
@@ -339,6 +282,30 @@ class House:
         self.buckets[index] = Bucket(name, role, member, access)
         return index
 
+    def open_sub(self, pool: int, name: str) -> None:
+        """A new sub-account of a pool, whose money it has and whose fate it shares."""
+        owner = self.buckets[pool]
+        sub = self.buckets[self.open_bucket(name, Role.SUB_ACCOUNT, owner.member)]
+        sub.owner, sub.access, sub.together = pool, owner.access, owner.together
+        sub.balance_minor, sub.carry_fine = owner.balance_minor, owner.carry_fine
+        sub.exact, sub.slack = owner.exact, owner.slack
+        owner.together.append(sub)
+
+    @property
+    def purses(self) -> dict[int, Bucket]:
+        """The buckets that have money: all but sub-accounts."""
+        return {index: bucket for index, bucket in self.buckets.items() if bucket.role is not Role.SUB_ACCOUNT}
+
+    def purse_of(self, bucket: int) -> int:
+        """The bucket whose money pays for a bucket: its pool's for a sub-account, else its own."""
+        one = self.buckets[bucket]
+        return one.owner if one.role is Role.SUB_ACCOUNT else bucket
+
+    def in_purse(self, purse: int) -> list[int]:
+        """The buckets that a purse pays for: itself, and its sub-accounts."""
+        pooled = self.buckets[purse].role is Role.GROSS_OMNIBUS
+        return [index for index in self.buckets if self.purse_of(index) == purse] if pooled else [purse]
+
     def numeraire(self, asset: int) -> bool:
         """Whether an asset is what everything is judged in."""
         return self.monies[asset].terms.symbol == self.rules.numeraire
@@ -351,17 +318,17 @@ class House:
         return account
 
     def buckets_of(self, account: int) -> list[int]:
-        """An account's own bucket and those that it ever isolated."""
+        """An account's own bucket, those that it ever isolated, and its sub-accounts."""
         return [account, *(index for index, bucket in self.buckets.items() if bucket.owner == account)]
 
     def owner_of(self, bucket: int) -> int:
-        """The account that a bucket belongs to."""
-        owner = self.buckets[bucket].owner
-        return bucket if owner < 0 else owner
+        """The account that trades of a bucket name: its owner for an isolated one, else itself."""
+        one = self.buckets[bucket]
+        return one.owner if one.role is Role.ISOLATED else bucket
 
     def estate_of(self, bucket: int) -> int:
-        """In whose name a liquidation account works; any other bucket works in its own."""
-        return self.origins.get(bucket, bucket)
+        """In whose name a liquidation account works; any other bucket works in that of its purse."""
+        return self.origins.get(bucket, self.purse_of(bucket))
 
     def member_of(self, bucket: int) -> int:
         """The member behind a bucket or behind the estate that it liquidates; -1 for the house's own."""
@@ -369,4 +336,8 @@ class House:
 
     def drafts(self) -> dict[int, Bucket]:
         """Copies of all buckets, to try something on."""
-        return {index: bucket.copy() for index, bucket in self.buckets.items()}
+        copies = {index: bucket.copy() for index, bucket in self.purses.items()}
+        found: dict[int, Bucket] = {}
+        for purse, copy in copies.items():
+            found |= zip(self.in_purse(purse), copy.together, strict=True)
+        return found

@@ -14,8 +14,9 @@ from novate.core.liquidation_facts import CollateralMoved
 from novate.core.reasons import Reason
 from novate.core.terms import OWNED, Kind, Role
 from novate.sim.auditor import exactness
+from novate.sim.auditor.bucket import Bucket
 from novate.sim.auditor.cash import hand_over, not_for_sale, own_of
-from novate.sim.auditor.house import Bucket, House
+from novate.sim.auditor.house import House
 from novate.sim.auditor.numbering import rejected
 from novate.sim.auditor.rounding import LARGEST
 from novate.sim.auditor.trades import add_leg
@@ -144,7 +145,7 @@ def _may_be_isolated(house: House, account: int, contract: int) -> Wrong:
     if of.state == "expired":
         return Reason.CONTRACT_EXPIRED, "$.contract"
     role = house.buckets[account].role
-    if role is Role.NET_OMNIBUS or (role is Role.HOUSE and not house.is_venue):
+    if role in (Role.NET_OMNIBUS, Role.GROSS_OMNIBUS) or (role is Role.HOUSE and not house.is_venue):
         return Reason.ISOLATION_NOT_ALLOWED, "$.account"
     return None if house.bucket_of(account, contract) == account else (Reason.ALREADY_ISOLATED, "$.contract")
 

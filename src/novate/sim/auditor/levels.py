@@ -55,9 +55,9 @@ def released(house: House, among: Iterable[int]) -> list[Fact]:
 
 def apply_restricted(house: House, fact: AccountRestricted) -> None:
     """It may only reduce."""
-    house.buckets[fact.bucket].access = "restricted"
+    house.buckets[fact.bucket].let("restricted")
 
 
 def apply_released(house: House, fact: AccountReleased) -> None:
     """It may do everything."""
-    house.buckets[fact.bucket].access = "open"
+    house.buckets[fact.bucket].let("open")

@@ -9,7 +9,8 @@ from novate.core.facts import Fact, OrderClosed
 from novate.core.reasons import Reason
 from novate.core.supervision import LimitRemoved, LimitSet, TradingHalted, TradingResumed
 from novate.core.terms import OWNED, Kind, Limit
-from novate.sim.auditor.house import Bucket, House
+from novate.sim.auditor.bucket import Bucket
+from novate.sim.auditor.house import House
 from novate.sim.auditor.numbering import Refused, demand, rejected
 from novate.sim.auditor.rounding import VALUE_LARGEST
 
@@ -85,7 +86,7 @@ def _group(house: House, limit: Limit) -> set[int]:
         index
         for index, bucket in house.buckets.items()
         if limit.everyone
-        or house.owner_of(index) in limit.accounts
+        or house.owner_of(house.purse_of(index)) in limit.accounts
         or (bucket.member >= 0 and bucket.member in limit.members)
     }
 

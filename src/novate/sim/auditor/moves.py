@@ -13,11 +13,11 @@ from novate.core.lifecycle_facts import (
     PositionTransferred,
 )
 from novate.core.reasons import Reason
-from novate.core.terms import CLIENTS
+from novate.core.terms import CLIENTS, Role
 from novate.sim.auditor.house import House
 from novate.sim.auditor.limits import may_join
 from novate.sim.auditor.numbering import demand
-from novate.sim.auditor.sides import book_leg, bucket_for, free, margined, named, shared, tradable, two
+from novate.sim.auditor.sides import book_leg, both, bucket_for, free, margined, named, shared, tradable, two
 from novate.sim.auditor.trades import lots_of
 from novate.sim.auditor.worth import judge
 
@@ -34,8 +34,7 @@ def decide_transfer(house: House, command: TransferPosition) -> list[Fact]:
     held, value = lots_of(house.buckets[giver], contract), house.instruments[contract].value_fine
     demand(command.lots <= abs(held), Reason.LOTS_EXCEEDED, "$.lots")
     lots = command.lots if held > 0 else -command.lots
-    margined(house, receiver, contract, lots, value, "$.receiver")
-    margined(house, giver, contract, -lots, value, "$.giver")
+    both(house, giver, receiver, contract, lots, value, ("$.giver", "$.receiver"))
     shared(house, contract, {receiver: lots, giver: -lots}, "$.receiver")
     return [PositionTransferred(giver, receiver, contract, lots, lots * value, command.cause)]
 
@@ -81,7 +80,9 @@ def decide_porting_answer(house: House, command: AnswerPorting) -> list[Fact]:
 
 def _portable(house: House, command: PortAccount | AnswerPorting) -> None:
     """A client, free in all its buckets, behind a member in default; and a member that is not."""
-    named(house, command.account, "$.account")
+    pool = command.account in house.buckets and house.buckets[command.account].role is Role.GROSS_OMNIBUS
+    if not pool:
+        named(house, command.account, "$.account")
     for bucket in house.buckets_of(command.account):
         free(house, bucket, "$.account")
     demand(0 <= command.member < len(house.members), Reason.MEMBER_UNKNOWN, "$.member")
@@ -93,9 +94,9 @@ def _portable(house: House, command: PortAccount | AnswerPorting) -> None:
 
 
 def _still_there(house: House, member: int) -> list[int]:
-    """Buckets of a member's clients that are not in liquidation."""
+    """Buckets of a member's clients that are not in liquidation; a pool is one, with all its sub-accounts."""
     clients = [at for at, one in house.buckets.items() if one.role in CLIENTS and one.member == member]
-    every = [bucket for client in clients for bucket in house.buckets_of(client)]
+    every = [bucket for client in clients for bucket in house.buckets_of(client) if bucket in house.purses]
     return [bucket for bucket in every if house.buckets[bucket].access != "liquidating"]
 
 
@@ -114,7 +115,7 @@ def portings_over(house: House) -> list[Fact]:
         facts.append(PortingEnded(member))
         for index in _still_there(house, member):
             bucket = house.buckets[index]
-            if any(held.lots for held in bucket.positions.values()):
+            if any(held.lots for one in bucket.together for held in one.positions.values()):
                 verdict = judge(house, bucket)
                 facts.append(Breached(index, "not_ported", verdict.equity, verdict.maintenance))
     return facts

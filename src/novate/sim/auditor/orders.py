@@ -5,7 +5,8 @@ from novate.core.facts import Fact, OrdersChanged, OrdersFilled
 from novate.core.reasons import Reason
 from novate.core.rows import BUY, ORDER, RESERVED, SELL
 from novate.core.terms import Kind
-from novate.sim.auditor.house import Bucket, House
+from novate.sim.auditor.bucket import Bucket
+from novate.sim.auditor.house import House
 from novate.sim.auditor.numbering import FINE, Refusal, Rows, packed, unpacked
 from novate.sim.auditor.rounding import LARGEST
 from novate.sim.auditor.trades import add_orders, lots_of, may_be_named, untraded

@@ -105,7 +105,7 @@ def noted(house: House, facts: Sequence[Fact]) -> list[Fact]:
     """
     places = [(account, asset) for account, owed in house.overdrafts.items() for asset in owed]
     if any(isinstance(fact, Settled | TakenOver) for fact in facts):
-        every = [(account, asset) for account in house.buckets for asset in range(len(house.monies))]
+        every = [(account, asset) for account in house.purses for asset in range(len(house.monies))]
         below = [(account, asset) for account, asset in every if house.buckets[account].balance_minor[asset] < 0]
         places += [place for place in below if place not in places]
     found: list[Fact] = []

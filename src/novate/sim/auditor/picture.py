@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from novate.core.terms import Role
 from novate.sim.auditor.house import House
 from novate.sim.auditor.worth import judge
 
@@ -19,7 +20,8 @@ def picture(house: House) -> Picture:
     """Everything that must agree, noun by noun."""
     judged = {}
     if house.rules_in_force is not None:
-        judged = {index: tuple(judge(house, bucket)[:5]) for index, bucket in house.buckets.items()}
+        judged = {index: tuple(judge(house, bucket)[:5]) for index, bucket in house.purses.items()}
+        judged |= {index: (0, 0, 0, 0, True) for index in house.buckets if index not in judged}
     return {
         **_holdings(house),
         "judged": judged,
@@ -28,8 +30,9 @@ def picture(house: House) -> Picture:
         "isolated": {
             index: (bucket.owner, bucket.contract, bucket.apart)
             for index, bucket in house.buckets.items()
-            if bucket.owner >= 0
+            if bucket.role is Role.ISOLATED
         },
+        "sub-account": {index: house.purse_of(index) for index in house.buckets if index not in house.purses},
         "contract": {
             index: (of.state, of.price_ticks, of.value_fine, of.reference_fine, of.otm_fine)
             for index, of in enumerate(house.instruments)
@@ -75,13 +78,13 @@ def _holdings(house: House) -> Picture:
     return {
         "balance": {
             (index, asset): amount
-            for index, bucket in house.buckets.items()
+            for index, bucket in house.purses.items()
             for asset, amount in bucket.balance_minor.items()
             if amount
         },
         "carry": {
             (index, asset): amount
-            for index, bucket in house.buckets.items()
+            for index, bucket in house.purses.items()
             for asset, amount in bucket.carry_fine.items()
             if amount
         },

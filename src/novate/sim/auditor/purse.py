@@ -17,7 +17,7 @@ class Purse:
         self.house = house
         self.held: dict[tuple[int, int], int] = {
             (account, asset): bucket.balance_minor[asset]
-            for account, bucket in house.buckets.items()
+            for account, bucket in house.purses.items()
             for asset in range(len(house.monies))
         }
         self.lent: dict[int, int] = {}

@@ -11,7 +11,7 @@ from novate.sim.auditor.house import House
 from novate.sim.auditor.limits import passed
 from novate.sim.auditor.numbering import demand
 from novate.sim.auditor.rounding import LARGEST, up
-from novate.sim.auditor.trades import add_leg, bears, may_be_named, with_leg
+from novate.sim.auditor.trades import Pooled, add_leg, bears, borne_in_pool, may_be_named, with_leg
 from novate.sim.auditor.worth import has_margin_class, judge, uncovered, weight
 
 
@@ -60,6 +60,29 @@ def margined(house: House, bucket: int, contract: int, lots: int, value: int, pa
     money = house.monies[house.instruments[contract].asset]
     costs = up(Fraction(max(0, fee) * money.debit[0], money.debit[1]))
     demand(not now.equity - costs < now.initial <= now.equity, Reason.MARGIN_INSUFFICIENT, path)
+
+
+def both(
+    house: House,
+    giver: int,
+    receiver: int,
+    contract: int,
+    lots: int,
+    value: int,
+    paths: tuple[str, str],
+    fee: int = 0,
+) -> None:
+    """Both could make such a trade, by which the receiver gets lots and then pays the fee.
+
+    Within a pool the giver's leg comes first; what lacks between the two lacks nobody, and the fee stays where it is.
+    """
+    if house.purse_of(giver) != house.purse_of(receiver):
+        margined(house, receiver, contract, lots, value, paths[1], fee)
+        margined(house, giver, contract, -lots, value, paths[0])
+        return
+    legs = Pooled(house.buckets[giver], -lots), Pooled(house.buckets[receiver], lots)
+    (reason, _), which = borne_in_pool(house, contract, value, 0, legs)
+    demand(reason is Reason.ACCEPTED, reason, paths[which])
 
 
 def shared(house: House, contract: int, legs: Mapping[int, int], path: str) -> None:

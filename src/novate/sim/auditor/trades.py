@@ -8,9 +8,10 @@ from novate.core.commands import SubmitTrades
 from novate.core.facts import Fact, OrdersFilled, TradesNovated
 from novate.core.reasons import Reason
 from novate.core.rows import BUYER, FILLS_BUYER, FILLS_SELLER, NEITHER, NOVATED, RESERVED, SELLER, TRADE
-from novate.core.terms import FEES, Kind
+from novate.core.terms import FEES, Kind, Role
 from novate.sim.auditor import exactness
-from novate.sim.auditor.house import Bucket, House, Instrument, Position
+from novate.sim.auditor.bucket import Bucket, Position
+from novate.sim.auditor.house import House, Instrument
 from novate.sim.auditor.limits import passed
 from novate.sim.auditor.numbering import FINE, Refusal, Rows, packed, unpacked
 from novate.sim.auditor.record import forgotten, keep
@@ -87,11 +88,43 @@ def _borne(
     reason, number = passed(house, drafts, contract, {side.bucket: side.lots for side in sides})
     if reason is not Reason.ACCEPTED:
         return (reason, number), NEITHER
+    if house.purse_of(sides[0].bucket) == house.purse_of(sides[1].bucket):
+        buys, sells = (Pooled(drafts[side.bucket], side.lots, side.filled) for side in sides)
+        refusal, which = borne_in_pool(house, contract, value, fee, (buys, sells))
+        return refusal, NEITHER if refusal == FINE else sides[which].role
     for side in sides:
         refusal = bears(house, drafts[side.bucket], contract, side.lots, value, fee, filled=side.filled)
         if refusal != FINE:
             return refusal, side.role
     return FINE, NEITHER
+
+
+class Pooled(NamedTuple):
+    """A leg of one sub-account of a pool: its bucket, its lots (signed), whether its orders are filled."""
+
+    bucket: Bucket
+    lots: int
+    filled: bool = False
+
+
+def borne_in_pool(
+    house: House, contract: int, value: int, fee: int, legs: tuple[Pooled, Pooled]
+) -> tuple[Refusal, int]:
+    """Whether a pool may take both legs of what two of its sub-accounts do: ``(why not, which leg's fault)``.
+
+    The second is judged on what the first leaves. Margin or a premium that the first lacks must be there after both.
+    """
+    (first, lots, filled), (second, other_lots, other_filled) = legs
+    lacks = bears(house, first, contract, lots, value, fee, filled=filled)
+    if lacks[0] not in (Reason.ACCEPTED, Reason.MARGIN_INSUFFICIENT, Reason.PREMIUM_NOT_COVERED):
+        return lacks, 0
+    between = taken_on(house, first, contract, lots, value, fee, filled=filled)
+    second = between.together[first.together.index(second)]
+    refusal = bears(house, second, contract, other_lots, value, fee, filled=other_filled)
+    if refusal != FINE:
+        return refusal, 1
+    then = judge(house, taken_on(house, second, contract, other_lots, value, fee, filled=other_filled))
+    return (lacks if then.equity < then.initial else FINE), 0
 
 
 def taken_off(lots: int) -> tuple[int, int]:
@@ -164,9 +197,9 @@ def untraded(house: House, contract: int) -> Reason:
 
 
 def may_be_named(house: House, account: int) -> bool:
-    """Whether a trade may name an account: a member's or client's, and not a bucket of one."""
+    """Whether a trade may name an account: a member's or client's or a sub-account, no isolated bucket and no pool."""
     bucket = house.buckets[account]
-    return bucket.access != "house_only" and bucket.owner < 0
+    return bucket.access != "house_only" and bucket.role not in (Role.ISOLATED, Role.GROSS_OMNIBUS)
 
 
 def bears(
@@ -181,10 +214,7 @@ def bears(
     """
     of = house.instruments[contract]
     asset, limit = of.asset, of.terms.position_limit_lots
-    after = with_leg(before, contract, lots, lots * value_fine)
-    after.carry_fine[asset] -= fee_fine
-    if filled:
-        add_orders(after, contract, *taken_off(lots))
+    after = taken_on(house, before, contract, lots, value_fine, fee_fine, filled=filled)
     old, new = lots_of(before, contract), lots_of(after, contract)
     if abs(new) > limit:
         return Reason.POSITION_LIMIT_EXCEEDED, limit
@@ -246,6 +276,17 @@ def with_leg(bucket: Bucket, contract: int, lots: int, cost_fine: int) -> Bucket
     """A copy of a bucket with one leg more."""
     after = bucket.copy()
     add_leg(after, contract, lots, cost_fine)
+    return after
+
+
+def taken_on(
+    house: House, before: Bucket, contract: int, lots: int, value_fine: int, fee_fine: int, *, filled: bool
+) -> Bucket:
+    """A copy of a bucket after its side of a trade: the leg, the fee, the orders that it fills."""
+    after = with_leg(before, contract, lots, lots * value_fine)
+    after.carry_fine[house.instruments[contract].asset] -= fee_fine
+    if filled:
+        add_orders(after, contract, *taken_off(lots))
     return after
 
 

@@ -6,8 +6,9 @@ from novate.core.money_facts import CollateralTransferred
 from novate.core.reasons import Reason
 from novate.core.rows import MOVED, TRANSFER
 from novate.core.terms import CLIENTS, Role
+from novate.sim.auditor.bucket import Bucket
 from novate.sim.auditor.cash import form_of, hand_over, may_leave, room_under_caps
-from novate.sim.auditor.house import Bucket, House
+from novate.sim.auditor.house import House
 from novate.sim.auditor.numbering import FINE, Refusal, Rows, packed, unpacked
 from novate.sim.auditor.rounding import LARGEST
 from novate.sim.auditor.worth import weight

@@ -21,15 +21,16 @@ from novate.core.reasons import Reason
 from novate.core.rows import LEG
 from novate.core.terms import Role
 from novate.sim.auditor import exactness
+from novate.sim.auditor.bucket import Bucket
 from novate.sim.auditor.cash import hand_over
 from novate.sim.auditor.estates import reopen
-from novate.sim.auditor.house import Bucket, Case, Disagreement, House, Slice
+from novate.sim.auditor.house import Case, Disagreement, House, Slice
 from novate.sim.auditor.levels import release
 from novate.sim.auditor.limits import passed
 from novate.sim.auditor.numbering import packed, rejected, unpacked
 from novate.sim.auditor.rounding import part_down, part_up, shares, up
 from novate.sim.auditor.trades import add_leg, bears, may_be_named, with_leg
-from novate.sim.auditor.worth import judge, lot_value, positions_in, requirement
+from novate.sim.auditor.worth import judge, lot_value, requirement
 
 
 def orders_over(house: House) -> list[Fact]:
@@ -68,7 +69,7 @@ class Choices:
             return self.slice_of(house, case.account, enough=False)
         bucket = house.buckets[estate]
         verdict = judge(house, bucket)
-        holds = any(held.lots for held in bucket.positions.values())
+        holds = any(held.lots for one in bucket.together for held in one.positions.values())
         if case.to_the_end and holds and verdict.equity > 0:
             return self.slice_of(house, estate, enough=False)
         if verdict.equity >= (release(house, verdict) if holds else 0):
@@ -81,16 +82,16 @@ class Choices:
 
     def slice_of(self, house: House, index: int, *, enough: bool) -> list[Fact]:
         """A slice of the live position that frees most; its size is the core's choice within the rule."""
-        bucket = house.buckets[index]
         live = [
-            contract
-            for contract, held in sorted(bucket.positions.items())
+            (contract, at)
+            for at in house.in_purse(index)
+            for contract, held in house.buckets[at].positions.items()
             if held.lots and house.instruments[contract].state == "live" and contract not in house.halts
         ]
         if not live:
             return []
-        contract = max(live, key=lambda of: (_frees(house, bucket, of), -of))
-        chosen = self.next_for(index)
+        contract, index = min(live, key=lambda of: (-_frees(house, house.buckets[of[1]], of[0]), of))
+        bucket, chosen = house.buckets[index], self.next_for(index)
         held, of = bucket.positions[contract].lots, house.instruments[contract]
         side = -1 if held > 0 else 1
         floor = of.terms.price_max_ticks - of.terms.price_min_ticks
@@ -165,7 +166,8 @@ def _wrong_with(house: House, command: ExecuteLiquidation) -> tuple[Reason, str]
         return (Reason.ORDER_NOT_OPEN if past else Reason.ORDER_UNKNOWN), "$.order"
     if command.counterparty not in house.buckets:
         return Reason.ACCOUNT_UNKNOWN, "$.counterparty"
-    if command.counterparty in (order.bucket, house.owner_of(house.estate_of(order.bucket))):
+    own = house.purse_of(order.bucket), house.owner_of(house.estate_of(order.bucket))
+    if house.purse_of(command.counterparty) in own:
         return Reason.ACCOUNTS_MUST_DIFFER, "$.counterparty"
     if not may_be_named(house, command.counterparty):
         return Reason.ACCOUNT_NOT_TRADABLE, "$.counterparty"
@@ -191,28 +193,34 @@ def take_over(house: House, estate: int) -> TakenOver:
     """The whole bucket at the costs that leave it exactly nothing.
 
     In an asset with open lots each position moves at its value at the mark less its share of all that the bucket is
-    worth in that asset, by maintenance requirement; elsewhere money and unsettled results move as they are.
+    worth in that asset, by maintenance requirement; elsewhere money and unsettled results move as they are. Positions
+    of sub-accounts move each on its own.
     """
     bucket = house.buckets[estate]
     rows: list[tuple[int, ...]] = []
     collateral: list[CollateralMoved] = []
     for asset, money in enumerate(house.monies):
         cash, carry = bucket.balance_minor[asset], bucket.carry_fine[asset]
-        own = positions_in(house, bucket, asset)
-        open_ones = [(contract, held.lots) for contract, held in own if held.lots]
+        own = [
+            (contract, held, giver)
+            for giver in house.in_purse(estate)
+            for contract, held in sorted(house.buckets[giver].positions.items(), key=lambda held: held[0])
+            if house.instruments[contract].asset == asset
+        ]
+        open_ones = [(contract, held.lots, giver) for contract, held, giver in own if held.lots]
         if not open_ones:
-            rows += [(0, held.cost_fine, contract, estate) for contract, held in own]
+            rows += [(0, held.cost_fine, contract, giver) for contract, held, giver in own]
             collateral += [CollateralMoved(asset, cash, carry)] if cash or carry else []
             continue
-        marks = [lots * house.instruments[contract].value_fine for contract, lots in open_ones]
+        marks = [lots * house.instruments[contract].value_fine for contract, lots, _ in open_ones]
         if cash < 0:  # a debt moves as it is, and is no part of what the positions cost
             collateral.append(CollateralMoved(asset, cash, 0))
             cash = 0
-        worth = cash * money.unit + carry + sum(marks) - sum(held.cost_fine for _, held in own)
-        weights = [requirement(house, contract, lots)[1] for contract, lots in open_ones]
-        weights = weights if any(weights) else [abs(lots) for _, lots in open_ones]
-        for (contract, lots), mark, share in zip(open_ones, marks, shares(worth, weights), strict=True):
-            rows.append((lots, mark - share, contract, estate))
+        worth = cash * money.unit + carry + sum(marks) - sum(held.cost_fine for _, held, _ in own)
+        weights = [requirement(house, contract, lots)[1] for contract, lots, _ in open_ones]
+        weights = weights if any(weights) else [abs(lots) for _, lots, _ in open_ones]
+        for (contract, lots, giver), mark, share in zip(open_ones, marks, shares(worth, weights), strict=True):
+            rows.append((lots, mark - share, contract, giver))
     return TakenOver(estate, packed(rows, LEG), tuple(collateral))
 
 
@@ -223,8 +231,9 @@ def apply_breached(house: House, fact: Breached) -> None:
     """The bucket does nothing for itself any more; its orders are gone."""
     house.calls.pop(fact.bucket, None)
     house.cases[fact.bucket] = Case(to_the_end=fact.cause == "not_ported")
-    house.buckets[fact.bucket].access = "liquidating"
-    house.buckets[fact.bucket].orders.clear()
+    house.buckets[fact.bucket].let("liquidating")
+    for one in house.buckets[fact.bucket].together:
+        one.orders.clear()
 
 
 def apply_member_defaulted(house: House, fact: MemberDefaulted) -> None:
@@ -245,8 +254,8 @@ def apply_taken_over(house: House, fact: TakenOver) -> None:
     account = house.open_bucket(f"liquidation:{len(house.buckets)}", Role.LIQUIDATION, -1)
     house.origins[account] = fact.bucket
     house.cases[fact.bucket].account = account
-    for lots, cost, contract, _ in unpacked(fact.rows, LEG):
-        for index, sign in ((fact.bucket, -1), (account, 1)):
+    for lots, cost, contract, giver in unpacked(fact.rows, LEG):
+        for index, sign in ((giver, -1), (account, 1)):
             add_leg(house.buckets[index], contract, sign * lots, sign * cost)
             exactness.agreed(house, index, contract, sign * cost)
     for moved in fact.collateral:

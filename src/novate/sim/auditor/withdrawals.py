@@ -121,7 +121,7 @@ def recall_for_cycle(house: House) -> list[Fact]:
     cycle = Cycle(house)
     needy: dict[int, None] = {}
     for cycle.asset, money in enumerate(house.monies):
-        for index, bucket in house.buckets.items():
+        for index, bucket in house.purses.items():
             flow = cycle.due(index) // money.unit
             if bucket.balance_minor[cycle.asset] + flow < 0 and house.member_of(index) in members:
                 needy |= dict.fromkeys([index, house.members[house.member_of(index)].house])

@@ -4,7 +4,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from novate.core.terms import Contract, Kind, Tier
-from novate.sim.auditor.house import Bucket, House, Instrument, Position
+from novate.sim.auditor.bucket import Bucket, Position
+from novate.sim.auditor.house import House, Instrument
 from novate.sim.auditor.rounding import E12, LARGEST, down, nearest, part_down, part_up, up, within
 
 # ---- one lot --------------------------------------------------------------------------------------------------------
@@ -240,10 +241,9 @@ def premium_asked(house: House, bucket: Bucket, asset: int) -> int:
 
 
 def positions_in(house: House, bucket: Bucket, asset: int) -> list[tuple[int, Position]]:
-    """The positions settled in one asset, by contract."""
-    return sorted(
-        (contract, held) for contract, held in bucket.positions.items() if house.instruments[contract].asset == asset
-    )
+    """The positions settled in one asset of all that is judged together, each bucket's by contract."""
+    every = [held for one in bucket.together for held in sorted(one.positions.items(), key=lambda held: held[0])]
+    return [(contract, held) for contract, held in every if house.instruments[contract].asset == asset]
 
 
 def option_worth(house: House, bucket: Bucket, asset: int) -> int:
@@ -258,11 +258,15 @@ def option_worth(house: House, bucket: Bucket, asset: int) -> int:
 
 
 def judge(house: House, bucket: Bucket) -> Verdict:
-    """Judge a bucket, asset by asset, each converted on its own."""
+    """Judge a bucket with all that is judged together with it, asset by asset, each converted on its own.
+
+    Results of sub-accounts net in their pool's money; what they must hold is added up, and nothing in it nets.
+    """
     equity = settled = initial = maintenance = payable = 0
-    open_in = dict.fromkeys([*(contract for contract, held in bucket.positions.items() if held.lots), *bucket.orders])
-    priced = all(house.instruments[contract].state == "live" for contract in open_in)
-    concerned = [house.instruments[contract].asset for contract in (*bucket.positions, *bucket.orders)]
+    open_in = [(one, contract) for one in bucket.together for contract in _open_in(one)]
+    priced = all(house.instruments[contract].state == "live" for _, contract in open_in)
+    every = [contract for one in bucket.together for contract in (*one.positions, *one.orders)]
+    concerned = [house.instruments[contract].asset for contract in every]
     for asset, money in enumerate(house.monies):
         cash = bucket.balance_minor[asset] * money.unit
         if not cash and not bucket.carry_fine[asset] and asset not in concerned:
@@ -272,7 +276,7 @@ def judge(house: House, bucket: Bucket) -> Verdict:
         unsettled = result - owed_premium
         credited = unsettled if unsettled < 0 else part_down(unsettled, house.rules.gains_ppm)
         worth = cash + credited + option_worth(house, bucket, asset)
-        asked = [required(house, bucket, of) for of in open_in if house.instruments[of].asset == asset]
+        asked = [required(house, one, of) for one, of in open_in if house.instruments[of].asset == asset]
         own_initial, own_maintenance = sum(one for one, _ in asked), sum(one for _, one in asked)
         payable = within(payable + counting(house, asset, cash - owed_for_certain(house, bucket, asset)))
         if worth or cash or own_initial or owed_premium:
@@ -284,6 +288,11 @@ def judge(house: House, bucket: Bucket) -> Verdict:
     return Verdict(equity, settled, initial, maintenance, priced, payable)
 
 
+def _open_in(bucket: Bucket) -> list[int]:
+    """The contracts of which a bucket has lots or orders."""
+    return list(dict.fromkeys([*(of for of, held in bucket.positions.items() if held.lots), *bucket.orders]))
+
+
 def exposure(house: House, bucket: Bucket, asset: int) -> int:
     """What bounds every later worth of positions in one asset: (|lots| + resting lots) x largest value + |cost|."""
     held = sum(
@@ -292,7 +301,8 @@ def exposure(house: House, bucket: Bucket, asset: int) -> int:
     )
     return held + sum(
         (bids + asks) * house.instruments[contract].largest_fine
-        for contract, (bids, asks) in bucket.orders.items()
+        for one in bucket.together
+        for contract, (bids, asks) in one.orders.items()
         if house.instruments[contract].asset == asset
     )
 

@@ -7,6 +7,7 @@ from novate.core import commands as c
 from novate.core import lifecycle_commands as after
 from novate.core.terms import TransferCause
 from novate.sim.book_picture import Picture
+from novate.sim.worlds import pooling
 from novate.sim.worlds.trading import near
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def give_up(world: "World", seen: Picture) -> c.AnyCommand | None:
     trade, lots, _, _, *sides = _recent(world, seen)[:6]
     others = [person.account for person in world.people if person.account not in sides or random.random() < 0.1]
     account, receiver = random.choice(sides), random.choice(others or [0])
+    receiver = pooling.of_its_pool(world, seen, account) or receiver
     lots = max(1, lots * random.choice([1000, 1000, 500, 300, 1001]) // 1000)
     if random.random() < 0.08:
         account, receiver, lots = random.choice([(999, receiver, lots), (account, 0, lots), (account, receiver, 0)])
@@ -120,6 +122,7 @@ def transfer(world: "World", seen: Picture) -> c.AnyCommand | None:
         return None
     giver, contract, lots = random.choice(held)
     receiver = random.choice(world.people).account if random.random() < 0.95 else random.choice([0, 999])
+    receiver = pooling.of_its_pool(world, seen, giver) or receiver
     lots = max(1, abs(lots) * random.choice([1000, 500, 100, 1001]) // 1000)
     cause = random.choice(world.rulebook.transfer_causes or CAUSES) if random.random() < 0.9 else random.choice(CAUSES)
     return after.TransferPosition("ops", _number(world), giver, receiver, contract, lots, cause)
@@ -145,7 +148,7 @@ def compress(world: "World", seen: Picture) -> c.AnyCommand | None:
 def _orphans(world: "World", seen: Picture) -> list[int]:
     """Clients whose member is in default."""
     failed = [member for member, defaulted in seen["member in default"].items() if defaulted]
-    clients = [person.account for person in world.people if person.client]
+    clients = [person.purse for person in world.people if person.client]
     return [account for account in clients if seen["account"].get(account, ("", -1))[1] in failed]
 
 
@@ -158,7 +161,7 @@ def find_a_member(world: "World", seen: Picture) -> c.AnyCommand | None:
 
 def port(world: "World", seen: Picture) -> c.AnyCommand:
     """A client of a member in default asks another member, or somebody asks who need not."""
-    people = [person.account for person in world.people]
+    people = [person.purse for person in world.people]
     orphans = _orphans(world, seen) or people
     account = world.random.choice(orphans if world.random.random() < 0.9 else people)
     return after.PortAccount("ops", _number(world), account, world.random.randrange(len(seen["member in default"]) + 1))

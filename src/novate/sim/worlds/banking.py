@@ -22,7 +22,7 @@ def announce(world: "World", seen: Picture) -> c.AnyCommand:
     for person in world.random.sample(world.people, world.random.choice([1, 1, 2])):
         asset = world.random.randrange(len(world.terms.assets))
         odd = world.random.random() < person.character.odd
-        amount, account = world.first_money(person, asset) // world.random.choice([1, 4]), person.account
+        amount, account = world.first_money(person, asset) // world.random.choice([1, 4]), person.purse
         if odd:
             amount, asset = world.random.choice([(0, asset), (2**61, asset), (amount, 9), (amount, asset)])
             account = world.random.choice([account, 0, 999])
@@ -48,7 +48,7 @@ def take_back(world: "World", seen: Picture) -> c.AnyCommand | None:
         back = [*seen["deposit"], ("bank", 1), ("bank", 10**6), ("venue", 1)]
     if not back:
         return None
-    holders = {person.account: person.character for person in world.people}
+    holders = {person.purse: person.character for person in world.people}
     source, deposit = random.choice(back)
     _, account, asset, amount, _ = seen["deposit"].get((source, deposit), ("", 0, 0, 0, 0))
     gone = seen["balance"].get((account, asset), 0) < amount
@@ -66,7 +66,7 @@ def request(world: "World", seen: Picture) -> c.AnyCommand:
     for person in world.random.sample(world.people, min(len(world.people), world.random.choice([1, 2, 3]))):
         asset = world.random.randrange(len(world.terms.assets))
         odd = world.random.random() < person.character.odd
-        account = world.random.choice([person.account, len(seen["account"]) - 1, 999]) if odd else person.account
+        account = world.random.choice([person.account, len(seen["account"]) - 1, 999]) if odd else person.purse
         amount = wanted(world, seen, person, asset)
         rows.append((world.numbers.next("bank", odd=odd), amount, account, asset))
     return c.RequestWithdrawal("bank", packing.cash(rows))
@@ -74,10 +74,10 @@ def request(world: "World", seen: Picture) -> c.AnyCommand:
 
 def wanted(world: "World", seen: Picture, person: Person, asset: int) -> int:
     """What somebody would like to take out: a part, or for the greedy all that is free and a unit more."""
-    held = seen["balance"].get((person.account, asset), 0)
+    held = seen["balance"].get((person.purse, asset), 0)
     if world.random.random() >= person.character.greed:
         return max(1, held // world.random.choice([2, 10]))
-    equity, settled, initial, _, _ = seen["judged"][person.account]
+    equity, settled, initial, _, _ = seen["judged"][person.purse]
     unit = 10 ** (world.terms.assets[0].fine_decimals - world.terms.assets[0].decimals)
     free = max(0, min(equity, settled) - initial) // unit
     return world.random.choice([held, held + 1, max(1, free), free + 1])
@@ -124,5 +124,5 @@ def transfer(world: "World", seen: Picture) -> c.AnyCommand | None:
         related = [at for at, (_, member) in seen["account"].items() if member == person.member]
         payee = random.choice([*seen["account"], 999] if odd or not related else related)
         number = world.numbers.next("bank", odd=odd and random.random() < 0.3)
-        rows.append((number, wanted(world, seen, person, asset), person.account, payee, asset))
+        rows.append((number, wanted(world, seen, person, asset), person.purse, payee, asset))
     return c.TransferCollateral("bank", packing.transfers(rows))

@@ -15,7 +15,7 @@ def isolate(world: "World", seen: Picture) -> c.AnyCommand | None:
     random = world.random
     clients = [person for person in world.people if person.client or world.rulebook.form == "venue"]
     person = random.choice(clients if clients and random.random() < 0.95 else world.people)
-    account, odd = person.account, random.random() < person.character.odd
+    account, odd = person.purse, random.random() < person.character.odd
     apart = [contract for owner, contract, stands in seen["isolated"].values() if stands and owner == account]
     held = [contract for holder, contract in seen["position"] if holder == account]
     others = [at for at in range(len(world.contracts)) if at not in apart]
@@ -76,4 +76,4 @@ def move(world: "World", seen: Picture) -> c.AnyCommand | None:
 def answer(world: "World", seen: Picture, bucket: int, person: Person, amount: int) -> c.AnyCommand:
     """Somebody whose isolated bucket was called moves money into it."""
     _, contract, _ = seen["isolated"][bucket]
-    return c.MoveCollateral("desk", world.numbers.next("desk"), person.account, contract, 0, amount)
+    return c.MoveCollateral("desk", world.numbers.next("desk"), person.purse, contract, 0, amount)

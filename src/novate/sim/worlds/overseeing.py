@@ -26,7 +26,7 @@ def limit(world: "World", seen: Picture) -> c.AnyCommand:
     lots = max(held) * random.choice([500, 1000, 1100, 2000, 5000]) // 1000
     people = random.sample(world.people, min(len(world.people), random.choice([1, 2, 3])))
     members = tuple(person.member for person in people) if random.random() < 0.5 else ()
-    accounts = tuple(person.account for person in people) if random.random() < 0.4 else ()
+    accounts = tuple(person.purse for person in people) if random.random() < 0.4 else ()
     name = random.choice([*names, f"L{len(names)}"])
     if random.random() < 0.1:
         lots, members = random.choice([(-1, members), (lots, (99,)), (2**62, members)])
@@ -47,12 +47,16 @@ def _against(world: "World", seen: Picture) -> c.AnyCommand:
     clients, lots_of_trades = list(seen["porting"].items()), list(seen["give-up"].values())
     if clients:
         account, member = random.choice(clients)
-        held = [(of, abs(lots)) for (holder, of), (lots, _) in seen["position"].items() if holder == account and lots]
+        held = [
+            (of, abs(lots))
+            for (holder, of), (lots, _) in seen["position"].items()
+            if lots and seen["sub-account"].get(holder, holder) == account
+        ]
         contract, lots = random.choice(held or [(0, 100)])
         name, members, accounts = f"P{member}", (member,), ()
     else:
         _, _, contract, _, receiver, lots, _ = random.choice(lots_of_trades)
-        name, members, accounts = f"G{receiver}", (), (receiver,)
+        name, members, accounts = f"G{receiver}", (), (seen["sub-account"].get(receiver, receiver),)
     lots = abs(lots) * random.choice([0, 0, 500, 1000]) // 1000
     measures: list[Measure] = ["net", "gross"]
     return c.SetLimit(Limit(name, contract, random.choice(measures), lots, members, accounts))

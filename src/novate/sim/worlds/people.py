@@ -30,12 +30,21 @@ CHARACTERS = (HONEST, HONEST, SLOW, RECKLESS, RECKLESS, MALICIOUS)
 
 @dataclass
 class Person:
-    """An account that acts, the member behind it, what it is like, and whether it is a client's."""
+    """An account that acts, the member behind it, what it is like, and whether it is a client's.
+
+    A sub-account acts for itself with the money of its ``pool``.
+    """
 
     account: int
     member: int
     character: Character
     client: bool = False
+    pool: int = -1
+
+    @property
+    def purse(self) -> int:
+        """The account that has its money."""
+        return self.pool if self.pool >= 0 else self.account
 
 
 @dataclass

@@ -44,7 +44,7 @@ def grab(world: "World", seen: Picture) -> c.AnyCommand | None:
     amount = max(1, seen["balance"].get((account, asset), 0) - open_minor + random.choice([0, 1, 1, open_minor]))
     number = world.numbers.next("bank")
     row = number, amount, account, asset
-    others = [person.account for person in world.people if person.account != account]
+    others = [person.purse for person in world.people if person.purse != account]
     contract = random.randrange(len(world.contracts))
     return random.choice(
         [

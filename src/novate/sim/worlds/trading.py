@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from novate.core.terms import Kind
 from novate.sim.book_picture import Picture
+from novate.sim.worlds import pooling
 
 if TYPE_CHECKING:
     from novate.sim.worlds.world import World
@@ -27,6 +28,7 @@ def draw_trade(world: "World", seen: Picture) -> Row | None:
     one, other = random.sample(able if len(able) > 1 and random.random() < 0.95 else world.people, 2)
     if random.random() < 0.5 and world.people[0] not in (one, other):
         other = world.people[0]
+    accounts = one.account, pooling.of_its_pool(world, seen, one.account) or other.account
     contract = random.choice(live)
     apart = [of for owner, of, stands in seen["isolated"].values() if stands and owner == one.account and of in live]
     if apart and random.random() < 0.4:
@@ -41,7 +43,7 @@ def draw_trade(world: "World", seen: Picture) -> Row | None:
     buys = random.random() < 0.5
     if held and random.random() < 0.4:  # bring it nearer to zero, or through it
         lots, buys = max(1, abs(held) * random.choice([1000, 1000, 500, 1_300]) // 1000), held < 0
-    buyer, seller = (one.account, other.account) if buys else (other.account, one.account)
+    buyer, seller = accounts if buys else accounts[::-1]
     odd = random.random() < one.character.odd
     row = (world.numbers.next("venue", odd=odd), lots, price, contract, buyer, seller)
     return _spoilt(world, seen, row) if odd else row
@@ -60,7 +62,7 @@ def size_of(world: "World", seen: Picture, bucket: int, appetite: float, contrac
     terms = world.contracts[contract]
     asset = next(at for at, money in enumerate(world.terms.assets) if money.symbol == terms.settlement)
     mantissa, scale = seen["asset"][asset][2]
-    equity, _, initial, _, _ = seen["judged"][bucket]
+    equity, _, initial, _, _ = seen["judged"][seen["sub-account"].get(bucket, bucket)]
     lot = max(1, seen["contract"][contract][3] * mantissa // scale)
     most = min(max(0, equity - initial) * 10 // lot, terms.position_limit_lots)
     return max(1, int(most * appetite * world.random.uniform(0.1, 1.0)))

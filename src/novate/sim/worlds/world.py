@@ -12,7 +12,7 @@ import msgspec
 from novate.core import commands as c
 from novate.core.terms import AccountKind, Contract, Kind
 from novate.sim.book_picture import Picture
-from novate.sim.worlds import afterwards, banking, isolating, overseeing, packing, resting, selling
+from novate.sim.worlds import afterwards, banking, ending, isolating, overseeing, packing, pooling, resting, selling
 from novate.sim.worlds.afterwards import SENT_MAX
 from novate.sim.worlds.people import CHARACTERS, HONEST, Numbers, Person
 from novate.sim.worlds.prices import Market
@@ -23,8 +23,8 @@ from novate.sim.worlds.trading import draw_trade
 FIRST_ACCOUNT = 5
 """Index of the first account after the house's own."""
 
-KINDS: Final[tuple[AccountKind, ...]] = ("client", "client", "net_omnibus")
-"""Every third account of clients is one of several clients together."""
+KINDS: Final[tuple[AccountKind, ...]] = ("client", "gross_omnibus", "net_omnibus")
+"""Of three accounts of clients two are of several clients together."""
 
 
 class World:
@@ -43,6 +43,7 @@ class World:
         self.listings = list(self.terms.listings)
         self.numbers = Numbers(self.random)
         self.people: list[Person] = []
+        self.pools: list[int] = []
         self.names = 0
         self.now_ns = START_NS
         self.closed_orders: list[int] = []
@@ -68,14 +69,20 @@ class World:
         for member in range(members):
             self.people.append(Person(FIRST_ACCOUNT + 2 * member, member, random.choice(CHARACTERS)))
         self.people[0].character = HONEST
-        for client in range(random.choice([0, 2, 3, 4])):
-            member = random.randrange(members)
+        clients, subs = random.choice([0, 2, 3, 4]), []
+        for client in range(clients):
+            member, account = random.randrange(members), FIRST_ACCOUNT + 2 * members + client
             asked.append(c.OpenAccount(member, f"c{client}", KINDS[client % 3]))
-            self.people.append(Person(FIRST_ACCOUNT + 2 * members + client, member, random.choice(CHARACTERS), True))
+            if KINDS[client % 3] == "gross_omnibus":
+                first = FIRST_ACCOUNT + 2 * members + clients + len(subs)
+                subs += pooling.begin(self, account, member, first)
+            else:
+                self.people.append(Person(account, member, random.choice(CHARACTERS), True))
+        asked += subs
         self.names = 10
         asked.append(self.marks(dict.fromkeys(range(len(self.contracts)), "unmarked")))
         rows = [
-            (self.numbers.next("bank"), self.first_money(person, asset), person.account, asset)
+            (self.numbers.next("bank"), self.first_money(person, asset), person.purse, asset)
             for person in self.people
             for asset in range(len(self.terms.assets))
             if person is self.people[0] or random.random() < (0.7 if asset or len(self.terms.assets) > 1 else 1)
@@ -189,11 +196,12 @@ class World:
             (30 if seen["order"] else 1, self.execute),
             (20 if seen["conversion order"] else 0.2, partial(selling.act, self)),
             (30 if seen["call"] else 0, self.answer_call),
-            (8 if self.due(seen) else 0.3, self.expire),
-            (0.6, self.resolve),
+            (8 if ending.due(self, seen) else 0.3, partial(ending.expire, self)),
+            (0.6, partial(ending.resolve, self)),
             (30 if seen["porting"] or seen["give-up"] else 1.5, partial(overseeing.limit, self)),
             (3 if seen["halt"] else 1.2, partial(overseeing.halt, self)),
             (1.0, self.contribute),
+            (0.8, partial(pooling.register, self)),
             (2.4, self.administer),
             (2.5, partial(banking.announce, self)),
             (4 if seen["deposit"] else 0.2, partial(banking.arrive, self)),
@@ -249,7 +257,7 @@ class World:
         asset = self.random.randrange(len(self.terms.assets))
         odd = self.random.random() < person.character.odd
         amount = self.first_money(person, asset) // self.random.choice([1, 3, 10])
-        account = person.account
+        account = person.purse
         if odd:
             amount = self.random.choice([amount, 0, -1, 2**61])
             account = self.random.choice([account, 0, FIRST_ACCOUNT + 1, len(seen["account"]) - 1, 999])
@@ -263,7 +271,7 @@ class World:
             asset = self.random.randrange(len(self.terms.assets))
             amount = banking.wanted(self, seen, person, asset)
             odd = self.random.random() < person.character.odd
-            rows.append((self.numbers.next("bank", odd=odd), amount, person.account, asset))
+            rows.append((self.numbers.next("bank", odd=odd), amount, person.purse, asset))
         return c.Withdraw("bank", packing.cash(rows))
 
     def answer_call(self, seen: Picture) -> c.AnyCommand | None:
@@ -273,7 +281,7 @@ class World:
             (bucket, person)
             for bucket in seen["call"]
             for person in self.people
-            if person.account == owners.get(bucket, bucket)
+            if person.purse == owners.get(bucket, bucket)
         ]
         if not called:
             return None
@@ -286,7 +294,7 @@ class World:
         amount += self.random.choice([0, 0, -1, 1_000, -amount // 2, -amount // 3])
         if bucket in owners:
             return isolating.answer(self, seen, bucket, person, max(1, amount))
-        return c.Deposit("bank", packing.cash([(self.numbers.next("bank"), max(1, amount), person.account, 0)]))
+        return c.Deposit("bank", packing.cash([(self.numbers.next("bank"), max(1, amount), person.purse, 0)]))
 
     def contribute(self, seen: Picture) -> c.AnyCommand:
         """More for a fund, or to somebody who cannot have it."""
@@ -328,38 +336,6 @@ class World:
             other = random.choice([other, bucket, 0, 999])
         return c.ExecuteLiquidation("desk", self.numbers.next("desk", odd=odd), number, size, price, other)
 
-    def due(self, seen: Picture) -> list[int]:
-        """Contracts whose time is over and that are not settled yet."""
-        return [
-            at
-            for at, contract in enumerate(self.contracts)
-            if contract.expiry_ns is not None
-            and contract.expiry_ns <= self.now_ns
-            and seen["contract"].get(at, ("expired",))[0] != "expired"
-        ]
-
-    def expire(self, seen: Picture) -> c.AnyCommand:
-        """A contract that is due gets its final price; or one that is not is asked for."""
-        due = self.due(seen)
-        contract = self.random.choice(due) if due else self.random.randrange(len(self.contracts) + 1)
-        if contract == len(self.contracts):
-            return c.ExpireContract(contract, 1)
-        listing = self.listings[contract]
-        of = contract
-        if listing.terms.underlying is not None:
-            of = next(at for at, one in enumerate(self.contracts) if one.symbol == listing.terms.underlying)
-        return c.ExpireContract(contract, 0 if self.random.random() < 0.05 else self.price_of(of))
-
-    def resolve(self, seen: Picture) -> c.AnyCommand | None:
-        """An event is decided or never will be; or somebody ends what does not end so."""
-        bets = [at for at, contract in enumerate(self.contracts) if contract.resolvable]
-        odd = self.random.random() < 0.2
-        if not bets and not odd:
-            return None
-        contract = self.random.randrange(len(self.contracts) + 1) if odd else self.random.choice(bets)
-        price = self.random.choice([0, 100, 100, 37, 101 if odd else 50])
-        return c.ResolveContract(contract, price, self.random.choice(["resolved", "resolved", "voided"]))
-
     def administer(self, seen: Picture) -> c.AnyCommand:
         """A new account or member, other rules, a new contract in place of one that is over."""
         choice = self.random.randrange(6)
@@ -368,9 +344,12 @@ class World:
             return c.AddMember(self.random.choice([f"n{self.names}", "m0"]))
         if choice == 1:
             member = self.random.randrange(len(seen["member in default"]) + 1)
-            if len(self.people) < 10 and not seen["member in default"].get(member, True):
-                self.people.append(Person(len(seen["account"]), member, self.random.choice(CHARACTERS), True))
-            return c.OpenAccount(member, f"c{self.names}", KINDS[self.names % 3])
+            kind, index = KINDS[self.names % 3], len(seen["account"])
+            if kind == "gross_omnibus":
+                self.pools.append(index)
+            elif len(self.people) < 10 and not seen["member in default"].get(member, True):
+                self.people.append(Person(index, member, self.random.choice(CHARACTERS), True))
+            return c.OpenAccount(member, f"c{self.names}", kind)
         if choice == 2 and len(self.contracts) < 14:
             listing = self.random.choice(self.terms.listings)
             terms: dict[str, object] = {"symbol": f"{listing.terms.symbol}-{self.names}"}
