@@ -109,16 +109,10 @@ def decide_sale(house: House, command: ExecuteConversion) -> list[Fact]:
     wrong = _wrong_with(house, command)
     if wrong:
         return [rejected(*wrong), advanced]
-    sale, sold = house.sales[command.order], command.sold_minor
-    facts: list[Fact] = [
-        ConversionExecuted(
-            *(command.order, sale.account),
-            *(sale.sold_asset, sold),
-            *(sale.bought_asset, command.received_minor),
-        ),
-        advanced,
-    ]
-    return facts + ([ConversionClosed(command.order, sale.account, "filled")] if sold == sale.open_minor else [])
+    sale, sold, got = house.sales[command.order], command.sold_minor, command.received_minor
+    executed = ConversionExecuted(command.order, sale.account, sale.sold_asset, sold, sale.bought_asset, got)
+    filled = sold == sale.open_minor
+    return [executed, advanced, *([ConversionClosed(command.order, sale.account, "filled")] if filled else [])]
 
 
 def _wrong_with(house: House, command: ExecuteConversion) -> tuple[Reason, str] | None:
