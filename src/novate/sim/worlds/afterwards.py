@@ -88,8 +88,8 @@ def give_up(world: "World", seen: Picture) -> c.AnyCommand | None:
     random = world.random
     trade, lots, _, _, *sides = _recent(world, seen)[:6]
     others = [person.account for person in world.people if person.account not in sides or random.random() < 0.1]
-    account, receiver = random.choice(sides), random.choice(others or [0])
-    receiver = pooling.of_its_pool(world, seen, account) or receiver
+    account, receiver = random.choice(pooling.rather_pooled(world, seen, sides)), random.choice(others or [0])
+    receiver = pooling.of_its_pool(world, seen, account, 0.8) or receiver
     lots = max(1, lots * random.choice([1000, 1000, 500, 300, 1001]) // 1000)
     if random.random() < 0.08:
         account, receiver, lots = random.choice([(999, receiver, lots), (account, 0, lots), (account, receiver, 0)])
@@ -120,9 +120,10 @@ def transfer(world: "World", seen: Picture) -> c.AnyCommand | None:
     random, held = world.random, _held(seen)
     if not held:
         return None
-    giver, contract, lots = random.choice(held)
+    givers = pooling.rather_pooled(world, seen, [account for account, _, _ in held])
+    giver, contract, lots = random.choice([one for one in held if one[0] in givers])
     receiver = random.choice(world.people).account if random.random() < 0.95 else random.choice([0, 999])
-    receiver = pooling.of_its_pool(world, seen, giver) or receiver
+    receiver = pooling.of_its_pool(world, seen, giver, 0.8) or receiver
     lots = max(1, abs(lots) * random.choice([1000, 500, 100, 1001]) // 1000)
     cause = random.choice(world.rulebook.transfer_causes or CAUSES) if random.random() < 0.9 else random.choice(CAUSES)
     return after.TransferPosition("ops", _number(world), giver, receiver, contract, lots, cause)
@@ -171,4 +172,4 @@ def answer_porting(world: "World", seen: Picture) -> c.AnyCommand:
     """The member that was asked takes the client over or does not; or another one answers."""
     account, member = world.random.choice(list(seen["porting"].items()))
     member = member if world.random.random() < 0.9 else world.random.randrange(len(seen["member in default"]))
-    return after.AnswerPorting("ops", _number(world), account, member, world.random.random() < 0.6)
+    return after.AnswerPorting("ops", _number(world), account, member, world.random.random() < 0.5)

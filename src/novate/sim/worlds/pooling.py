@@ -38,8 +38,14 @@ def register(world: "World", seen: Picture) -> c.AnyCommand | None:
     return c.OpenSubAccount(account, reference)
 
 
-def of_its_pool(world: "World", seen: Picture, account: int) -> int | None:
-    """Now and then, for a sub-account, another one of its pool."""
+def of_its_pool(world: "World", seen: Picture, account: int, chance: float) -> int | None:
+    """With some chance, for a sub-account, another one of its pool."""
     pool = seen["sub-account"].get(account)
     others = [at for at, of in seen["sub-account"].items() if of == pool and at != account]
-    return world.random.choice(others) if pool is not None and others and world.random.random() < 0.5 else None
+    return world.random.choice(others) if pool is not None and others and world.random.random() < chance else None
+
+
+def rather_pooled(world: "World", seen: Picture, accounts: list[int]) -> list[int]:
+    """Of some accounts, every other time, those that are sub-accounts, if any are."""
+    subs = [account for account in accounts if account in seen["sub-account"]]
+    return subs if subs and world.random.random() < 0.5 else accounts

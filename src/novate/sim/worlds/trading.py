@@ -28,7 +28,7 @@ def draw_trade(world: "World", seen: Picture) -> Row | None:
     one, other = random.sample(able if len(able) > 1 and random.random() < 0.95 else world.people, 2)
     if random.random() < 0.5 and world.people[0] not in (one, other):
         other = world.people[0]
-    accounts = one.account, pooling.of_its_pool(world, seen, one.account) or other.account
+    accounts = one.account, pooling.of_its_pool(world, seen, one.account, 0.4) or other.account
     contract = random.choice(live)
     apart = [of for owner, of, stands in seen["isolated"].values() if stands and owner == one.account and of in live]
     if apart and random.random() < 0.4:
