@@ -215,7 +215,8 @@ def premium(house: House, bucket: Bucket, asset: int) -> int:
 
 def bid_for(house: House, bucket: Bucket, asset: int) -> int:
     """The premium that bids for options would pay, each at its mark."""
-    resting = [(house.instruments[contract], bids) for contract, (bids, _) in bucket.orders.items()]
+    every = [resting for one in bucket.together for resting in one.orders.items()]
+    resting = [(house.instruments[contract], bids) for contract, (bids, _) in every]
     return sum(bids * of.value_fine for of, bids in resting if of.has_premium and of.asset == asset)
 
 

@@ -100,9 +100,18 @@ class Stage:
                     if msgspec.msgpack.encode(ticket.result().facts) != facts:
                         raise Lost(f"the engine answers {type(command).__name__} otherwise than the core")
                 # A snapshot that is being written may be whole under its name in the middle of the copy.
-                shutil.copytree(dying, left, ignore=shutil.ignore_patterns("*.unfinished"))
+                shutil.copytree(dying, left, ignore=shutil.ignore_patterns("*.unfinished"), copy_function=copy_if_kept)
             with Engine(left) as engine:
                 return Book.loads(engine.read(Book.dumps).result())
+
+
+def copy_if_kept(source: str, target: str) -> None:
+    """Copy a file of an engine that runs; an old snapshot that it removes meanwhile is gone after the crash too."""
+    try:
+        shutil.copy(source, target)
+    except FileNotFoundError:
+        if not Path(source).match("snapshot-*.novate"):
+            raise
 
 
 # ---- playing --------------------------------------------------------------------------------------------------------
