@@ -345,9 +345,10 @@ class World:
         if choice == 1:
             member = self.random.randrange(len(seen["member in default"]) + 1)
             kind, index = KINDS[self.names % 3], len(seen["account"])
-            if kind == "gross_omnibus":
+            opens = not seen["member in default"].get(member, True)
+            if opens and kind == "gross_omnibus":
                 self.pools.append(index)
-            elif len(self.people) < 10 and not seen["member in default"].get(member, True):
+            elif opens and len(self.people) < 10:
                 self.people.append(Person(index, member, self.random.choice(CHARACTERS), True))
             return c.OpenAccount(member, f"c{self.names}", kind)
         if choice == 2 and len(self.contracts) < 14:
