@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from novate.core.book import Book, Registers
 from novate.core.margin import judge_house
@@ -30,6 +31,8 @@ def picture_of(book: Book) -> Picture:
         "judged": judged,
         "access": dict(enumerate(ACCESS[at] for at in book.buckets["access"][: book.account_count].tolist())),
         "account": {at: (account.name, account.member) for at, account in enumerate(registers.accounts)},
+        "mode": dict.fromkeys(np.flatnonzero(book.buckets["portfolio"][: book.account_count]).tolist(), "portfolio"),
+        "sheet": {registers.sheet.name: registers.sheet.scenario_count} if registers.sheet else {},
         "isolated": {
             at: (account.owner, account.contract, int(book.buckets[at]["contract"]) == account.contract)
             for at, account in enumerate(registers.accounts)

@@ -43,6 +43,7 @@ from novate.sim.auditor import (
     purse,
     record,
     reversals,
+    sheets,
     trades,
     transfers,
     trouble,
@@ -94,6 +95,8 @@ DECIDES: dict[type, Callable[[House, Any], list[Fact]]] = {
     asked.IsolatePosition: isolation.decide_isolate,
     asked.RejoinPosition: isolation.decide_rejoin,
     asked.MoveCollateral: isolation.decide_move,
+    asked.AdoptRiskSheet: sheets.decide_adopt,
+    asked.SetMarginMode: sheets.decide_mode,
 }
 """What each command comes to. A new command is given its line here, its facts theirs below."""
 
@@ -155,6 +158,8 @@ APPLIES: dict[type, Callable[[House, Any], None]] = {
     f.PositionIsolated: isolation.apply_position_isolated,
     f.PositionRejoined: isolation.apply_position_rejoined,
     f.CollateralAssigned: isolation.apply_collateral_assigned,
+    f.RiskSheetAdopted: sheets.apply_adopted,
+    f.MarginModeSet: sheets.apply_mode_set,
     f.OrdersChanged: orders.apply_orders,
     f.OrdersFilled: orders.apply_orders,
     f.TradesNovated: trades.apply_trades_novated,

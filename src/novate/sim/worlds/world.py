@@ -12,7 +12,7 @@ import msgspec
 from novate.core import commands as c
 from novate.core.terms import AccountKind, Contract, Kind
 from novate.sim.book_picture import Picture
-from novate.sim.worlds import afterwards, banking, isolating, overseeing, packing, resting
+from novate.sim.worlds import afterwards, banking, isolating, modelling, overseeing, packing, resting
 from novate.sim.worlds.afterwards import SENT_MAX
 from novate.sim.worlds.people import CHARACTERS, HONEST, Numbers, Person
 from novate.sim.worlds.prices import Market
@@ -25,6 +25,9 @@ FIRST_ACCOUNT = 5
 
 KINDS: Final[tuple[AccountKind, ...]] = ("client", "client", "net_omnibus")
 """Every third account of clients is one of several clients together."""
+
+MODELLED: Final = 0.2
+"""The part of worlds with risk sheets: judging by one takes time, and so does compiling what does."""
 
 
 class World:
@@ -53,6 +56,7 @@ class World:
         self.engine_restarts = self.random.random() < 0.04
         self.wealth = self.random.choice([10**3, 10**5, 10**6])
         self.calm = self.random.uniform(0.5, 2.0)
+        self.modelled = Random(f"risk sheets of {seed}").random() < MODELLED
 
     # ---- the first day ----------------------------------------------------------------------------------------------
 
@@ -196,6 +200,8 @@ class World:
             (4, partial(isolating.isolate, self)),
             (1.0 if seen["isolated"] else 0.1, partial(isolating.rejoin, self)),
             (2.5, partial(isolating.move, self)),
+            ((1.5 if seen["sheet"] else 40) * self.modelled, partial(modelling.adopt, self)),
+            ((7 if seen["sheet"] else 0.2) * self.modelled, partial(modelling.switch, self)),
         ]
         while True:
             (act,) = self.random.choices([act for _, act in acts], [weight for weight, _ in acts])
