@@ -9,6 +9,7 @@ from novate.core.book import Book
 from novate.core.evolve import evolve
 from novate.core.facts import Breached, LiquidationOrdered, MarginCalled, RiskSheetAdopted, TakenOver
 from novate.core.laws import LawBroken, check_whole
+from novate.core.liquidation import judge_fill
 from novate.core.margin import judge
 from novate.core.novation import decide_trades
 from novate.core.plain import margin as plain_margin
@@ -125,6 +126,22 @@ def test_a_portfolio_takes_the_other_side_of_a_fill_only_as_its_sheet_allows() -
     assert reasons(fill(house, "m2")) == [Reason.MARGIN_INSUFFICIENT]
     assert not reasons(fill(house, "m2", 5))
     assert judge(house.book, m2).initial_fine == (5 * 1_500 + 3) * 10**6
+
+
+@pytest.mark.parametrize("tail", range(1, 9))
+def test_a_portfolio_that_falls_short_may_reduce_whatever_is_worked_out_for_it(tail: int) -> None:
+    """An expected shortfall sorts its tail in memory of its own: once in that of the position that was being judged."""
+    house = two_futures(cash=900_00)
+    m0 = house.account("m0")
+    values = [-1_500, -900, -1_200, -1_000, -950, -1_100, -1_300, -1_400]
+    block = ScenarioBlock("tail", "current", 8, "expected_shortfall", 10**6, 1, tail, 8)
+    rows = contract_row("FUT", values), contract_row("TWIN", [0] * 8)
+    house.ok(c.AdoptRiskSheet(small_sheet(*rows, blocks=(block,))))
+    house.mark((0, 193))
+    value = int(house.book.contracts[0]["value_fine"])
+    assert judge(house.book, m0).equity_fine < judge(house.book, m0).initial_fine
+    verdicts = [judge_fill(house.book, m0, 0, -lots, value)[0] for lots in (100, 99, 60, 40, 100)]
+    assert verdicts == [0] * 5
 
 
 def test_collateral_that_costs_more_than_it_brings_is_called() -> None:

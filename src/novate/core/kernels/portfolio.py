@@ -200,7 +200,7 @@ def worth(amount, balance_minor, at, assets, sheet):
     if row < 0 or balance_minor <= 0:
         return convert(amount, asset)
     terms = sheet.rows[row]
-    covered = collateral_lots(balance_minor, terms) * terms.lot_minor * asset.unit_fine
+    covered = min(collateral_lots(balance_minor, terms) * terms.lot_minor * asset.unit_fine, asset.count_max_fine)
     whole = divided(covered, asset.price_scale)
     if asset.price_mantissa > 0 and whole > divided(EXPOSURE_MAX, asset.price_mantissa):
         carried = EXPOSURE_MAX

@@ -310,7 +310,9 @@ class Auditor:
             lack, rules = part_up(initial, house.rules.call_target_ppm) - equity, house.rules
             sound = equity >= part_up(initial, rules.call_trigger_ppm)
             called = index in house.calls or sound or lack < rules.call_minimum_fine
-            if equity < maintenance if house.is_venue else not called:
+            # What collateral alone is asked for by a sheet, nobody can be sold down for.
+            holds = any(held.lots for held in house.buckets[index].positions.values())
+            if holds and equity < maintenance if house.is_venue else not called:
                 raise Disagreement("unnoticed", f"bucket {index} has {equity} of {initial}, {maintenance} at least")
 
     def _money_is_conserved(self) -> None:
