@@ -192,7 +192,7 @@ def in_money(measures, counts, sheet):
 def worth(amount, balance_minor, at, assets, sheet):
     """An amount in the numeraire: the lots that run the scenarios at the price itself, the rest with its haircut.
 
-    No more counts than the rulebook's cap on what counts.
+    No more counts than the rulebook's cap on what counts, and what is beyond it is no debt.
     """
     asset = assets[at]
     amount = min(amount, asset.count_max_fine)

@@ -42,7 +42,7 @@ def worth(book: Book, asset: int, amount: int, balance_minor: int) -> int:
     """An amount in numeraire fine units: what runs the scenarios at the price itself, the rest with its haircut.
 
     Of the balance nothing runs the scenarios where it is given as 0, as it is for a bucket in cross mode. No more
-    counts than the rulebook's cap on what counts.
+    counts than the rulebook's cap on what counts, and what is beyond it is no debt.
     """
     most = most_counted(book, asset)
     amount = min(amount, most)
