@@ -30,6 +30,11 @@ MODELLED: Final = 0.2
 """The part of worlds with risk sheets: judging by one takes time, and so does compiling what does."""
 
 
+def is_modelled(seed: int) -> bool:
+    """Whether a seed's world adopts risk sheets."""
+    return Random(f"risk sheets of {seed}").random() < MODELLED
+
+
 class World:
     """Draws everything from one seed; ``opening`` are its first steps, ``next`` the one after what is seen.
 
@@ -56,7 +61,7 @@ class World:
         self.engine_restarts = self.random.random() < 0.04
         self.wealth = self.random.choice([10**3, 10**5, 10**6])
         self.calm = self.random.uniform(0.5, 2.0)
-        self.modelled = Random(f"risk sheets of {seed}").random() < MODELLED
+        self.modelled = is_modelled(seed)
 
     # ---- the first day ----------------------------------------------------------------------------------------------
 
