@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from novate.core import commands as c
-from novate.core.terms import MarginMode
+from novate.core.terms import Cap, MarginMode, Rulebook
 from novate.sim.book_picture import Picture
 from novate.sim.worlds.models import draw_sheet
 
@@ -11,6 +13,17 @@ if TYPE_CHECKING:
     from novate.sim.worlds.world import World
 
 CROSS, PORTFOLIO = MarginMode.CROSS, MarginMode.PORTFOLIO
+
+
+def with_caps(world: "World") -> Rulebook:
+    """The world's rules, under which now and then of a coin less counts than people have."""
+    caps = dict(world.rulebook.collateral_caps)
+    for asset, price in world.terms.coin_prices.items():
+        coin = world.terms.assets[asset]
+        if world.random.random() < 0.3:
+            counted = int(world.wealth * world.random.choice([0, 0.01, 0.3, 2]) / price * 10**coin.decimals)
+            caps[coin.symbol] = Cap(None, None, None, counted)
+    return replace(world.rulebook, collateral_caps=caps)
 
 
 def adopt(world: "World", seen: Picture) -> c.AnyCommand | None:

@@ -62,6 +62,7 @@ class World:
         self.wealth = self.random.choice([10**3, 10**5, 10**6])
         self.calm = self.random.uniform(0.5, 2.0)
         self.modelled = is_modelled(seed)
+        self.rulebook = modelling.with_caps(self) if self.modelled else self.rulebook
 
     # ---- the first day ----------------------------------------------------------------------------------------------
 
