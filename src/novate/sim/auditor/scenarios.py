@@ -10,8 +10,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
+from novate.core.facts import WorstScenario
 from novate.core.reasons import Reason
-from novate.core.sheet_facts import WorstScenario
 from novate.core.terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
 from novate.sim.auditor.house import Bucket, House
 from novate.sim.auditor.numbering import FINE, Refusal
