@@ -12,13 +12,14 @@ time in ``rounding``; whatever has no named rounding is exact. Slow, and meant t
     admission, governance, cash, trades, prices      commands
     deposits, withdrawals, transfers     and money that moves in steps
     orders, isolation                    and of orders that rest, and one contract of an account alone
+    scenarios, sheets                    what a risk sheet asks; who is margined by which
     record, afterwards, give_ups         the trades of the cycle, and what becomes of them
     levels                               the levels of equity
     limits                               what the operator allows
     moves, sides                         positions and clients that change accounts
     purse, overdrafts                    who pays, and what is lent
     waterfall, reversals                 who pays for whom
-    trouble, cycle, estates, following   what follows
+    trouble, slices, cycle, estates, following   what follows
     picture      a house as plain dicts
 """
 

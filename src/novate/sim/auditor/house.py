@@ -6,7 +6,18 @@ from fractions import Fraction
 from typing import Any
 
 from novate.core.facts import Contributor
-from novate.core.terms import HOUSE_ACCOUNTS, TRADING, Asset, Contract, Kind, Layer, Limit, Role, Rulebook
+from novate.core.terms import (
+    HOUSE_ACCOUNTS,
+    TRADING,
+    Asset,
+    Contract,
+    Kind,
+    Layer,
+    Limit,
+    RiskSheet,
+    Role,
+    Rulebook,
+)
 
 
 class Disagreement(AssertionError):
@@ -19,12 +30,16 @@ class Disagreement(AssertionError):
 
 @dataclass
 class Money:
-    """An asset: its terms, its last price and what one fine unit counts for in the numeraire, as mantissa and scale."""
+    """An asset: its terms, its last price and what one fine unit counts for in the numeraire, as mantissa and scale.
+
+    ``price`` is without a haircut, for what a risk sheet carries.
+    """
 
     terms: Asset
     price_fine: int = 0
     credit: tuple[int, int] = (0, 1)
     debit: tuple[int, int] = (0, 1)
+    price: tuple[int, int] = (0, 1)
     eligible: bool = False
     live: bool = False
     marked_at_ns: int = 0
@@ -88,7 +103,7 @@ class Bucket:
 
     ``orders`` are the lots that resting orders may still buy and sell, per contract; none are in no contract.
     An isolated bucket has an ``owner``, the account that it belongs to, and a ``contract``; it stands ``apart`` while
-    the account's trades in that contract go to it.
+    the account's trades in that contract go to it. The risk sheet judges a ``portfolio``.
     """
 
     name: str
@@ -98,6 +113,7 @@ class Bucket:
     owner: int = -1
     contract: int = -1
     apart: bool = False
+    portfolio: bool = False
     balance_minor: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     carry_fine: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     positions: dict[int, Position] = field(default_factory=dict)
@@ -117,6 +133,7 @@ class Bucket:
             self.owner,
             self.contract,
             self.apart,
+            self.portfolio,
             *money,
             positions,
             dict(self.orders),
@@ -267,6 +284,7 @@ class House:
     members: list[Membership] = field(default_factory=list)
     buckets: dict[int, Bucket] = field(default_factory=dict)
     rules_in_force: Rulebook | None = None
+    sheet_in_force: RiskSheet | None = None
     scheduled: dict[str, Scheduled] = field(default_factory=dict)
     interest_ppm: dict[int, int] = field(default_factory=dict)
     overdrafts: dict[int, dict[int, Overdrawn]] = field(default_factory=dict)
@@ -306,6 +324,13 @@ class House:
         if self.rules_in_force is None:
             raise LookupError("no rulebook is in force")
         return self.rules_in_force
+
+    @property
+    def sheet(self) -> RiskSheet:
+        """The risk sheet in force."""
+        if self.sheet_in_force is None:
+            raise LookupError("no risk sheet is in force")
+        return self.sheet_in_force
 
     @property
     def is_venue(self) -> bool:

@@ -4,6 +4,7 @@ terms, prices, people   what there is: assets, contracts, rules, price paths, ch
 world                   what people do next in the house they see
 trading, resting        trades, and orders that rest until they are filled
 isolating, banking      contracts in buckets of their own; money in steps
+models, modelling       risk sheets, and who is margined by them
 overseeing              limits and halts
 afterwards              what becomes of trades, positions and the clients of a member in default
 script                  steps (commands and restarts) as data, so that any part can be played again
