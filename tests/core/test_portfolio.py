@@ -1,5 +1,10 @@
 """Portfolio accounts through the house: a pool that is too small, calls, liquidation, collateral that costs."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,6 +14,7 @@ from novate.core.book import Book
 from novate.core.evolve import evolve
 from novate.core.facts import Breached, LiquidationOrdered, MarginCalled, RiskSheetAdopted, TakenOver
 from novate.core.laws import LawBroken, check_whole
+from novate.core.liquidation import judge_fill
 from novate.core.margin import judge
 from novate.core.novation import decide_trades
 from novate.core.plain import margin as plain_margin
@@ -20,8 +26,10 @@ from novate.core.terms import CollateralRow, ContractRow, MarginMode, RiskSheet,
 from tests.core.sheets import SYMBOLS, contract_row, results, small_sheet
 from tests.core.worlds import BTC, FEED, MILLION, USD, House, coin_house, fill, future, of, reasons, rich_house, trades
 from tests.core.worlds import small_house as house_of
+from tests.rubbish import RUBBISH
 
 PORTFOLIO = MarginMode.PORTFOLIO
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def two_futures(form: str = "clearing_house", *, cash: int = 1_500_00, **rules: object) -> House:
@@ -125,6 +133,27 @@ def test_a_portfolio_takes_the_other_side_of_a_fill_only_as_its_sheet_allows() -
     assert reasons(fill(house, "m2")) == [Reason.MARGIN_INSUFFICIENT]
     assert not reasons(fill(house, "m2", 5))
     assert judge(house.book, m2).initial_fine == (5 * 1_500 + 3) * 10**6
+
+
+def reduce_what_falls_short() -> None:
+    """A portfolio below its requirement may reduce, by however little, whatever is worked out for it meanwhile."""
+    house, values = two_futures(cash=900_00), [-1_500, -900, -1_200, -1_000, -950, -1_100, -1_300, -1_400]
+    m0, none = house.account("m0"), contract_row("TWIN", [0] * 8)
+    house.mark((0, 193))
+    value = int(house.book.contracts[0]["value_fine"])
+    for tail in range(1, 9):
+        block = ScenarioBlock("tail", "current", 8, "expected_shortfall", 10**6, 1, tail, 8)
+        house.ok(c.AdoptRiskSheet(small_sheet(contract_row("FUT", values), none, blocks=(block,))))
+        for lots in (1, 2, 5, 30):
+            reason, _, equity, initial = judge_fill(house.book, m0, 0, -lots, value)
+            assert (reason, equity < initial) == (0, True), f"{lots} lots with {tail} scenarios in the tail"
+
+
+def test_a_portfolio_is_not_judged_on_memory_that_was_let_go() -> None:
+    """An expected shortfall once sorted its tail where the position had stood that was being judged."""
+    reduce_what_falls_short()
+    code = "from tests.core.test_portfolio import reduce_what_falls_short as run; run()"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ | RUBBISH, check=True)
 
 
 def test_collateral_that_costs_more_than_it_brings_is_called() -> None:

@@ -10,9 +10,9 @@ from novate.core.commands import SubmitTrades
 from novate.core.evolve import evolve
 from novate.core.facts import RiskSheetAdopted
 from novate.core.kernels.bound import at_most
+from novate.core.kernels.fills import judge_side
 from novate.core.kernels.measures import least_of_rank, shortfall
 from novate.core.kernels.portfolio import in_fine, requirement_without
-from novate.core.kernels.sides import judge_side
 from novate.core.layout import SHEET_HELD
 from novate.core.novation import decide_trades
 from novate.core.plain import margin as plain_margin

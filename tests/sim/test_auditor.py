@@ -51,6 +51,7 @@ from novate.core.settlement import Flows
 from novate.sim.auditor import auditor
 from novate.sim.worlds.many import Report, play_many
 from novate.sim.worlds.play import Failure, Played, play
+from tests.rubbish import RUBBISH
 from tests.sim import pool_bugs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,14 +65,18 @@ def all_agree(reports: list[Report]) -> Counter[str]:
     return sum((report.seen for report in reports), Counter())
 
 
-def test_fifty_worlds_agree_and_reach_every_fact() -> None:
+def test_fifty_worlds_agree_and_reach_every_fact(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in RUBBISH.items():
+        monkeypatch.setenv(name, value)
     seen = all_agree(list(play_many(0, 50, 200, JOBS)))
     assert [kind.__name__ for kind in get_args(AnyFact) if kind in auditor.APPLIES and not seen[kind.__name__]] == []
     assert all(seen[f"restart {how}"] for how in ("snapshot", "facts", "engine"))
 
 
 @pytest.mark.long
-def test_a_thousand_worlds_agree() -> None:
+def test_a_thousand_worlds_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in RUBBISH.items():
+        monkeypatch.setenv(name, value)
     all_agree(list(play_many(1_000, 1_000, 200, JOBS)))
 
 

@@ -16,7 +16,7 @@ from novate.market.history import HistoryError, PriceHistory
 from novate.report.series import LAYERS
 from novate.service.audit import audit
 from novate.service.replay import replay
-from novate.sim import demo
+from novate.sim import demo, proof
 from novate.sim.demo import DemoResult, crisis_of, plan_of, run_demo
 from novate.sim.plan import Form
 
@@ -119,14 +119,14 @@ def test_no_member_too_few_and_no_history_too_short(tmp_path: Path) -> None:
 
 
 def test_a_failed_proof_is_an_error_and_not_a_footnote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = demo.replay
+    honest = proof.replay
 
     def dishonest(*args: object, **options: object) -> object:
         book = honest(*args, **options)  # type: ignore[arg-type]
         book.registers.time_ns += 1
         return book
 
-    monkeypatch.setattr(demo, "replay", dishonest)
+    monkeypatch.setattr(proof, "replay", dishonest)
     with pytest.raises(demo.ProofFailed, match="folded into an empty house"):
         run_demo(None, 1, tmp_path, 6, 10, quiet(), window=("2008-09-12", "2008-09-22"), flow_trades=5)
     assert "Something does not hold" in (tmp_path / "report.html").read_text(encoding="utf-8")

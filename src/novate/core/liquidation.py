@@ -21,7 +21,7 @@ from novate.core.facts import (
     TakenOver,
 )
 from novate.core.kernels.arithmetic import value_at
-from novate.core.kernels.sides import judge_side, judge_two
+from novate.core.kernels.fills import judge_side, judge_two
 from novate.core.ledger import move_carry, post
 from novate.core.levels import sound_from
 from novate.core.limits import check_legs

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from novate.core.book import Book, Registers
 from novate.core.margin import judge_house
@@ -31,14 +32,7 @@ def picture_of(book: Book) -> Picture:
         "judged": judged,
         "access": dict(enumerate(ACCESS[at] for at in book.buckets["access"][: book.account_count].tolist())),
         "account": {at: (account.name, account.member) for at, account in enumerate(registers.accounts)},
-        "isolated": {
-            at: (account.owner, account.contract, int(book.buckets[at]["contract"]) == account.contract)
-            for at, account in enumerate(registers.accounts)
-            if account.role is Role.ISOLATED
-        },
-        "sub-account": {
-            at: account.owner for at, account in enumerate(registers.accounts) if account.role is Role.SUB_ACCOUNT
-        },
+        **_margined(book),
         "contract": _contracts(book),
         "asset": _assets(book),
         "member in default": {at: member.defaulted for at, member in enumerate(registers.members)},
@@ -91,6 +85,23 @@ def _debts(registers: Registers) -> Picture:
             )
             for number, one in registers.conversions.items()
         },
+    }
+
+
+def _margined(book: Book) -> Picture:
+    """Who is margined by a risk sheet, and by which; and what stands apart from its account."""
+    sheet, by_sheet = book.registers.sheet, book.buckets["portfolio"][: book.account_count]
+    return {
+        "isolated": {
+            at: (account.owner, account.contract, int(book.buckets[at]["contract"]) == account.contract)
+            for at, account in enumerate(book.registers.accounts)
+            if account.role is Role.ISOLATED
+        },
+        "sub-account": {
+            at: account.owner for at, account in enumerate(book.registers.accounts) if account.role is Role.SUB_ACCOUNT
+        },
+        "mode": dict.fromkeys(np.flatnonzero(by_sheet).tolist(), "portfolio"),
+        "sheet": {sheet.name: sheet.scenario_count} if sheet else {},
     }
 
 

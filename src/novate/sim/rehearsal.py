@@ -18,7 +18,7 @@ from rich.progress import Progress, TaskID
 
 from novate.core import layout
 from novate.core.book import Book
-from novate.core.kernels import legs, margin, marks, sides, trades
+from novate.core.kernels import fills, legs, margin, marks, trades
 from novate.core.rows import MARK, NOVATED, TRADE
 from novate.sim.desk import BookDesk
 from novate.sim.plan import Plan
@@ -65,7 +65,7 @@ def compile_others() -> None:
     tables, none, out = book.tables(), np.zeros(0, np.int64), np.zeros(0, layout.JUDGED)
     _compile(margin.judge_range, 0, 0, none, tables, book.sheet, out)
     _compile(margin.judge_one, 0, book.balances, 0, tables, book.sheet)
-    _compile(sides.judge_side, 0, 0, 0, 0, tables, book.sheet)
+    _compile(fills.judge_side, 0, 0, 0, 0, tables, book.sheet)
     _compile(marks.mark_rows, np.frombuffer(b"", MARK), 0, tables)
     _compile(legs.novate_rows, np.frombuffer(b"", NOVATED), 0, 0, tables)
 

@@ -192,7 +192,7 @@ def in_money(measures, counts, sheet):
 def worth(amount, balance_minor, at, assets, sheet):
     """An amount in the numeraire: the lots that run the scenarios at the price itself, the rest with its haircut.
 
-    No more counts than the rulebook's cap on what counts.
+    No more counts than the rulebook's cap on what counts, and what is beyond it is no debt.
     """
     asset = assets[at]
     amount = min(amount, asset.count_max_fine)
@@ -200,7 +200,7 @@ def worth(amount, balance_minor, at, assets, sheet):
     if row < 0 or balance_minor <= 0:
         return convert(amount, asset)
     terms = sheet.rows[row]
-    covered = collateral_lots(balance_minor, terms) * terms.lot_minor * asset.unit_fine
+    covered = min(collateral_lots(balance_minor, terms) * terms.lot_minor * asset.unit_fine, asset.count_max_fine)
     whole = divided(covered, asset.price_scale)
     if asset.price_mantissa > 0 and whole > divided(EXPOSURE_MAX, asset.price_mantissa):
         carried = EXPOSURE_MAX

@@ -1,10 +1,9 @@
 """Whether one side of a trade is acceptable: limits, default, cover and margin, in tiers or by the risk sheet."""
 
 import numpy as np
-from numba import njit
 
 from novate.core.kernels.admit import is_promised
-from novate.core.kernels.borrowing import FIRST, NO, NOTHING, SECOND, borrowing, inlined, owning
+from novate.core.kernels.borrowing import FIRST, SECOND, borrowing, inlined, owning
 from novate.core.kernels.bound import at_most
 from novate.core.kernels.margin import (
     collateralised_result,
@@ -15,9 +14,7 @@ from novate.core.kernels.margin import (
     standing,
     worse_side,
 )
-from novate.core.kernels.overlay import load, take_position
 from novate.core.kernels.pool import (
-    begin_alone,
     gather,
     maintenance_of,
     refused_by_sheet,
@@ -26,19 +23,12 @@ from novate.core.kernels.pool import (
     slot_for,
 )
 from novate.core.kernels.portfolio import equity_of, in_fine, reach
-from novate.core.kernels.search import purse_of
 from novate.core.kernels.sheet import row_of
-from novate.core.kernels.tables import columns
 from novate.core.layout import (
-    BALANCE,
     COLLATERALISED,
-    JUDGED,
-    OPEN_ORDERS,
-    POSITION,
     PREMIUM,
     REDUCE_ONLY,
     RESTRICTED,
-    SUBTOTAL,
 )
 from novate.core.money import EXPOSURE_MAX
 from novate.core.reasons import Reason
@@ -348,49 +338,3 @@ def judge_in_purse(
     if reason != ACCEPTED and equity < initial:
         return reason, figure, 0
     return ACCEPTED, np.int64(0), 0
-
-
-@njit(cache=True)
-def judge_two(first, second, contract_index, lots, value, tables):
-    """Two legs between sub-accounts of one purse, without fee; ``lots`` are the first one's. As ``judge_in_purse``."""
-    width, buckets = len(tables.assets), tables.buckets
-    sums, judged, balances = np.zeros((2, width), SUBTOTAL), np.zeros(2, JUDGED), np.empty((2, width), BALANCE)
-    load(np.array([purse_of(first, buckets)], np.int32), tables, balances, sums, judged)
-    positions, resting = np.zeros(2, POSITION), np.zeros(2, OPEN_ORDERS)
-    take_position(first, contract_index, buckets, tables.positions, tables.orders, positions, resting, 0)
-    take_position(second, contract_index, buckets, tables.positions, tables.orders, positions, resting, 1)
-    new_balances, new_sums = np.empty((2, width), BALANCE), np.empty((2, width), SUBTOTAL)
-    return judge_in_purse(
-        lots, value, NOTHING, positions[0], positions[1], resting[0], resting[1], NOTHING, NOTHING, NO, FIRST, SECOND,
-        tables.contracts[contract_index], buckets[first].access, buckets[second].access, balances, sums, judged,
-        new_balances, new_sums, tables.assets, tables.tiers, tables.gains_ppm, tables.long_option_ppm,
-        np.empty((2, 2), np.int64),
-    )  # fmt: skip
-
-
-@njit(cache=True)
-def judge_side(bucket, contract_index, lots, value, tables, sheet):
-    """One side of a fill on its own, without fee: ``(reason, figure, equity after, initial after)``."""
-    width = len(tables.assets)
-    contracts, assets, tiers = tables.contracts, tables.assets, tables.tiers
-    sums = np.zeros((1, width), SUBTOTAL)
-    judged = np.zeros(1, JUDGED)
-    balances = np.empty((1, width), BALANCE)
-    touched = np.array([purse_of(bucket, tables.buckets)], np.int32)
-    by_sheet = load(touched, tables, balances, sums, judged)
-    position, resting = np.zeros(1, POSITION), np.zeros(1, OPEN_ORDERS)
-    take_position(bucket, contract_index, tables.buckets, tables.positions, tables.orders, position, resting, 0)
-    contract = contracts[contract_index]
-    access = tables.buckets[bucket].access
-    new_balances, new_sums = np.empty((1, width), BALANCE), np.empty((1, width), SUBTOTAL)
-    if sheet is not None and by_sheet > 0:
-        begin_alone(touched, 1, tables, sheet)
-        slot = slot_for(FIRST, bucket, position, resting, columns(tables), sheet, balances, sums, judged)
-        return judge_leg_by_sheet(
-            lots, value, NOTHING, position[0], resting[0], NOTHING, NO, FIRST, FIRST, slot, contract_index, access,
-            balances, sums, judged, new_balances, new_sums, columns(tables), sheet,
-        )  # fmt: skip
-    return judge_leg(
-        lots, value, NOTHING, position[0], resting[0], NOTHING, NO, FIRST, FIRST, contract, access, balances, sums,
-        judged, new_balances, new_sums, assets, tiers, tables.gains_ppm, tables.long_option_ppm,
-    )  # fmt: skip

@@ -42,14 +42,16 @@ def worth(book: Book, asset: int, amount: int, balance_minor: int) -> int:
     """An amount in numeraire fine units: what runs the scenarios at the price itself, the rest with its haircut.
 
     Of the balance nothing runs the scenarios where it is given as 0, as it is for a bucket in cross mode. No more
-    counts than the rulebook's cap on what counts.
+    counts than the rulebook's cap on what counts, and what is beyond it is no debt.
     """
-    amount = min(amount, most_counted(book, asset))
+    most = most_counted(book, asset)
+    amount = min(amount, most)
     if balance_minor <= 0:
         return convert(book, asset, amount)
     symbol, terms = book.registers.assets[asset].symbol, book.assets[asset]
     row = next((row for row in in_force(book).collateral if row.symbol == symbol), None)
-    covered = carried_lots(book, asset, balance_minor) * (row.lot_minor if row else 0) * int(terms["unit_fine"])
+    carried_minor = carried_lots(book, asset, balance_minor) * (row.lot_minor if row else 0)
+    covered = min(most, carried_minor * int(terms["unit_fine"]))
     price = Fraction(int(terms["price_mantissa"]), int(terms["price_scale"]))
     return clamp(clamp(math.floor(covered * price)) + convert(book, asset, amount - covered))
 

@@ -14,6 +14,7 @@ time in ``rounding``; whatever has no named rounding is exact. Slow, and meant t
     deposits, withdrawals, transfers     and money that moves in steps
     orders, isolation                    and of orders that rest, and one contract of an account alone
     omnibus                              accounts that share one purse
+    scenarios, sheets                    what a risk sheet asks; who is margined by which
     record, afterwards, give_ups         the trades of the cycle, and what becomes of them
     levels                               the levels of equity
     limits                               what the operator allows
@@ -21,7 +22,7 @@ time in ``rounding``; whatever has no named rounding is exact. Slow, and meant t
     purse, overdrafts                    who pays, and what is lent
     conversions                          what is sold for what is owed
     waterfall, reversals                 who pays for whom
-    trouble, cycle, estates, following   what follows
+    trouble, slices, cycle, estates, following   what follows
     picture      a house as plain dicts
 """
 

@@ -141,6 +141,7 @@ def apply_rate(house: House, rate: AssetRate) -> None:
     money.price_fine = rate.price_fine
     money.credit = rate.credit_mantissa, rate.credit_scale
     money.debit = rate.debit_mantissa, rate.debit_scale
+    money.price = rate.price_mantissa, rate.price_scale
 
 
 def _set_eligibility(house: House) -> None:

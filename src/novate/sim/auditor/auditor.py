@@ -45,6 +45,7 @@ from novate.sim.auditor import (
     purse,
     record,
     reversals,
+    sheets,
     trades,
     transfers,
     trouble,
@@ -98,6 +99,8 @@ DECIDES: dict[type, Callable[[House, Any], list[Fact]]] = {
     asked.IsolatePosition: isolation.decide_isolate,
     asked.RejoinPosition: isolation.decide_rejoin,
     asked.MoveCollateral: isolation.decide_move,
+    asked.AdoptRiskSheet: sheets.decide_adopt,
+    asked.SetMarginMode: sheets.decide_mode,
 }
 """What each command comes to. A new command is given its line here, its facts theirs below."""
 
@@ -160,6 +163,8 @@ APPLIES: dict[type, Callable[[House, Any], None]] = {
     f.PositionIsolated: isolation.apply_position_isolated,
     f.PositionRejoined: isolation.apply_position_rejoined,
     f.CollateralAssigned: isolation.apply_collateral_assigned,
+    f.RiskSheetAdopted: sheets.apply_adopted,
+    f.MarginModeSet: sheets.apply_mode_set,
     f.OrdersChanged: orders.apply_orders,
     f.OrdersFilled: orders.apply_orders,
     f.TradesNovated: trades.apply_trades_novated,
@@ -315,7 +320,9 @@ class Auditor:
             lack, rules = part_up(initial, house.rules.call_target_ppm) - equity, house.rules
             sound = equity >= part_up(initial, rules.call_trigger_ppm)
             called = index in house.calls or sound or lack < rules.call_minimum_fine
-            if equity < maintenance if house.is_venue else not called:
+            # What collateral alone is asked for by a sheet, nobody can be sold down for.
+            holds = any(held.lots for held in house.buckets[index].positions.values())
+            if holds and equity < maintenance if house.is_venue else not called:
                 raise Disagreement("unnoticed", f"bucket {index} has {equity} of {initial}, {maintenance} at least")
 
     def _money_is_conserved(self) -> None:

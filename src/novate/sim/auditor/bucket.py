@@ -24,7 +24,7 @@ class Bucket:
 
     ``orders`` are the lots that resting orders may still buy and sell, per contract; none are in no contract.
     An isolated bucket has an ``owner``, the account that it belongs to, and a ``contract``; it stands ``apart`` while
-    the account's trades in that contract go to it.
+    the account's trades in that contract go to it. The risk sheet judges a ``portfolio``.
 
     A sub-account has its pool as ``owner`` and the pool's money as its own: the very same dicts. ``together`` are the
     buckets that are judged as one with it, itself alone or a pool and then its sub-accounts.
@@ -37,6 +37,7 @@ class Bucket:
     owner: int = -1
     contract: int = -1
     apart: bool = False
+    portfolio: bool = False
     balance_minor: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     carry_fine: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     positions: dict[int, Position] = field(default_factory=dict)
@@ -66,6 +67,7 @@ class Bucket:
             self.owner,
             self.contract,
             self.apart,
+            self.portfolio,
             balance_minor,
             carry_fine,
             positions,

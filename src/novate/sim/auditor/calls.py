@@ -21,6 +21,7 @@ from novate.sim.auditor.house import Call, House
 from novate.sim.auditor.levels import released, restricted, restriction, target, trigger
 from novate.sim.auditor.numbering import FINE, packed
 from novate.sim.auditor.rounding import LARGEST, up
+from novate.sim.auditor.scenarios import lost_by, worst_scenarios
 from novate.sim.auditor.withdrawals import recall
 from novate.sim.auditor.worth import Verdict, judge, requirement, weight
 
@@ -75,16 +76,18 @@ def called(house: House, index: int, verdict: Verdict, earlier: Call | None) -> 
     due, since = house.now_ns + house.rules.call_due_ns, house.now_ns
     if earlier:
         due, since = earlier.due_ns, earlier.since_ns
-    why = largest(house, house.buckets[index])
-    return [MarginCalled(index, lack, due, verdict.equity, verdict.initial, why, since)]
+    bucket = house.buckets[index]
+    worst = worst_scenarios(house, bucket) if bucket.portfolio else ()
+    asks = lost_by(house, bucket, worst[0]) if worst else None
+    return [MarginCalled(index, lack, due, verdict.equity, verdict.initial, largest(house, bucket, asks), since, worst)]
 
 
-def largest(house: House, bucket: Bucket) -> tuple[Contributor, ...]:
-    """The three positions that ask for most: the why of a call."""
+def largest(house: House, bucket: Bucket, asks: dict[int, int] | None) -> tuple[Contributor, ...]:
+    """The three positions that ask for most, in tiers unless it is said what each asks: the why of a call."""
     parts = [
-        Contributor(contract, held.lots, requirement(house, contract, held.lots)[0])
+        Contributor(of, held.lots, requirement(house, of, held.lots)[0] if asks is None else asks[of])
         for one in bucket.together
-        for contract, held in sorted(one.positions.items(), key=lambda held: held[0])
+        for of, held in sorted(one.positions.items(), key=lambda held: held[0])
         if held.lots
     ]
     return tuple(sorted(parts, key=lambda part: (-part.initial_fine, part.contract))[:3])

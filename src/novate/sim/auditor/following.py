@@ -16,12 +16,14 @@ from novate.core.facts import (
     GainsCut,
     LossAbsorbed,
     MarginCalled,
+    MarginModeSet,
     MarksPublished,
     MemberDefaulted,
     OrderClosed,
     OrdersFilled,
     PositionIsolated,
     PositionRejoined,
+    RiskSheetAdopted,
     RulebookAdopted,
     TakenOver,
     Transferred,
@@ -49,6 +51,7 @@ from novate.sim.auditor.worth import judge
 MOVED = (
     CycleClosed,
     RulebookAdopted,
+    RiskSheetAdopted,
     Transferred,
     MarksPublished,
     FundingPublished,
@@ -98,14 +101,16 @@ def follow(house: House, facts: Sequence[Fact], choices: Choices) -> list[Fact]:
         found += withdrawals.recall(house, account) or [trouble.take_over(house, account)]
     for fact in facts:
         found += moves.porting_opened(house, fact.member) if isinstance(fact, MemberDefaulted) else []
-    settled = money_moved(house, facts)
+    brought, eased = money_moved(facts)
+    settled = [*calls.paid(house, brought), *calls.eased(house, eased)]
     found += settled
     missed = paid_for_by_others(house, facts)
     found += missed
-    if any(isinstance(fact, MOVED) for fact in facts):
+    portfolios = {at for at in (*eased, *(row[1] for row in brought)) if house.buckets[at].portfolio}
+    if portfolios or any(isinstance(fact, MOVED) for fact in facts):
         told = {_bucket_of(fact) for fact in settled}
         breached = {breach.bucket for breach in missed}
-        for fact in [*calls.recovered(house), *calls.short(house, concerned(house, facts))]:
+        for fact in [*calls.recovered(house), *calls.short(house, portfolios | concerned(house, facts))]:
             said = told if isinstance(fact, CallMet | MarginCalled | AccountReleased) else breached
             found += [fact] if _bucket_of(fact) not in said | breached else []
     begun = [fact.bucket for fact in found if isinstance(fact, Breached | TakenOver)]
@@ -158,8 +163,11 @@ def once(facts: Sequence[Fact]) -> list[Fact]:
     return kept
 
 
-def money_moved(house: House, facts: Sequence[Fact]) -> list[Fact]:
-    """What money from outside, from another account or from another bucket does to calls, and moves of positions."""
+def money_moved(facts: Sequence[Fact]) -> tuple[list[tuple[int, ...]], list[int]]:
+    """Money from outside, from another account or from another bucket, and whom that or a move of positions may ease.
+
+    Of these a portfolio may also fall short: its sheet may ask more for new collateral than that is worth.
+    """
     brought: list[tuple[int, ...]] = []
     eased: list[int] = []
     for fact in facts:
@@ -176,9 +184,11 @@ def money_moved(house: House, facts: Sequence[Fact]) -> list[Fact]:
                 eased.append(giver)
             case PositionIsolated() | PositionRejoined():
                 eased += [fact.account, fact.bucket]
+            case MarginModeSet():
+                eased.append(fact.bucket)
             case _:
                 pass
-    return [*calls.paid(house, brought), *calls.eased(house, eased)]
+    return brought, eased
 
 
 def to_be_taken_over(house: House, facts: Sequence[Fact]) -> list[int]:

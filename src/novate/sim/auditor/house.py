@@ -5,7 +5,18 @@ from fractions import Fraction
 from typing import Any
 
 from novate.core.facts import Contributor
-from novate.core.terms import HOUSE_ACCOUNTS, TRADING, Asset, Contract, Kind, Layer, Limit, Role, Rulebook
+from novate.core.terms import (
+    HOUSE_ACCOUNTS,
+    TRADING,
+    Asset,
+    Contract,
+    Kind,
+    Layer,
+    Limit,
+    RiskSheet,
+    Role,
+    Rulebook,
+)
 from novate.sim.auditor.bucket import Bucket
 
 
@@ -19,12 +30,16 @@ class Disagreement(AssertionError):
 
 @dataclass
 class Money:
-    """An asset: its terms, its last price and what one fine unit counts for in the numeraire, as mantissa and scale."""
+    """An asset: its terms, its last price and what one fine unit counts for in the numeraire, as mantissa and scale.
+
+    ``price`` is without a haircut, for what a risk sheet carries.
+    """
 
     terms: Asset
     price_fine: int = 0
     credit: tuple[int, int] = (0, 1)
     debit: tuple[int, int] = (0, 1)
+    price: tuple[int, int] = (0, 1)
     eligible: bool = False
     live: bool = False
     marked_at_ns: int = 0
@@ -228,6 +243,7 @@ class House:
     members: list[Membership] = field(default_factory=list)
     buckets: dict[int, Bucket] = field(default_factory=dict)
     rules_in_force: Rulebook | None = None
+    sheet_in_force: RiskSheet | None = None
     scheduled: dict[str, Scheduled] = field(default_factory=dict)
     interest_ppm: dict[int, int] = field(default_factory=dict)
     overdrafts: dict[int, dict[int, Overdrawn]] = field(default_factory=dict)
@@ -269,6 +285,13 @@ class House:
         if self.rules_in_force is None:
             raise LookupError("no rulebook is in force")
         return self.rules_in_force
+
+    @property
+    def sheet(self) -> RiskSheet:
+        """The risk sheet in force."""
+        if self.sheet_in_force is None:
+            raise LookupError("no risk sheet is in force")
+        return self.sheet_in_force
 
     @property
     def is_venue(self) -> bool:

@@ -19,6 +19,7 @@ from novate.sim.auditor.cash import hand_over, not_for_sale, own_of
 from novate.sim.auditor.house import House
 from novate.sim.auditor.numbering import rejected
 from novate.sim.auditor.rounding import LARGEST
+from novate.sim.auditor.scenarios import beyond_sheet
 from novate.sim.auditor.trades import add_leg
 from novate.sim.auditor.worth import judge, locked, uncovered, weight
 
@@ -79,6 +80,8 @@ def decide_rejoin(house: House, command: RejoinPosition) -> list[Fact]:
         together.carry_fine[asset] += bucket.carry_fine[asset]
     for held_contract, held in bucket.positions.items():
         add_leg(together, held_contract, held.lots, held.cost_fine)
+    if together.portfolio and (reason := beyond_sheet(house, house.sheet, together)):
+        return [rejected(reason, "$.contract")]
     wrong = _stands(house, together)
     if wrong:
         return [rejected(*wrong)]

@@ -9,6 +9,7 @@ from novate.sim.auditor.bucket import Bucket
 from novate.sim.auditor.house import House
 from novate.sim.auditor.numbering import FINE, Refusal, Rows, packed, unpacked
 from novate.sim.auditor.rounding import LARGEST
+from novate.sim.auditor.scenarios import may_have, requirement_by_sheet
 from novate.sim.auditor.trades import add_orders, lots_of, may_be_named, untraded
 from novate.sim.auditor.worth import bid_for, has_margin_class, judge, premium_asked, required, weight
 
@@ -56,7 +57,7 @@ def _form_of(house: House, lots: int, contract: int, account: int, side: int) ->
 
 
 def _may_rest(house: House, before: Bucket, contract: int, more_bids: int, more_asks: int) -> Refusal:
-    """Whether a bucket may have these orders: limits, what its member's default allows, the premium of its bids, margin
+    """Whether a bucket may have these orders: limits, its member's default, its sheet, the premium of its bids, margin
     where more is asked."""
     of, held = house.instruments[contract], lots_of(before, contract)
     was = before.orders.get(contract, (0, 0))
@@ -76,17 +77,25 @@ def _may_rest(house: House, before: Bucket, contract: int, more_bids: int, more_
             return Reason.MEMBER_IN_DEFAULT, 0
         if before.access == "restricted" and opens:
             return Reason.ACCOUNT_RESTRICTED, 0
+    refusal = may_have(house, before, after, contract)
+    if refusal != FINE:
+        return refusal
     cash = before.balance_minor[of.asset] * house.monies[of.asset].unit
     lacks = premium_asked(house, after, of.asset) - cash
     if lacks > 0 and bid_for(house, after, of.asset) > bid_for(house, before, of.asset):
         return Reason.PREMIUM_NOT_COVERED, lacks
-    if required(house, after, contract)[0] <= required(house, before, contract)[0]:
+    if _asked(house, after, contract) <= _asked(house, before, contract):
         return FINE
     verdict = judge(house, after)
     if not verdict.priced:
         return Reason.PRICE_MISSING, contract
     lacks = verdict.initial - verdict.equity
     return (Reason.MARGIN_INSUFFICIENT, lacks) if lacks > 0 else FINE
+
+
+def _asked(house: House, bucket: Bucket, contract: int) -> int:
+    """What orders in a contract can change of an initial requirement: its own, or all of a portfolio's."""
+    return requirement_by_sheet(house, bucket)[0] if bucket.portfolio else required(house, bucket, contract)[0]
 
 
 # ---- applying -------------------------------------------------------------------------------------------------------

@@ -27,6 +27,8 @@ def picture(house: House) -> Picture:
         "judged": judged,
         "access": {index: bucket.access for index, bucket in house.buckets.items()},
         "account": {index: (bucket.name, bucket.member) for index, bucket in house.buckets.items()},
+        "mode": {index: "portfolio" for index, bucket in house.buckets.items() if bucket.portfolio},
+        "sheet": {house.sheet.name: house.sheet.scenario_count} if house.sheet_in_force else {},
         "isolated": {
             index: (bucket.owner, bucket.contract, bucket.apart)
             for index, bucket in house.buckets.items()

@@ -11,6 +11,7 @@ from novate.sim.auditor.house import House
 from novate.sim.auditor.limits import passed
 from novate.sim.auditor.numbering import demand
 from novate.sim.auditor.rounding import LARGEST, up
+from novate.sim.auditor.scenarios import beyond_sheet
 from novate.sim.auditor.trades import Pooled, add_leg, bears, borne_in_pool, may_be_named, with_leg
 from novate.sim.auditor.worth import has_margin_class, judge, uncovered, weight
 
@@ -94,7 +95,7 @@ def shared(house: House, contract: int, legs: Mapping[int, int], path: str) -> N
 def room(house: House, contract: int, leg: Leg, path: str) -> None:
     """A leg within the position limit (or nearer to it) and within 64 bits (or no further from it).
 
-    What is collateralised stays so.
+    What is collateralised stays so, and a portfolio within its risk sheet.
     """
     of, bucket = house.instruments[contract], house.buckets[leg.bucket]
     after = with_leg(bucket, contract, leg.lots, leg.cost_fine)
@@ -106,6 +107,8 @@ def room(house: House, contract: int, leg: Leg, path: str) -> None:
     after.carry_fine[of.asset] += leg.carry_fine
     covered = uncovered(house, after, of.asset) <= max(0, uncovered(house, bucket, of.asset))
     demand(covered or not (of.terms.collateralised and leg.lots), Reason.COLLATERAL_NOT_COVERED, path)
+    beyond = beyond_sheet(house, house.sheet, after) if bucket.portfolio and leg.lots else None
+    demand(beyond is None, beyond or Reason.ACCEPTED, path)
 
 
 def book_leg(house: House, contract: int, leg: Leg) -> None:

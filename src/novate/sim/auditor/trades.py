@@ -16,6 +16,7 @@ from novate.sim.auditor.limits import passed
 from novate.sim.auditor.numbering import FINE, Refusal, Rows, packed, unpacked
 from novate.sim.auditor.record import forgotten, keep
 from novate.sim.auditor.rounding import LARGEST, part_down
+from novate.sim.auditor.scenarios import may_have
 from novate.sim.auditor.worth import (
     Verdict,
     exposure,
@@ -205,7 +206,7 @@ def may_be_named(house: House, account: int) -> bool:
 def bears(
     house: House, before: Bucket, contract: int, lots: int, value_fine: int, fee_fine: int, *, filled: bool = False
 ) -> Refusal:
-    """Whether a bucket may take a leg: limits, what a default allows, the premium in cash, then margin.
+    """Whether a bucket may take a leg: limits, its risk sheet, what a default allows, the premium in cash, then margin.
 
     A leg that fills its resting orders is not asked for margin where the rulebook guarantees that, nor whether its
     bucket is restricted. One that only brings
@@ -222,6 +223,9 @@ def bears(
     cash = before.balance_minor[asset] * house.monies[asset].unit
     if exposed > was and exposed + cash + abs(before.carry_fine[asset]) + fee_fine > LARGEST:
         return Reason.EXPOSURE_LIMIT_EXCEEDED, LARGEST
+    refusal = may_have(house, before, after, contract)
+    if refusal != FINE:
+        return refusal
     reduces = old != 0 and old * new >= 0 and abs(new) < abs(old)
     if before.access == "reduce_only" and not reduces:
         return Reason.MEMBER_IN_DEFAULT, 0

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterable
-from fractions import Fraction
 
 from novate.core.commands import ExecuteLiquidation
 from novate.core.facts import (
@@ -21,15 +20,15 @@ from novate.core.reasons import Reason
 from novate.core.rows import LEG
 from novate.core.terms import Role
 from novate.sim.auditor import exactness
-from novate.sim.auditor.bucket import Bucket
 from novate.sim.auditor.cash import hand_over
 from novate.sim.auditor.estates import reopen
 from novate.sim.auditor.house import Case, Disagreement, House, Slice
 from novate.sim.auditor.levels import release
 from novate.sim.auditor.limits import passed
 from novate.sim.auditor.numbering import packed, rejected, unpacked
-from novate.sim.auditor.rounding import part_down, part_up, shares, up
-from novate.sim.auditor.trades import add_leg, bears, may_be_named, with_leg
+from novate.sim.auditor.rounding import part_down, part_up, shares
+from novate.sim.auditor.slices import cures, demand_looked_for, frees
+from novate.sim.auditor.trades import add_leg, bears, may_be_named
 from novate.sim.auditor.worth import judge, lot_value, requirement
 
 
@@ -90,7 +89,7 @@ class Choices:
         ]
         if not live:
             return []
-        contract, index = min(live, key=lambda of: (-_frees(house, house.buckets[of[1]], of[0]), of))
+        contract, index = min(live, key=lambda of: (-frees(house, house.buckets[of[1]], of[0]), of))
         bucket, chosen = house.buckets[index], self.next_for(index)
         held, of = bucket.positions[contract].lots, house.instruments[contract]
         side = -1 if held > 0 else 1
@@ -104,9 +103,11 @@ class Choices:
         lots = abs(chosen.lots)
         if lots > most or (not enough and lots != most):
             raise Disagreement("slices", f"{chosen} is for more or less than the {most} lots that a slice may have")
-        if enough and lots < most and not _cures(house, bucket, contract, side * lots, limit):
+        if enough and bucket.portfolio:
+            demand_looked_for(house, bucket, chosen, most)
+        elif enough and lots < most and not cures(house, bucket, contract, side * lots, limit):
             raise Disagreement("slices", f"{chosen} is not enough to bring equity back to the release level")
-        if enough and lots > 1 and _cures(house, bucket, contract, side * (lots - 1), limit):
+        elif enough and lots > 1 and cures(house, bucket, contract, side * (lots - 1), limit):
             raise Disagreement("slices", f"{chosen} is more than it takes to bring equity back to the release level")
         expiry = house.now_ns + house.rules.slice_expiry_ns
         return [LiquidationOrdered(-1, index, contract, side * lots, limit, expiry)]
@@ -116,19 +117,6 @@ class Choices:
         for left in self.chosen.values():
             if left:
                 raise Disagreement("slices", f"{left[0]} was not called for")
-
-
-def _frees(house: House, bucket: Bucket, contract: int) -> int:
-    """What closing a position would free: its maintenance requirement in the numeraire."""
-    mantissa, scale = house.monies[house.instruments[contract].asset].debit
-    return up(Fraction(requirement(house, contract, bucket.positions[contract].lots)[1] * mantissa, scale))
-
-
-def _cures(house: House, bucket: Bucket, contract: int, lots: int, price_ticks: int) -> bool:
-    """Whether lots closed at a price bring equity back to the release level."""
-    value = lot_value(house, house.instruments[contract], price_ticks)
-    verdict = judge(house, with_leg(bucket, contract, lots, lots * value))
-    return verdict.equity >= release(house, verdict)
 
 
 # ---- fills ----------------------------------------------------------------------------------------------------------
@@ -217,7 +205,10 @@ def take_over(house: House, estate: int) -> TakenOver:
             collateral.append(CollateralMoved(asset, cash, 0))
             cash = 0
         worth = cash * money.unit + carry + sum(marks) - sum(held.cost_fine for _, held, _ in own)
-        weights = [requirement(house, contract, lots)[1] for contract, lots, _ in open_ones]
+        if bucket.portfolio:  # a hedge has no part of what the others lose
+            weights = [max(0, frees(house, bucket, contract)) for contract, _, _ in open_ones]
+        else:
+            weights = [requirement(house, contract, lots)[1] for contract, lots, _ in open_ones]
         weights = weights if any(weights) else [abs(lots) for _, lots, _ in open_ones]
         for (contract, lots, giver), mark, share in zip(open_ones, marks, shares(worth, weights), strict=True):
             rows.append((lots, mark - share, contract, giver))

@@ -7,6 +7,7 @@ from novate.core.terms import Contract, Kind, Tier
 from novate.sim.auditor.bucket import Bucket, Position
 from novate.sim.auditor.house import House, Instrument
 from novate.sim.auditor.rounding import E12, LARGEST, down, nearest, part_down, part_up, up, within
+from novate.sim.auditor.scenarios import at_price, most_counted, requirement_by_sheet
 
 # ---- one lot --------------------------------------------------------------------------------------------------------
 
@@ -171,11 +172,13 @@ def in_numeraire(house: House, asset: int, amount: int) -> int:
     return min(size // scale, LARGEST) if amount >= 0 else -min(-(-size // scale), LARGEST)
 
 
-def counting(house: House, asset: int, amount: int) -> int:
-    """An amount in the numeraire, of which no more counts than the rules' cap on the asset."""
-    cap = house.rules.collateral_caps.get(house.monies[asset].terms.symbol)
-    most = amount if cap is None or cap.counted_minor is None else cap.counted_minor * house.monies[asset].unit
-    return in_numeraire(house, asset, min(amount, most))
+def counting(house: House, bucket: Bucket, asset: int, amount: int) -> int:
+    """An amount of a bucket in the numeraire, of which no more counts than the rules' cap on the asset.
+
+    What a risk sheet carries of a portfolio's balance counts at its price, and the rest has its haircut.
+    """
+    carried, its_worth = at_price(house, bucket, asset)
+    return within(its_worth + in_numeraire(house, asset, min(amount, most_counted(house, asset)) - carried))
 
 
 def results(house: House, bucket: Bucket, asset: int) -> int:
@@ -262,6 +265,7 @@ def judge(house: House, bucket: Bucket) -> Verdict:
     """Judge a bucket with all that is judged together with it, asset by asset, each converted on its own.
 
     Results of sub-accounts net in their pool's money; what they must hold is added up, and nothing in it nets.
+    What a portfolio must hold the risk sheet says.
     """
     equity = settled = initial = maintenance = payable = 0
     open_in = [(one, contract) for one in bucket.together for contract in _open_in(one)]
@@ -277,15 +281,18 @@ def judge(house: House, bucket: Bucket) -> Verdict:
         unsettled = result - owed_premium
         credited = unsettled if unsettled < 0 else part_down(unsettled, house.rules.gains_ppm)
         worth = cash + credited + option_worth(house, bucket, asset)
-        asked = [required(house, one, of) for one, of in open_in if house.instruments[of].asset == asset]
+        in_tiers = [] if bucket.portfolio else [at for at in open_in if house.instruments[at[1]].asset == asset]
+        asked = [required(house, one, of) for one, of in in_tiers]
         own_initial, own_maintenance = sum(one for one, _ in asked), sum(one for _, one in asked)
-        payable = within(payable + counting(house, asset, cash - owed_for_certain(house, bucket, asset)))
+        payable = within(payable + counting(house, bucket, asset, cash - owed_for_certain(house, bucket, asset)))
         if worth or cash or own_initial or owed_premium:
             priced = priced and money.live
-            equity = within(equity + counting(house, asset, worth))
-            settled = within(settled + counting(house, asset, cash - max(0, owed_premium)))
+            equity = within(equity + counting(house, bucket, asset, worth))
+            settled = within(settled + counting(house, bucket, asset, cash - max(0, owed_premium)))
             initial = within(initial - in_numeraire(house, asset, -own_initial))
             maintenance = within(maintenance - in_numeraire(house, asset, -own_maintenance))
+    if bucket.portfolio:
+        initial, maintenance = requirement_by_sheet(house, bucket)
     return Verdict(equity, settled, initial, maintenance, priced, payable)
 
 

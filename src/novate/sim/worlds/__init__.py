@@ -6,6 +6,7 @@ trading, resting        trades, and orders that rest until they are filled
 pooling                 sub-accounts of one purse
 isolating, banking      contracts in buckets of their own; money in steps
 selling                 orders that sell collateral for what is owed
+models, modelling       risk sheets, and who is margined by them
 overseeing, ending      limits and halts; contracts that end
 afterwards              what becomes of trades, positions and the clients of a member in default
 script                  steps (commands and restarts) as data, so that any part can be played again

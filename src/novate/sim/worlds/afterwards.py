@@ -153,6 +153,13 @@ def _orphans(world: "World", seen: Picture) -> list[int]:
     return [account for account in clients if seen["account"].get(account, ("", -1))[1] in failed]
 
 
+def urge(seen: Picture) -> float:
+    """How likely it is that a client looks for another member: the time for it is short."""
+    if seen["porting"]:
+        return 60
+    return 40 if seen["porting due"] else 10 if any(seen["member in default"].values()) else 0.3
+
+
 def find_a_member(world: "World", seen: Picture) -> c.AnyCommand | None:
     """A client of a member in default looks for another one, or is answered."""
     if seen["porting"] and world.random.random() < 0.6:
@@ -165,7 +172,9 @@ def port(world: "World", seen: Picture) -> c.AnyCommand:
     people = [person.purse for person in world.people]
     orphans = _orphans(world, seen) or people
     account = world.random.choice(orphans if world.random.random() < 0.9 else people)
-    return after.PortAccount("ops", _number(world), account, world.random.randrange(len(seen["member in default"]) + 1))
+    sound = [member for member, failed in seen["member in default"].items() if not failed]
+    member = world.random.choice(sound if sound and world.random.random() < 0.8 else [*seen["member in default"], 99])
+    return after.PortAccount("ops", _number(world), account, member)
 
 
 def answer_porting(world: "World", seen: Picture) -> c.AnyCommand:

@@ -1,5 +1,6 @@
 """Plays a world, step by step, with the auditor beside the core; and plays any part of its script again."""
 
+import contextlib
 import shutil
 import tempfile
 from collections import Counter
@@ -100,18 +101,16 @@ class Stage:
                     if msgspec.msgpack.encode(ticket.result().facts) != facts:
                         raise Lost(f"the engine answers {type(command).__name__} otherwise than the core")
                 # A snapshot that is being written may be whole under its name in the middle of the copy.
-                shutil.copytree(dying, left, ignore=shutil.ignore_patterns("*.unfinished"), copy_function=copy_if_kept)
+                unfinished = shutil.ignore_patterns("*.unfinished")
+                shutil.copytree(dying, left, ignore=unfinished, copy_function=copy_if_there)
             with Engine(left) as engine:
                 return Book.loads(engine.read(Book.dumps).result())
 
 
-def copy_if_kept(source: str, target: str) -> None:
-    """Copy a file of an engine that runs; an old snapshot that it removes meanwhile is gone after the crash too."""
-    try:
-        shutil.copy(source, target)
-    except FileNotFoundError:
-        if not Path(source).match("snapshot-*.novate"):
-            raise
+def copy_if_there(source: str, target: str) -> None:
+    """Copy a file, but for an old snapshot that a new one has replaced meanwhile."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copy2(source, target)
 
 
 # ---- playing --------------------------------------------------------------------------------------------------------

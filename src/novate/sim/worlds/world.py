@@ -12,7 +12,18 @@ import msgspec
 from novate.core import commands as c
 from novate.core.terms import AccountKind, Contract, Kind
 from novate.sim.book_picture import Picture
-from novate.sim.worlds import afterwards, banking, ending, isolating, overseeing, packing, pooling, resting, selling
+from novate.sim.worlds import (
+    afterwards,
+    banking,
+    ending,
+    isolating,
+    modelling,
+    overseeing,
+    packing,
+    pooling,
+    resting,
+    selling,
+)
 from novate.sim.worlds.afterwards import SENT_MAX
 from novate.sim.worlds.people import CHARACTERS, HONEST, Numbers, Person
 from novate.sim.worlds.prices import Market
@@ -25,6 +36,14 @@ FIRST_ACCOUNT = 5
 
 KINDS: Final[tuple[AccountKind, ...]] = ("client", "gross_omnibus", "net_omnibus")
 """Of three accounts of clients two are of several clients together."""
+
+MODELLED: Final = 0.2
+"""The part of worlds with risk sheets: judging by one takes time, and so does compiling what does."""
+
+
+def is_modelled(seed: int) -> bool:
+    """Whether a seed's world adopts risk sheets."""
+    return Random(f"risk sheets of {seed}").random() < MODELLED
 
 
 class World:
@@ -55,6 +74,8 @@ class World:
         self.wealth = self.random.choice([10**3, 10**5, 10**6])
         self.calm = self.random.uniform(0.5, 2.0)
         self.short_of_cash = self.random.random() < 0.3
+        self.modelled = is_modelled(seed)
+        self.rulebook = modelling.with_caps(self) if self.modelled else self.rulebook
 
     # ---- the first day ----------------------------------------------------------------------------------------------
 
@@ -200,7 +221,7 @@ class World:
             (0.6, partial(ending.resolve, self)),
             (30 if seen["porting"] or seen["give-up"] else 1.5, partial(overseeing.limit, self)),
             (3 if seen["halt"] else 1.2, partial(overseeing.halt, self)),
-            (1.0, self.contribute),
+            (12 if seen["gate"] else 1.0, self.contribute),
             (0.8, partial(pooling.register, self)),
             (3.2, self.administer),
             (2.5, partial(banking.announce, self)),
@@ -210,11 +231,13 @@ class World:
             (9 if seen["withdrawal"] else 0.2, partial(banking.proceed, self)),
             (2, partial(banking.transfer, self)),
             (30 if seen["give-up"] else 11, partial(afterwards.act, self)),
-            (25 if any(seen["member in default"].values()) else 0.3, partial(afterwards.find_a_member, self)),
+            (afterwards.urge(seen), partial(afterwards.find_a_member, self)),
             (7, partial(resting.change, self)),
             (4, partial(isolating.isolate, self)),
             (1.0 if seen["isolated"] else 0.1, partial(isolating.rejoin, self)),
             (2.5, partial(isolating.move, self)),
+            ((1.5 if seen["sheet"] else 40) * self.modelled, partial(modelling.adopt, self)),
+            ((7 if seen["sheet"] else 0.2) * self.modelled, partial(modelling.switch, self)),
         ]
         while True:
             (act,) = self.random.choices([act for _, act in acts], [weight for weight, _ in acts])

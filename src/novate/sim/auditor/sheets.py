@@ -1,0 +1,197 @@
+"""A risk sheet is adopted whole or not at all; an account is margined by it, or contract by contract in tiers."""
+
+import hashlib
+from collections.abc import Iterator
+
+import msgspec
+
+from novate.core.commands import AdoptRiskSheet, SetMarginMode
+from novate.core.facts import Fact, MarginModeSet, RiskSheetAdopted
+from novate.core.reasons import Reason
+from novate.core.terms import (
+    OWNED,
+    AddOn,
+    CollateralRow,
+    ContractRow,
+    Kind,
+    MarginMode,
+    RiskSheet,
+    Role,
+    ScenarioBlock,
+)
+from novate.sim.auditor.house import House
+from novate.sim.auditor.numbering import rejected
+from novate.sim.auditor.rounding import PPM, VALUE_LARGEST
+from novate.sim.auditor.scenarios import EXACT_BELOW, add_on, beyond_sheet, collateral_takes, results_of
+from novate.sim.auditor.worth import judge
+
+SCENARIOS, ROWS, SETS, BLOCKS, IN_TAIL = 2**14, 2**12, 60, 2**4, 2**10
+"""As many there may be at most."""
+NAME_LONGEST = 128
+ADD_ON_LARGEST, ADD_ON_RATE_LARGEST, FLOOR_LARGEST = 2**50, 2**40, 2**62 - 1
+
+Wrong = tuple[Reason, str]
+INVALID = Reason.SHEET_INVALID
+
+# ---- adoption -------------------------------------------------------------------------------------------------------
+
+
+def decide_adopt(house: House, command: AdoptRiskSheet) -> list[Fact]:
+    """A sheet that is sound in itself, and that can judge every portfolio bucket there is."""
+    sheet = command.sheet
+    for reason, path in wrong_with(house, sheet):
+        return [rejected(reason, f"$.sheet.{path}")]
+    for bucket in house.buckets.values():
+        reason = beyond_sheet(house, sheet, bucket) if bucket.portfolio else None
+        if reason:
+            return [rejected(reason, "$.sheet.contracts")]
+    return [RiskSheetAdopted(sheet, hashlib.sha256(msgspec.msgpack.encode(sheet)).hexdigest())]
+
+
+def wrong_with(house: House, sheet: RiskSheet) -> Iterator[Wrong]:
+    """Everything wrong with a sheet in itself, in order of precedence."""
+    if not 1 <= len(sheet.name) <= NAME_LONGEST:
+        yield INVALID, "name"
+    if sheet.numeraire != house.rules.numeraire:
+        yield INVALID, "numeraire"
+    if not 1 <= sheet.unit_fine <= VALUE_LARGEST:
+        yield INVALID, "unit_fine"
+    if not 0 <= sheet.offset_cap_ppm <= PPM:
+        yield INVALID, "offset_cap_ppm"
+    if not 0 <= sheet.maintenance_ppm <= PPM:
+        yield INVALID, "maintenance_ppm"
+    yield from _wrong_with_blocks(sheet.blocks)
+    if not sheet.contracts or len(sheet.contracts) + len(sheet.collateral) > ROWS or len(sheet.netting_sets) > SETS:
+        yield INVALID, "contracts"
+    scenarios = sum(block.scenarios for block in sheet.blocks)
+    named: list[str] = []
+    for of_contract in sheet.contracts:
+        path = f"contracts.{of_contract.symbol}"
+        if of_contract.symbol in named:
+            yield INVALID, path
+        named.append(of_contract.symbol)
+        yield from _wrong_with_row(of_contract, scenarios, path)
+        yield from _wrong_with_contract(house, of_contract, path)
+    named = []
+    for of_asset in sheet.collateral:
+        path = f"collateral.{of_asset.symbol}"
+        if of_asset.symbol in named:
+            yield INVALID, path
+        named.append(of_asset.symbol)
+        yield from _wrong_with_row(of_asset, scenarios, path)
+        yield from _wrong_with_asset(house, of_asset, path)
+    if collateral_takes(sheet) > EXACT_BELOW // 2:
+        yield Reason.SHEET_BOUND_EXCEEDED, "collateral"
+
+
+def _wrong_with_blocks(blocks: tuple[ScenarioBlock, ...]) -> Iterator[Wrong]:
+    names, sizes = [block.name for block in blocks], [block.scenarios for block in blocks]
+    if not 1 <= len(blocks) <= BLOCKS or any(names.count(name) > 1 for name in names):
+        yield INVALID, "blocks"
+    if min(sizes, default=1) < 1 or sum(sizes) > SCENARIOS:
+        yield INVALID, "blocks"
+    if sum(block.weight_ppm for block in blocks if block.part in ("current", "stressed")) != PPM:
+        yield INVALID, "blocks"
+    for at, block in enumerate(blocks):
+        if not 1 <= block.weight_ppm <= PPM:
+            yield INVALID, f"blocks[{at}].weight_ppm"
+        if not _can_be_measured(block):
+            yield INVALID, f"blocks[{at}].measure"
+
+
+def _can_be_measured(block: ScenarioBlock) -> bool:
+    """A rank that the block has; a tail that is a part of it and has one scenario at least. Neither is too long."""
+    if block.measure == "worst":
+        return True
+    if block.measure == "kth_worst":
+        return 1 <= block.rank <= block.scenarios and block.rank <= IN_TAIL
+    part, whole = block.tail_numerator, block.tail_denominator
+    return 1 <= part <= whole <= 10**6 and whole <= block.scenarios * part <= IN_TAIL * whole
+
+
+def _wrong_with_row(row: ContractRow | CollateralRow, scenarios: int, path: str) -> Iterator[Wrong]:
+    if row.netting_set == "":
+        yield INVALID, f"{path}.netting_set"
+    if len(row.results) != 8 * scenarios or any(abs(result) >= EXACT_BELOW for result in results_of(row.results)):
+        yield INVALID, f"{path}.results"
+    if not _rise_from_nothing(row.add_ons) or any(not 0 <= one.rate_ppm <= ADD_ON_RATE_LARGEST for one in row.add_ons):
+        yield INVALID, f"{path}.add_ons"
+
+
+def _rise_from_nothing(pieces: tuple[AddOn, ...]) -> bool:
+    floors = [piece.floor_lots for piece in pieces]
+    return not floors or (floors[0] == 0 and floors == sorted(dict.fromkeys(floors)) and floors[-1] <= FLOOR_LARGEST)
+
+
+def _wrong_with_contract(house: House, row: ContractRow, path: str) -> Iterator[Wrong]:
+    """A contract that is listed, that somebody can hold, and that does not count at its worst already."""
+    terms = next((of.terms for of in house.instruments if of.terms.symbol == row.symbol), None)
+    if terms is None:
+        yield Reason.CONTRACT_UNKNOWN, path
+    elif terms.kind is Kind.INDEX or terms.collateralised:
+        yield INVALID, path
+    elif add_on(row.add_ons, terms.position_limit_lots) > ADD_ON_LARGEST:
+        yield INVALID, f"{path}.add_ons"
+
+
+def _wrong_with_asset(house: House, row: CollateralRow, path: str) -> Iterator[Wrong]:
+    """Collateral that the rules take, but not the numeraire."""
+    if row.symbol not in [money.terms.symbol for money in house.monies]:
+        yield Reason.ASSET_UNKNOWN, path
+        return
+    if row.symbol == house.rules.numeraire:
+        yield INVALID, path
+    elif row.symbol not in house.rules.collateral:
+        yield Reason.ASSET_NOT_ELIGIBLE, path
+    if not 1 <= row.lot_minor <= VALUE_LARGEST or not 1 <= row.lots_max < EXACT_BELOW:
+        yield INVALID, path
+    elif add_on(row.add_ons, row.lots_max) > ADD_ON_LARGEST:
+        yield INVALID, f"{path}.add_ons"
+
+
+# ---- margin modes ---------------------------------------------------------------------------------------------------
+
+
+def decide_mode(house: House, command: SetMarginMode) -> list[Fact]:
+    """Whoever is its own master, and at or above initial in the new mode, with a price for all that it has."""
+    account, mode = command.account, command.mode
+    if account not in house.buckets:
+        return [rejected(Reason.ACCOUNT_UNKNOWN, "$.account")]
+    bucket = house.buckets[account]
+    if bucket.role in (Role.GROSS_OMNIBUS, Role.SUB_ACCOUNT):
+        return [rejected(Reason.MODE_NOT_ALLOWED, "$.mode")]
+    if bucket.role not in OWNED:
+        return [rejected(Reason.ACCOUNT_NOT_TRADABLE, "$.account")]
+    if house.members[bucket.member].defaulted:
+        return [rejected(Reason.MEMBER_IN_DEFAULT, "$.account")]
+    if bucket.access != "open":
+        busy = Reason.ACCOUNT_RESTRICTED if bucket.access == "restricted" else Reason.ACCOUNT_IN_LIQUIDATION
+        return [rejected(busy, "$.account")]
+    if bucket.portfolio == (mode is MarginMode.PORTFOLIO):
+        return [rejected(Reason.MARGIN_MODE_UNCHANGED, "$.mode")]
+    switched = bucket.copy()
+    switched.portfolio = not bucket.portfolio
+    if switched.portfolio:
+        if house.sheet_in_force is None:
+            return [rejected(Reason.SHEET_MISSING, "$.mode")]
+        if reason := beyond_sheet(house, house.sheet, switched):
+            return [rejected(reason, "$.account")]
+    verdict = judge(house, switched)
+    if not verdict.priced:
+        return [rejected(Reason.PRICE_MISSING, "$.account")]
+    if verdict.equity < verdict.initial:
+        return [rejected(Reason.MARGIN_INSUFFICIENT, "$.mode")]
+    return [MarginModeSet(account, mode)]
+
+
+# ---- applying -------------------------------------------------------------------------------------------------------
+
+
+def apply_adopted(house: House, fact: RiskSheetAdopted) -> None:
+    """The sheet judges from now, as a whole."""
+    house.sheet_in_force = fact.sheet
+
+
+def apply_mode_set(house: House, fact: MarginModeSet) -> None:
+    """The account is judged in this way from now."""
+    house.buckets[fact.bucket].portfolio = fact.mode is MarginMode.PORTFOLIO
