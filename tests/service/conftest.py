@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from novate.service.engine import Engine
-from tests.service.house import carry_out, day
+from tests.service.house import a_day_in
 
 
 @pytest.fixture
@@ -17,5 +16,4 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def digest(folder: Path) -> bytes:
     """The state hash after a day that lies in ``folder``."""
-    with Engine(folder) as engine:
-        return carry_out(engine, day())
+    return a_day_in(folder)

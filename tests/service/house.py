@@ -1,5 +1,7 @@
 """A small house for the tests of the service: two members, one future, one day."""
 
+from pathlib import Path
+
 import numpy as np
 
 from novate.core.commands import (
@@ -92,6 +94,12 @@ def day() -> list[tuple[int, AnyCommand]]:
     """A day with times: trades, marks, a settlement and refusals."""
     commands = [*opening(), trade("market", 1, lots=5, rows=30), mark(210), trade("market", 31), trade("market", 31)]
     return [*((n * SECOND, command) for n, command in enumerate(commands)), (2 * HOUR, Clock()), (2 * HOUR, mark(205))]
+
+
+def a_day_in(folder: Path) -> bytes:
+    """A journal of the day in a folder; the state hash after it."""
+    with Engine(folder) as engine:
+        return carry_out(engine, day())
 
 
 def carry_out(engine: Engine, tape: list[tuple[int, AnyCommand]]) -> bytes:

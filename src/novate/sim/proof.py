@@ -1,10 +1,10 @@
 """The proof of a run: its facts folded into an empty house, and every command decided again by a process beside."""
 
+import contextlib
 import multiprocessing
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
@@ -27,23 +27,31 @@ class AuditBeside:
     def __init__(self, pipe: Connection, done: Any) -> None:
         self._pipe, self._done = pipe, done
 
+    def ended(self, seconds: float) -> bool:
+        """Whether there is an answer already, or comes within a time: before it is asked for at a difference."""
+        return self._pipe.poll(seconds)
+
     def found(self, progress: Progress, total: int) -> Audit:
-        """Say that nothing more is written, and wait for what was found. Raises what stopped the audit."""
-        self._pipe.send(None)
+        """Say that nothing more is written, and wait for what was found.
+
+        Raises ``ChildProcessError`` where the audit could not be made, with the reason.
+        """
+        with contextlib.suppress(BrokenPipeError):  # at the first difference it ends unasked; its answer waits here
+            self._pipe.send(None)
         task = progress.add_task("Deciding every command again", total=total, note="")
-        while not self._pipe.poll(LOOK_EVERY_S):
+        while not self.ended(LOOK_EVERY_S):
             progress.update(task, completed=self._done.value)
         try:
             found = self._pipe.recv()
         except EOFError as error:
             raise ChildProcessError("the process that decides every command again ended by itself") from error
         progress.update(task, completed=total)
-        if isinstance(found, Exception):
-            raise found
+        if isinstance(found, str):
+            raise ChildProcessError(f"the journal could not be decided again: {found}")
         return found
 
 
-@contextmanager
+@contextlib.contextmanager
 def audited_beside(folder: Path) -> Iterator[AuditBeside]:
     """Audit the journal of a folder, from its first record on, for as long as it is written."""
     context = multiprocessing.get_context("spawn")
@@ -69,8 +77,8 @@ def _audit(folder: Path, pipe: Connection, done: Any) -> None:
         while not has_both_slots(folder / HEAD) and not pipe.poll():  # there is no journal yet
             time.sleep(LOOK_EVERY_S)
         pipe.send(follow(folder, pipe.poll, progress))
-    except Exception as error:  # noqa: BLE001 - it is raised where the audit is asked for
-        pipe.send(error)
+    except Exception as error:  # noqa: BLE001 - raised where it is asked for, in words: not every error can be sent
+        pipe.send(f"{type(error).__name__}: {error}")
 
 
 def prove(run: RunSeries, book: Book, folder: Path, audit: AuditBeside, progress: Progress) -> None:
