@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
@@ -26,6 +26,9 @@ from novate.terminal import (
     print_outcomes,
     print_what_if,
 )
+
+if TYPE_CHECKING:
+    from novate.core.book import Book
 
 app = App(
     name="novate",
@@ -150,13 +153,10 @@ def replay(
     tape
         Write the commands to this file as a tape.
     """
-    from novate.service.replay import replay as fold_journal
     from novate.views import house as house_view
 
     with _told():
-        with busy("replaying"):
-            seq = _last_seq(journal) if until is None else until
-            book = fold_journal(journal, seq)
+        book, seq = _folded(journal, until)
         seen = house_view(book, seq)
         if tape is not None:
             _write_tape(journal, seq, tape, book.registers)
@@ -195,12 +195,10 @@ def what_if(
         Print one JSON object instead of a table.
     """
     from novate.house import questions
-    from novate.service.replay import replay as fold_journal
     from novate.tape import Names, Refused
 
-    with _told(), busy("replaying"):
-        seq = _last_seq(journal) if until is None else until
-        book = fold_journal(journal, seq)
+    with _told():
+        book, seq = _folded(journal, until)
     names = Names(book.registers)
     try:
         trades, deposits = map(questions.trade_in_words, trade), map(questions.deposit_in_words, deposit)
@@ -366,11 +364,15 @@ def sim(
 # --- output -----------------------------------------------------------------------------------------------------
 
 
-def _last_seq(journal: Path) -> int:
-    from novate.service.replay import open_whole
+def _folded(journal: Path, until: int | None) -> "tuple[Book, int]":
+    """The house after a record of a journal, the last by default, and that record's number."""
+    from novate.service.replay import open_whole, replay
 
-    with open_whole(journal) as reader:
-        return reader.last_seq
+    with busy("replaying"):
+        if until is None:
+            with open_whole(journal) as reader:
+                until = reader.last_seq
+        return replay(journal, until), until
 
 
 def _write_tape(journal: Path, until: int, tape: Path, registers: Any) -> None:

@@ -196,6 +196,6 @@ def record_of_trades_is_whole(book: Book) -> None:
     if kept != counted:
         raise LawBroken(f"{kept} trades are on record, {counted} are counted")
     for rows in parts:
-        least = rows[rows["lots"].argmin()]
-        if least["lots"] <= 0:
-            raise LawBroken(f"trade {least['number']} is on record with {least['lots']} lots")
+        empty = rows[rows["lots"] <= 0]
+        if len(empty):
+            raise LawBroken(f"trade {empty[0]['number']} is on record with {empty[0]['lots']} lots")
