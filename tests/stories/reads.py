@@ -6,6 +6,7 @@ They go through ``house.questions``, as a user's do, and a read that changes the
 import itertools
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from novate.house import questions
@@ -30,7 +31,7 @@ def trades_would_be(world: World, step: Step) -> None:
             so_far: list[dict[str, Any]] = []
             for row in rows:
                 so_far.append(fields_of(row))
-                yield answered(world, lambda account: after(world, account, so_far), name)  # noqa: B023
+                yield answered(world, partial(after, world, rows=so_far), name)
 
     compare_answers(world, step, ("account", "amount", *TRADE), ask)
 
@@ -58,7 +59,7 @@ def after(world: World, account: int, rows: list[dict[str, Any]]) -> Record:
 def largest_orders(world: World, step: Step) -> None:
     """The most lots that are accepted, and why one lot more is refused."""
 
-    def largest(account: int, row: dict[str, Any]) -> Record:
+    def largest(row: dict[str, Any], account: int) -> Record:
         contract = world.names.contract(row["contract"], "$.contract")
         ticks = world.names.ticks(row["price"], contract, "$.price")
         found = questions.largest_order(world.book, account, contract, row["side"], ticks, 0)
@@ -74,7 +75,7 @@ def liquidation_prices(world: World, step: Step) -> None:
     def price(decimal: Decimal | None, contract: int) -> str:
         return "none" if decimal is None else words.price(world.names.ticks(f"{decimal:f}", contract, "$"), contract)
 
-    def ends(account: int, row: dict[str, Any]) -> Record:
+    def ends(row: dict[str, Any], account: int) -> Record:
         contract = world.names.contract(row["contract"], "$.contract")
         found = questions.liquidation_price(world.book, account, contract, 0)
         names = ("mark", "call_below", "call_above", "liquidation_below", "liquidation_above")
@@ -87,12 +88,12 @@ def liquidation_prices(world: World, step: Step) -> None:
 # --- what the three have in common ----------------------------------------------------------------------------------
 
 
-def each_row(world: World, step: Step, question: tuple[str, ...], ask: Callable[[int, dict[str, Any]], Record]) -> None:
+def each_row(world: World, step: Step, question: tuple[str, ...], ask: Callable[[dict[str, Any], int], Record]) -> None:
     """Ask each row of the table by itself."""
 
     def asked(records: list[Record]) -> Iterator[Record]:
         for row in records:
-            yield answered(world, lambda account: ask(account, fields_of(row)), row["account"])  # noqa: B023
+            yield answered(world, partial(ask, fields_of(row)), row["account"])
 
     compare_answers(world, step, question, asked)
 
