@@ -136,7 +136,7 @@ class FactorHistory:
         The longest time between two rows that is no hole: weekends and the longest holiday of a market that closes.
     move_limit : float
         A move of more than so many times its series' own scale is absurd. The scale is the root mean square of the
-        series' one-step moves without the largest hundredth of them; series of less than 30 moves are not judged.
+        series' one-step moves without the largest tenth of them; series of less than 30 moves are not judged.
     vouched : tuple of str
         ISO days whose moves, into them, are true however large: a peg that broke, the day crude oil was negative.
 
@@ -151,7 +151,7 @@ class FactorHistory:
     times_ns: NDArray[np.int64]
     levels: NDArray[np.float64]
     gap_max_ns: int = field(kw_only=True)
-    move_limit: float = field(default=25.0, kw_only=True)
+    move_limit: float = field(default=30.0, kw_only=True)
     vouched: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
@@ -226,7 +226,7 @@ class FactorHistory:
         if len(steps) < MOVES_MIN:
             return
         sizes = np.abs(steps)
-        kept = len(sizes) - -(-len(sizes) // 100)
+        kept = len(sizes) - -(-len(sizes) // 10)
         scale = np.sqrt((np.sort(sizes, axis=0)[:kept] ** 2).mean(axis=0))
         absurd = sizes > self.move_limit * scale
         for row, column in np.argwhere(absurd):
