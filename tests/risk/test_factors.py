@@ -100,11 +100,12 @@ def test_nothing_of_a_history_can_be_written_to_or_reached_beyond_its_past() -> 
     assert history.levels[3, 0] != 1
     with pytest.raises(ValueError, match="read-only"):
         history.levels[0] = 1
-    past = history.until(4)
+    past = history.rows(0, 4)
     assert len(past) == 4
     assert past.levels.base is None
     assert past.times_ns.base is None
     assert (past.levels == history.levels[:4]).all()
+    assert (history.rows(3, 5).times_ns == history.times_ns[3:5]).all()
 
 
 def test_a_move_leads_where_it_should() -> None:

@@ -185,19 +185,19 @@ class FactorHistory:
         """The UTC day of a row, ISO."""
         return str(self.times_ns[row].astype("datetime64[ns]").astype("datetime64[D]"))
 
-    def until(self, row: int) -> "FactorHistory":
-        """A copy of the rows before ``row``, two at least: nothing of what follows can be reached from it.
+    def rows(self, first: int, last: int) -> "FactorHistory":
+        """A copy of the rows ``first`` to ``last`` (exclusive), two at least: the others cannot be reached from it.
 
         It was judged with the whole, and is not judged again by its own, shorter scale.
         """
-        if not 2 <= row <= len(self):
-            raise RiskError(f"until row {row}: expected 2 to {len(self)}")
-        past = object.__new__(FactorHistory)
-        for part in ("factors", "gap_max_ns", "move_limit", "vouched"):
-            object.__setattr__(past, part, getattr(self, part))
-        object.__setattr__(past, "times_ns", _frozen(self.times_ns[:row], np.int64))
-        object.__setattr__(past, "levels", _frozen(self.levels[:row], np.float64))
-        return past
+        if not (first >= 0 and first + 2 <= last <= len(self)):
+            raise RiskError(f"rows {first} to {last}: expected two or more of {len(self)}")
+        part = object.__new__(FactorHistory)
+        for name in ("factors", "gap_max_ns", "move_limit", "vouched"):
+            object.__setattr__(part, name, getattr(self, name))
+        object.__setattr__(part, "times_ns", _frozen(self.times_ns[first:last], np.int64))
+        object.__setattr__(part, "levels", _frozen(self.levels[first:last], np.float64))
+        return part
 
     def _check_times(self) -> None:
         steps = np.diff(self.times_ns)

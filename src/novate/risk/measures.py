@@ -35,6 +35,14 @@ ES_CONVENTIONS: Final[dict[str, str]] = {
 }
 
 
+def as_written(level: float | Fraction) -> Fraction:
+    """A level as the decimal that it is written as: 0.99 is 99/100. RiskError where it is not between 0 and 1."""
+    exact = level if isinstance(level, Fraction) else Fraction(str(level))
+    if not 0 < exact < 1:
+        raise RiskError(f"level {level}: expected a probability between 0 and 1, such as 0.99")
+    return exact
+
+
 def value_at_risk(
     results: NDArray[np.float64],
     level: float | Fraction,
@@ -52,7 +60,7 @@ def value_at_risk(
         Probabilities of the scenarios, with ``ceil`` only: the least loss with probability ``level`` or more of losses
         no larger.
     """
-    losses, covered = _losses(results), _level(level)
+    losses, covered = _losses(results), as_written(level)
     count = len(losses)
     if weights is not None:
         _only_default(convention, "ceil")
@@ -88,7 +96,7 @@ def expected_shortfall(
     weights : ndarray of shape (n_scenarios,) or None
         Probabilities of the scenarios, with ``acerbi_tasche`` only: the worst are taken until 1 - level is filled.
     """
-    losses, tail = _losses(results), 1 - _level(level)
+    losses, tail = _losses(results), 1 - as_written(level)
     count = len(losses)
     if weights is not None:
         _only_default(convention, "acerbi_tasche")
@@ -147,7 +155,7 @@ def parametric_var(
     ``sigma`` is the standard deviation of the results (also for t, whose scale is sigma √((dof - 2) / dof)) and
     ``mean`` their mean, in the units of the answer.
     """
-    covered = float(_level(level))
+    covered = float(as_written(level))
     if math.isinf(dof):
         return np.asarray(sigma * ndtri(covered) - mean)
     return np.asarray(sigma * _unit_scale(dof) * stdtrit(dof, covered) - mean)
@@ -162,7 +170,7 @@ def parametric_es(
 ) -> Measured:
     """Expected shortfall of normal or t-distributed results; as ``parametric_var`` (McNeil, Frey and Embrechts, 2015,
     examples 2.14 and 2.15)."""
-    covered = float(_level(level))
+    covered = float(as_written(level))
     if math.isinf(dof):
         at = ndtri(covered)
         return np.asarray(sigma * math.exp(-at * at / 2) / math.sqrt(2 * math.pi) / (1 - covered) - mean)
@@ -188,14 +196,6 @@ def _losses(results: NDArray[np.float64]) -> NDArray[np.float64]:
         row = int(np.argwhere(~np.isfinite(losses))[0][0])
         raise RiskError(f"results, scenario {row}: expected finite numbers: leave the scenario out")
     return losses
-
-
-def _level(level: float | Fraction) -> Fraction:
-    """The level as the decimal that it is written as."""
-    exact = level if isinstance(level, Fraction) else Fraction(str(level))
-    if not 0 < exact < 1:
-        raise RiskError(f"level {level}: expected a probability between 0 and 1, such as 0.99")
-    return exact
 
 
 def _ranked(losses: NDArray[np.float64], rank: int) -> Measured:

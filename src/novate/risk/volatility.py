@@ -7,6 +7,7 @@ Volatilities are per step (a day), in the units of the moves: log returns or dif
 
 from bisect import insort
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -58,13 +59,16 @@ def recursion(
         raise RiskError(f"seed_count {seed_count}: {len(moves)} moves hold 2 to {len(moves)}: give a longer history")
     if not np.isfinite(moves).all():
         raise RiskError(f"moves, row {int(np.argwhere(~np.isfinite(moves))[0][0])}: expected a finite number")
-    path = np.full((len(moves) + 1, *moves.shape[1:]), np.nan)
-    variance = moves[:seed_count].var(axis=0, ddof=1)
-    path[seed_count] = variance
-    for at in range(seed_count, len(moves)):
-        variance = constant + reaction * moves[at] ** 2 + persistence * variance
-        path[at + 1] = variance
-    return np.sqrt(path)
+    columns = moves.reshape(len(moves), -1)
+    path = np.full((len(moves) + 1, columns.shape[1]), np.nan)
+
+    def step(variance: float, squared: float) -> float:
+        return constant + reaction * squared + persistence * variance
+
+    for column, into in zip(columns.T, path.T, strict=True):
+        seed = float(column[:seed_count].var(ddof=1))
+        into[seed_count:] = list(accumulate((column[seed_count:] ** 2).tolist(), step, initial=seed))
+    return np.sqrt(path).reshape(len(path), *moves.shape[1:])
 
 
 def floored(path: NDArray[np.float64], quantile: float) -> NDArray[np.float64]:

@@ -10,7 +10,6 @@ Evaluating interval forecasts. The law of runs: Mood (1940), The distribution th
 """
 
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 from typing import Final
 
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaincc, gammaln, xlog1py, xlogy
 
 from novate.risk.errors import RiskError
+from novate.risk.measures import as_written
 
 SAME: Final = 1e-9
 """Statistics nearer than this are one value: they differ by the rounding of logarithms alone."""
@@ -71,7 +71,7 @@ def exceptions(results: NDArray[np.float64], var: NDArray[np.float64]) -> NDArra
 
 def pof(hits: NDArray[np.bool_], level: float, *, significance: float = 0.05) -> CoverageTest:
     """Proportion of failures (Kupiec): are exceptions 1 - level of the steps? One degree of freedom."""
-    steps, rate = _checked(hits), _rate(level)
+    steps, rate = _checked(hits), float(1 - as_written(level))
     every = np.arange(steps + 1, dtype=np.float64)
     law = _pof(every, steps, rate), _binomial(steps, rate)
     return _test("proportion of failures", _pof(hits.sum(), steps, rate), 1, law, significance)
@@ -83,7 +83,7 @@ def tuff(hits: NDArray[np.bool_], level: float, *, significance: float = 0.05) -
     Without an exception, the first is taken to come on the step after the last, the earliest that it can: 0 where that
     is no later than expected.
     """
-    steps, rate = _checked(hits), _rate(level)
+    steps, rate = _checked(hits), float(1 - as_written(level))
     every = np.arange(1, steps + 2, dtype=np.float64)
     probabilities = rate * (1 - rate) ** (every - 1)
     probabilities[-1] = (1 - rate) ** steps
@@ -106,7 +106,7 @@ def independence(hits: NDArray[np.bool_], *, significance: float = 0.05) -> Cove
 
 def conditional_coverage(hits: NDArray[np.bool_], level: float, *, significance: float = 0.05) -> CoverageTest:
     """Conditional coverage (Christoffersen): proportion of failures plus independence. Two degrees of freedom."""
-    steps, rate = _checked(hits), _rate(level)
+    steps, rate = _checked(hits), float(1 - as_written(level))
     found = _pof(hits.sum(), steps, rate) + _independence(_pairs(hits), steps)
     return _test("conditional coverage", found, 2, _conditional_law(steps, rate), significance)
 
@@ -218,9 +218,3 @@ def _checked(hits: NDArray[np.bool_]) -> int:
     if not isinstance(hits, np.ndarray) or hits.dtype != np.bool_ or hits.ndim != 1 or len(hits) < 2:
         raise RiskError("hits: expected an array of two or more booleans, one for each step")
     return len(hits)
-
-
-def _rate(level: float) -> float:
-    if not 0 < level < 1:
-        raise RiskError(f"level {level}: expected a probability between 0 and 1, such as 0.99")
-    return float(1 - Fraction(str(level)))

@@ -4,21 +4,18 @@ Both are minimised, on average, by the truth (they are *consistent*), so that a 
 what it believes. Compare models by the means of their scores over the same steps.
 """
 
-from fractions import Fraction
-
 import numpy as np
 from numpy.typing import NDArray
 
 from novate.risk.errors import RiskError
+from novate.risk.measures import as_written
 
 
 def pinball(results: NDArray[np.float64], var: NDArray[np.float64], level: float) -> NDArray[np.float64]:
     """The loss of a quantile, step by step (Koenker and Bassett, 1978): level x (loss - VaR) where the loss is more,
     (1 - level) x (VaR - loss) where it is not. In the units of the results; never below 0."""
     over = -np.asarray(results, np.float64) - np.asarray(var, np.float64)
-    covered = float(Fraction(str(level)))
-    if not 0 < covered < 1:
-        raise RiskError(f"level {level}: expected a probability between 0 and 1")
+    covered = float(as_written(level))
     return np.where(over > 0, covered * over, (covered - 1) * over)
 
 
@@ -32,9 +29,7 @@ def fissler_ziegel(
     depend on the units of the results. RiskError where an ES is not positive.
     """
     loss, var, es = (np.asarray(part, np.float64) for part in (-np.asarray(results), var, es))
-    tail = float(1 - Fraction(str(level)))
-    if not 0 < tail < 1:
-        raise RiskError(f"level {level}: expected a probability between 0 and 1")
+    tail = float(1 - as_written(level))
     if not (es > 0).all():
         raise RiskError(f"es, step {int(np.argmax(~(es > 0)))}: expected a positive expected shortfall")
     return np.maximum(loss - var, 0.0) / (tail * es) + var / es + np.log(es) - 1

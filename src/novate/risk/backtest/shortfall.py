@@ -8,7 +8,6 @@ falls below -0.70 in one correct sample of twenty, and below -1.8 in one of ten 
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -18,7 +17,7 @@ from scipy.special import ndtri, stdtrit
 
 from novate.risk.backtest.coverage import exceptions
 from novate.risk.errors import RiskError
-from novate.risk.measures import parametric_es
+from novate.risk.measures import as_written, parametric_es
 
 SIMULATIONS: Final = 200_000
 SIMULATION_SEED: Final = 20_141_201
@@ -87,7 +86,7 @@ def z2(
     Parameters as for ``z1``.
     """
     ratios, hits = _ratios(results, var, es)
-    found = float(ratios[hits].sum() / (len(ratios) * float(1 - Fraction(str(level)))) + 1)
+    found = float(ratios[hits].sum() / (len(ratios) * float(1 - as_written(level))) + 1)
     return _test("Z2", 2, found, len(ratios), level, dof, significance)
 
 
@@ -103,8 +102,8 @@ def _ratios(
 def _test(
     name: str, number: Literal[1, 2], found: float, steps: int, level: float, dof: float, significance: float
 ) -> ShortfallTest:
-    if not (0 < level < 1 and 0 < significance < 1):
-        raise RiskError(f"level {level}, significance {significance}: expected probabilities between 0 and 1")
+    if not 0 < significance < 1:
+        raise RiskError(f"significance {significance}: expected a probability between 0 and 1")
     known = simulated(number, steps, level, dof)
     critical = float(known[int(significance * len(known))])
     below = np.searchsorted(known, found, side="right")
@@ -120,7 +119,7 @@ def simulated(number: Literal[1, 2], steps: int, level: float, dof: float = math
     without exceptions out.
     """
     rng = np.random.Generator(np.random.PCG64(SIMULATION_SEED))
-    rate = float(1 - Fraction(str(level)))
+    rate = float(1 - as_written(level))
     counts = rng.binomial(steps, rate, SIMULATIONS)
     beyond = rate * (1 - rng.random(int(counts.sum())))
     foreseen = parametric_es(1.0, level, dof=dof)

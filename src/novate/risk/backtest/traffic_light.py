@@ -12,6 +12,7 @@ from typing import Final, Literal
 from scipy.special import bdtr
 
 from novate.risk.errors import RiskError
+from novate.risk.measures import as_written
 
 YELLOW: Final = 0.95
 RED: Final = 0.9999
@@ -43,15 +44,12 @@ class TrafficLight:
 
 def traffic_light(exceptions: int, steps: int, level: float) -> TrafficLight:
     """The zone of so many exceptions in so many steps at a level, such as 0.99."""
-    if not (0 <= exceptions <= steps and steps > 0 and 0 < level < 1):
-        raise RiskError(
-            f"{exceptions} exceptions in {steps} steps at {level}: expected no more exceptions than steps, and a level "
-            "between 0 and 1"
-        )
-    rate = float(1 - Fraction(str(level)))
+    if not (0 <= exceptions <= steps and steps > 0):
+        raise RiskError(f"{exceptions} exceptions in {steps} steps: expected no more exceptions than steps")
+    rate = float(1 - as_written(level))
     yellow, red = (_first_at(limit, steps, rate) for limit in (YELLOW, RED))
     zone = "red" if exceptions >= red else "yellow" if exceptions >= yellow else "green"
-    known = (steps, Fraction(str(level))) == (250, Fraction(99, 100))
+    known = (steps, as_written(level)) == (250, Fraction(99, 100))
     multiplier = MULTIPLIERS[min(exceptions, len(MULTIPLIERS) - 1)] if known else None
     return TrafficLight(exceptions, zone, float(bdtr(exceptions, steps, rate)), yellow, red, multiplier)
 

@@ -55,7 +55,7 @@ def out_of_sample(
     rows = np.arange(first, last, every)
     foreseen = []
     for row in rows.tolist():
-        answer = np.asarray(model(history.until(row + 1)), np.float64)
+        answer = np.asarray(model(history.rows(0, row + 1)), np.float64)
         if answer.ndim != 1 or not np.isfinite(answer).all():
             raise RiskError(f"{history.day(row)}: the model foresees {answer}: expected one or more finite numbers")
         foreseen.append(answer)
