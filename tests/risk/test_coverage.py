@@ -28,7 +28,7 @@ KUPIEC = {
     0.90: ((17, 35), (39, 64), (82, 119)),
 }
 """Counts of failures in 255, 510 and 1,000 days at which the level is not rejected at 95 %: Kupiec (1995), as printed
-in Jorion, Value at Risk (2007), table 6-2: N < 7 (which leaves out that none at all has a ratio of 5.1), 1 < N < 11,
+in Jorion, Value at Risk (2007), chapter 6: N < 7 (which leaves out that none at all has a ratio of 5.1), 1 < N < 11,
 4 < N < 17, and so on."""
 ALL: dict[str, Callable[[np.ndarray, float], CoverageTest]] = {
     "pof": pof,
@@ -74,7 +74,7 @@ def test_kupiecs_time_until_first_failure() -> None:
 
 def test_christoffersens_test_on_jp_morgans_year() -> None:
     """Of 252 days of 1998 at 95 %, 20 exceptions, 6 of which follow one: 3.91, 9.53 and 13.44 in all (Jorion, Value at
-    Risk, 2007, section 6.2.5; the sum there counts 252 days in both)."""
+    Risk, 2007, chapter 6; the sum there counts 252 days in both)."""
     hits = spread(253, *[2] * 6, *[1] * 8)
     assert hits.sum() == 20
     assert pof(hits[1:], 0.95).statistic == pytest.approx(3.91, abs=5e-3)

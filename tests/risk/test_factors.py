@@ -17,6 +17,7 @@ from novate.risk.factors import (
     move_to,
     moves,
     one_step_moves,
+    stacked,
 )
 from tests.risk.walks import daily, walk
 
@@ -130,6 +131,25 @@ def test_scenarios_that_cannot_be_are_refused(part: dict[str, object], says: str
     given_parts = {"moves": np.zeros((2, 1)), "horizon_days": 1.0} | part
     with pytest.raises(RiskError, match=says):
         Scenarios("stress", (BTC,), labels=("a", "b"), **given_parts)  # pyright: ignore[reportArgumentType]
+
+
+def test_sets_are_stacked_over_all_their_factors() -> None:
+    coin = Scenarios("coin", (BTC,), np.array([[0.1], [-0.1]]), ("up", "down"), 1.0)
+    both = Scenarios("both", (BASIS, BTC), np.array([[0.05, -0.3]]), ("crash",), 1.0, counted=np.array([0.5]))
+    found = stacked("all", coin, both)
+    assert found.factors == (BTC, BASIS)
+    assert found.moves.tolist() == [[0.1, 0], [-0.1, 0], [-0.3, 0.05]]
+    assert found.labels == ("up", "down", "crash")
+    assert found.counted is not None
+    assert found.counted.tolist() == [1, 1, 0.5]
+    assert stacked("one", coin).counted is None
+    longer = Scenarios("longer", (BTC,), np.zeros((1, 1)), ("a",), 2.0)
+    weighted = Scenarios("weighted", (BTC,), np.zeros((1, 1)), ("a",), 1.0, weights=np.ones(1))
+    for other in (longer, weighted):
+        with pytest.raises(RiskError, match="all: expected one or more sets of the same horizon, without weights"):
+            stacked("all", coin, other)
+    with pytest.raises(RiskError, match="expected different names"):
+        stacked("all", coin, Scenarios("other", (Factor("BTC", "absolute"),), np.zeros((1, 1)), ("a",), 1.0))
 
 
 def test_levels_are_checked_before_they_move() -> None:

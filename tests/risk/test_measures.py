@@ -149,7 +149,7 @@ def test_parametric_measures_are_those_of_their_law(level: float, dof: float) ->
 
 
 def test_a_normals_shortfall_at_97_5_is_its_value_at_risk_at_99() -> None:
-    """Why Basel went from one to the other: 2.338 against 2.326 standard deviations (BCBS, 2013)."""
+    """Why Basel went from one to the other: 2.338 against 2.326 standard deviations."""
     assert parametric_es(1, 0.975) == pytest.approx(2.338, abs=5e-4)
     assert parametric_var(1, 0.99) == pytest.approx(2.326, abs=5e-4)
     assert parametric_var(np.array([1.0, 2.0]), 0.99) == pytest.approx([2.326, 4.653], abs=5e-4)

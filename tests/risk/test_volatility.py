@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novate.risk.errors import RiskError
-from novate.risk.volatility import Garch, ewma, fit_garch, floored, root_of_time
+from novate.risk.volatility import Garch, ewma, fit_garch, floored, residuals, root_of_time
 
 
 def steps(count: int, seed: int = 0, sigma: float = 0.02) -> np.ndarray:
@@ -51,6 +51,18 @@ def test_a_long_calm_does_not_take_the_floor_away_at_once() -> None:
     moves = np.concatenate([steps(500, 1, 0.04), steps(100, 2, 0.001)])
     assert ewma(moves, floor_quantile=None)[-1] < 0.01
     assert ewma(moves)[-1] > 0.03
+
+
+def test_residuals_are_moves_over_what_was_foreseen() -> None:
+    moves = np.column_stack([steps(200, 1), 5 * steps(200, 2)])
+    path = ewma(moves)
+    found = residuals(moves, path)
+    assert found == pytest.approx(moves[60:] / path[60:-1])
+    assert found.std(axis=0) == pytest.approx([1, 1], abs=0.15)
+    with pytest.raises(RiskError, match="one row more than the moves"):
+        residuals(moves, path[:-1])
+    with pytest.raises(RiskError, match="column 1, 0 rows after its begin: no volatility"):
+        residuals(moves * [1, 0], ewma(moves * [1, 0]))
 
 
 def test_garch_finds_the_parameters_that_made_the_moves() -> None:

@@ -116,6 +116,34 @@ def levels_after(levels: NDArray[np.float64], scenarios: Scenarios) -> NDArray[n
     return np.where(relative, now * np.exp(np.where(relative, scenarios.moves, 0.0)), now + scenarios.moves)
 
 
+def stacked(name: str, *sets: Scenarios) -> Scenarios:
+    """All scenarios of several sets, in order, over all their factors; a factor that a set lacks stays where it is.
+
+    RiskError where horizons differ, where a set has probabilities (which are of that set alone), and where one name is
+    a relative factor here and an absolute one there.
+    """
+    factors = tuple(dict.fromkeys(factor for part in sets for factor in part.factors))
+    if not sets or len({part.horizon_days for part in sets}) > 1 or any(part.weights is not None for part in sets):
+        raise RiskError(f"{name}: expected one or more sets of the same horizon, without weights")
+    column = {factor: at for at, factor in enumerate(factors)}
+    blocks = []
+    for part in sets:
+        block = np.zeros((len(part), len(factors)))
+        block[:, [column[factor] for factor in part.factors]] = part.moves
+        blocks.append(block)
+    full = all(part.counted is None for part in sets)
+    counted = [np.ones(len(part)) if part.counted is None else part.counted for part in sets]
+    labels = tuple(label for part in sets for label in part.labels)
+    return Scenarios(
+        name,
+        factors,
+        np.concatenate(blocks),
+        labels,
+        sets[0].horizon_days,
+        counted=None if full else np.concatenate(counted),
+    )
+
+
 def move_to(factor: Factor, level: float, after: float) -> float:
     """The move that takes a factor from one level to another. RiskError where a relative factor is not positive."""
     _check_level(factor, level, "before the move")

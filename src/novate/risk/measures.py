@@ -169,7 +169,7 @@ def parametric_es(
     mean: NDArray[np.float64] | float = 0.0,
 ) -> Measured:
     """Expected shortfall of normal or t-distributed results; as ``parametric_var`` (McNeil, Frey and Embrechts, 2015,
-    examples 2.14 and 2.15)."""
+    chapter 2)."""
     covered = float(as_written(level))
     if math.isinf(dof):
         at = ndtri(covered)

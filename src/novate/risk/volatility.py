@@ -86,6 +86,22 @@ def floored(path: NDArray[np.float64], quantile: float) -> NDArray[np.float64]:
     return lifted.reshape(path.shape)
 
 
+def residuals(moves: NDArray[np.float64], path: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Moves over the volatility foreseen for them: what filtering takes volatility's changes out of.
+
+    ``moves`` of shape (n_moves, n_factors) and their ``path`` of one row more; rows before the path begins are left
+    out. RiskError where a volatility is zero.
+    """
+    foreseen = path[:-1]
+    if foreseen.shape != np.shape(moves):
+        raise RiskError(f"path: expected one row more than the moves, {np.shape(moves)}, got {path.shape}")
+    kept = np.asarray(~np.isnan(foreseen).any(axis=1))
+    if not (foreseen[kept] > 0).all():
+        row, column = np.argwhere(~(foreseen[kept] > 0))[0]
+        raise RiskError(f"path, column {column}, {row} rows after its begin: no volatility: leave the factor out")
+    return moves[kept] / foreseen[kept]
+
+
 @dataclass(frozen=True, slots=True)
 class Garch:
     """GARCH(1,1) (Bollerslev, 1986): s²(t+1) = constant + reaction r²(t) + persistence s²(t), mean zero.

@@ -23,8 +23,8 @@ def historical(
     lookback : int or None
         So many of the newest windows; None: all of them.
     decay : float or None
-        Probabilities falling by this factor with each step of age (Boudoukh, Richardson and Whitelaw, 1998; they use
-        0.98 and 0.99); None: all alike.
+        Probabilities falling by this factor with each step of age (Boudoukh, Richardson and Whitelaw, 1998);
+        None: all alike.
     """
     found = moves(history, horizon_steps)
     if lookback is not None:

@@ -37,12 +37,13 @@ def t_copula(
     sigmas : ndarray of shape (n_factors,)
         Standard deviations over the horizon.
     correlation : ndarray of shape (n_factors, n_factors)
-        Of the normals under the t.
+        Of the normals under the t; ``copula_correlation`` finds it.
     dof : float
         Degrees of freedom of the copula (and of t marginals), above 2.
     marginals : "t", "normal", or ndarray of shape (n_days, n_factors)
         What each factor's own moves look like: t or normal of standard deviation 1, or standardised residuals (moves
-        over the volatility foreseen for them) whose quantiles are taken, linear between two; times ``sigmas``.
+        over the volatility foreseen for them, ``volatility.residuals``) whose quantiles are taken, linear between two;
+        times ``sigmas``.
 
     Source: Demarta and McNeil (2005), the t copula and related copulas.
     """
@@ -63,6 +64,28 @@ def t_copula(
     else:
         raise RiskError(f"marginals {marginals!r}: expected t, normal, or standardised residuals by day and factor")
     return Scenarios(f"t-copula, seed {seed}", factors, standard * sigmas, _labels(count), horizon_days)
+
+
+def copula_correlation(residuals: Matrix) -> Matrix:
+    """The correlation matrix of a t-copula that residuals by day and factor point to: sin(π τ / 2) of Kendall's τ.
+
+    It does not depend on marginals or degrees of freedom (Lindskog, McNeil and Schmock, 2003). Where the pairs do not
+    make a correlation matrix together, eigenvalues below zero are set to zero and the diagonal to one.
+    """
+    from scipy.stats import kendalltau  # a third of a second to import
+
+    days, size = residuals.shape
+    if days < 30 or not np.isfinite(residuals).all():
+        raise RiskError(f"residuals: expected 30 finite rows or more, got shape {residuals.shape}")
+    matrix = np.eye(size)
+    for low in range(size):
+        for high in range(low):
+            tau = np.asarray(kendalltau(residuals[:, low], residuals[:, high]))[0]
+            matrix[low, high] = matrix[high, low] = np.sin(np.pi / 2 * tau)
+    root = _clipped_root(matrix)
+    matrix = root @ root.T
+    scale = np.sqrt(np.diag(matrix))
+    return matrix / np.outer(scale, scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +215,18 @@ def _root(correlation: Matrix, size: int) -> Matrix:
     matrix = np.asarray(correlation, np.float64)
     if matrix.shape != (size, size) or not np.allclose(matrix, matrix.T) or not np.allclose(np.diag(matrix), 1):
         raise RiskError(f"correlation: expected a symmetric matrix of {size} x {size} with ones on its diagonal")
-    values, vectors = np.linalg.eigh(matrix)
-    if values[0] < -1e-10:
+    least = float(np.linalg.eigvalsh(matrix)[0])
+    if least < -1e-10:
         raise RiskError(
-            f"correlation: its least eigenvalue is {values[0]:.3g}, so it is no correlation: take all pairs from the "
-            "same days, or the nearest that is one"
+            f"correlation: its least eigenvalue is {least:.3g}, so it is no correlation: take all pairs from the same "
+            "days, as copula_correlation does"
         )
+    return _clipped_root(matrix)
+
+
+def _clipped_root(matrix: Matrix) -> Matrix:
+    """A square root of a symmetric matrix, its negative eigenvalues taken as zero."""
+    values, vectors = np.linalg.eigh(matrix)
     return vectors * np.sqrt(np.maximum(values, 0.0))
 
 
