@@ -34,7 +34,7 @@ LEVELS = st.sampled_from([0.5, 0.9, 0.95, 0.975, 0.99, 0.995])
 def test_the_conventions_of_value_at_risk_by_hand() -> None:
     found = {name: value_at_risk(TEN, 0.9, convention=name) for name in VAR_CONVENTIONS}  # pyright: ignore[reportArgumentType]
     assert found == pytest.approx({"ceil": 9, "next": 10, "linear": 9.1, "weibull": 9.9})
-    assert value_at_risk(TEN, 0.85) == 9
+    assert value_at_risk(TEN, 0.85) == value_at_risk(TEN, 0.85, convention="next") == 9
     assert value_at_risk(TEN, 0.99) == 10
 
 

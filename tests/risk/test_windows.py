@@ -108,6 +108,8 @@ def test_block_bootstrap_sees_a_mean_that_is_off() -> None:
     hits = (np.random.default_rng(1).random(2000) < 0.1).astype(np.float64)
     assert block_bootstrap(hits, 0.05, block=10, seed=1) < 0.01
     assert block_bootstrap(hits, float(hits.mean()), block=10, seed=1) == 1
+    # 2,000 values are 285 blocks of 7 and a rest of 5: whatever is put together has as many as the sample.
+    assert block_bootstrap(np.ones(2000), 0.9995, block=7, seed=1) < 0.001
     assert block_bootstrap(hits, 0.09, block=7, seed=1) == block_bootstrap(hits, 0.09, block=7, seed=1)
 
 
