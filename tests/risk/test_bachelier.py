@@ -56,6 +56,15 @@ def test_the_volatility_of_a_price_is_found_again(forward: float, strike: float,
     assert implied_normal_vol(price, forward, strike, years, call) == pytest.approx(vol, rel=1e-14)
 
 
+@given(st.floats(-20.0, 100.0), st.floats(-20.0, 100.0), st.floats(5.0, 80.0), st.booleans())
+def test_implied_volatility_is_that_of_quantlib(forward: float, strike: float, vol: float, call: bool) -> None:
+    assume(abs(forward - strike) < 3 * vol)
+    price = bachelier(forward, strike, vol, 0.5, call).item()
+    side = ql.Option.Call if call else ql.Option.Put
+    theirs = ql.bachelierBlackFormulaImpliedVol(side, strike, forward, 0.5, price)
+    assert implied_normal_vol(price, forward, strike, 0.5, call) == pytest.approx(theirs, rel=1e-9)
+
+
 def test_without_volatility_or_time_an_option_is_its_payoff() -> None:
     forwards = np.array([-5.0, 0.0, 5.0])
     for vol, years in ((0.0, 1.0), (9.0, 0.0)):

@@ -21,6 +21,7 @@ from novate.risk.tails import SQRT_2PI, density, mills, mills_slope
 ITERATIONS_MAX = 64
 STEP_LAST = 1e-10
 """Newton's steps square themselves: after one below this nothing is left to find."""
+NEAR = 1e-8
 ROUNDING = 8 * float(np.finfo(float).eps)
 
 
@@ -75,8 +76,8 @@ def implied_normal_vol(
     slack = ROUNDING * np.maximum(np.abs(forwards), np.abs(strikes))
     least = "a price of its discounted payoff at the forward or more is needed: mend the quote, or leave it out"
     require(left >= -slack, "price", prices, least, names)
-    deviation = np.array(left * SQRT_2PI)  # where it is at the money
-    apart = (left > 0) & (away > 0)
+    deviation = np.array((left + away / 2) * SQRT_2PI)  # at the money, to the square of how far it is from there
+    apart = (left > 0) & (away > NEAR * left)
     if apart.any():
         deviation[apart] = away[apart] / _deviations(left[apart] / away[apart])
     return np.where(left > 0, deviation, 0.0) / np.sqrt(times)

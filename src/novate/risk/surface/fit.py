@@ -82,8 +82,8 @@ def fit(chains: Sequence[Chain], *, error_max: float) -> Surface:
     chains : sequence of Chain
         In any order; no two of the same time to expiry.
     error_max : float
-        Of no expiry may half of the quotes be further from the fit than that (an annual fraction: 0.02 is two vol
-        points): quotes that hold an arbitrage cannot be fitted closely.
+        Of no expiry may half of the quotes be further from the fit than their tolerance and that (an annual fraction:
+        0.01 is a vol point): quotes that hold an arbitrage cannot be fitted closely.
 
     Raises
     ------
@@ -94,14 +94,14 @@ def fit(chains: Sequence[Chain], *, error_max: float) -> Surface:
     smiles: list[Smile] = []
     for chain in sorted(chains, key=lambda chain: chain.years):
         smile = fit_smile(chain, smiles[-1] if smiles else None)
-        errors = np.abs(smile.vols(chain.log_moneyness) - chain.vols)
+        errors = np.abs(smile.vols(chain.log_moneyness) - chain.vols) - chain.tolerances
         if np.median(errors) > error_max:
             worst = int(np.argmax(errors))
             after = f" above {smiles[-1].expiry}" if smiles else ""
             raise RiskError(
-                f"{chain.expiry}: half of its quotes are {np.median(errors):.4f} or more from any smile{after} without "
-                f"arbitrage, strike {chain.strikes[worst]:g} (quoted {chain.vols[worst]:.4f}) by {errors[worst]:.4f}: "
-                "mend the quotes, or leave the expiry out"
+                f"{chain.expiry}: half of its quotes are {np.median(errors):.4f} or more beyond tolerance from any "
+                f"smile{after} without arbitrage, strike {chain.strikes[worst]:g} (quoted {chain.vols[worst]:.4f}) by "
+                f"{errors[worst]:.4f}: mend the quotes, or leave the expiry out"
             )
         smiles.append(smile)
     return Surface(tuple(smiles))
