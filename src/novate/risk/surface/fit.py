@@ -1,8 +1,9 @@
 """Fitting a surface to chains: for each expiry the SVI smile nearest to its quotes among those without arbitrage.
 
-Expiries are fitted from the shortest on, each above the one before. What the fit minimises is the sum of squares of the
-volatility errors, each in its quote's own tolerance, large ones counting as themselves only (a stale quote does not
-bend the smile), plus what is left of any arbitrage, dear enough that none is left.
+Every expiry is fitted alone first, then from the shortest on, each above the one before and, where its own quotes leave
+it free, below those after it: a wing that no quote holds down would lift all later expiries. What a fit minimises is
+the sum of squares of the volatility errors, each in its quote's own tolerance, large ones counting as themselves only
+(a stale quote does not bend the smile), plus what is left of any arbitrage, dear enough that none is left.
 """
 
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ PRICES_OF_ARBITRAGE: Final = (30.0, 300.0, 3_000.0, 30_000.0)
 """What a unit of arbitrage costs, tried in turn until none is left."""
 MARGIN: Final = 1e-3
 """How far from an arbitrage the fit stays, so that none appears between the places it looks at."""
+WEIGHT_OF_LATER: Final = 3.0
+"""What total variance above that of a later expiry costs, in tolerances for each time that it is as large."""
 WING_MOST: Final = 1.98
 LOWEST: Final = np.array([1e-4, 1e-4, -0.999, -3.0, 1e-2])
 HIGHEST: Final = np.array([4.0, 20.0, 0.999, 3.0, 10.0])
@@ -91,9 +94,11 @@ def fit(chains: Sequence[Chain], *, error_max: float) -> Surface:
         For an expiry whose quotes no smile without arbitrage comes near, with the strike that is furthest off; and
         where an arbitrage remains.
     """
+    chains = sorted(chains, key=lambda chain: chain.years)
+    alone = [fit_smile(chain) for chain in chains]
     smiles: list[Smile] = []
-    for chain in sorted(chains, key=lambda chain: chain.years):
-        smile = fit_smile(chain, smiles[-1] if smiles else None)
+    for at, chain in enumerate(chains):
+        smile = fit_smile(chain, smiles[-1] if smiles else None, alone[at], alone[at + 1 :])
         errors = np.abs(smile.vols(chain.log_moneyness) - chain.vols) - chain.tolerances
         if np.median(errors) > error_max:
             worst = int(np.argmax(errors))
@@ -107,13 +112,18 @@ def fit(chains: Sequence[Chain], *, error_max: float) -> Surface:
     return Surface(tuple(smiles))
 
 
-def fit_smile(chain: Chain, before: Smile | None) -> Smile:
+def fit_smile(
+    chain: Chain, before: Smile | None = None, alone: Smile | None = None, later: Sequence[Smile] = ()
+) -> Smile:
     """The smile nearest to a chain that holds no butterfly, and no calendar spread with the expiry before it.
 
-    Raises ``RiskError`` where one remains however dear it is made.
+    ``alone`` is what it would be without other expiries, ``later`` what those after it would be.
+
+    Raises ``RiskError`` where an arbitrage remains however dear it is made.
     """
-    fitting = _Fitting(chain, before)
-    found = min((fitting.solved(start, PRICES_OF_ARBITRAGE[0]) for start in STARTS), key=lambda each: each.cost)
+    fitting = _Fitting(chain, before, later)
+    starts = STARTS if alone is None else (fitting.scaled(alone),)
+    found = min((fitting.solved(start, PRICES_OF_ARBITRAGE[0]) for start in starts), key=lambda each: each.cost)
     left = ""
     for price in PRICES_OF_ARBITRAGE:
         found = fitting.solved(found.x, price)
@@ -128,7 +138,7 @@ def fit_smile(chain: Chain, before: Smile | None) -> Smile:
 class _Fitting:
     """One expiry being fitted: parameters in units of its own total variance and deviation at the money."""
 
-    def __init__(self, chain: Chain, before: Smile | None) -> None:
+    def __init__(self, chain: Chain, before: Smile | None, later: Sequence[Smile]) -> None:
         self.chain, self.before = chain, before
         self.ks = chain.log_moneyness
         order = np.argsort(self.ks)
@@ -138,6 +148,9 @@ class _Fitting:
         if before is not None:
             self.floor_ks = np.concatenate([self.grid, places(before)[::8]])
             self.floor = before.variances(self.floor_ks)
+        self.ceiling_ks = self.grid
+        self.ceiling = np.min([smile.variances(self.grid) for smile in later], axis=0) if later else None
+        self.ceiling_wings = np.min([smile.wings for smile in later], axis=0) if later else None
 
     def look_at(self, smile: Smile) -> None:
         """From now on the fit looks for arbitrages wherever one was found in a smile, too."""
@@ -156,6 +169,12 @@ class _Fitting:
         a = least - b * sigma * float(np.sqrt(1 - rho * rho))
         chain = self.chain
         return Smile(chain.expiry, chain.years, a * unit, b * deviation, rho, m * deviation, sigma * deviation)
+
+    def scaled(self, smile: Smile) -> Floats:
+        """The scaled parameters of a smile: the other way round."""
+        unit, deviation = self.at_money, float(np.sqrt(self.at_money))
+        least = smile.a + smile.b * smile.sigma * float(np.sqrt(1 - smile.rho**2))
+        return np.array([least / unit, smile.b / deviation, smile.rho, smile.m / deviation, smile.sigma / deviation])
 
     def solved(self, start: Floats, price: float):
         """The best parameters from a start, where a unit of arbitrage costs ``price``."""
@@ -177,4 +196,7 @@ class _Fitting:
             parts.append(price * np.minimum(rise - MARGIN, 0.0))
             steeper = wings / np.array(self.before.wings) - 1
             parts.append(price * np.minimum(steeper - MARGIN, 0.0))
+        if self.ceiling is not None and self.ceiling_wings is not None:
+            above = np.append(smile.variances(self.ceiling_ks) / self.ceiling, wings / self.ceiling_wings) - 1
+            parts.append(WEIGHT_OF_LATER * np.maximum(above, 0.0) / np.sqrt(len(above)))
         return np.concatenate(parts)
