@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import journal, machine, mixed, portfolio, recovery, table, ticks, trades, whatif
+from bench import journal, machine, mixed, portfolio, pricing, recovery, table, ticks, trades, whatif
 from bench.figures import Figure
 from bench.session import Session
 from bench.world import FULL, SMALL
@@ -31,6 +31,7 @@ FIGURES: dict[str, Callable[[Session], list[Figure]]] = {
     "tick-house": ticks.house,
     "tick-one": ticks.one,
     "what-if": whatif.questions,
+    "pricing": pricing.grid,
     "recovery-batches": recovery.batches,
     "recovery-singles": recovery.singles,
     "memory": recovery.memory,

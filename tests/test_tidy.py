@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from novate import kernel_cache
 from tests.tidy.core_police import CorePolice, Offence, fields_of_sets
 from tests.tidy.lengths import file_too_long, functions_too_long
 from tests.tidy.places import SOURCE, imports_out_of_place, is_within, module_of
@@ -46,3 +47,17 @@ def test_functions_fit_a_screen() -> None:
 
 def test_files_fit_a_sitting() -> None:
     judge([(path, offence) for path in FILES for offence in file_too_long(path.read_text(encoding="utf-8"))])
+
+
+def test_the_cache_of_kernels_is_named_by_every_file_that_is_compiled() -> None:
+    named = {path for pattern in kernel_cache.COMPILED for path in SOURCE.glob(pattern)}
+    compiled = {path for path in FILES if any(imports_njit(node) for node in ast.walk(TREES[path]))}
+    assert any(path.is_relative_to(SOURCE / "risk" / "kernels") for path in compiled)
+    judge([(path, (1, "it compiles, and is not in kernel_cache.COMPILED")) for path in sorted(compiled - named)])
+
+
+def imports_njit(node: ast.AST) -> bool:
+    """Whether it brings in what compiles functions."""
+    return (
+        isinstance(node, ast.ImportFrom) and node.module == "numba" and any(each.name == "njit" for each in node.names)
+    )

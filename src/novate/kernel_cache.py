@@ -13,16 +13,23 @@ import tempfile
 from importlib import metadata
 from pathlib import Path
 
-CORE = Path(__file__).parent / "core"
-COMPILED = ("kernels/*.py", "layout.py", "rows.py", "reasons.py", "money.py")
+PACKAGE = Path(__file__).parent
+COMPILED = (
+    "core/kernels/*.py",
+    "core/layout.py",
+    "core/rows.py",
+    "core/reasons.py",
+    "core/money.py",
+    "risk/kernels/*.py",
+)
 """What ends up in compiled code. ``tests/test_tidy.py`` holds the kernels to these imports."""
 
 
 def digest() -> str:
     """Digest of the kernels' sources and of the compiler: another one, another cache."""
     hasher = hashlib.sha256(f"{metadata.version('numba')} {sys.version}".encode())
-    for path in sorted(path for pattern in COMPILED for path in CORE.glob(pattern)):
-        hasher.update(path.relative_to(CORE).as_posix().encode() + b"\0" + path.read_bytes())
+    for path in sorted(path for pattern in COMPILED for path in PACKAGE.glob(pattern)):
+        hasher.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes())
     return hasher.hexdigest()[:16]
 
 

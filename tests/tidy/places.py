@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "core.kernels": ("core.layout", "core.rows", "core.reasons", "core.money"),  # as kernel_cache.COMPILED says
     "tape": ("core",),
     "risk": ("core.money", "core.terms"),
+    "risk.kernels": (),  # as kernel_cache.COMPILED says
     "market": ("core.money", "core.terms"),
     "service": ("core", "tape", "market", "risk"),
     "sim": ("core", "market", "risk", "service.engine", "report.series"),

@@ -1,0 +1,216 @@
+"""From levels of factors to what one lot gains: futures, perpetuals and options revalued in full in every scenario.
+
+Every instrument stands at its own mark now; factors move it from there. With S the index, F the price or forward, T the
+time to expiry, now and then (') at the horizon:
+
+==================  =================================================  ==============================================
+what                index moves by a factor                            index moves by a difference (``normal``)
+==================  =================================================  ==============================================
+future, forward     F' = S' (F / S)^(T' / T) exp(db T')                F' = S' + (F - S) T' / T + db
+perpetual           F' = S' (F / S) exp(dp)                            F' = S' + (F - S) + dp
+volatility          v' = v x (level' / level) x smile(k') / smile(k)   v' = v x (level' / level)
+==================  =================================================  ==============================================
+
+``db`` is what "BTC basis 90d" (an annual rate; an amount where ``normal``) moves by at the expiry, linear in days
+between the tenors that there are; ``dp`` what "BTC premium" moves by; ``level`` that of "BTC vol 30d" at the expiry,
+linear in total variance between tenors; both flat beyond the first and last tenor. Where there is no such factor the
+basis or volatility stays. k is ln(strike / forward).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from novate.core.terms import Kind
+from novate.risk.checks import Floats, require
+from novate.risk.errors import RiskError
+from novate.risk.instruments import Instrument, values_per_lot
+
+DAYS: Final = 365.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Levels:
+    """Levels of factors now, ``now[factor]``, and in every scenario, ``after[scenario, factor]``.
+
+    ``horizon_days`` have passed by then: options decay, futures roll towards the index, perpetuals pay funding.
+    """
+
+    factors: tuple[str, ...]
+    now: Floats
+    after: Floats
+    horizon_days: float
+
+    def __post_init__(self) -> None:
+        if self.now.shape != (len(self.factors),) or self.after.shape[1:] != self.now.shape:
+            raise RiskError(
+                f"levels: {len(self.factors)} factors need now[factor] and after[scenario, factor], got arrays of "
+                f"shape {self.now.shape} and {self.after.shape}"
+            )
+        if not self.horizon_days >= 0:
+            raise RiskError(f"horizon_days: got {self.horizon_days}: give zero or more")
+        require(np.isfinite(self.now), "level now", self.now, "a hole is not filled: mend the series", self.factors)
+        require(np.isfinite(self.after.T), "level", self.after.T, "leave the scenario out", self.factors)
+
+    def of(self, factor: str, needed_by: str) -> tuple[float, Floats]:
+        """A factor's level now and in every scenario. Raises ``RiskError`` where there is no such factor."""
+        if factor not in self.factors:
+            raise RiskError(f"{needed_by}: there is no factor {factor!r}: add its history, or name another index")
+        at = self.factors.index(factor)
+        return float(self.now[at]), self.after[:, at]
+
+    def tenors(self, index: str, what: str) -> tuple[Floats, Floats, Floats]:
+        """Days of the factors "<index> <what> <days>d", ascending, and their levels now and after[scenario, tenor]."""
+        start = f"{index} {what} "
+        found = [
+            (float(name[len(start) : -1]), at)
+            for at, name in enumerate(self.factors)
+            if name.startswith(start) and name.endswith("d") and name[len(start) : -1].replace(".", "", 1).isdigit()
+        ]
+        found.sort()
+        columns = [at for _, at in found]
+        return np.array([days for days, _ in found]), self.now[columns], self.after[:, columns]
+
+
+def results_of_one_lot(instruments: Sequence[Instrument], levels: Levels, time_ns: int) -> Floats:
+    """What one lot, held long, gains in each scenario, in whole units of the numeraire; negative is a loss.
+
+    The value in the scenario less the value now, less the funding of the horizon, converted at the scenario's own
+    price of the settlement asset.
+
+    Parameters
+    ----------
+    instruments : sequence of Instrument, n_contracts of them
+    levels : Levels
+    time_ns : int
+        Now, in nanoseconds since 1970.
+
+    Returns
+    -------
+    ndarray of shape (n_contracts, n_scenarios)
+
+    Raises
+    ------
+    RiskError
+        For a factor that is missing, a contract that has expired, and a price that a contract or its model excludes.
+    """
+    prices, vols, years = projected(instruments, levels, time_ns)
+    return results_at(instruments, levels, time_ns, prices, vols, years)
+
+
+def results_at(
+    instruments: Sequence[Instrument], levels: Levels, time_ns: int, prices: Floats, vols: Floats, years: Floats
+) -> Floats:
+    """``results_of_one_lot`` at prices and volatilities that ``projected`` gave, or a rule that bends them since."""
+    then = values_per_lot(instruments, prices, vols, years)
+    now = values_per_lot(
+        instruments,
+        np.array([[each.price] for each in instruments]),
+        np.array([[each.vol] for each in instruments]),
+        np.array([each.years(time_ns) for each in instruments]),
+    )
+    out = then - now
+    for at, each in enumerate(instruments):
+        if each.contract.kind is Kind.PERPETUAL:
+            out[at] -= _funding(each, levels, np.abs(then[at]) if each.contract.inverse else then[at])
+        if each.settlement is not None:
+            out[at] *= levels.of(each.settlement, each.contract.symbol)[1]
+    return out
+
+
+def projected(instruments: Sequence[Instrument], levels: Levels, time_ns: int) -> tuple[Floats, Floats, Floats]:
+    """Prices (forwards, for options) and volatilities at the horizon, ``[contract, scenario]``, and years left then."""
+    shape = (len(instruments), len(levels.after))
+    prices, vols, years = np.empty(shape), np.full(shape, np.nan), np.empty(shape[0])
+    moved: dict[tuple[str, str, float], Floats] = {}
+    for at, each in enumerate(instruments):
+        left = each.years(time_ns)
+        if left == 0:
+            raise RiskError(f"{each.contract.symbol}: it has expired: leave it out")
+        years[at] = max(0.0, left - levels.horizon_days / DAYS)
+        index = levels.of(each.index, each.contract.symbol)
+        if not each.normal and not (index[0] > 0 and each.price > 0):
+            values = f"index {index[0]}, price {each.price}"
+            raise RiskError(f"{each.contract.symbol}: {values}: one of them is not above zero: make it normal")
+        if each.contract.kind is Kind.PERPETUAL:
+            prices[at] = _perpetual(each, index, levels)
+            continue
+        key = (each.index, "basis", left)
+        if key not in moved:
+            moved[key] = _basis_move(levels, each.index, left * DAYS)
+        prices[at] = _forward(each, index, left, years[at], moved[key])
+        if each.contract.is_option:
+            key = (each.index, "vol", left)
+            if key not in moved:
+                moved[key] = _vol_ratio(levels, each.index, left * DAYS)
+            vols[at] = each.vol * moved[key] * _along_smile(each, prices[at])
+    return prices, vols, years
+
+
+def _perpetual(each: Instrument, index: tuple[float, Floats], levels: Levels) -> Floats:
+    now, after = index
+    factor = f"{each.index} premium"
+    move = 0.0
+    if factor in levels.factors:
+        premium, premium_after = levels.of(factor, each.contract.symbol)
+        move = premium_after - premium
+    return after + (each.price - now) + move if each.normal else after * (each.price / now) * np.exp(move)
+
+
+def _forward(each: Instrument, index: tuple[float, Floats], years: float, left: float, basis_move: Floats) -> Floats:
+    now, after = index
+    if each.normal:
+        return after + (each.price - now) * (left / years) + (basis_move if left else 0.0)
+    return after * (each.price / now) ** (left / years) * np.exp(basis_move * left)
+
+
+def _basis_move(levels: Levels, index: str, days: float) -> Floats:
+    """By how much the basis at an expiry moves, in each scenario."""
+    tenors, now, after = levels.tenors(index, "basis")
+    if not len(tenors):
+        return np.zeros(len(levels.after))
+    return between(tenors, after - now, days)
+
+
+def _vol_ratio(levels: Levels, index: str, days: float) -> Floats:
+    """By what factor the level of volatility at an expiry moves, in each scenario."""
+    tenors, now, after = levels.tenors(index, "vol")
+    if not len(tenors):
+        return np.ones(len(levels.after))
+    day = float(np.clip(days, tenors[0], tenors[-1]))
+    require(
+        now > 0, "vol level now", now, "give an annual fraction above zero", [f"{index} vol {t:g}d" for t in tenors]
+    )
+    variance_now, variance = between(tenors, now**2 * tenors, day), between(tenors, after**2 * tenors, day)
+    return np.sqrt(variance / variance_now)
+
+
+def between(tenors: Floats, levels: Floats, days: float) -> Floats:
+    """Levels ``[..., tenor]`` at so many days: a straight line between tenors, flat outside them."""
+    right = int(np.clip(np.searchsorted(tenors, days), 1, max(1, len(tenors) - 1)))
+    if len(tenors) == 1:
+        return levels[..., 0]
+    share = float(np.clip((days - tenors[right - 1]) / (tenors[right] - tenors[right - 1]), 0.0, 1.0))
+    return levels[..., right - 1] * (1 - share) + levels[..., right] * share
+
+
+def _along_smile(each: Instrument, forwards: Floats) -> Floats:
+    """By what factor a volatility moves as the forward does: along its smile, or not at all."""
+    if each.smile is None:
+        return np.ones(forwards.shape)
+    cure = "Black-76 needs a price above zero: make it normal, or leave the scenario out"
+    require(forwards[None] > 0, "forward", forwards[None], cure, [each.contract.symbol])
+    now = each.smile.vols(np.log(np.array([each.strike / each.price])))
+    return each.smile.vols(np.log(each.strike / forwards)) / now
+
+
+def _funding(each: Instrument, levels: Levels, sizes: Floats) -> Floats:
+    """What a long lot pays over the horizon: the scenario's rate of its size, as often as it is paid."""
+    factor = f"{each.index} funding"
+    if factor not in levels.factors or levels.horizon_days == 0:
+        return np.zeros(sizes.shape)
+    if not each.fundings_a_day > 0:
+        raise RiskError(f"{each.contract.symbol}: fundings_a_day: got {each.fundings_a_day}: say how often it is paid")
+    return levels.of(factor, each.contract.symbol)[1] * each.fundings_a_day * levels.horizon_days * sizes
