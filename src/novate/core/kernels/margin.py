@@ -5,7 +5,7 @@ from numba import njit, prange
 
 from novate.core.kernels.arithmetic import charge, clamp, convert, credit, millionths
 from novate.core.kernels.borrowing import FIRST, borrowing, inlined
-from novate.core.kernels.portfolio import judge_portfolio, payable_of, room_for
+from novate.core.kernels.portfolio import equity_of, judge_portfolio, payable_of, room_for
 from novate.core.kernels.prefetch import AHEAD, ask_for
 from novate.core.kernels.tables import columns
 from novate.core.layout import COLLATERALISED, LIVE, POOLED, PREMIUM, SUB, SUBTOTAL, TIERED
@@ -313,17 +313,21 @@ def stand_aside(row):
 
 
 @njit(cache=True)
-def judge_range(first, last, chosen, tables, sheet, out):
-    """Judge ``chosen[first:last]`` (or the buckets themselves where ``chosen`` is empty) into ``out``."""
+def judge_range(first, last, chosen, tables, sheet, asked, out):
+    """Judge ``chosen[first:last]`` (or the buckets themselves where ``chosen`` is empty) into ``out``.
+
+    ``asked`` has the ``(initial, maintenance)`` of portfolio buckets, row for row with ``out``, or nothing at all: then
+    each is worked out here.
+    """
     sums = np.empty((1, len(tables.assets)), SUBTOTAL)
     if sheet is None:
-        judge_in_range(first, last, chosen, columns(tables), None, out, sums, None)
+        judge_in_range(first, last, chosen, columns(tables), None, asked, out, sums, None)
     else:
-        judge_in_range(first, last, chosen, columns(tables), sheet, out, sums, room_for(sheet))
+        judge_in_range(first, last, chosen, columns(tables), sheet, asked, out, sums, room_for(sheet))
 
 
 @borrowing
-def judge_in_range(first, last, chosen, tables, sheet, out, sums, room):
+def judge_in_range(first, last, chosen, tables, sheet, asked, out, sums, room):
     """The loop of ``judge_range``, with a row of ``sums`` and ``room`` for one portfolio bucket to work on."""
     buckets, balances, positions, contracts = tables.buckets, tables.balances, tables.positions, tables.contracts
     lot_terms, tiers, assets, orders = tables.lot_terms, tables.tiers, tables.assets, tables.orders
@@ -340,7 +344,10 @@ def judge_in_range(first, last, chosen, tables, sheet, out, sums, room):
         priced = sum_purse(
             bucket, buckets, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, FIRST
         )
-        if sheet is not None and own.portfolio != 0:
+        if sheet is not None and own.portfolio != 0 and len(asked):
+            equity, settled, known = equity_of(balances, np.int64(bucket), sums, FIRST, assets, gains_ppm, sheet)
+            initial, maintenance = asked[at, 0], asked[at, 1]
+        elif sheet is not None and own.portfolio != 0:
             equity, settled, initial, maintenance, known = judge_portfolio(
                 own.start,
                 own.count,
@@ -364,7 +371,7 @@ def judge_in_range(first, last, chosen, tables, sheet, out, sums, room):
 
 
 @njit(cache=True, parallel=True)
-def judge_all(count, tables, sheet, out):
+def judge_all(count, tables, sheet, asked, out):
     """Judge buckets 0 to count on all cores."""
     none = np.zeros(0, np.int64)
     blocks = 64
@@ -372,4 +379,4 @@ def judge_all(count, tables, sheet, out):
     for block in prange(blocks):
         first = min(count, block * step)
         last = min(count, first + step)
-        judge_range(first, last, none, tables, sheet, out)
+        judge_range(first, last, none, tables, sheet, asked, out)
