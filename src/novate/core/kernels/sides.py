@@ -3,14 +3,17 @@
 import numpy as np
 
 from novate.core.kernels.admit import is_promised
-from novate.core.kernels.borrowing import FIRST, SECOND, borrowing, inlined, owning
+from novate.core.kernels.borrowing import FIRST, NOTHING, SECOND, borrowing, inlined, owning
 from novate.core.kernels.bound import at_most
 from novate.core.kernels.margin import (
     collateralised_result,
     maintenance_in,
     option_worth,
     owed_in,
+    owed_without_orders,
     premium_with_bids,
+    resting_cover,
+    results_with_orders,
     standing,
     worse_side,
 )
@@ -64,22 +67,31 @@ def spares_the_house(new_balances, new_sums, side, over, sums, judged, assets, g
 def uncovered(contract, cost, cash, balance, own, new_balance, new_own):
     """What settled cash lacks after a leg: of premium bought and bid for, or of the worst of what is collateralised.
 
-    A leg that does not deepen the lack lacks nothing.
+    A leg that does not deepen the lack lacks nothing. A fill takes what was set aside for it, but what a mark has set
+    aside beyond the cash covers no bet: what is held must be covered without it.
     """
     if contract.style == PREMIUM and cost > 0:
-        before = premium_with_bids(balance, own) - min(0, balance.carry_fine + own.variation_fine)
-        due = premium_with_bids(new_balance, new_own) - min(0, new_balance.carry_fine + new_own.variation_fine)
-        return due - cash if due > before else np.int64(0)
-    if contract.style == COLLATERALISED and owed_in(new_balance, new_own) > owed_in(balance, own):
-        return owed_in(new_balance, new_own) - cash
+        before = premium_with_bids(balance, own) - min(0, results_with_orders(balance, own))
+        due = premium_with_bids(new_balance, new_own) - min(0, results_with_orders(new_balance, new_own))
+        return deepened(before, due, cash)
+    if contract.style == COLLATERALISED:
+        held = deepened(owed_without_orders(balance, own), owed_without_orders(new_balance, new_own), cash)
+        return max(held, deepened(owed_in(balance, own), owed_in(new_balance, new_own), cash))
     return np.int64(0)
 
 
 @inlined
+def deepened(before, owed, cash):
+    """What cash lacks of what is owed, where that is more than before."""
+    return owed - cash if owed > before else np.int64(0)
+
+
+@inlined
 def after_leg(lots, cost, position, resting, filled, contract, tiers, long_option_ppm, balance, own):
-    """Change a side's balance and sums by one leg: requirement with what still rests, result, option value, premium."""
+    """Change a side's balance and sums by one leg: requirement with what still rests, result, option value, premium,
+    what orders set aside."""
     old_lots, bids, asks = position.lots, resting.bids, resting.asks
-    new_lots = old_lots + lots
+    new_lots, old_cost = old_lots + lots, position.cost_fine
     before, least_before = worse_side(old_lots, bids, asks, contract, tiers)
     if lots > 0:
         bids -= filled
@@ -94,8 +106,10 @@ def after_leg(lots, cost, position, resting, filled, contract, tiers, long_optio
         own.resting_premium_fine -= max(0, min(filled, lots)) * contract.value_fine
         balance.premium_fine += cost
     elif contract.style == COLLATERALISED:
-        own.variation_fine += collateralised_result(new_lots, position.cost_fine + cost, contract)
-        own.variation_fine -= collateralised_result(old_lots, position.cost_fine, contract)
+        own.variation_fine += collateralised_result(new_lots, old_cost + cost, NOTHING, contract)
+        own.variation_fine -= collateralised_result(old_lots, old_cost, NOTHING, contract)
+        own.resting_cover_fine += resting_cover(new_lots, old_cost + cost, bids, asks, contract)
+        own.resting_cover_fine -= resting_cover(old_lots, old_cost, resting.bids, resting.asks, contract)
     else:
         own.variation_fine += lots * contract.value_fine - cost
 
