@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit, prange
 
 from novate.core.kernels.arithmetic import charge, clamp, convert, credit, millionths
-from novate.core.kernels.borrowing import FIRST, NOTHING, borrowing, inlined
+from novate.core.kernels.borrowing import ADDED, FIRST, NOTHING, borrowing, inlined
 from novate.core.kernels.portfolio import judge_portfolio, payable_of, room_for
 from novate.core.kernels.prefetch import AHEAD, ask_for
 from novate.core.kernels.tables import columns
@@ -48,10 +48,8 @@ def worst_value(lots, contract):
 
 @inlined
 def collateralised_result(lots, cost_fine, filled, contract):
-    """What a fully collateralised position counts for: its result at the worst end, and no gain before it is paid.
-
-    It is that after so many lots of its resting orders (asks are negative) are ``filled`` at the mark.
-    """
+    """What a fully collateralised position counts for: its result at the worst end, and no gain before it is paid; so
+    many lots of its resting orders (asks are negative) being ``filled`` at the mark."""
     worst = worst_value(lots + filled, contract)  # no product passes what the account's exposure counts for its lots
     return min(0, lots * worst - cost_fine + filled * (worst - contract.value_fine))
 
@@ -60,11 +58,18 @@ def collateralised_result(lots, cost_fine, filled, contract):
 def resting_cover(lots, cost_fine, bids, asks, contract):
     """What the worse side of the resting orders in a fully collateralised contract sets aside, filled at the mark: by
     how much the position could then lose more than it can now; not negative."""
-    result = collateralised_result(lots, cost_fine, NOTHING, contract)
     if bids == 0 and asks == 0:
         return NOTHING
+    result = collateralised_result(lots, cost_fine, NOTHING, contract)
     bought = collateralised_result(lots, cost_fine, bids, contract)
     return result - min(result, bought, collateralised_result(lots, cost_fine, -asks, contract))
+
+
+@borrowing
+def add_bet(lots, cost_fine, bids, asks, sign, contract, own):
+    """Add (or, with a sign of -1, take off) a fully collateralised position and its orders to the sums of its asset."""
+    own.variation_fine += sign * collateralised_result(lots, cost_fine, NOTHING, contract)
+    own.resting_cover_fine += sign * resting_cover(lots, cost_fine, bids, asks, contract)
 
 
 @inlined
@@ -156,8 +161,7 @@ def sum_one(position, open_orders, contract, tiers, long_option_ppm, own):
         own.option_fine += option_worth(lots, contract, long_option_ppm)
         own.resting_premium_fine += bids * contract.value_fine
     elif contract.style == COLLATERALISED:
-        own.variation_fine += collateralised_result(lots, position.cost_fine, NOTHING, contract)
-        own.resting_cover_fine += resting_cover(lots, position.cost_fine, bids, asks, contract)
+        add_bet(lots, position.cost_fine, bids, asks, ADDED, contract, own)
     else:
         own.variation_fine += lots * contract.value_fine - position.cost_fine
     initial, maintenance = worse_side(lots, bids, asks, contract, tiers)
