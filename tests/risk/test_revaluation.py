@@ -118,7 +118,7 @@ def test_an_option_is_revalued_in_full() -> None:
 
 
 def test_a_volatility_moves_along_its_smile_where_it_has_one() -> None:
-    smile = Smile("73 days", 0.2, 0.04, 0.1, -0.4, 0.0, 0.2)
+    smile = Smile("73 days", 0.2, 100.0, 0.04, 0.1, -0.4, 0.0, 0.2)
     at = levels({"BTC": 100.0}, [{}, {"BTC": 70.0}])
     _, vols, _ = projected([option(smile=smile)], at, NOW)
     ks = np.log(100 / np.array([105.0, 73.5]))
@@ -190,7 +190,7 @@ def test_a_contract_that_excludes_such_a_day_says_so() -> None:
     put = contract("CL-15-P", Kind.PUT, 30, underlying="CL", strike="15")
     with pytest.raises(RiskError, match=r"CL-15-P, scenario 1: price: got -36.98: .* make it normal"):
         result(Instrument(put, "WTI", None, 18.31, 0.9), down)
-    smile = Smile("30 days", 30 / 365, 0.04, 0.1, -0.4, 0.0, 0.2)
+    smile = Smile("30 days", 30 / 365, 100.0, 0.04, 0.1, -0.4, 0.0, 0.2)
     with pytest.raises(RiskError, match=r"CL-15-P, scenario 1: forward: got -36.98"):
         result(Instrument(put, "WTI", None, 18.31, 0.9, smile), down)
     with pytest.raises(RiskError, match=r"CL-15-P: index -36.98, price 18.31: one of them is not above zero"):
