@@ -50,7 +50,7 @@ def test_a_published_butterfly_is_found() -> None:
     ks = np.linspace(-1.5, 1.5, 301)
     assert vogt.variances(ks).min() > 0
     assert vogt.durrleman(ks).min() < 0
-    with pytest.raises(RiskError, match=r"1Y: a butterfly is an arbitrage at strike 2\d\d .*fit anew"):
+    with pytest.raises(RiskError, match=r"1Y: a butterfly is an arbitrage at strike 241[.]368 .*fit anew"):
         Surface((vogt,))
 
 
