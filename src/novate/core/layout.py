@@ -232,11 +232,12 @@ SUBTOTAL: Final = np.dtype(
         ("initial_fine", "<i8"),
         ("maintenance_fine", "<i8"),
         ("resting_premium_fine", "<i8"),
+        ("resting_cover_fine", "<i8"),
     ],
     align=True,
 )
-"""A bucket's positions in one asset, summed: unsettled variation, option values as credited, requirements, and the
-premium that its resting bids for options would pay at the marks."""
+"""A bucket's positions in one asset, summed: unsettled variation, option values as credited, requirements, and what its
+resting orders set aside at the marks: the premium of bids for options, the cover of bets."""
 
 JUDGED: Final = np.dtype(
     [

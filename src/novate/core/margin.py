@@ -24,9 +24,9 @@ class Judgement(NamedTuple):
     """A bucket judged in numeraire fine units.
 
     ``equity`` counts everything, ``settled`` is settled collateral after haircuts less premium owed, ``payable`` the
-    same less all unsettled losses and the premium of resting bids, with no gain or option value against them. ``free``
-    is what could leave: max(0, min(payable, equity) - initial). ``priced`` is False where something held has no live
-    price.
+    same less all unsettled losses and what resting orders set aside, with no gain or option value against them.
+    ``free`` is what could leave: max(0, min(payable, equity) - initial). ``priced`` is False where something held has
+    no live price.
     """
 
     equity_fine: int
@@ -132,11 +132,19 @@ def position_requirement(book: Book, contract: int, lots: int) -> tuple[int, int
     return int(initial), int(maintenance)
 
 
-def locked_by(book: Book, contract: int, lots: int, cost_fine: int) -> int:
-    """The worst that one position can come to, where its contract is collateralised; fine units, 0 for any other."""
+def locked_by(book: Book, contract: int, lots: int, cost_fine: int, bids: int = 0, asks: int = 0) -> int:
+    """The worst that one position can come to, where its contract is collateralised; fine units, 0 for any other.
+
+    With orders it is the worst of three: as it stands, with all bids filled at the mark, with all asks.
+    """
     row = book.contracts[contract]
     if int(row["style"]) != layout.COLLATERALISED:
         return 0
+    value = int(row["value_fine"])
+    return max(_worst_loss(row, lots + filled, cost_fine + filled * value) for filled in (0, bids, -asks))
+
+
+def _worst_loss(row: np.void, lots: int, cost_fine: int) -> int:
     worst = int(row["floor_value_fine" if lots > 0 else "cap_value_fine"])
     return max(0, cost_fine - lots * worst)
 
@@ -160,13 +168,28 @@ def resting_premium_fine(book: Book, rows: np.ndarray, asset: int) -> int:
     )
 
 
-def uncovered_fine(book: Book, rows: np.ndarray, balance: np.void, asset: int) -> int:
-    """What a balance lacks of what is owed for certain in its asset, set aside for bids or locked in it; 0 or less
-    where it covers them."""
-    premium = int(balance["premium_fine"]) + resting_premium_fine(book, rows, asset)
+def resting_cover_fine(book: Book, rows: np.ndarray, asset: int) -> int:
+    """What the resting orders of position rows set aside to cover bets: by how much the worst that their positions can
+    come to grows where the worse side is filled at the marks."""
+    found = 0
+    for row in rows:
+        contract, resting = int(row["contract"]), book.orders[int(row["orders"])]
+        if row["orders"] and int(book.contracts[contract]["asset"]) == asset:
+            held = contract, int(row["lots"]), int(row["cost_fine"])
+            found += locked_by(book, *held, int(resting["bids"]), int(resting["asks"])) - locked_by(book, *held)
+    return found
+
+
+def uncovered_fine(book: Book, rows: np.ndarray, balance: np.void, asset: int, *, resting: bool = True) -> int:
+    """What a balance lacks of what is owed for certain in its asset, locked in it or (if ``resting``) set aside for
+    resting orders; 0 or less where it covers them."""
+    premium, cover = int(balance["premium_fine"]), locked_fine(book, rows, asset)
+    if resting:
+        premium += resting_premium_fine(book, rows, asset)
+        cover += resting_cover_fine(book, rows, asset)
     owed = max(0, premium) - min(0, int(balance["carry_fine"]))
     cash = int(balance["balance_minor"]) * book.registers.assets[asset].unit_fine
-    return locked_fine(book, rows, asset) + owed - cash
+    return cover + owed - cash
 
 
 def largest_contributors(book: Book, purse: int) -> tuple[Contributor, ...]:

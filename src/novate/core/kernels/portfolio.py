@@ -236,7 +236,7 @@ def payable_of(balances, at, sums, into, assets, sheet):
     for asset in range(sums.shape[1]):
         balance, own = balances[at, asset], sums[into, asset]
         due = max(0, balance.premium_fine + own.resting_premium_fine)
-        owed = min(0, own.variation_fine + balance.carry_fine) - due
+        owed = min(0, own.variation_fine + balance.carry_fine - own.resting_cover_fine) - due
         amount = balance.balance_minor * assets[asset].unit_fine + owed
         covered = clamp(covered + worth(amount, balance.balance_minor, asset, assets, sheet))
     return covered
