@@ -66,7 +66,8 @@ def book(session: Session) -> list[Figure]:
 
 def model(session: Session) -> list[Figure]:
     """A sheet of the default model's shape: three blocks, add-ons."""
-    blocks = tuple(scaled((block,), block.scenarios * session.size.scenarios // 1_000)[0] for block in MODEL)
+    sized = [scaled((block,), block.scenarios * session.size.scenarios // 1_000) for block in MODEL]
+    blocks = tuple(block for own in sized for block in own)
     house = PortfolioHouse(session.book(), session.world.prices, blocks, CONCENTRATION)
     name = f"re-margin of {house.accounts:,} accounts x {house.scenarios:,} scenarios in three blocks, with add-ons"
     return house.figures("remargin-model", name, session.size.repeats, (None, None), {})
@@ -98,8 +99,13 @@ def million(session: Session) -> list[Figure]:
 
 
 def scaled(blocks: tuple[t.ScenarioBlock, ...], scenarios: int) -> tuple[t.ScenarioBlock, ...]:
-    """A sheet's only block with so many scenarios."""
-    return tuple(msgspec.structs.replace(block, scenarios=scenarios) for block in blocks)
+    """Blocks of so many scenarios each, with the mean of the worst hundredth, of one at least."""
+    return tuple(
+        msgspec.structs.replace(
+            block, scenarios=scenarios, tail_numerator=max(1, scenarios // 100), tail_denominator=scenarios
+        )
+        for block in blocks
+    )
 
 
 class PortfolioHouse:
@@ -145,11 +151,11 @@ class PortfolioHouse:
         cold, warm = [], []
         for _ in range(repeats + 1):
             self.adopt(0)
-            asked_together(self.book, self.buckets)
+            asked_together(self.book, self.buckets, 1)
             self.adopt(1)
-            warm.append(seconds(lambda: asked_together(self.book, self.buckets)))
+            warm.append(seconds(lambda: asked_together(self.book, self.buckets, 1)))
             presume(np.inf, self.book.sheet)
-            cold.append(seconds(lambda: asked_together(self.book, self.buckets)))
+            cold.append(seconds(lambda: asked_together(self.book, self.buckets, 1)))
         return cold[1:], warm[1:]
 
     def figures(
@@ -195,7 +201,7 @@ class PortfolioHouse:
         Raises ``AssertionError`` where the figures differ from ours: it is the same requirement or no peer.
         """
         lots, columns = self.matrix(), np.ascontiguousarray(self.results.T).T
-        worst = self.scenarios // 100
+        worst = self.blocks[0].tail_numerator
 
         def whole() -> np.ndarray:
             parts = []
@@ -209,7 +215,7 @@ class PortfolioHouse:
         sizes = abs(lots).sum(axis=1)
         units = np.maximum(0, np.ceil(-whole() / worst)) + np.ceil(sizes / 2)
         self.adopt(1)
-        if not np.array_equal(units * UNIT_FINE, asked_together(self.book, self.buckets)[:, 0]):
+        if not np.array_equal(units * UNIT_FINE, asked_together(self.book, self.buckets, 1)[:, 0]):
             raise AssertionError("scipy's expected shortfall is not ours")
         return float(np.median(taken))
 

@@ -9,7 +9,7 @@ from novate.core import layout
 from novate.core.book import Book
 from novate.core.facts import Contributor, WorstScenario
 from novate.core.kernels import margin as kernel
-from novate.core.kernels import remargin
+from novate.core.kernels import remargin, sweep
 from novate.core.money import written
 from novate.core.portfolio import is_portfolio, why
 from novate.core.terms import TRADING, MarginMode
@@ -92,7 +92,7 @@ def judge_many(book: Book, buckets: np.ndarray) -> np.ndarray:
     """Judge the given buckets (int64); rows of ``layout.JUDGED`` in the same order."""
     out = np.zeros(len(buckets), layout.JUDGED)
     asked = asked_together(book, buckets)
-    kernel.judge_range(0, len(buckets), buckets, book.tables(), book.sheet, asked, out)
+    sweep.judge_range(0, len(buckets), buckets, book.tables(), book.sheet, asked, out)
     return out
 
 
@@ -102,9 +102,9 @@ def judge_house(book: Book) -> np.ndarray:
     asked = asked_together(book, np.arange(book.account_count))
     if book.account_count < ALL_CORES_LEAST:
         none = np.zeros(0, np.int64)
-        kernel.judge_range(0, book.account_count, none, book.tables(), book.sheet, asked, out)
+        sweep.judge_range(0, book.account_count, none, book.tables(), book.sheet, asked, out)
     else:
-        kernel.judge_all(book.account_count, book.tables(), book.sheet, asked, out)
+        sweep.judge_all(book.account_count, book.tables(), book.sheet, asked, out)
     return out
 
 
@@ -117,7 +117,7 @@ def asked_together(book: Book, buckets: np.ndarray, least: int = TOGETHER_LEAST)
     if len(chosen) < least:
         return NONE_ASKED
     largest, rank = remargin.ready(len(book.buckets), book.sheet)
-    kind = np.empty(0, np.int32 if largest < 2**31 else np.float64)
+    kind = remargin.NARROW if largest < 2**31 else remargin.WIDE
     asked, rows = np.zeros((len(chosen), 2), np.int64), np.zeros((len(buckets), 2), np.int64)
     chunk = min(remargin.BUCKETS_MOST, max(remargin.BUCKETS_LEAST, remargin.KEPT_BYTES // (8 * rank)))
     chunk = max(1, min(chunk, -(-len(chosen) // (2 * numba.get_num_threads()))))

@@ -15,6 +15,8 @@ from novate.core.layout import CASE
 
 KEPT_BYTES = 2**22  # of the worst results of a chunk's cases: a small part of what a core may have to itself
 BUCKETS_LEAST, BUCKETS_MOST = 2**9, 2**15
+NARROW, WIDE = np.empty(0, np.int32), np.empty(0, np.float64)
+"""Arrays of the types in which a part of the sheet is held: the first where every result fits it."""
 
 
 @njit(cache=True)
@@ -204,7 +206,7 @@ def presume(value, sheet):
 def remargin_all(buckets, tables, sheet, kind, chunk, asked):
     """``asked[at] = (initial, maintenance)`` of the portfolio buckets given, chunk by chunk on all cores.
 
-    ``kind`` is an empty array of the type that the parts of the sheet are held in; ``ready`` has made room.
+    ``kind`` is ``NARROW`` or ``WIDE``; ``ready`` has made room.
     """
     chunks, primes = (len(buckets) + chunk - 1) // chunk, sheet.pool.primes
     for at in prange(chunks):

@@ -11,12 +11,13 @@ from numba import njit
 
 from novate.core.kernels.borrowing import borrowing, inlined
 from novate.core.kernels.measures import loss_of, rank_of
+from novate.core.money import SHEET_BOUND
 
 LANES = 64
 GROUPS = 8
-SLACK = 0.1
-"""How much milder than last time's rank-th worst a result may be and still be kept, as a part of it: enough for a sheet
-that moved by as much, and few results more than the rank."""
+MILDER = 10
+"""By which part of last time's rank-th worst result a result may be milder and still be kept: enough for a sheet that
+moved by as much, and few results more than the rank."""
 
 exact = njit(fastmath={"contract", "nnan", "nsz"}, _nrt=False, forceinline=True, no_cfunc_wrapper=True)
 """``inlined`` where no result is NaN and zero has no sign that counts; integers are exact with either rounding."""
@@ -31,7 +32,7 @@ def begin(at, end, rows, low, part, sums):
     odd = (end - at) & 3
     if odd == 0:
         for lane in range(LANES):
-            sums[lane] = 0.0
+            sums[lane] = 0
     elif odd == 1:
         first, a = part[np.uint32(rows[at])], low[at]
         for lane in range(LANES):
@@ -193,4 +194,4 @@ def run_block(block, cases, rows, low, high, sheet, part, rank, work):
 @njit(cache=True)
 def relaxed(prime):
     """A threshold that last time's rank-th worst result gives this time."""
-    return prime + SLACK * abs(prime)
+    return prime + abs(prime) // MILDER if abs(prime) < SHEET_BOUND else np.inf
