@@ -305,3 +305,6 @@ SHEET_HELD: Final = np.dtype(
     [("lots", "<i8"), ("bids", "<i8"), ("asks", "<i8"), ("contract", "<i4"), ("pad", "<i4")], align=True
 )
 """What a bucket holds of a contract and has resting in it, as a sheet looks at it."""
+
+CASE: Final = np.dtype([("start", "<i4"), ("ranges", "<i4"), ("end", "<i4")], align=True)
+"""Where a case has its entries: those of so many lots, and from ``ranges`` on those of what orders may make of them."""

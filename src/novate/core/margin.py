@@ -2,17 +2,21 @@
 
 from typing import NamedTuple
 
+import numba
 import numpy as np
 
 from novate.core import layout
 from novate.core.book import Book
 from novate.core.facts import Contributor, WorstScenario
 from novate.core.kernels import margin as kernel
+from novate.core.kernels import remargin, sweep
 from novate.core.money import written
 from novate.core.portfolio import is_portfolio, why
 from novate.core.terms import TRADING, MarginMode
 
 CONTRIBUTORS_MAX = 3
+TOGETHER_LEAST = 2_000  # below this many portfolio buckets the sheet is laid out anew for too few
+NONE_ASKED = np.zeros((0, 2), np.int64)
 ALL_CORES_LEAST = 20_000  # below this many buckets one core is done before two have been woken
 
 
@@ -87,18 +91,39 @@ def judge_apart(book: Book, rows: np.ndarray, balances: np.ndarray, mode: Margin
 def judge_many(book: Book, buckets: np.ndarray) -> np.ndarray:
     """Judge the given buckets (int64); rows of ``layout.JUDGED`` in the same order."""
     out = np.zeros(len(buckets), layout.JUDGED)
-    kernel.judge_range(0, len(buckets), buckets, book.tables(), book.sheet, out)
+    asked = asked_together(book, buckets)
+    sweep.judge_range(0, len(buckets), buckets, book.tables(), book.sheet, asked, out)
     return out
 
 
 def judge_house(book: Book) -> np.ndarray:
     """Judge every bucket, in a large house on all cores; rows of ``layout.JUDGED`` by bucket."""
     out = np.zeros(book.account_count, layout.JUDGED)
+    asked = asked_together(book, np.arange(book.account_count))
     if book.account_count < ALL_CORES_LEAST:
-        kernel.judge_range(0, book.account_count, np.zeros(0, np.int64), book.tables(), book.sheet, out)
+        none = np.zeros(0, np.int64)
+        sweep.judge_range(0, book.account_count, none, book.tables(), book.sheet, asked, out)
     else:
-        kernel.judge_all(book.account_count, book.tables(), book.sheet, out)
+        sweep.judge_all(book.account_count, book.tables(), book.sheet, asked, out)
     return out
+
+
+def asked_together(book: Book, buckets: np.ndarray, least: int = TOGETHER_LEAST) -> np.ndarray:
+    """``(initial, maintenance)`` in the numeraire of those of ``buckets`` that a sheet margins, a row for each bucket
+    (int64), or no row where they are so few that each is better judged by itself."""
+    if book.sheet is None:
+        return NONE_ASKED
+    chosen = np.flatnonzero(book.buckets["portfolio"][buckets])
+    if len(chosen) < least:
+        return NONE_ASKED
+    largest, rank = remargin.ready(len(book.buckets), book.sheet)
+    kind = remargin.NARROW if largest < 2**31 else remargin.WIDE
+    asked, rows = np.zeros((len(chosen), 2), np.int64), np.zeros((len(buckets), 2), np.int64)
+    chunk = min(remargin.BUCKETS_MOST, max(remargin.BUCKETS_LEAST, remargin.KEPT_BYTES // (8 * rank)))
+    chunk = max(1, min(chunk, -(-len(chosen) // (2 * numba.get_num_threads()))))
+    remargin.remargin_all(buckets[chosen], book.tables(), book.sheet, kind, chunk, asked)
+    rows[chosen] = asked
+    return rows
 
 
 def position_requirement(book: Book, contract: int, lots: int) -> tuple[int, int]:

@@ -210,7 +210,7 @@ def worth(amount, balance_minor, at, assets, sheet):
     return clamp(carried + convert(amount - covered, asset))
 
 
-@njit(cache=True)
+@owning
 def equity_of(balances, at, sums, into, assets, gains_ppm, sheet):
     """``(equity, settled, priced)`` of a portfolio bucket, as ``margin.total`` has them for others."""
     equity, settled, priced = 0, 0, 1
