@@ -120,7 +120,7 @@ holders = st.lists(st.tuples(st.integers(-(10**6), 10**6), st.integers(-(10**12)
 def test_deleveraging_conserves_lots_and_money(
     each: Market, held: int, cash: int, others: list[tuple[int, int]], start: int, side: bool
 ) -> None:
-    """Parts sum to what is closed; nobody gives more than it holds or is left insolvent; a whole close leaves nothing."""
+    """Parts sum to what is closed; nobody gives more than it holds or ends insolvent; a whole close leaves nothing."""
     held = held if side else -held
     account = Standing(cash, 0, 0) + each.standing(held)
     assume(account.maintenance > 0)
