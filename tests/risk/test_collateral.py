@@ -98,15 +98,18 @@ def test_bitcoins_haircut(market_file: MarketFile) -> None:
 
 
 def test_ethers_haircut_is_above_bitcoins(market_file: MarketFile) -> None:
+    """The same days of both, since 2020."""
     table = pq.read_table(market_file("coinbase_daily_2020_2025.parquet"))
     found = {}
     for symbol in ("BTC", "ETH"):
-        of_one = pc.starts_with(table["symbol"], symbol)  # pyright: ignore[reportAttributeAccessIssue]
+        of_one = pc.equal(table["symbol"], f"{symbol}/USD")  # pyright: ignore[reportAttributeAccessIssue]
         rows = table.filter(of_one).sort_by("date")
         times = rows["date"].to_numpy().astype("datetime64[ns]").astype(np.int64)
         history = FactorHistory((Factor(symbol),), times, rows["close"].to_numpy()[:, None], gap_max_ns=2 * DAY_NS)
         found[symbol] = haircut(history, symbol, HaircutRules())
-    assert found["ETH"].ppm > found["BTC"].ppm > 100_000
+    assert (found["BTC"].ppm, found["ETH"].ppm) == (110_000, 160_000)
+    assert found["ETH"].market == pytest.approx(0.142, abs=1e-3)
+    assert found["ETH"].stressed == pytest.approx(0.157, abs=1e-3)
 
 
 def test_a_peg_that_broke(market_file: MarketFile) -> None:
