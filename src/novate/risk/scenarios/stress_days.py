@@ -1,6 +1,7 @@
 """Days that are remembered: what the factors did on them, where the history reaches that far."""
 
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from typing import Final
 
 import numpy as np
@@ -82,7 +83,8 @@ def stressed(history: FactorHistory, horizon_steps: int, count: int, days: tuple
     severity = np.abs(found.moves[:, scale > 0] / scale[scale > 0]).max(axis=1, initial=0.0)
     named, _ = _windows(history, horizon_steps, days)
     labels = {window: _label(day, found.labels[window], horizon_steps) for window, day in named}
-    rows = [*labels, *(row for row in np.argsort(-severity, kind="stable").tolist() if row not in labels)][:count]
+    others = (row for row in np.argsort(-severity, kind="stable").tolist() if row not in labels)
+    rows = list(islice(chain(labels, others), count))
     return replace(
         found,
         name=f"stressed, {horizon_steps} steps",
