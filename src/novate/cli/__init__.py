@@ -1,4 +1,4 @@
-"""The command line: ``novate run``, ``replay``, ``what-if``, ``audit``, ``rebuild-head``, ``demo`` and ``sim``.
+"""The command line: ``novate run``, ``replay``, ``what-if``, ``audit``, ``rebuild-head``, ``demo``, ``sim``, and more.
 
 Exit codes: 0 done (a refused row is a result, not an error), 1 it could not be done, or an audit found a difference,
 2 lines of a tape, or the command line itself, could not be read. Nothing heavy is imported before a command needs it.
@@ -36,6 +36,7 @@ app = App(
     version=__version__,
     version_flags=("--version",),
 )
+app.command("novate.cli.backtest:backtest")
 
 
 class Failure(Exception):
