@@ -55,7 +55,8 @@ class VolShock:
 class Grid:
     """Where prices go: ``price_range`` either side in ``buckets`` equal steps (an odd count, the middle stays).
 
-    ``outer_up_only``: the two outermost prices come with volatility up alone. ``tails`` are price changes further out,
+    ``outer_up_only``: the two outermost prices come with volatility up alone; ``same``: the others come with volatility
+    as it is too, beside up and down. ``tails`` are price changes further out,
     with volatility up, of whose result ``damping`` / \\|change\\| counts.
     """
 
@@ -65,6 +66,7 @@ class Grid:
     tails: tuple[float, ...] = ()
     damping: float = 0.0
     outer_up_only: bool = False
+    same: bool = True
     linear_skew: bool = False
     abs_skew: bool = False
 
@@ -85,7 +87,8 @@ class Grid:
         found = []
         for change in np.linspace(self.price_range, -self.price_range, self.buckets).tolist():
             outermost = abs(change) > self.price_range * (1 - 1e-9)
-            ways = (UP,) if outermost and self.outer_up_only else (UP, SAME, DOWN)
+            inner = (UP, SAME, DOWN) if self.same else (UP, DOWN)
+            ways = (UP,) if outermost and self.outer_up_only else inner
             found += [(round(change, 12), way, 1.0) for way in ways]
         return found + [(tail, UP, self.damping / abs(tail)) for tail in self.tails]
 
