@@ -1,4 +1,4 @@
-"""The command line: ``novate run``, ``replay``, ``what-if``, ``audit``, ``rebuild-head``, ``demo`` and ``sim``.
+"""The command line: ``novate run``, ``replay``, ``what-if``, ``margin``, ``audit``, ``demo`` and others.
 
 Exit codes: 0 done (a refused row is a result, not an error), 1 it could not be done, or an audit found a difference,
 2 lines of a tape, or the command line itself, could not be read. Nothing heavy is imported before a command needs it.
@@ -15,7 +15,9 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 from novate import __version__
+from novate.margin_command import margin
 from novate.terminal import (
+    Failure,
     busy,
     interrupted,
     outcome_row,
@@ -36,14 +38,6 @@ app = App(
     version=__version__,
     version_flags=("--version",),
 )
-
-
-class Failure(Exception):
-    """A failure to tell the user in one line, with the exit code that goes with it."""
-
-    def __init__(self, message: str, code: int = 1) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -359,6 +353,9 @@ def sim(
         except ValueError as error:
             raise Failure(str(error), 2) from error
     return 0 if fine else 1
+
+
+app.command(margin)
 
 
 # --- output -----------------------------------------------------------------------------------------------------

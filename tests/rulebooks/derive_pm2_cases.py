@@ -2,10 +2,10 @@
 test/risk-managers/unit-tests/PMRM_2/portfolio_cases (the numbers in names are theirs). All of them use the parameters
 of the rulebook.
 
-A case: price and confidence of the underlying, price of the stablecoin; perpetual as (amount, price, entry, confidence);
-options as (seconds left, strike, right, vol, amount); expiries as seconds left -> (forward, rate); collateral as
-(amount, price, confidence); then what is found: results of scenarios, worst result, contingency for the basis, initial
-and maintenance margin (equity less requirement), value of options.
+A case: price and confidence of the underlying, price of the stablecoin; perpetual as (amount, price, entry,
+confidence); options as (seconds left, strike, right, vol, amount); expiries as seconds left -> (forward, rate);
+collateral as (amount, price, confidence); then what is found: results of scenarios, worst result, contingency for the
+basis, initial and maintenance margin (equity less requirement), value of options.
 """
 
 from dataclasses import dataclass, field
@@ -141,7 +141,7 @@ CASES = (
         -94908.87072619566,
         -81147.83852296828,
         -64978.620774194904,
-        None,  # -1714.91 is recorded, which is the first expiry's part alone; the manager adds expiries, and it binds not
+        None,  # they record -1714.91, the first expiry's part alone; their manager adds expiries
         options=(
             (LONGER, 100_000.0, "call", 0.5543377511787965, 1.5),
             (LONGER, 120_000.0, "put", 0.5665119096978181, 2.1),
@@ -152,10 +152,25 @@ CASES = (
         results=(
             *(13316.399254784890217707, 14128.771064391934487503, 10817.522638513677520677, 4624.148008562900940888),
             *(3800.479599475067516323, 1122.75167618972773198, -4373.306280505756149068, -7064.472398539852292743),
-            *(-9005.508609058480942622, -13684.384371546781039797, -18415.198698825748579111, -19553.900086526387894992),
-            *(-23314.426344028834137134, -30177.987851997480902355, -30496.99011471578705823, -33264.918536573110031895),
+            *(
+                -9005.508609058480942622,
+                -13684.384371546781039797,
+                -18415.198698825748579111,
+                -19553.900086526387894992,
+            ),
+            *(
+                -23314.426344028834137134,
+                -30177.987851997480902355,
+                -30496.99011471578705823,
+                -33264.918536573110031895,
+            ),
             *(-42258.9966928414432914, -41796.48386935425514821, -43532.664217118523083627, -54549.753437023580772802),
-            *(-53401.227683437202358618, -54108.930312592681730166, -64978.620774194903788157, -10322.170123013474949403),
+            *(
+                -53401.227683437202358618,
+                -54108.930312592681730166,
+                -64978.620774194903788157,
+                -10322.170123013474949403,
+            ),
             *(-11235.043670709746947978, 4855.950165080014812702, 4827.618137787733758159, 4411.47904208965246653),
             *(4216.528174649092761683, -20143.53722156721050851, -20134.331828240734466817),
         ),

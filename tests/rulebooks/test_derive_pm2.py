@@ -34,9 +34,7 @@ def book_of(case: Case) -> b.Book:
     ]
     if case.perpetual:
         amount, price, entry, confidence = case.perpetual
-        positions.append(
-            b.Perpetual(underlying="BTC", amount=amount, price=price, entry=entry, confidence=confidence)
-        )
+        positions.append(b.Perpetual(underlying="BTC", amount=amount, price=price, entry=entry, confidence=confidence))
     collateral = ()
     if case.collateral:
         amount, price, confidence = case.collateral

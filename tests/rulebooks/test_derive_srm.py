@@ -1,7 +1,7 @@
 """Derive's published portfolios of its standard manager: derivexyz/v2-core, January 2026, test-cases-portfolio.json of
 test/risk-managers/unit-tests/StandardManager. Figures are theirs, cut off to whole dollars; markets stand as its tests
-set them: ETH 2,000 and BTC 28,000, volatility 50 % everywhere, base collateral at 80 % of its value. Their last portfolio is left out: its file and the
-result beside it are of different versions.
+set them: ETH 2,000 and BTC 28,000, volatility 50 % everywhere, base collateral at 80 % of its value. Their last
+portfolio is left out: what its file holds does not come to the figures that stand beside it.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -49,13 +49,9 @@ CASES = (
     Case("two short puts in the money", -2594, -2294, ((-2, "0111", 3000, "put", "ETH"),)),
     Case("a short call out of the money", -201, -151, ((-1, "0118", 2500, "call", "ETH"),)),
     Case("a short put out of the money", -200, -150, ((-1, "0111", 1100, "put", "ETH"),)),
-    Case(
-        "a call spread, bounded", -200, -200, ((-1, "0111", 1800, "call", "ETH"), (1, "0111", 2000, "call", "ETH"))
-    ),
+    Case("a call spread, bounded", -200, -200, ((-1, "0111", 1800, "call", "ETH"), (1, "0111", 2000, "call", "ETH"))),
     Case("a put spread, bounded", -500, -500, ((1, "0111", 2500, "put", "ETH"), (-1, "0111", 3000, "put", "ETH"))),
-    Case(
-        "a call spread, isolated", -203, -153, ((-1, "0111", 2300, "call", "ETH"), (1, "0111", 4000, "call", "ETH"))
-    ),
+    Case("a call spread, isolated", -203, -153, ((-1, "0111", 2300, "call", "ETH"), (1, "0111", 4000, "call", "ETH"))),
     Case("a put spread, isolated", -365, -215, ((1, "0111", 1200, "put", "ETH"), (-1, "0111", 2000, "put", "ETH"))),
     Case(
         "spreads of two expiries, bounded",
@@ -117,9 +113,7 @@ CASES = (
     ),
     Case("a short put that cannot lose more", -100, -100, ((-1, "0118", 100, "put", "ETH"),)),
     Case("a stablecoin at a tenth", -2496, -234, ((-1, "0118", 2000, "put", "ETH"),), stable=0.1),
-    Case(
-        "calls net short", -125, -123, ((-1.01, "0111", 1100, "call", "ETH"), (1, "0111", 1200, "call", "ETH"))
-    ),
+    Case("calls net short", -125, -123, ((-1.01, "0111", 1100, "call", "ETH"), (1, "0111", 1200, "call", "ETH"))),
     Case("a short call, BTC as base", 22010, 22160, ((-1, "0118", 2000, "call", "ETH"),), base=((1, "BTC"),)),
     Case(
         "a spread in BTC, ETH as base",

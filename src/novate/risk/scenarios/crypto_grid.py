@@ -56,8 +56,8 @@ class Grid:
     """Where prices go: ``price_range`` either side in ``buckets`` equal steps (an odd count, the middle stays).
 
     ``outer_up_only``: the two outermost prices come with volatility up alone; ``same``: the others come with volatility
-    as it is too, beside up and down. ``tails`` are price changes further out,
-    with volatility up, of whose result ``damping`` / \\|change\\| counts.
+    as it is too, beside up and down. ``tails`` are price changes further out, with volatility up, of whose result
+    ``damping`` / \\|change\\| counts.
     """
 
     price_range: float
@@ -122,7 +122,7 @@ def crypto_grid(
             move_to(vol_factors[days], vol, float(grid.vol.shocked(vol, days, way))) for days, vol in vols.items()
         ]
         moves.append([move_to(spot_factor, spot, spot * (1 + change)), *shifts, *(0.0 for _ in skews)])
-        labels.append(f"price {change:+.4g}, vol {way}" + (f", counted {part:.4g}" if part < 1 else ""))
+        labels.append(row_label(change, way, part))
         counted.append(part)
     for at, name in enumerate(skews):
         moves.append([0.0] * (1 + len(vols)) + [float(at == other) for other in range(len(skews))])
@@ -131,6 +131,11 @@ def crypto_grid(
     factors = (spot_factor, *vol_factors.values(), *skew_factors)
     name = f"grid, {underlying}"
     return Scenarios(name, factors, np.array(moves), tuple(labels), horizon_days, counted=np.array(counted))
+
+
+def row_label(change: float, way: str, part: float) -> str:
+    """A row of a grid in words."""
+    return f"price {change:+.4g}, vol {way}" + (f", counted {part:.4g}" if part < 1 else "")
 
 
 @dataclass(frozen=True, slots=True)

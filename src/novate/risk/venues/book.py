@@ -206,8 +206,8 @@ def _check_position(book: Book, at: int, each: Position) -> None:
     if all(expiry.at != each.expiry for expiry in book.underlyings[each.underlying].expiries):
         when = f"{each.expiry.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         raise RiskError(
-            f"{path}.expiry: {each.underlying} has no forward for {when}: add [[underlyings.{each.underlying}.expiries]] "
-            f"with at = {when} and its forward"
+            f"{path}.expiry: {each.underlying} has no forward for {when}: add "
+            f"[[underlyings.{each.underlying}.expiries]] with at = {when} and its forward"
         )
     if each.vol is None or not (isfinite(each.vol) and each.vol >= 0):
         raise RiskError(f"{path}.vol: got {each.vol}: give the implied volatility of {each.symbol}, an annual fraction")

@@ -1,8 +1,10 @@
-"""Margin by brackets of notional: maintenance is continuous, N x rate - deduction; initial is N over the leverage allowed.
+"""Margin by brackets of notional N: maintenance is continuous, N x rate - deduction; initial is N over a leverage.
 
-Binance's futures and Hyperliquid. The deduction of a bracket is that of the bracket before plus its floor times the rise
-of the rate, so that maintenance does not jump. Positions of one contract are one position.
+Binance's futures and Hyperliquid. The deduction of a bracket is that of the bracket before plus its floor times the
+rise of the rate, so that maintenance does not jump. Positions of one contract are one position.
 """
+
+import itertools
 
 from msgspec import Struct
 
@@ -62,7 +64,7 @@ def bracket_of(brackets: tuple[Bracket, ...], notional: float) -> int:
 def deductions(brackets: tuple[Bracket, ...]) -> tuple[float, ...]:
     """What each bracket takes off notional x rate."""
     found = [0.0]
-    for before, each in zip(brackets, brackets[1:], strict=False):
+    for before, each in itertools.pairwise(brackets):
         found.append(found[-1] + each.above * (each.maintenance - before.maintenance))
     return tuple(found)
 

@@ -1,9 +1,9 @@
 """Vega's log-normal risk model: the closed-form expected shortfall of a price over a horizon, and four margin levels.
 
 With lambda the tail and s = sigma sqrt(tau), a unit long may lose 1 - N(N^-1(lambda) - s) / lambda of its price and a
-unit short N(N^-1(lambda) + s) / lambda - 1. Maintenance, rounded up to the asset's smallest unit, is mark x size x (risk
-factor + linear slippage) and a share of accrued funding that is owed; search, initial and release are multiples of it,
-cut off.
+unit short N(N^-1(lambda) + s) / lambda - 1. Maintenance, rounded up to the asset's smallest unit, is mark x size x
+(risk factor + linear slippage) and a share of accrued funding that is owed; search, initial and release are multiples
+of it, cut off.
 """
 
 from math import ceil, floor, sqrt

@@ -45,12 +45,12 @@ def requirement(book: Book, rules: Rules) -> Risk:
     for name in book.held():
         tier = rules.tiers[market(rules.markets, name)]
         positions = only_perpetuals(book, name)
-        notional = micro(abs(sum(Fraction(str(each.amount)) * Fraction(str(each.price)) for each in positions)))
+        signed = sum((Fraction(str(each.amount)) * Fraction(str(each.price)) for each in positions), Fraction())
+        notional = micro(abs(signed))
         interest = book.underlyings[name].open_interest
         if interest is None and tier.upper_cap_micro:
             raise RiskError(f"$.underlyings.{name}.open_interest: missing: these rules scale initial margin with it")
         interest_micro = micro(Fraction(str(interest or 0)))
-        initial = ceiling(notional * rate)
         parts.append(
             Part(
                 f"{positions[0].symbol}: {initial_ppm(tier, interest_micro) / 10_000:g} % of notional initially",

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-
 from numpy.typing import NDArray
 
 from novate.risk.black import black76, black76_greeks
@@ -70,9 +69,7 @@ class Options:
         """Change of value per unit by the forward, ``[option]``."""
         if not self.held:
             return np.zeros(0)
-        return black76_greeks(
-            self.forwards, self.strikes, self.vols, self.years, self.calls > 0, rate=self.rates
-        ).delta
+        return black76_greeks(self.forwards, self.strikes, self.vols, self.years, self.calls > 0, rate=self.rates).delta
 
     def shocked(self, shock: VolShock, ways: Sequence[str]) -> Floats:
         """Volatilities ``[option, scenario]`` after each scenario's way of moving."""
@@ -105,9 +102,7 @@ def options_of(book: Book, underlying: str) -> Options:
     )
 
 
-def results(
-    book: Book, underlying: str, moved: Floats, vols: Floats, *, days: float = 0.0
-) -> tuple[list[str], Floats]:
+def results(book: Book, underlying: str, moved: Floats, vols: Floats, *, days: float = 0.0) -> tuple[list[str], Floats]:
     """Symbols and what each position gains, ``[position, scenario]``: perpetuals and futures first, then options.
 
     ``moved`` multiplies prices and forwards; ``vols`` are those of the options, ``[option, scenario]``.

@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 
 from novate.risk.checks import Floats
-from novate.risk.scenarios.crypto_grid import Grid, SkewShock, skew_multiplier
+from novate.risk.scenarios.crypto_grid import Grid, SkewShock, row_label, skew_multiplier
 from novate.risk.venues.book import Book, Future, NotCovered
 from novate.risk.venues.options import Options, naked_shorts, options_of
 from novate.risk.venues.requirement import Part, Risk, largest, market
@@ -125,10 +125,9 @@ def scenarios(book: Book, name: str, options: Options, rules: Rules) -> tuple[Sc
     follows = sum(value for asset, value in collateral_values(book, rules).items() if rules.collateral[asset].follows)
     names = _expiry_names(options)
     found = []
-    for at, (change, way, part) in enumerate(rows):
-        label = f"price {change:+.4g}, vol {way}" + (f", counted {part:.4g}" if part < 1 else "")
+    for at, (change, _, part) in enumerate(rows):
         by_expiry = tuple(zip(names, map(float, gains[:, at] * part), strict=True))
-        found.append(Scenario(label, straight * change * part, by_expiry, follows * change * part))
+        found.append(Scenario(row_label(*rows[at]), straight * change * part, by_expiry, follows * change * part))
     skews = (("linear", rules.grid.linear_skew, rules.linear), ("abs", rules.grid.abs_skew, rules.absolute))
     for way, there, shock in skews:
         if there:

@@ -1,8 +1,8 @@
 """A requirement and its reasons, and the equity that it is held against: every amount on one side, once.
 
-A mechanism says what it asks for part by part, and whether its parts already answer for the value of options. A rulebook
-declares what its equity carries. ``answer`` moves what is declared otherwise to the other side as a part of its own, so
-that equity less requirement is the same under every declaration.
+A mechanism says what it asks for part by part, and whether its parts already answer for the value of options. A
+rulebook declares what its equity carries. ``answer`` moves what is declared otherwise to the other side as a part of
+its own, so that equity less requirement is the same under every declaration.
 """
 
 from dataclasses import dataclass

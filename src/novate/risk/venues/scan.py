@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from msgspec import Struct
 
-from novate.risk.scenarios.crypto_grid import Grid
+from novate.risk.scenarios.crypto_grid import Grid, row_label
 from novate.risk.venues.book import Book, NotCovered
 from novate.risk.venues.options import net_shorts, options_of, results
 from novate.risk.venues.requirement import Part, Risk, largest, weighed
@@ -82,10 +82,8 @@ def worst_of(book: Book, name: str, grid: Grid) -> Worst:
     symbols, gains = results(book, name, moved, vols)
     gains = gains * counted
     at = int(np.argmin(gains.sum(axis=0)))
-    change, way, part = rows[at]
-    label = f"price {change:+.4g}, vol {way}" + (f", counted {part:.4g}" if part < 1 else "")
     losses = tuple((symbol, -float(gain)) for symbol, gain in zip(symbols, gains[:, at], strict=True))
-    return Worst(label, max(0.0, -float(gains[:, at].sum())), losses)
+    return Worst(row_label(*rows[at]), max(0.0, -float(gains[:, at].sum())), losses)
 
 
 def delta_charge(book: Book, name: str, rules: Rules) -> float:

@@ -1,4 +1,4 @@
-"""SPAN: sixteen scenarios a combined commodity, spread charges within it, credits between them, a minimum, option value.
+"""SPAN: sixteen scenarios a combined commodity, charges between its months, credits between commodities, a minimum.
 
 Per commodity: scan risk is the largest loss over the scenarios, a day ahead; months that offset each other are charged
 per delta spread. Between commodities, pairs in order of priority take deltas off both sides and are credited a part of
@@ -45,7 +45,7 @@ class Credit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The mechanism's parameters; ``credits`` stand in order of priority, ``weights`` are those of a price unchanged and
+    """The mechanism's parameters: ``pairs`` of commodities in order of priority, ``weights`` of a price unchanged and
     one, two and three thirds of the range away."""
 
     commodities: dict[str, Commodity]
@@ -54,21 +54,22 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     initial: float
     weights: tuple[float, float, float, float]
     horizon_days: float = 1.0
-    credits: tuple[Credit, ...] = ()
+    pairs: tuple[Credit, ...] = ()
     collateral: dict[str, float] = {}
 
     def __post_init__(self) -> None:
-        for each in self.credits:
+        for each in self.pairs:
             for leg in each.legs:
                 if leg not in self.commodities:
-                    raise RiskError(f"credits: {leg!r} is unknown: add commodities.{leg}")
+                    raise RiskError(f"pairs: {leg!r} is unknown: add commodities.{leg}")
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A commodity's scan: its results by scenario, and what deltas it has by month.
+    """A commodity's scan: results by position and scenario, and the scenario ``at`` that decides.
 
-    ``losses`` are positive; ``deltas`` net, and ``price_risk`` per unit of it, are what credits work on.
+    Credits work on net ``deltas`` and on ``price_risk`` per unit of them; ``spreads`` are units of delta long in one
+    month and short in another, ``minimum`` is that of its short options.
     """
 
     name: str
@@ -85,20 +86,22 @@ class Scan:
 def requirement(book: Book, rules: Rules) -> Risk:
     """What SPAN asks for before the value of options, commodity by commodity."""
     scans = {name: scan(book, name, market(rules.commodities, name), rules) for name in book.held()}
-    credits = inter_commodity(scans, rules)
+    off = inter_commodity(scans, rules)
     parts: list[Part] = []
     for name, of in scans.items():
         charge = of.spreads * rules.commodities[name].spread
-        floor = of.minimum - (of.scan_risk + charge - credits.get(name, 0.0))
+        floor = of.minimum - (of.scan_risk + charge - off.get(name, 0.0))
         for what, asked in (
             (f"{name}: scenario {of.at + 1}, {_label(of.at, rules)}", of.scan_risk),
             (f"{name}: {of.spreads:g} spreads between months", charge),
-            (f"{name}: credit between commodities", -credits.get(name, 0.0)),
+            (f"{name}: credit between commodities", -off.get(name, 0.0)),
             (f"{name}: up to the minimum for short options", max(0.0, floor)),
         ):
             parts.append(Part(what, rules.initial * asked, asked))
     losses = [
-        (symbol, -float(loss)) for of in scans.values() for symbol, loss in zip(of.symbols, of.gains[:, of.at], strict=True)
+        (symbol, -float(loss))
+        for of in scans.values()
+        for symbol, loss in zip(of.symbols, of.gains[:, of.at], strict=True)
     ]
     options = [options_of(book, name) for name in book.held()]
     return Risk(
@@ -112,7 +115,7 @@ def requirement(book: Book, rules: Rules) -> Risk:
 
 
 def risk_arrays(book: Book, name: str, of: Commodity, rules: Rules) -> tuple[list[str], Floats]:
-    """Symbols, and what each position gains in the sixteen scenarios, ``[position, scenario]``, counted as they count."""
+    """Symbols, and what each position gains in the sixteen scenarios as they count, ``[position, scenario]``."""
     options = options_of(book, name)
     if len(options) and of.vol_range is None:
         raise NotCovered(f"{options.held[0].symbol}: the rules have no volatility range for options of {name}")
@@ -147,7 +150,7 @@ def scan(book: Book, name: str, of: Commodity, rules: Rules) -> Scan:
 
 
 def futures_price_risk(losses: Floats, at: int) -> float:
-    """The loss of the worst scenario without volatility (the mean with its pair) and time (the mean of the first two)."""
+    """The loss of the worst scenario without volatility (mean with its pair) and time (mean of the first two)."""
     pair = losses[at] if at >= 14 else (losses[at - at % 2] + losses[at - at % 2 + 1]) / 2
     return float(pair - (losses[0] + losses[1]) / 2)
 
@@ -173,8 +176,8 @@ def month_deltas(book: Book, name: str, of: Commodity, rules: Rules) -> dict[str
 def inter_commodity(scans: dict[str, Scan], rules: Rules) -> dict[str, float]:
     """The credit of each commodity: pairs take deltas in order of priority, each delta once."""
     left = {name: of.deltas for name, of in scans.items()}
-    credits: dict[str, float] = {}
-    for pair in rules.credits:
+    found: dict[str, float] = {}
+    for pair in rules.pairs:
         first, second = pair.legs
         if first not in left or second not in left or not left[first] * left[second]:
             continue
@@ -184,8 +187,8 @@ def inter_commodity(scans: dict[str, Scan], rules: Rules) -> dict[str, float]:
         for leg, each in zip(pair.legs, pair.deltas, strict=True):
             used = spreads * each
             left[leg] -= used if left[leg] > 0 else -used
-            credits[leg] = credits.get(leg, 0.0) + scans[leg].price_risk * used * pair.rate
-    return credits
+            found[leg] = found.get(leg, 0.0) + scans[leg].price_risk * used * pair.rate
+    return found
 
 
 def _label(at: int, rules: Rules) -> str:
