@@ -1,4 +1,4 @@
-"""``novate margin``: one venue's answer with its reasons, all of them side by side, one line for what goes wrong.
+"""``novate margin``: one venue's answer with its reasons, all side by side, and one line for what goes wrong."""
 
 import json
 from pathlib import Path

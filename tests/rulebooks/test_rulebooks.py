@@ -177,6 +177,7 @@ def test_the_example_is_margined_by_who_knows_options() -> None:
         (("cash = 60_000.0", ""), "missing required field `cash`"),
         (("cash = 60_000.0", "cash = 60_000.0\nmoney = 1"), "unknown field `money`"),
         (("cash = 60_000.0", "cash ="), "it is not TOML"),
+        (("confidence = 0.98", "confidence = 98"), r"\$\.underlyings\.BTC\.confidence: got 98\.0: expected 0"),
     ],
 )
 def test_a_portfolio_that_cannot_be_is_refused_with_the_place(
@@ -203,3 +204,10 @@ def test_a_figure_that_rules_need_is_asked_for() -> None:
     for name in ("derive-pm2", "derive-srm"):
         with pytest.raises(Exception, match=r"\$\.stable_price: missing"):
             margin(held, load(name))
+
+
+def test_the_page_lists_every_rulebook_with_its_mechanism() -> None:
+    page = (EXAMPLE.parents[1] / "docs" / "concepts" / "rulebooks-of-venues.md").read_text(encoding="utf-8")
+    rows = {cells[1].strip(" `"): cells[3].strip() for line in page.splitlines() if len(cells := line.split("|")) == 8}
+    listed = {name: mechanism for name, mechanism in rows.items() if name not in {"name", "------"}}
+    assert listed == {name: load(name).header.mechanism for name in names()}

@@ -158,6 +158,9 @@ def checked(book: Book) -> Book:
     for path, value, cure in (*_prices(book), *_amounts(book)):
         if not (isfinite(value) and (value > 0 or not cure)):
             raise RiskError(f"{path}: got {value}: {cure or 'give a finite number'}")
+    for path, value in _confidences(book):
+        if not 0 <= value <= 1:
+            raise RiskError(f"{path}: got {value}: expected 0 (not believed) to 1 (wholly believed)")
     for at, each in enumerate(book.positions):
         _check_position(book, at, each)
     return book
@@ -187,6 +190,17 @@ def _amounts(book: Book) -> Iterator[tuple[str, float, str]]:
     yield "$.cash", book.cash, ""
     for at, each in enumerate(book.positions):
         yield f"$.positions[{at}].amount", each.amount, ""
+
+
+def _confidences(book: Book) -> Iterator[tuple[str, float]]:
+    for name, underlying in book.underlyings.items():
+        yield f"$.underlyings.{name}.confidence", underlying.confidence
+        for at, expiry in enumerate(underlying.expiries):
+            yield f"$.underlyings.{name}.expiries[{at}].confidence", expiry.confidence
+    for at, each in enumerate(book.positions):
+        yield f"$.positions[{at}].confidence", each.confidence
+    for at, each in enumerate(book.collateral):
+        yield f"$.collateral[{at}].confidence", each.confidence
 
 
 def _check_position(book: Book, at: int, each: Position) -> None:

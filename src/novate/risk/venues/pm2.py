@@ -122,7 +122,8 @@ def scenarios(book: Book, name: str, options: Options, rules: Rules) -> tuple[Sc
     values = _by_expiry(options, options.shocked(rules.grid.vol, [way for _, way, _ in rows]), moved)
     gains = _discounted(options, values, rules) - _by_expiry(options, options.vols[:, None], np.ones(1))
     straight = sum(each.amount * each.price for each in book.straight(name))
-    follows = sum(value for asset, value in collateral_values(book, rules).items() if rules.collateral[asset].follows)
+    values = collateral_values(book, rules)
+    follows = sum(value for asset, value in values.items() if rules.collateral[asset].follows == name)
     names = _expiry_names(options)
     found = []
     for at, (change, _, part) in enumerate(rows):
