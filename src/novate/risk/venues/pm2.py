@@ -161,7 +161,8 @@ def contingencies(book: Book, name: str, options: Options, rules: Rules) -> tupl
         of = rules.collateral[asset]
         haircut += value * np.array([of.maintenance + of.initial_more, of.maintenance])
     for each in book.collateral:
-        doubt += _doubt(each.confidence, each.value / book.needs_stable_price(), rules)
+        confidence = min(each.confidence, book.underlyings[name].confidence)
+        doubt += _doubt(confidence, each.value / book.needs_stable_price(), rules)
     return (
         _shares("perpetuals", units * price, rules.perpetual),
         _shares("options short and naked", naked * price, rules.naked_short),
