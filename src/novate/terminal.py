@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from novate.house.questions import WhatIf
     from novate.views import House, Table
 
+
+class Failure(Exception):
+    """A failure to tell the user in one line, with the exit code that goes with it."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 WIDTH_PIPED = 140
 """Columns where the output is no terminal: tables are then read by people later, or by other programs."""
 

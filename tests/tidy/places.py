@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "risk": ("core.money", "core.terms"),
     "risk.kernels": (),  # as kernel_cache.COMPILED says
     "market": ("core.money", "core.terms"),
+    "rulebooks": ("risk",),
     "service": ("core", "tape", "market", "risk"),
     "sim": ("core", "market", "risk", "service.engine", "report.series"),
     "sim.proof": ("sim", "core", "service", "report.series"),

@@ -1,4 +1,4 @@
-"""The command line: ``novate run``, ``replay``, ``what-if``, ``audit``, ``rebuild-head``, ``demo``, ``sim``, and more.
+"""The command line: ``novate run``, ``replay``, ``what-if``, ``margin``, ``backtest``, ``audit``, ``demo`` and others.
 
 Exit codes: 0 done (a refused row is a result, not an error), 1 it could not be done, or an audit found a difference,
 2 lines of a tape, or the command line itself, could not be read. Nothing heavy is imported before a command needs it.
@@ -16,6 +16,7 @@ from rich.console import Console
 
 from novate import __version__
 from novate.terminal import (
+    Failure,
     busy,
     interrupted,
     outcome_row,
@@ -36,15 +37,11 @@ app = App(
     version=__version__,
     version_flags=("--version",),
 )
-app.command("novate.cli.backtest:backtest")
-
-
-class Failure(Exception):
-    """A failure to tell the user in one line, with the exit code that goes with it."""
-
-    def __init__(self, message: str, code: int = 1) -> None:
-        super().__init__(message)
-        self.code = code
+# Imported when they are asked for; what they say of themselves stands here for the list of commands.
+app.command("novate.cli.backtest:backtest", help="Backtest margin models over real prices, out of sample.")
+app.command(
+    "novate.cli.margin:margin", help="What a venue's rules ask for of a portfolio, and why; or all side by side."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

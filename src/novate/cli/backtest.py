@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
-from novate.cli import Failure
-from novate.terminal import busy, output, print_json, print_table
+from novate.terminal import Failure, busy, output, print_json, print_table
 
 if TYPE_CHECKING:
     from novate.market.history import PriceHistory

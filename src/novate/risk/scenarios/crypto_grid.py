@@ -55,8 +55,9 @@ class VolShock:
 class Grid:
     """Where prices go: ``price_range`` either side in ``buckets`` equal steps (an odd count, the middle stays).
 
-    ``outer_up_only``: the two outermost prices come with volatility up alone. ``tails`` are price changes further out,
-    with volatility up, of whose result ``damping`` / \\|change\\| counts.
+    ``outer_up_only``: the two outermost prices come with volatility up alone; ``same``: the others come with volatility
+    as it is too, beside up and down. ``tails`` are price changes further out, with volatility up, of whose result
+    ``damping`` / \\|change\\| counts.
     """
 
     price_range: float
@@ -65,6 +66,7 @@ class Grid:
     tails: tuple[float, ...] = ()
     damping: float = 0.0
     outer_up_only: bool = False
+    same: bool = True
     linear_skew: bool = False
     abs_skew: bool = False
 
@@ -85,7 +87,8 @@ class Grid:
         found = []
         for change in np.linspace(self.price_range, -self.price_range, self.buckets).tolist():
             outermost = abs(change) > self.price_range * (1 - 1e-9)
-            ways = (UP,) if outermost and self.outer_up_only else (UP, SAME, DOWN)
+            inner = (UP, SAME, DOWN) if self.same else (UP, DOWN)
+            ways = (UP,) if outermost and self.outer_up_only else inner
             found += [(round(change, 12), way, 1.0) for way in ways]
         return found + [(tail, UP, self.damping / abs(tail)) for tail in self.tails]
 
@@ -119,7 +122,7 @@ def crypto_grid(
             move_to(vol_factors[days], vol, float(grid.vol.shocked(vol, days, way))) for days, vol in vols.items()
         ]
         moves.append([move_to(spot_factor, spot, spot * (1 + change)), *shifts, *(0.0 for _ in skews)])
-        labels.append(f"price {change:+.4g}, vol {way}" + (f", counted {part:.4g}" if part < 1 else ""))
+        labels.append(row_label(change, way, part))
         counted.append(part)
     for at, name in enumerate(skews):
         moves.append([0.0] * (1 + len(vols)) + [float(at == other) for other in range(len(skews))])
@@ -128,6 +131,11 @@ def crypto_grid(
     factors = (spot_factor, *vol_factors.values(), *skew_factors)
     name = f"grid, {underlying}"
     return Scenarios(name, factors, np.array(moves), tuple(labels), horizon_days, counted=np.array(counted))
+
+
+def row_label(change: float, way: str, part: float) -> str:
+    """A row of a grid in words."""
+    return f"price {change:+.4g}, vol {way}" + (f", counted {part:.4g}" if part < 1 else "")
 
 
 @dataclass(frozen=True, slots=True)

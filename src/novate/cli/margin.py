@@ -1,0 +1,149 @@
+"""``novate margin``: what a venue would ask for of a portfolio, and why; or every venue's answer side by side."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from novate.terminal import Failure, output, print_json, print_table
+
+if TYPE_CHECKING:
+    from novate.risk.venues.book import Book
+    from novate.risk.venues.requirement import Answer
+    from novate.rulebooks import Rulebook
+
+
+def margin(
+    portfolio: Path | None = None,
+    /,
+    *,
+    rulebook: str | None = None,
+    compare: Annotated[bool, Parameter(negative="")] = False,
+    listed: Annotated[bool, Parameter(name="--list", negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """What a venue's rules ask for of a portfolio: initial and maintenance margin, equity, and why.
+
+    Parameters
+    ----------
+    portfolio
+        A TOML or JSON file (docs/concepts/rulebooks-of-venues.md).
+    rulebook
+        The name of a rulebook, or the path of a TOML file of your own.
+    compare
+        Every rulebook side by side; one that cannot margin something in the portfolio says so in its row.
+    listed
+        Show the rulebooks with their dates and sources.
+    json
+        Print one JSON object instead of tables.
+    """
+    from novate.risk.errors import RiskError
+    from novate.rulebooks import FileError, load, names, read_book
+    from novate.rulebooks import margin as ask
+
+    if listed + compare + (rulebook is not None) != 1 or listed == (portfolio is not None):
+        raise Failure("give a portfolio with --rulebook NAME or --compare, or --list alone", 2)
+    try:
+        if portfolio is None:
+            _show_list([load(name) for name in names()], json)
+            return
+        book = read_book(portfolio)
+        if rulebook is None:
+            _show_comparison(book, [load(name) for name in names()], json)
+        else:
+            rules = load(rulebook)
+            _show_answer(rules, ask(book, rules), json)
+    except FileError as error:
+        raise Failure(str(error), 2) from error
+    except RiskError as error:
+        raise Failure(f"{portfolio}: {rulebook}: {error}") from error
+    except OSError as error:
+        raise Failure(f"{error.filename}: {error.strerror or error}") from error
+
+
+def _show_list(rulebooks: "Sequence[Rulebook]", json: bool) -> None:
+    from novate.views import Table
+
+    if json:
+        rows = {
+            each.name: {
+                "venue": each.header.venue,
+                "date": each.header.date.isoformat(),
+                "mechanism": each.header.mechanism,
+                "evaluation": each.header.evaluation,
+                "sources": each.header.sources,
+                "covers": each.header.covers,
+                "not_covered": each.header.not_covered,
+            }
+            for each in rulebooks
+        }
+        print_json({"rulebooks": rows})
+        return
+    cells = [
+        [each.name, each.header.venue, f"{each.header.date}", each.header.evaluation, "\n".join(each.header.sources)]
+        for each in rulebooks
+    ]
+    print_table(output(), Table("Rulebooks", ("name", "venue", "date", "evaluation", "sources"), cells, ("date",)))
+
+
+def _show_answer(rulebook: "Rulebook", found: "Answer", json: bool) -> None:
+    from novate.views import Table
+
+    if json:
+        print_json({"rulebook": rulebook.name, "date": rulebook.header.date.isoformat(), **_plain(found)})
+        return
+    console = output()
+    rows = [[part.what, _money(part.initial), _money(part.maintenance)] for part in found.parts]
+    rows.append(["requirement", _money(found.initial), _money(found.maintenance)])
+    rows.append(["equity", *(2 * [_money(found.equity)])])
+    rows.append(["left", _money(found.equity - found.initial), _money(found.equity - found.maintenance)])
+    title = f"{rulebook.header.venue}, rules of {rulebook.header.date}"
+    print_table(console, Table(title, ("part", "initial", "maintenance"), rows, ("initial", "maintenance")))
+    equity = [[what, _money(amount)] for what, amount in (*found.equity_parts, *found.also)]
+    names = "equity and other levels" if found.also else "equity"
+    print_table(console, Table("", (names, "amount"), equity, ("amount",)))
+    if found.contributors:
+        losses = [[symbol, _money(loss)] for symbol, loss in found.contributors]
+        title = f"Worst: {found.worst}" if found.worst else "What asks for most"
+        print_table(console, Table(title, ("largest contributors", "loss"), losses, ("loss",)))
+    if rulebook.header.evaluation == "calculator":
+        console.print("a calculator in floats: no house may margin by it", highlight=False)
+    console.print(f"not covered: {rulebook.header.not_covered}", highlight=False)
+
+
+def _show_comparison(book: "Book", rulebooks: "Sequence[Rulebook]", json: bool) -> None:
+    from novate.risk.errors import RiskError
+    from novate.rulebooks import margin as ask
+    from novate.views import Table
+
+    answers: dict[str, Answer | str] = {}
+    for each in rulebooks:
+        try:
+            answers[each.name] = ask(book, each)
+        except RiskError as error:
+            answers[each.name] = str(error)
+    if json:
+        print_json({name: {"cannot": of} if isinstance(of, str) else _plain(of) for name, of in answers.items()})
+        return
+    figures = ("initial", "maintenance", "equity", "left")
+    rows = [[name, *_row(of)] for name, of in answers.items()]
+    print_table(output(), Table("Every rulebook", ("rulebook", *figures, "why"), rows, figures))
+
+
+def _row(of: "Answer | str") -> "Sequence[str]":
+    """The cells of an answer, with what decides it; of none, the reason."""
+    if isinstance(of, str):
+        return ["", "", "", "", f"cannot: {of}"]
+    largest = of.contributors[0][0] if of.contributors else "nothing is asked for"
+    amounts = (of.initial, of.maintenance, of.equity, of.equity - of.initial)
+    return [*map(_money, amounts), of.worst or largest]
+
+
+def _plain(found: "Answer") -> "dict[str, Any]":
+    return {**asdict(found), "parts": [part._asdict() for part in found.parts]}
+
+
+def _money(amount: float) -> str:
+    return f"{amount:,.2f}"

@@ -1,0 +1,245 @@
+"""Derive's portfolio margin, version 2: scenarios of price, volatility and skew, static discounts, contingencies.
+
+Every result is measured from the value of options now. In a scenario an expiry's value is multiplied by the long static
+discount where it is zero or more and by the short one below; in the scenarios of the skew an expiry's result enters as
+minus its size, whichever way the skew turns. The worst of all scenarios and of the contingency for the basis is
+multiplied by a loss factor; contingencies come on top.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from msgspec import Struct
+
+from novate.risk.checks import Floats
+from novate.risk.scenarios.crypto_grid import Grid, SkewShock, row_label, skew_multiplier
+from novate.risk.venues.book import Book, Future, NotCovered
+from novate.risk.venues.options import Options, naked_shorts, options_of
+from novate.risk.venues.requirement import Part, Risk, largest, market
+
+
+class Discount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of an expiry's value in a scenario: base, and what the rate is multiplied by and raised by."""
+
+    base: float
+    rate_times: float
+    rate_plus: float
+
+
+class Basis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Prices up and down, and the part of an expiry's worse loss that counts: plus + times x years."""
+
+    up: float
+    down: float
+    plus: float
+    times: float
+
+
+class Shares(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of a notional: asked for at maintenance, and at initial besides."""
+
+    maintenance: float
+    initial_more: float
+
+
+class Asset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A collateral's haircuts, and the underlying whose price it follows in scenarios, if any."""
+
+    maintenance: float
+    initial_more: float
+    follows: str = ""
+
+
+class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The mechanism's parameters. Below a confidence of ``confidence_threshold`` the part that is missing of 1, times
+    ``confidence_factor``, is asked for at initial; with the stablecoin below ``peg_threshold`` the initial loss factor
+    rises by ``peg_factor`` for what is missing."""
+
+    underlyings: tuple[str, ...]
+    grid: Grid
+    linear: SkewShock
+    absolute: SkewShock
+    long_discount: Discount
+    short_discount: Discount
+    basis: Basis
+    perpetual: Shares
+    naked_short: Shares
+    initial_loss: float
+    maintenance_loss: float
+    confidence_threshold: float
+    confidence_factor: float
+    peg_threshold: float
+    peg_factor: float
+    collateral: dict[str, Asset] = {}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scenario:
+    """A scenario's result: of the perpetuals, of each expiry and of collateral that follows the price."""
+
+    label: str
+    perpetuals: float
+    expiries: tuple[tuple[str, float], ...]
+    collateral: float
+
+    @property
+    def total(self) -> float:
+        return self.perpetuals + sum(result for _, result in self.expiries) + self.collateral
+
+
+def requirement(book: Book, rules: Rules) -> Risk:
+    """What the manager asks for of an account, which holds one underlying."""
+    name = _only(book, rules)
+    options = options_of(book, name)
+    found = scenarios(book, name, options, rules)
+    basis = basis_contingency(options, rules.basis)
+    at = min(range(len(found)), key=lambda each: found[each].total)
+    worst = min(0.0, found[at].total, basis)
+    label = found[at].label if found[at].total <= basis else "basis"
+    missing = max(0.0, rules.peg_threshold - book.needs_stable_price())
+    initial = rules.initial_loss + missing * rules.peg_factor
+    parts = (
+        Part(f"worst scenario: {label}", -worst * initial, -worst * rules.maintenance_loss),
+        *contingencies(book, name, options, rules),
+    )
+    decisive = found[at]
+    losses = [(each, -result) for each, result in decisive.expiries]
+    losses += [(f"{name}-PERP", -decisive.perpetuals), ("collateral", -decisive.collateral)]
+    return Risk(
+        parts=parts,
+        option_value=float(options.amounts @ options.now()) if len(options) else 0.0,
+        measured_from_value=True,
+        collateral=sum(collateral_values(book, rules).values()),
+        worst=label,
+        contributors=largest(losses) if label != "basis" else (),
+    )
+
+
+def scenarios(book: Book, name: str, options: Options, rules: Rules) -> tuple[Scenario, ...]:
+    """Every scenario's result, in the order of the grid: prices from the top down, tails, skews."""
+    rows = rules.grid.rows()
+    moved = np.array([1 + change for change, _, _ in rows])
+    values = _by_expiry(options, options.shocked(rules.grid.vol, [way for _, way, _ in rows]), moved)
+    gains = _discounted(options, values, rules) - _by_expiry(options, options.vols[:, None], np.ones(1))
+    straight = sum(each.amount * each.price for each in book.straight(name))
+    values = collateral_values(book, rules)
+    follows = sum(value for asset, value in values.items() if rules.collateral[asset].follows == name)
+    names = _expiry_names(options)
+    found = []
+    for at, (change, _, part) in enumerate(rows):
+        by_expiry = tuple(zip(names, map(float, gains[:, at] * part), strict=True))
+        found.append(Scenario(row_label(*rows[at]), straight * change * part, by_expiry, follows * change * part))
+    skews = (("linear", rules.grid.linear_skew, rules.linear), ("abs", rules.grid.abs_skew, rules.absolute))
+    for way, there, shock in skews:
+        if there:
+            losses = map(float, -np.abs(_skewed(options, rules, way, shock)))
+            found.append(Scenario(f"skew {way}", 0.0, tuple(zip(names, losses, strict=True)), 0.0))
+    return tuple(found)
+
+
+def basis_contingency(options: Options, basis: Basis) -> float:
+    """Sum over expiries of the worse of a rise and a fall, none above zero, by a factor that grows with time."""
+    moved = np.array([1.0, basis.up, basis.down])
+    values = _by_expiry(options, np.repeat(options.vols[:, None], 3, axis=1), moved)
+    worse = np.minimum(0.0, (values[:, 1:] - values[:, :1]).min(axis=1, initial=0.0))
+    return float(worse @ (basis.plus + basis.times * _expiry_column(options, options.years)))
+
+
+def contingencies(book: Book, name: str, options: Options, rules: Rules) -> tuple[Part, ...]:
+    """What is asked for besides the worst scenario."""
+    price = book.underlyings[name].price
+    units = sum(abs(each.amount) for each in book.straight(name))
+    naked = naked_shorts(options)
+    shared = min([book.underlyings[name].confidence, *(each.confidence for each in book.straight(name))])
+    doubt = _doubt(shared, units * price, rules)
+    for number in range(len(_expiry_names(options))):
+        here = options.expiry == number
+        notional = float(np.abs(options.amounts[here]).sum()) * price
+        doubt += _doubt(min(shared, float(options.confidence[here].min())), notional, rules)
+    haircut = np.zeros(2)
+    for asset, value in collateral_values(book, rules).items():
+        of = rules.collateral[asset]
+        haircut += value * np.array([of.maintenance + of.initial_more, of.maintenance])
+    for each in book.collateral:
+        confidence = min(each.confidence, book.underlyings[name].confidence)
+        doubt += _doubt(confidence, each.value / book.needs_stable_price(), rules)
+    return (
+        _shares("perpetuals", units * price, rules.perpetual),
+        _shares("options short and naked", naked * price, rules.naked_short),
+        Part("haircuts of collateral", *map(float, haircut)),
+        Part("doubt about prices", doubt, 0.0),
+    )
+
+
+def collateral_values(book: Book, rules: Rules) -> dict[str, float]:
+    """What each collateral is worth in the stablecoin. Raises ``NotCovered`` for one that is not taken."""
+    values: dict[str, float] = {}
+    for each in book.collateral:
+        market(rules.collateral, each.asset)
+        values[each.asset] = values.get(each.asset, 0.0) + each.value / book.needs_stable_price()
+    return values
+
+
+def discounts(rate: Floats, years: Floats, rules: Rules) -> tuple[Floats, Floats]:
+    """The static discounts of long and of short expiries."""
+    long, short = rules.long_discount, rules.short_discount
+    longs = long.base * np.exp(-years * (rate * long.rate_times + long.rate_plus))
+    shorts = short.base * np.exp(years * (rate * short.rate_times + short.rate_plus))
+    return longs, np.minimum(np.exp(rate * years), shorts)
+
+
+def _only(book: Book, rules: Rules) -> str:
+    held = book.held()
+    for name in held:
+        if name not in rules.underlyings:
+            raise NotCovered(f"{name}: the rules cover {', '.join(rules.underlyings)}")
+    if len(held) > 1:
+        raise NotCovered(f"{', '.join(held)}: the rules margin one underlying in an account: give each its own book")
+    for each in book.positions:
+        if isinstance(each, Future):
+            raise NotCovered(f"{each.symbol}: the rules cover perpetuals and options alone")
+    return held[0] if held else rules.underlyings[0]
+
+
+def _by_expiry(options: Options, vols: Floats, moved: Floats) -> Floats:
+    """Value of the options of each expiry, ``[expiry, scenario]``."""
+    out = np.zeros((len(_expiry_names(options)), len(moved)))
+    if len(options):
+        values = options.amounts[:, None] * options.values(vols, moved)
+        np.add.at(out, options.expiry.astype(int), values)
+    return out
+
+
+def _discounted(options: Options, values: Floats, rules: Rules) -> Floats:
+    longs, shorts = discounts(_expiry_column(options, options.rates), _expiry_column(options, options.years), rules)
+    return values * np.where(values >= 0, longs[:, None], shorts[:, None])
+
+
+def _skewed(options: Options, rules: Rules, way: str, shock: SkewShock) -> Floats:
+    """Result of each expiry where the skew turns."""
+    if not len(options):
+        return np.zeros(0)
+    money = np.log(options.strikes / options.forwards)
+    turned = skew_multiplier(money, options.years, float(way == "linear"), float(way == "abs"), shock)
+    values = _by_expiry(options, (options.vols * turned)[:, None], np.ones(1))
+    return (_discounted(options, values, rules) - _by_expiry(options, options.vols[:, None], np.ones(1)))[:, 0]
+
+
+def _expiry_names(options: Options) -> list[str]:
+    return list(dict.fromkeys(f"{each.underlying} options of {each.expiry:%Y-%m-%d %H:%M}" for each in options.held))
+
+
+def _expiry_column(options: Options, column: Floats) -> Floats:
+    """The column of the options, expiry by expiry."""
+    _, first = np.unique(options.expiry, return_index=True)
+    return column[first]
+
+
+def _doubt(confidence: float, notional: float, rules: Rules) -> float:
+    if confidence >= rules.confidence_threshold:
+        return 0.0
+    return (1 - confidence) * rules.confidence_factor * notional
+
+
+def _shares(what: str, notional: float, shares: Shares) -> Part:
+    return Part(what, notional * (shares.maintenance + shares.initial_more), notional * shares.maintenance)

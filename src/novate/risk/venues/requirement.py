@@ -1,0 +1,125 @@
+"""A requirement and its reasons, and the equity that it is held against: every amount on one side, once.
+
+A mechanism says what it asks for part by part, and whether its parts already answer for the value of options. A
+rulebook declares what its equity carries. ``answer`` moves what is declared otherwise to the other side as a part of
+its own, so that equity less requirement is the same under every declaration.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeVar
+
+from msgspec import Struct
+
+from novate.risk.venues.book import Book, Collateral, NotCovered
+
+
+class Part(NamedTuple):
+    """Something that is asked for, in money; below zero it is let off."""
+
+    what: str
+    initial: float
+    maintenance: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Risk:
+    """What a mechanism found.
+
+    Attributes
+    ----------
+    parts : tuple of Part
+        Their sums are the requirements.
+    option_value : float
+        Of all options together, as the mechanism values them; shorts are negative.
+    measured_from_value : bool
+        Whether parts count losses from the value of options now, so that equity carries it. Otherwise parts ask for the
+        value of shorts and give nothing for longs, and equity does not carry it.
+    collateral : float
+        What collateral counts for.
+    worst : str
+        The scenario or case that decides.
+    contributors : tuple of (str, float)
+        What asks for most first: positions and their loss there.
+    also : tuple of (str, float)
+        Other levels that the venue has.
+    """
+
+    parts: tuple[Part, ...]
+    option_value: float
+    measured_from_value: bool
+    collateral: float = 0.0
+    worst: str = ""
+    contributors: tuple[tuple[str, float], ...] = ()
+    also: tuple[tuple[str, float], ...] = ()
+
+
+InOrOut = Literal["in", "out"]
+
+
+class Equity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a venue's equity carries besides cash."""
+
+    option_value: InOrOut
+    unrealised: InOrOut
+    collateral: InOrOut
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a venue would ask for, what it would hold that against, and why; in money."""
+
+    initial: float
+    maintenance: float
+    equity: float
+    parts: tuple[Part, ...]
+    equity_parts: tuple[tuple[str, float], ...]
+    worst: str
+    contributors: tuple[tuple[str, float], ...]
+    also: tuple[tuple[str, float], ...]
+
+
+def answer(book: Book, declared: Equity, risk: Risk) -> Answer:
+    """Requirements and equity as declared."""
+    parts, carried = list(risk.parts), [("cash", book.cash)]
+
+    def place(what: str, amount: float, where: InOrOut, counted: bool) -> None:
+        """An amount that equity has or not; ``counted``: whether the parts are right where equity has it."""
+        if where == "in":
+            carried.append((what, amount))
+        if (where == "in") != counted and amount:
+            asked = amount if where == "in" else -amount
+            parts.append(Part(f"{what}, {'which equity carries' if where == 'in' else 'not in equity'}", asked, asked))
+
+    place("unrealised result", book.unrealised, declared.unrealised, True)
+    place("value of options", risk.option_value, declared.option_value, risk.measured_from_value)
+    place("collateral", risk.collateral, declared.collateral, True)
+    return Answer(
+        initial=sum(part.initial for part in parts),
+        maintenance=sum(part.maintenance for part in parts),
+        equity=sum(amount for _, amount in carried),
+        parts=tuple(part for part in parts if part.initial or part.maintenance),
+        equity_parts=tuple(carried),
+        worst=risk.worst,
+        contributors=risk.contributors,
+        also=risk.also,
+    )
+
+
+def largest(losses: list[tuple[str, float]], count: int = 5) -> tuple[tuple[str, float], ...]:
+    """The largest losses first; what gains is left out."""
+    return tuple(sorted(((name, loss) for name, loss in losses if loss > 0), key=lambda each: -each[1])[:count])
+
+
+T = TypeVar("T")
+
+
+def market(markets: dict[str, T], underlying: str) -> T:
+    """A market's own parameters. Raises ``NotCovered`` where the rules have none."""
+    if underlying not in markets:
+        raise NotCovered(f"{underlying}: the rules cover {', '.join(markets)}")
+    return markets[underlying]
+
+
+def weighed(collateral: tuple[Collateral, ...], weights: dict[str, float]) -> float:
+    """What collateral counts for. Raises ``NotCovered`` for an asset without a weight."""
+    return sum(each.value * market(weights, each.asset) for each in collateral)

@@ -1,0 +1,168 @@
+"""Margin position by position: perpetuals by rates, short options isolated or, where a rule has it, bounded by expiry.
+
+Derive's standard manager and Deribit's standard margin. With S the price of the underlying, V the value of the shorts,
+OTM how far out of the money they are as a part of S, and n the amount short:
+
+====  ==============================================================  =====================================
+       initial                                                         maintenance
+====  ==============================================================  =====================================
+call  V + max(spot - OTM, spot_min) S n                               V + maintenance_spot S n
+put   the larger of the same, and put_over_maintenance x maintenance  V + max(maintenance_spot S n, put_value V)
+====  ==============================================================  =====================================
+
+Longs give nothing. ``bounded``: an expiry instead asks for the most that its payoff can lose over prices of zero and
+every strike, and for net short calls ``unpaired`` x forward each, where that is less than the sum of the isolated.
+"""
+
+import numpy as np
+from msgspec import Struct
+
+from novate.risk.venues.book import Book, NotCovered
+from novate.risk.venues.options import Options, options_of
+from novate.risk.venues.requirement import Part, Risk, largest, market, weighed
+
+
+class Straight(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rates of a perpetual's or future's notional; ``step`` is added per unit of its size."""
+
+    initial: float
+    maintenance: float
+    step: float = 0.0
+
+
+class Isolated(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rates of a short option, as the table above has them."""
+
+    spot: float
+    spot_min: float
+    maintenance_spot: float
+    put_value: float
+    put_over_maintenance: float
+
+
+class Unpaired(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of the forward, for every net short call of an expiry."""
+
+    initial: float
+    maintenance: float
+
+
+class Penalty(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """(1 - confidence) or (threshold - price) x factor x notional, below the threshold; initial alone."""
+
+    threshold: float
+    factor: float
+
+
+class Market(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One underlying's rates."""
+
+    straight: Straight
+    option: Isolated | None = None
+
+
+class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The mechanism's parameters. ``discounted``: option values carry the rate of their expiry."""
+
+    markets: dict[str, Market]
+    discounted: bool
+    bounded: Unpaired | None = None
+    collateral: dict[str, float] = {}
+    oracle: Penalty | None = None
+    depeg: Penalty | None = None
+
+
+def requirement(book: Book, rules: Rules) -> Risk:
+    """What standard margin asks for, underlying by underlying."""
+    straight, options = np.zeros(2), np.zeros(2)
+    doubt, exposed, value = _collateral_doubt(book, rules), 0.0, 0.0
+    asked: list[tuple[str, float]] = []
+    for name in book.held():
+        of, price = market(rules.markets, name), book.underlyings[name].price
+        for each in book.straight(name):
+            size = abs(each.amount)
+            rates = np.array([of.straight.initial, of.straight.maintenance]) + of.straight.step * size
+            straight += size * each.price * rates
+            asked.append((each.symbol, float(size * each.price * rates[0])))
+            doubt += _doubt(rules.oracle, min(each.confidence, book.underlyings[name].confidence), size * price)
+            exposed += size * price
+        held = options_of(book, name)
+        value += float(held.amounts @ held.now(rates=rules.discounted)) if len(held) else 0.0
+        for expiry in np.unique(held.expiry):
+            label, need = _expiry(held, held.expiry == expiry, price, of.option, rules)
+            options += need
+            asked.append((label, float(need[0])))
+            here = held.expiry == expiry
+            shorts = float(np.maximum(0.0, -held.amounts[here]).sum())
+            doubt += _doubt(rules.oracle, float(held.confidence[here].min()), shorts * price)
+            exposed += shorts * price
+    parts = (
+        Part("perpetuals and futures", *map(float, straight)),
+        Part("options", *map(float, options)),
+        Part("doubt about prices", doubt, 0.0),
+        Part("stablecoin below its peg", _depeg(book, rules) * exposed, 0.0),
+    )
+    return Risk(
+        parts=parts,
+        option_value=value,
+        measured_from_value=False,
+        collateral=weighed(book.collateral, rules.collateral),
+        contributors=largest(asked),
+    )
+
+
+def isolated(options: Options, price: float, rates: Isolated, *, discounted: bool) -> np.ndarray:
+    """What each option asks for on its own, ``[option, (initial, maintenance)]``; nothing for longs."""
+    size, values = np.maximum(0.0, -options.amounts), options.now(rates=discounted)
+    call = options.calls > 0
+    away = np.maximum(0.0, np.where(call, options.strikes - price, price - options.strikes)) / price
+    initial = size * (values + np.maximum(rates.spot - away, rates.spot_min) * price)
+    floor = rates.maintenance_spot * price
+    maintenance = size * (values + np.where(call, floor, np.maximum(floor, rates.put_value * values)))
+    initial = np.where(call, initial, np.maximum(initial, rates.put_over_maintenance * maintenance))
+    return np.stack([initial, maintenance], axis=1)
+
+
+def bounded(options: Options) -> tuple[float, float]:
+    """The most that the payoff of options of one expiry loses at a price of zero or a strike, zero or more, and the
+    price where it does. Net short calls lose without bound beyond; they are the caller's to add."""
+    prices = np.unique(np.concatenate([[0.0], options.strikes]))
+    away = prices[None, :] - options.strikes[:, None]
+    payoff = options.amounts @ np.maximum(0.0, np.where(options.calls[:, None] > 0, away, -away))
+    at = int(np.argmin(payoff))
+    return max(0.0, -float(payoff[at])), float(prices[at])
+
+
+def _expiry(
+    held: Options, here: np.ndarray, price: float, rates: Isolated | None, rules: Rules
+) -> tuple[str, np.ndarray]:
+    """What the options of one expiry ask for, initial and maintenance, and their name with the rule that decides."""
+    options = held.where(here)
+    name = f"{options.held[0].underlying} options of {options.held[0].expiry:%Y-%m-%d}"
+    if rates is None:
+        raise NotCovered(f"{options.held[0].symbol}: the rules cover no options of {options.held[0].underlying}")
+    alone = isolated(options, price, rates, discounted=rules.discounted).sum(axis=0)
+    if rules.bounded is None:
+        return f"{name}, each alone", alone
+    loss, at = bounded(options)
+    unpaired = max(0.0, -float(options.amounts[options.calls > 0].sum())) * float(options.forwards[0])
+    whole = loss + unpaired * np.array([rules.bounded.initial, rules.bounded.maintenance])
+    label = f"{name}, together at {at:g}" if whole[0] < alone[0] else f"{name}, each alone"
+    return label, np.minimum(alone, whole)
+
+
+def _doubt(penalty: Penalty | None, confidence: float, notional: float) -> float:
+    if penalty is None or confidence >= penalty.threshold:
+        return 0.0
+    return (1 - confidence) * penalty.factor * notional
+
+
+def _collateral_doubt(book: Book, rules: Rules) -> float:
+    return sum(_doubt(rules.oracle, each.confidence, each.value) for each in book.collateral)
+
+
+def _depeg(book: Book, rules: Rules) -> float:
+    """Of the notional of perpetuals and short options."""
+    if rules.depeg is None:
+        return 0.0
+    return max(0.0, rules.depeg.threshold - book.needs_stable_price()) * rules.depeg.factor

@@ -1,0 +1,147 @@
+"""Venue rulebooks: one engine, any venue's rules. Parameters are dated, sourced files; mechanisms are ``risk.venues``.
+
+``load`` reads a rulebook by its name (a file of this package) or by the path of another, ``read_book`` a portfolio,
+``margin`` puts the two together.
+"""
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from novate.risk.errors import RiskError
+from novate.risk.venues import brackets, lognormal, open_interest, pm2, scan, span, standard
+from novate.risk.venues.book import Book, checked
+from novate.risk.venues.requirement import Answer, Equity, Risk, answer
+
+MECHANISMS: Final[dict[str, tuple[type[Struct], Callable[[Book, Any], Risk]]]] = {
+    "standard": (standard.Rules, standard.requirement),
+    "scan": (scan.Rules, scan.requirement),
+    "pm2": (pm2.Rules, pm2.requirement),
+    "brackets": (brackets.Rules, brackets.requirement),
+    "open_interest": (open_interest.Rules, open_interest.requirement),
+    "lognormal": (lognormal.Rules, lognormal.requirement),
+    "span": (span.Rules, span.requirement),
+}
+"""Name of a mechanism -> its parameters and its rule."""
+
+
+class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rulebook's file. ``date`` is that of the parameters, ``sources`` where they are published; ``evaluation`` says
+    whether the requirement is found in exact integers, or by a calculator in floats that no house may margin by."""
+
+    venue: str
+    date: date
+    sources: tuple[str, ...]
+    mechanism: str
+    evaluation: Literal["exact", "calculator"]
+    equity: Equity
+    covers: str
+    not_covered: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """A venue's rules as read: its name, what its file says of them, and its mechanism's parameters."""
+
+    name: str
+    header: Header
+    rules: Any
+
+
+class FileError(RiskError):
+    """A portfolio or a rulebook that cannot be read; the message gives the file, the place and the cure."""
+
+
+def names() -> tuple[str, ...]:
+    """The rulebooks of this package, by name."""
+    files = resources.files(__name__).iterdir()
+    return tuple(sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml")))
+
+
+def load(name: str) -> Rulebook:
+    """A rulebook by its name, or by the path of a TOML file. Raises ``FileError``."""
+    if not name.endswith(".toml"):
+        if name not in names():
+            raise FileError(f"{name}: there is no such rulebook: name one of {', '.join(names())}, or a .toml file")
+        return _shipped(name)
+    path = Path(name)
+    return _rulebook(path.stem, _table(path), name)
+
+
+def read_book(path: Path) -> Book:
+    """The portfolio of a TOML or JSON file (docs/concepts/rulebooks-of-venues.md). Raises ``FileError``."""
+    book = _converted(_table(path), Book, str(path))
+    try:
+        return checked(book)
+    except RiskError as error:
+        raise FileError(f"{path}: {error}") from error
+
+
+def margin(book: Book, rulebook: Rulebook) -> Answer:
+    """What a venue asks for of a book, what equity it would see, and why.
+
+    Raises ``NotCovered`` for what its rules say nothing of, and ``RiskError`` for a figure that they need and the book
+    lacks.
+    """
+    _, requirement = MECHANISMS[rulebook.header.mechanism]
+    return answer(book, rulebook.header.equity, requirement(book, rulebook.rules))
+
+
+@cache
+def _shipped(name: str) -> Rulebook:
+    file = f"{name}.toml"
+    return _rulebook(name, tomllib.loads(resources.files(__name__).joinpath(file).read_text(encoding="utf-8")), file)
+
+
+def _rulebook(name: str, table: dict[str, Any], file: str) -> Rulebook:
+    header = _converted(table, Header, file)
+    if header.mechanism not in MECHANISMS:
+        raise FileError(f"{file}: $.mechanism: {header.mechanism!r} is unknown: name one of {', '.join(MECHANISMS)}")
+    kind, _ = MECHANISMS[header.mechanism]
+    return Rulebook(name, header, _converted(header.parameters, kind, f"{file}: $.parameters"))
+
+
+def _table(path: Path) -> dict[str, Any]:
+    """The table that a file holds."""
+    try:
+        data = path.read_bytes()
+        read = msgspec.json.decode(data) if path.suffix == ".json" else tomllib.loads(data.decode())
+    except (msgspec.DecodeError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FileError(f"{path}: it is not {'JSON' if path.suffix == '.json' else 'TOML'}: {error}") from error
+    if not isinstance(read, dict):
+        raise FileError(f"{path}: expected a table, got {type(read).__name__}")
+    return read
+
+
+def _converted(table: dict[str, Any], kind: Any, place: str) -> Any:
+    try:
+        value = msgspec.convert(table, kind)
+    except (msgspec.ValidationError, RiskError) as error:
+        raise FileError(f"{place}: {error}: see docs/concepts/rulebooks-of-venues.md") from error
+    if lost := _lost(table, msgspec.to_builtins(value)):
+        raise FileError(f"{place}: {lost}: unknown, nothing reads it: leave it out or mend its name")
+    return value
+
+
+def _lost(given: Any, kept: Any, path: str = "$") -> str:
+    """The path of the first name that was given and not kept: dataclasses let unknown fields pass."""
+    if isinstance(given, dict) and isinstance(kept, dict):
+        for name, value in given.items():
+            if name not in kept:
+                return f"{path}.{name}"
+            if lost := _lost(value, kept[name], f"{path}.{name}"):
+                return lost
+    if isinstance(given, list) and isinstance(kept, list):
+        for at, (value, other) in enumerate(zip(given, kept, strict=True)):
+            if lost := _lost(value, other, f"{path}[{at}]"):
+                return lost
+    return ""

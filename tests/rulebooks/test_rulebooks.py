@@ -1,0 +1,213 @@
+"""Every shipped rulebook: dated, sourced, read without a name left over; its equity counts every amount once."""
+
+import itertools
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from novate.risk.venues.book import Book, Collateral, NotCovered
+from novate.risk.venues.requirement import Equity, answer
+from novate.rulebooks import MECHANISMS, FileError, load, margin, names, read_book
+from tests.rulebooks.books import book, future, option, perpetual
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "portfolio.toml"
+PERPETUALS = {"binance", "hyperliquid", "dydx-v4", "vega"}
+
+
+def a_book(name: str) -> Book:
+    """One that the rulebook can margin, with a result since entry, and options and collateral where it takes them."""
+    takes: Any = load(name).rules.collateral
+    collateral = (Collateral(asset="BTC", amount=0.5, price=99_000.0),) if "BTC" in takes else ()
+    if name == "cme-span":
+        return book(future(1000, 90.0, 30, 88.0, on="CL"), prices={"CL": 91.0}, cash=5000.0)
+    if name in PERPETUALS:
+        return book(perpetual(-1, 100_000, 98_000), cash=5000.0, open_interest=1e9)
+    return book(
+        perpetual(-1, 100_000, 98_000, funding=30.0),
+        option(2, 105_000, "call", 20, 0.5),
+        option(-3, 90_000, "put", 60, 0.6),
+        forwards={20: 100_400.0, 60: 101_300.0},
+        cash=20_000.0,
+        collateral=collateral,
+    )
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_rulebook_says_when_and_where_it_is_from(name: str) -> None:
+    header = load(name).header
+    assert date(2020, 1, 1) < header.date
+    assert header.sources
+    assert all(source.startswith("https://") for source in header.sources)
+    assert header.covers
+    assert header.not_covered
+
+
+def test_only_what_is_found_in_integers_may_be_adopted() -> None:
+    assert [name for name in names() if load(name).header.evaluation == "exact"] == ["dydx-v4"]
+
+
+def test_every_mechanism_is_shipped() -> None:
+    assert {load(name).header.mechanism for name in names()} == set(MECHANISMS)
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_amount_counts_once(name: str) -> None:
+    """Equity less requirement is the same whether option value, result and collateral stand in equity or not."""
+    rulebook, held = load(name), a_book(name)
+    _, requirement = MECHANISMS[rulebook.header.mechanism]
+    risk = requirement(held, rulebook.rules)
+    left = margin(held, rulebook)
+    for places in itertools.product(("in", "out"), repeat=3):
+        declared = msgspec.convert(dict(zip(Equity.__struct_fields__, places, strict=True)), Equity)
+        found = answer(held, declared, risk)
+        assert found.equity - found.initial == pytest.approx(left.equity - left.initial)
+        assert found.equity - found.maintenance == pytest.approx(left.equity - left.maintenance)
+        assert sum(part.initial for part in found.parts) == pytest.approx(found.initial)
+        assert sum(part.maintenance for part in found.parts) == pytest.approx(found.maintenance)
+        assert sum(amount for _, amount in found.equity_parts) == pytest.approx(found.equity)
+        assert {what for what, _ in found.equity_parts[1:]} == {
+            what
+            for what, place in zip(("value of options", "unrealised result", "collateral"), places, strict=True)
+            if place == "in"
+        }
+
+
+@pytest.mark.parametrize("name", sorted(set(names()) - PERPETUALS - {"cme-span"}))
+def test_the_result_and_cash_are_one_to_one(name: str) -> None:
+    """A dollar of cash, of result and of funding each adds a dollar to what is left."""
+    held, rulebook = a_book(name), load(name)
+    before = margin(held, rulebook)
+    first: Any = held.positions[0]
+    for changed in (
+        msgspec.structs.replace(held, cash=held.cash + 1),
+        msgspec.structs.replace(
+            held, positions=(msgspec.structs.replace(first, entry=first.entry + 1), *held.positions[1:])
+        ),
+        msgspec.structs.replace(
+            held, positions=(msgspec.structs.replace(first, funding=first.funding + 1), *held.positions[1:])
+        ),
+    ):
+        after = margin(changed, rulebook)
+        assert after.equity - after.initial == pytest.approx(before.equity - before.initial + 1)
+
+
+def test_what_a_venue_does_not_know_is_not_covered() -> None:
+    for name, held, words in (
+        ("binance", book(future(1, 100_000, 30)), "perpetuals alone"),
+        ("deribit-pm", book(perpetual(1, 2.0, on="XRP"), prices={"XRP": 2.0}), "XRP: the rules cover BTC, ETH"),
+        ("derive-pm2", book(future(1, 100_000, 30)), "perpetuals and options alone"),
+        (
+            "derive-pm2",
+            book(perpetual(1, 100_000), perpetual(1, 3000, on="ETH"), prices={"BTC": 1e5, "ETH": 3e3}),
+            "one underlying in an account",
+        ),
+        (
+            "binance",
+            book(perpetual(1, 100_000), collateral=(Collateral(asset="BTC", amount=1.0, price=1e5),)),
+            "BTC: the rules cover",
+        ),
+    ):
+        with pytest.raises(NotCovered, match=words):
+            margin(held, load(name))
+
+
+def test_a_rulebook_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    text = (Path(__file__).resolve().parents[2] / "src/novate/rulebooks/hyperliquid.toml").read_text(encoding="utf-8")
+    path.write_text(text.replace("leverage = 40", "leverage = 10"), encoding="utf-8")
+    assert margin(book(perpetual(1, 100_000)), load(str(path))).initial == pytest.approx(10_000)
+    for change, words in (
+        (("mechanism = ", "mechanics = "), "mechanics"),
+        (("[parameters.markets]", "[parameters.market]"), "market"),
+        (('"brackets"', '"bracket"'), "name one of"),
+        (("above = 150_000_000", "above = 0"), "begin at 0 and rise"),
+        (("leverage = 40", "leverage = '40'"), "Expected `float`"),
+    ):
+        path.write_text(text.replace(*change), encoding="utf-8")
+        with pytest.raises(FileError, match=words):
+            load(str(path))
+    with pytest.raises(FileError, match="there is no such rulebook: name one of binance, "):
+        load("nowhere")
+
+
+def test_a_name_that_nothing_reads_is_refused(tmp_path: Path) -> None:
+    """Also within the grid, whose parameters are those of the scenarios."""
+    path = tmp_path / "mine.toml"
+    text = (Path(__file__).resolve().parents[2] / "src/novate/rulebooks/deribit-pm.toml").read_text(encoding="utf-8")
+    path.write_text(text.replace("damping = 0.16", "damping = 0.16\ndamp = 1"), encoding="utf-8")
+    with pytest.raises(FileError, match=r"\$\.grid\.damp: unknown"):
+        load(str(path))
+
+
+def test_the_example_is_margined_by_who_knows_options() -> None:
+    held = read_book(EXAMPLE)
+    for name in ("derive-srm", "derive-pm2", "deribit-standard", "deribit-pm", "paradex-pm"):
+        found = margin(held, load(name))
+        assert 0 < found.maintenance <= found.initial
+        assert found.contributors
+    for name in PERPETUALS:
+        with pytest.raises(NotCovered, match="perpetuals alone"):
+            margin(held, load(name))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("price = 92_000.0", "price = 0.0"), r"\$\.underlyings\.BTC\.price: got 0\.0: expected a price above zero"),
+        (("price = 92_010.0", "price = -1.0"), r"\$\.positions\[0\]\.price: got -1\.0"),
+        (
+            ("vol = 0.44", ""),
+            r"\$\.positions\[1\]\.vol: got None: give the implied volatility of BTC-2026-01-30-95000-C",
+        ),
+        (('kind = "perpetual"', 'kind = "swap"'), r"Invalid value 'swap' - at `\$\.positions\[0\]\.kind`"),
+        (("amount = -1.0", "amount = nan"), r"\$\.positions\[0\]\.amount: got nan: give a finite number"),
+        (
+            ('underlying = "BTC"\namount = -1.0', 'underlying = "XBT"\namount = -1.0'),
+            r"\$\.positions\[0\]\.underlying: 'XBT' is unknown: add \[underlyings\.XBT\] with its price",
+        ),
+        (
+            ("at = 2026-03-27T08:00:00Z", "at = 2026-03-28T08:00:00Z"),
+            r"\$\.positions\[3\]\.expiry: BTC has no forward for 2026-03-27T08:00:00Z: add \[\[underlyings\.BTC",
+        ),
+        (("time = 2026-01-05", "time = 2026-02-05"), r"\$\.positions\[1\]\.expiry: BTC-2026-01-30-95000-C has expired"),
+        (("time = 2026-01-05T08:00:00Z", "time = 2026-01-05T08:00:00"), r"\$\.time: it has no time zone"),
+        (("cash = 60_000.0", ""), "missing required field `cash`"),
+        (("cash = 60_000.0", "cash = 60_000.0\nmoney = 1"), "unknown field `money`"),
+        (("cash = 60_000.0", "cash ="), "it is not TOML"),
+        (("confidence = 0.98", "confidence = 98"), r"\$\.underlyings\.BTC\.confidence: got 98\.0: expected 0"),
+    ],
+)
+def test_a_portfolio_that_cannot_be_is_refused_with_the_place(
+    tmp_path: Path, change: tuple[str, str], words: str
+) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert change[0] in text
+    path = tmp_path / "portfolio.toml"
+    path.write_text(text.replace(change[0], change[1], 1), encoding="utf-8")
+    with pytest.raises(FileError, match=words) as caught:
+        read_book(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_portfolio_may_be_json(tmp_path: Path) -> None:
+    held = read_book(EXAMPLE)
+    path = tmp_path / "portfolio.json"
+    path.write_bytes(msgspec.json.encode(held))
+    assert read_book(path) == held
+
+
+def test_a_figure_that_rules_need_is_asked_for() -> None:
+    held = msgspec.structs.replace(read_book(EXAMPLE), stable_price=None)
+    for name in ("derive-pm2", "derive-srm"):
+        with pytest.raises(Exception, match=r"\$\.stable_price: missing"):
+            margin(held, load(name))
+
+
+def test_the_page_lists_every_rulebook_with_its_mechanism() -> None:
+    page = (EXAMPLE.parents[1] / "docs" / "concepts" / "rulebooks-of-venues.md").read_text(encoding="utf-8")
+    rows = {cells[1].strip(" `"): cells[3].strip() for line in page.splitlines() if len(cells := line.split("|")) == 8}
+    listed = {name: mechanism for name, mechanism in rows.items() if name not in {"name", "------"}}
+    assert listed == {name: load(name).header.mechanism for name in names()}

@@ -1,0 +1,126 @@
+"""Portfolio margin by a grid, and standard margin, of Deribit and Paradex: published figures and figures by hand."""
+
+from math import exp, sqrt
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import ndtri
+
+from novate.risk.black import black76
+from novate.risk.venues import scan
+from novate.rulebooks import load, margin
+from tests.rulebooks.books import book, future, option, perpetual
+
+
+def rules(name: str) -> Any:
+    return load(name).rules
+
+
+def test_paradex_publishes_a_charge_on_deltas() -> None:
+    """docs.paradex.trade/risk/portfolio-margin: one long perpetual and five short calls of delta 0.3 at 70,000 have a
+    net delta of -0.5 and a hedged delta of 1, so (2 % x 0.5 + 1 % x 1) x 70,000."""
+    vol, days = 0.6, 30
+    deviation = vol * sqrt(days / 365)
+    strike = 70_000 * exp(deviation**2 / 2 - deviation * float(ndtri(0.3)))
+    held = book(
+        perpetual(1, 70_000),
+        option(-5, strike, "call", days, vol),
+        prices={"BTC": 70_000.0},
+        forwards={days: 70_000.0},
+    )
+    assert scan.delta_charge(held, "BTC", rules("paradex-pm")) == pytest.approx(1400)
+
+
+def test_paradex_publishes_24_scenarios() -> None:
+    rows = rules("paradex-pm").grid.rows()
+    assert len(rows) == 24
+    assert [(way, round(part, 4)) for _, way, part in rows[16:]] == [
+        ("up", part) for part in (0.2424, 0.4848, 0.32, 0.16, 0.08, 0.0533, 0.04, 0.032)
+    ]
+    assert sorted({change for change, way, _ in rows[:16] if way == "down"}) == [
+        *(-0.12, -0.08, -0.04, 0, 0.04, 0.08, 0.12)
+    ]
+
+
+def test_a_perpetual_loses_the_range() -> None:
+    found = margin(book(perpetual(-2, 100_000)), load("deribit-pm"))
+    assert found.initial == found.maintenance == pytest.approx(0.16 * 200_000)
+    assert found.contributors == (("BTC-PERP", pytest.approx(32_000)),)
+    found = margin(book(perpetual(-2, 100_000)), load("paradex-pm"))
+    assert (found.initial, found.maintenance) == (pytest.approx(32_000), pytest.approx(16_000))
+
+
+def test_futures_that_offset_are_charged() -> None:
+    found = margin(book(perpetual(-2, 100_000), future(3, 101_000, 60)), load("deribit-pm"))
+    assert {part.what: part.initial for part in found.parts} == {
+        "BTC: price -0.16, vol up": pytest.approx(0.16 * (3 * 101_000 - 200_000)),
+        "BTC: futures that offset": pytest.approx(0.01 * 2 * 100_000),
+    }
+
+
+def test_short_options_are_charged_net_by_strike() -> None:
+    # Deribit's own example: +10 calls and -20 puts of one strike are 10 net short, 0.01 each.
+    held = book(option(10, 90_000, "call", 30), option(-20, 90_000, "put", 30), forwards={30: 100_000.0})
+    parts = {part.what: part.initial for part in margin(held, load("deribit-pm")).parts}
+    assert parts["BTC: options net short"] == pytest.approx(10 * 0.01 * 100_000)
+
+
+@pytest.mark.parametrize("name", ["deribit-pm", "paradex-pm"])
+def test_the_worst_scenario_is_that_of_a_loop(name: str) -> None:
+    grid = rules(name).grid
+    held = book(
+        perpetual(-0.7, 100_300),
+        option(-3, 120_000, "call", 12, 0.55),
+        option(2, 80_000, "put", 95, 0.6),
+        forwards={12: 100_500.0, 95: 103_000.0},
+    )
+    losses = []
+    for change, way, part in grid.rows():
+        loss = 0.7 * 100_300 * change
+        for amount, strike, call, days, vol, forward in (
+            (-3, 120_000, True, 12, 0.55, 100_500.0),
+            (2, 80_000, False, 95, 0.6, 103_000.0),
+        ):
+            size = (30 / days) ** (0.3 if days <= 30 else 0.13)
+            moved = {
+                "up": vol * (1 + grid.vol.up * size),
+                "same": vol,
+                "down": max(0, vol * (1 - grid.vol.down * size)),
+            }[way]
+            moved = max(moved, grid.vol.vol_min) if way == "up" else moved
+            now, then = (
+                float(black76(price, strike, each, days / 365, call))
+                for price, each in ((forward, vol), (forward * (1 + change), moved))
+            )
+            loss -= amount * (then - now)
+        losses.append(loss * part)
+    found = scan.worst_of(held, "BTC", grid)
+    assert found.loss == pytest.approx(max(losses))
+    assert sum(loss for _, loss in found.losses) == pytest.approx(found.loss)
+    assert int(np.argmax(losses)) == [scan.row_label(*row) for row in grid.rows()].index(found.label)
+
+
+def test_deribit_publishes_rates_of_futures() -> None:
+    # 11 January 2022: initial 2 % + 0.005 % per BTC, maintenance 1 % + the same; ETH 0.0004 % per ETH.
+    found = margin(book(perpetual(100, 40_000), prices={"BTC": 40_000.0}), load("deribit-standard"))
+    assert (found.initial, found.maintenance) == (pytest.approx(0.025 * 4e6), pytest.approx(0.015 * 4e6))
+    found = margin(book(perpetual(-1000, 3000, on="ETH"), prices={"ETH": 3000.0}), load("deribit-standard"))
+    assert (found.initial, found.maintenance) == (pytest.approx(0.024 * 3e6), pytest.approx(0.014 * 3e6))
+
+
+def test_deribit_publishes_rates_of_short_options() -> None:
+    held = book(
+        option(-1, 108_000, "call", 30),
+        option(-1, 40_000, "put", 30),
+        option(5, 100_000, "call", 30),
+        forwards={30: 100_000.0},
+    )
+    call, put = (
+        float(black76(100_000, strike, 0.5, 30 / 365, is_call))
+        for strike, is_call in ((108_000, True), (40_000, False))
+    )
+    found = margin(held, load("deribit-standard"))
+    # The call is 8 % out of the money: 15 - 8 is less than 10. Longs neither ask nor give.
+    assert found.initial == pytest.approx(call + 10_000 + put + 10_000)
+    assert found.maintenance == pytest.approx(call + 7500 + put + 7500)
