@@ -12,7 +12,9 @@ from scipy.integrate import quad
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from novate.core.kernels.measures import least_of_rank, shortfall
+from novate.core.kernels.measures import least_of_rank, rank_of, shortfall
+from novate.core.sheet_columns import blocks_of
+from novate.core.terms import ScenarioBlock
 from novate.risk.errors import RiskError
 from novate.risk.measures import (
     ES_CONVENTIONS,
@@ -59,7 +61,9 @@ def test_expected_shortfall_is_the_float_twin_of_the_sheets(
     numerator = min(numerator, denominator - 1)
     results = np.array(values, np.float64)
     own = float(expected_shortfall(results, 1 - Fraction(numerator, denominator)))
-    of_sheet = shortfall(results, numerator, denominator)
+    measured = ScenarioBlock("b", "current", len(values), "expected_shortfall", 10**6, 1, numerator, denominator)
+    block = blocks_of([measured])[0]
+    of_sheet = shortfall(*least_of_rank(results, rank_of(block)), block)
     assert of_sheet == math.ceil(exact_shortfall(values, Fraction(numerator, denominator)))
     assert own == pytest.approx(float(exact_shortfall(values, Fraction(numerator, denominator))), abs=1e-6)
     assert own - 1e-6 <= of_sheet < own + 1 + 1e-6
