@@ -1,5 +1,6 @@
 """``novate backtest``: a readable table and a page over real prices; what cannot be tested is said in one line."""
 
+import html
 import json
 import re
 from collections.abc import Callable
@@ -165,3 +166,32 @@ def test_the_day_that_oil_was_negative_is_one_exception_among_many(
     longs = {each["model"]: each for each in one["verdicts"] if each["side"] == "long"}
     assert 1 <= longs["filtered shortfall"]["exceptions"] < longs["historical VaR"]["exceptions"]
     assert longs["filtered shortfall"]["light"]["zone"] == "green"
+
+
+def commands_of(document: str) -> list[tuple[str, list[str]]]:
+    """Each command of the page of backtests, with the rows of the tables under it."""
+    found = []
+    for section in document.split("\n    novate backtest ")[1:]:
+        command, _, rest = section.partition("\n")
+        lines = [line for line in rest.splitlines() if line.startswith("| ")]
+        found.append((command, [line.strip("| ") for line in lines]))
+    return found
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("at", range(4))
+def test_the_page_of_backtests_says_what_the_command_prints(
+    novate: Novate, market_data: Path, tmp_path: Path, at: int
+) -> None:
+    document = (Path(__file__).parents[1] / "docs" / "backtests.md").read_text(encoding="utf-8")
+    command, rows = commands_of(document)[at]
+    arguments = command.replace("$NOVATE_DATA", str(market_data)).split()
+    known = []
+    for more in ((), ("--model", "default", "--horizon", "2")):
+        assert novate(*arguments, *more)[0] == 0
+        page = html.unescape((tmp_path / "page.html").read_text(encoding="utf-8")).replace("\u00a0", " ")
+        cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)]
+        known += [" | ".join(row[1:]) for row in cells]
+    figures = [row for row in rows if not row.startswith(("model |", "margin |", "over two days |"))]
+    assert len(figures) == 8 + 4 + 6 + 2
+    assert [row for row in figures if row not in known] == []

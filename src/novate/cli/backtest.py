@@ -76,7 +76,7 @@ def backtest(
         known = _read(history)
         chosen = [_factor_history(known, name, absolute, vouch, gap_days) for name in _chosen(known, series, absolute)]
         found = _compared(chosen, _models(model or NAMES, level, horizon), level, warm_up, window)
-        path = write_backtest(found, f"{known.name}: {known.source}", out)
+        path = write_backtest(found, known.source, out)
     if json:
         print_json({"series": figures(found), "report": str(path.resolve())})
         return
