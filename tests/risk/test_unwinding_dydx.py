@@ -8,7 +8,6 @@ from fractions import Fraction
 
 import pytest
 
-from novate.core.money import ceil_div
 from novate.risk.errors import RiskError
 from novate.risk.unwinding.bankruptcy import bankruptcy_proceeds
 from novate.risk.unwinding.deleveraging import Deleveraged, Holder, by_relief, deleverage
@@ -20,19 +19,19 @@ from novate.risk.unwinding.funding import (
 from novate.risk.unwinding.offers import fund_delta, offer_price
 from novate.risk.unwinding.ordering import compare, riskiest_first
 from novate.risk.unwinding.standing import Market, Standing, closing
+from novate.risk.venues.open_interest import Tier, initial_micro, maintenance_micro
 
 USD = 1_000_000
 F = Fraction
 
 
-def market(price_usd: int, units_per_coin: int, initial_ppm: int = 200_000, fraction_ppm: int = 500_000) -> Market:
-    """A market with base initial margin and maintenance as a fraction of it, each rounded up."""
-
-    def initial(notional: int) -> int:
-        return ceil_div(notional * initial_ppm, USD)
-
+def market(price_usd: int, units_per_coin: int) -> Market:
+    """A market of 20 % initial and 10 % maintenance margin, as the venue's own rulebook computes them."""
+    tier = Tier(initial_ppm=200_000, maintenance_fraction_ppm=500_000)
     return Market(
-        F(price_usd * USD, units_per_coin), lambda notional: ceil_div(initial(notional) * fraction_ppm, USD), initial
+        F(price_usd * USD, units_per_coin),
+        lambda notional: maintenance_micro(tier, notional),
+        lambda notional: initial_micro(tier, notional, 0),
     )
 
 

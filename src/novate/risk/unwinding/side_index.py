@@ -4,7 +4,9 @@ Everybody on a side holds ``floor(basis x scale / scale at entry)`` lots, and ha
 entry) / scale at entry``. A price moves ``shift``; a deficit that nobody can pay lowers it; deleveraging lowers
 ``scale``. Nobody is singled out. Longs and shorts are two sides.
 
-Source: percolator (aeyakovenko/percolator), restated from its published design.
+Source: the A/K indices of percolator (aeyakovenko/percolator, specification of 2026, sections 5.3 and 5.4). There the
+scale is cut down, and what that loses is counted as dust and absorbed; here it is rounded up, at a precision that
+leaves no dust, so that what members are charged always covers the deficit.
 """
 
 from collections.abc import Sequence
