@@ -128,6 +128,14 @@ def test_twice_the_book_asks_for_twice_as_much(name: str) -> None:
     assert twice.initial == pytest.approx(2 * once.initial)
 
 
+def test_a_perpetual_is_margined_everywhere_but_at_cme() -> None:
+    held = book(perpetual(-1, 100_000, 98_000), cash=50_000.0, open_interest=1e9)
+    for name in set(names()) - {"cme-span"}:
+        found = margin(held, load(name))
+        assert found.equity == 48_000
+        assert 0 < found.maintenance <= found.initial <= 20_000
+
+
 @pytest.mark.parametrize("name", names())
 def test_a_book_without_positions_asks_for_nothing(name: str) -> None:
     found = margin(book(cash=7.0), load(name))
