@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import journal, machine, mixed, portfolio, pricing, recovery, table, ticks, trades, whatif
+from bench import journal, machine, mixed, portfolio, pricing, recovery, remargin, table, ticks, trades, whatif
 from bench.figures import Figure
 from bench.session import Session
 from bench.world import FULL, SMALL
@@ -32,6 +32,9 @@ FIGURES: dict[str, Callable[[Session], list[Figure]]] = {
     "tick-one": ticks.one,
     "what-if": whatif.questions,
     "pricing": pricing.grid,
+    "remargin-book": remargin.book,
+    "remargin-model": remargin.model,
+    "remargin-million": remargin.million,
     "recovery-batches": recovery.batches,
     "recovery-singles": recovery.singles,
     "memory": recovery.memory,

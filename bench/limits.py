@@ -15,6 +15,8 @@ from numba import njit, prange
 from bench.figures import Figure, seconds
 
 TRIAD_WORDS = 4_000_000
+NEAR_WORDS = 1 << 16
+NEAR_PASSES = 2_000
 LINE_WORDS = 8
 TABLE_WORDS = 1 << 25
 GATHERED_LINES = 1_000_000
@@ -45,6 +47,28 @@ def memory_bandwidth(folder: Path, limit_seconds: float) -> list[float]:
     triad(out, one, other, 2.0)
     moved = 3 * out.nbytes / 1e9
     return repeated(limit_seconds, lambda: moved / seconds(lambda: triad(out, one, other, 2.0)))
+
+
+@njit(parallel=True, cache=True, fastmath={"reassoc", "nsz"})
+def read_near(words, passes):
+    """The sum of a row of words for each thread, passed over so many times."""
+    totals = np.zeros(len(words))
+    for thread in prange(len(words)):
+        total = 0.0
+        for _ in range(passes):
+            for at in range(words.shape[1]):
+                total += words[thread, at]
+        totals[thread] = total
+    return totals.sum()
+
+
+def near_bandwidth(folder: Path, limit_seconds: float) -> list[float]:
+    """GB/s that all threads read, each from half a mebibyte of its own that its core keeps near."""
+    del folder
+    words = np.ones((numba.get_num_threads(), NEAR_WORDS))
+    read_near(words, 1)
+    read = NEAR_PASSES * words.nbytes / 1e9
+    return repeated(limit_seconds, lambda: read / seconds(lambda: read_near(words, NEAR_PASSES)))
 
 
 @njit(cache=True)
@@ -166,6 +190,7 @@ Measure = Callable[[Path, float], list[float]]
 
 LIMITS: dict[str, tuple[str, str, Measure]] = {
     "limit-memory": (f"memory bandwidth, triad on {numba.get_num_threads()} threads", "GB/s", memory_bandwidth),
+    "limit-near": (f"near memory read, {numba.get_num_threads()} threads", "GB/s", near_bandwidth),
     "limit-lines": ("cache lines read at random, one core", "lines/s", random_lines),
     "limit-sha256": ("SHA-256, one core", "GB/s", sha256),
     "limit-commits": ("durable one-row commits, SQLite with its log synced and the head", "commits/s", sqlite_commits),

@@ -14,8 +14,10 @@ from novate.core import facts as f
 from novate.core import layout
 from novate.core.liquidation import limit_price
 from novate.core.margin import judge
+from novate.core.plain import margin as plain
 from novate.core.reasons import Reason
 from novate.core.terms import Asset, Contract, Kind, Tier
+from novate.sim.worlds import packing
 from tests.core.twins import compare_judgements
 from tests.core.worlds import (
     DAY,
@@ -425,7 +427,11 @@ TROUBLE = (
 )
 traders = st.integers(0, 3)
 trades = st.tuples(
-    st.just("trade"), st.integers(1, 3), traders, traders, st.sampled_from([1, 7, 40, 99, 250]), st.integers(-50, 100)
+    st.just("trade"), st.integers(1, 3), traders, traders, st.sampled_from([1, 7, 40, 99, 250]), st.integers(-50, 100),
+    st.sampled_from([0, 0, 1, 2, 3]),
+)  # fmt: skip
+resting = st.tuples(
+    st.just("rest"), st.integers(1, 3), traders, st.sampled_from([1, 7, 40, 99, 250, -7, -40]), st.integers(0, 1)
 )
 prices = st.tuples(st.just("mark"), st.integers(1, 3), st.one_of(st.none(), st.integers(-51, 101)))
 leaving = st.tuples(st.just("withdraw"), traders, st.sampled_from([USD, EUR]), st.sampled_from([1, 3_00, 40_00, 90_00]))
@@ -435,7 +441,7 @@ apart = st.tuples(
     st.sampled_from(["isolate", "rejoin", "move", "move"]), traders, st.integers(1, 3), st.sampled_from([USD, EUR]),
     st.sampled_from([-60_00, -1, 1, 20_00, 70_00]),
 )  # fmt: skip
-usual = st.one_of(trades, trades, trades, prices, prices, leaving, passing, passing)
+usual = st.one_of(trades, trades, trades, resting, resting, prices, prices, leaving, passing, passing)
 steps = st.lists(st.one_of(usual, usual, apart, endings), max_size=40)
 
 
@@ -466,6 +472,16 @@ def equities(house: House) -> list[int]:
     return [judge(house.book, at).equity_fine for at in range(house.book.account_count)]
 
 
+def held_is_covered(house: House) -> bool:
+    """Settled cash of every bucket covers the worst of what it holds, whatever its orders set aside."""
+    purses = [plain.read(house.book, at) for at in range(house.book.account_count)]
+    return all(
+        plain.owed_without_orders(house.book, purse, asset) <= purse.balance_minor[asset] * CENT
+        for purse in purses
+        for asset in (USD, EUR)
+    )
+
+
 def moving(house: House, kind: str, account: int, contract: int, asset: int, amount: int) -> c.AnyCommand:
     """A bet set apart with some money, joined again, or money between the two."""
     if kind == "isolate":
@@ -486,7 +502,11 @@ def test_a_collateralised_account_never_fails_whatever_the_marks(form: str, coun
         for kind, *own in chosen:
             before = equities(house)
             if kind == "trade":
-                facts = house.trade(own[0], who[own[1]], who[own[2]], own[3], own[4])
+                row = house.next(), own[3], own[4], own[0], who[own[1]], who[own[2]], own[5]
+                facts = house.do(c.SubmitTrades("venue", packing.trades([row])))
+            elif kind == "rest":
+                row = house.next(), own[2], own[0], who[own[1]], own[3]
+                facts = house.do(c.ChangeOrders("venue", packing.orders([row])))
             elif kind == "mark":
                 facts = house.mark((own[0], own[1]))
                 assert equities(house) == before, "a mark moves no money"
@@ -501,6 +521,7 @@ def test_a_collateralised_account_never_fails_whatever_the_marks(form: str, coun
             assert not of(facts, TROUBLE), facts  # type: ignore[arg-type]
             assert min(equities(house)) >= 0
             assert (house.book.balances["balance_minor"] >= 0).all()
+            assert held_is_covered(house)
         for contract in (1, 2, 3):
             house.do(c.ResolveContract(contract, 100 * (len(chosen) % 2), "resolved"))
         assert not of(house.clock(house.time_ns + DAY), TROUBLE)  # type: ignore[arg-type]

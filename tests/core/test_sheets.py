@@ -11,7 +11,7 @@ from novate.core.evolve import evolve
 from novate.core.facts import RiskSheetAdopted
 from novate.core.kernels.bound import at_most
 from novate.core.kernels.fills import judge_side
-from novate.core.kernels.measures import least_of_rank, shortfall
+from novate.core.kernels.measures import least_of_rank, measure
 from novate.core.kernels.portfolio import in_fine, requirement_without
 from novate.core.layout import SHEET_HELD
 from novate.core.novation import decide_trades
@@ -19,6 +19,7 @@ from novate.core.plain import margin as plain_margin
 from novate.core.plain import sheet as plain_sheet
 from novate.core.reasons import Reason
 from novate.core.risk_sheet import check_sheet, digest_of, fold_risk_sheet_adopted
+from novate.core.sheet_columns import blocks_of
 from novate.core.terms import ScenarioBlock
 from tests.core.planted import CONTRACTS, PURSES, Row, batches, changes, examples, planted, priced
 from tests.core.sheets import sheets
@@ -173,4 +174,6 @@ def test_measures_are_exact_at_any_size(values: list[int], one: int, other: int,
     assert least_of_rank(array, rank)[1] == sorted(values)[rank - 1]
     if len(values) * numerator >= denominator:
         block = ScenarioBlock("b", "current", len(values), "expected_shortfall", 10**6, 1, numerator, denominator)
-        assert max(0, shortfall(array, numerator, denominator)) == plain_sheet.loss_of(block, losses)
+        measured = np.zeros(1, np.int64)
+        measure(array, blocks_of([block]), measured)
+        assert measured[0] == plain_sheet.loss_of(block, losses)

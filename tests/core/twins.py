@@ -7,7 +7,8 @@ import numpy as np
 from novate.core.book import Book
 from novate.core.commands import ChangeOrders, SubmitTrades
 from novate.core.facts import Fact, OrdersChanged, OrdersFilled, RowsRefused, SourceAdvanced, TradesNovated
-from novate.core.margin import judge, judge_house, judge_many
+from novate.core.kernels.remargin import WIDE, presume, remargin_all
+from novate.core.margin import asked_together, judge, judge_house, judge_many
 from novate.core.novation import decide_trades
 from novate.core.orders import decide_orders
 from novate.core.plain import margin as plain_margin
@@ -30,6 +31,23 @@ def compare_judgements(book: Book) -> None:
         for rows in (every, some):
             stands = (*expected[:4], int(expected.priced)) if by_itself else (0, 0, 0, 0, 1)
             assert tuple(rows[bucket].tolist()) == stands
+    compare_together(book, every)
+
+
+def compare_together(book: Book, judged: np.ndarray) -> None:
+    """Portfolio buckets worked out together ask for what each asks by itself, whatever is guessed of them."""
+    buckets = np.arange(book.account_count)
+    by_sheet = book.buckets["portfolio"][buckets] != 0
+    for guess in (np.inf, None, 0.0, -1_000.0, np.nan):
+        if guess is not None and book.sheet is not None:
+            presume(guess, book.sheet)
+        asked = asked_together(book, buckets, 1)
+        for row, (initial, maintenance) in zip(judged[by_sheet], asked[by_sheet[: len(asked)]].tolist(), strict=True):
+            assert (initial, maintenance) == (row["initial_fine"], row["maintenance_fine"])
+    if book.sheet is not None:  # results that 32 bits do not hold, a bucket at a time
+        apart = np.zeros((np.count_nonzero(by_sheet), 2), np.int64)
+        remargin_all(buckets[by_sheet], book.tables(), book.sheet, WIDE, 1, apart)
+        assert apart.tolist() == [[row["initial_fine"], row["maintenance_fine"]] for row in judged[by_sheet]]
 
 
 def compare_trades(book: Book, rows: list[Row]) -> list[Reason]:

@@ -40,7 +40,7 @@ from novate.core.book import Book
 from novate.core.commands import AnyCommand, PublishFunding
 from novate.core.facts import AnyFact
 from novate.core.kernels import marks as mark_kernels
-from novate.core.layout import PREMIUM
+from novate.core.layout import COLLATERALISED, PREMIUM
 from novate.core.lifecycle_facts import Leg
 from novate.core.money import EXPOSURE_MAX, ceil_div, rate_of
 from novate.core.reasons import Reason
@@ -187,6 +187,19 @@ def free_of_charge(*arguments: Any) -> Any:
         contracts["value_fine"] = kept
 
 
+def without_stakes(*arguments: Any) -> Any:
+    """Orders are judged as if a bet could end at its mark alone."""
+    contracts = contracts_of(arguments[-2])
+    ends = ["floor_value_fine", "cap_value_fine"]
+    kept, bets = contracts[ends].copy(), contracts["style"] == COLLATERALISED
+    for end in ends:
+        contracts[end][bets] = contracts["value_fine"][bets]
+    try:
+        return honest_orders(*arguments)
+    finally:
+        contracts[ends] = kept
+
+
 def one_member_fewer(book: Any) -> None:
     """Of the members of a group the first does not count."""
     kept = book.registers.limits
@@ -277,6 +290,8 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "a fill that leaves its order resting": (orders, "reserve_rows", never_fewer),
     "bids for options that set nothing aside": (orders, "judge_orders", free_of_charge),
     "cash that leaves though bids have set it aside": (margin, "resting_premium_fine", lambda *_: 0),
+    "orders in bets that set nothing aside": (orders, "judge_orders", without_stakes),
+    "cash that leaves though bets have set it aside": (margin, "resting_cover_fine", lambda *_: 0),
     "orders that outlive a breach": (liquidation, "drop_orders", lambda *_: None),
     "orders left behind by an isolation": (isolation, "_check_orders", lambda *_: None),
     "withdrawals requested without margin": (withdrawals, "check_withdrawal", lambda *_: (Reason.ACCEPTED, 0)),

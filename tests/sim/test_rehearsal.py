@@ -4,11 +4,11 @@ import io
 
 from rich.console import Console
 
-from novate.core.kernels import fills, legs, margin, marks, trades
+from novate.core.kernels import fills, legs, margin, marks, sweep, trades
 from novate.sim.demo import plan_of, progress_on
 from novate.sim.rehearsal import compile_others, compile_trades, rehearse
 
-AHEAD = (trades.judge_trades, margin.judge_range, margin.judge_one, fills.judge_side, marks.mark_rows, legs.novate_rows)
+AHEAD = (trades.judge_trades, sweep.judge_range, margin.judge_one, fills.judge_side, marks.mark_rows, legs.novate_rows)
 
 
 def test_what_is_compiled_ahead_is_what_a_house_asks_for() -> None:

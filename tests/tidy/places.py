@@ -38,7 +38,6 @@ MAY_IMPORT = {
     "house": ("core", "tape", "views", "market", "risk", "service.engine", "service.journal"),
     "report": ("core", "tape", "views", "risk", "service"),
     "cli": ("",),
-    "margin_command": ("rulebooks", "risk", "views", "terminal"),
     "terminal": ("house", "views", "tape", "core.reasons"),
 }
 """Part of novate -> what it may import of novate, besides itself. The longest entry that fits decides."""

@@ -232,11 +232,12 @@ SUBTOTAL: Final = np.dtype(
         ("initial_fine", "<i8"),
         ("maintenance_fine", "<i8"),
         ("resting_premium_fine", "<i8"),
+        ("resting_cover_fine", "<i8"),
     ],
     align=True,
 )
-"""A bucket's positions in one asset, summed: unsettled variation, option values as credited, requirements, and the
-premium that its resting bids for options would pay at the marks."""
+"""A bucket's positions in one asset, summed: unsettled variation, option values as credited, requirements, and what its
+resting orders set aside at the marks: the premium of bids for options, the cover of bets."""
 
 JUDGED: Final = np.dtype(
     [
@@ -304,3 +305,6 @@ SHEET_HELD: Final = np.dtype(
     [("lots", "<i8"), ("bids", "<i8"), ("asks", "<i8"), ("contract", "<i4"), ("pad", "<i4")], align=True
 )
 """What a bucket holds of a contract and has resting in it, as a sheet looks at it."""
+
+CASE: Final = np.dtype([("start", "<i4"), ("ranges", "<i4"), ("end", "<i4")], align=True)
+"""Where a case has its entries: those of so many lots, and from ``ranges`` on those of what orders may make of them."""

@@ -2,17 +2,21 @@
 
 from typing import NamedTuple
 
+import numba
 import numpy as np
 
 from novate.core import layout
 from novate.core.book import Book
 from novate.core.facts import Contributor, WorstScenario
 from novate.core.kernels import margin as kernel
+from novate.core.kernels import remargin, sweep
 from novate.core.money import written
 from novate.core.portfolio import is_portfolio, why
 from novate.core.terms import TRADING, MarginMode
 
 CONTRIBUTORS_MAX = 3
+TOGETHER_LEAST = 2_000  # below this many portfolio buckets the sheet is laid out anew for too few
+NONE_ASKED = np.zeros((0, 2), np.int64)
 ALL_CORES_LEAST = 20_000  # below this many buckets one core is done before two have been woken
 
 
@@ -20,9 +24,9 @@ class Judgement(NamedTuple):
     """A bucket judged in numeraire fine units.
 
     ``equity`` counts everything, ``settled`` is settled collateral after haircuts less premium owed, ``payable`` the
-    same less all unsettled losses and the premium of resting bids, with no gain or option value against them. ``free``
-    is what could leave: max(0, min(payable, equity) - initial). ``priced`` is False where something held has no live
-    price.
+    same less all unsettled losses and what resting orders set aside, with no gain or option value against them.
+    ``free`` is what could leave: max(0, min(payable, equity) - initial). ``priced`` is False where something held has
+    no live price.
     """
 
     equity_fine: int
@@ -87,18 +91,39 @@ def judge_apart(book: Book, rows: np.ndarray, balances: np.ndarray, mode: Margin
 def judge_many(book: Book, buckets: np.ndarray) -> np.ndarray:
     """Judge the given buckets (int64); rows of ``layout.JUDGED`` in the same order."""
     out = np.zeros(len(buckets), layout.JUDGED)
-    kernel.judge_range(0, len(buckets), buckets, book.tables(), book.sheet, out)
+    asked = asked_together(book, buckets)
+    sweep.judge_range(0, len(buckets), buckets, book.tables(), book.sheet, asked, out)
     return out
 
 
 def judge_house(book: Book) -> np.ndarray:
     """Judge every bucket, in a large house on all cores; rows of ``layout.JUDGED`` by bucket."""
     out = np.zeros(book.account_count, layout.JUDGED)
+    asked = asked_together(book, np.arange(book.account_count))
     if book.account_count < ALL_CORES_LEAST:
-        kernel.judge_range(0, book.account_count, np.zeros(0, np.int64), book.tables(), book.sheet, out)
+        none = np.zeros(0, np.int64)
+        sweep.judge_range(0, book.account_count, none, book.tables(), book.sheet, asked, out)
     else:
-        kernel.judge_all(book.account_count, book.tables(), book.sheet, out)
+        sweep.judge_all(book.account_count, book.tables(), book.sheet, asked, out)
     return out
+
+
+def asked_together(book: Book, buckets: np.ndarray, least: int = TOGETHER_LEAST) -> np.ndarray:
+    """``(initial, maintenance)`` in the numeraire of those of ``buckets`` that a sheet margins, a row for each bucket
+    (int64), or no row where they are so few that each is better judged by itself."""
+    if book.sheet is None:
+        return NONE_ASKED
+    chosen = np.flatnonzero(book.buckets["portfolio"][buckets])
+    if len(chosen) < least:
+        return NONE_ASKED
+    largest, rank = remargin.ready(len(book.buckets), book.sheet)
+    kind = remargin.NARROW if largest < 2**31 else remargin.WIDE
+    asked, rows = np.zeros((len(chosen), 2), np.int64), np.zeros((len(buckets), 2), np.int64)
+    chunk = min(remargin.BUCKETS_MOST, max(remargin.BUCKETS_LEAST, remargin.KEPT_BYTES // (8 * rank)))
+    chunk = max(1, min(chunk, -(-len(chosen) // (2 * numba.get_num_threads()))))
+    remargin.remargin_all(buckets[chosen], book.tables(), book.sheet, kind, chunk, asked)
+    rows[chosen] = asked
+    return rows
 
 
 def position_requirement(book: Book, contract: int, lots: int) -> tuple[int, int]:
@@ -107,11 +132,19 @@ def position_requirement(book: Book, contract: int, lots: int) -> tuple[int, int
     return int(initial), int(maintenance)
 
 
-def locked_by(book: Book, contract: int, lots: int, cost_fine: int) -> int:
-    """The worst that one position can come to, where its contract is collateralised; fine units, 0 for any other."""
+def locked_by(book: Book, contract: int, lots: int, cost_fine: int, bids: int = 0, asks: int = 0) -> int:
+    """The worst that one position can come to, where its contract is collateralised; fine units, 0 for any other.
+
+    With orders it is the worst of three: as it stands, with all bids filled at the mark, with all asks.
+    """
     row = book.contracts[contract]
     if int(row["style"]) != layout.COLLATERALISED:
         return 0
+    value = int(row["value_fine"])
+    return max(_worst_loss(row, lots + filled, cost_fine + filled * value) for filled in (0, bids, -asks))
+
+
+def _worst_loss(row: np.void, lots: int, cost_fine: int) -> int:
     worst = int(row["floor_value_fine" if lots > 0 else "cap_value_fine"])
     return max(0, cost_fine - lots * worst)
 
@@ -135,13 +168,28 @@ def resting_premium_fine(book: Book, rows: np.ndarray, asset: int) -> int:
     )
 
 
-def uncovered_fine(book: Book, rows: np.ndarray, balance: np.void, asset: int) -> int:
-    """What a balance lacks of what is owed for certain in its asset, set aside for bids or locked in it; 0 or less
-    where it covers them."""
-    premium = int(balance["premium_fine"]) + resting_premium_fine(book, rows, asset)
+def resting_cover_fine(book: Book, rows: np.ndarray, asset: int) -> int:
+    """What the resting orders of position rows set aside to cover bets: by how much the worst that their positions can
+    come to grows where the worse side is filled at the marks."""
+    found = 0
+    for row in rows:
+        contract, resting = int(row["contract"]), book.orders[int(row["orders"])]
+        if row["orders"] and int(book.contracts[contract]["asset"]) == asset:
+            held = contract, int(row["lots"]), int(row["cost_fine"])
+            found += locked_by(book, *held, int(resting["bids"]), int(resting["asks"])) - locked_by(book, *held)
+    return found
+
+
+def uncovered_fine(book: Book, rows: np.ndarray, balance: np.void, asset: int, *, resting: bool = True) -> int:
+    """What a balance lacks of what is owed for certain in its asset, locked in it or (if ``resting``) set aside for
+    resting orders; 0 or less where it covers them."""
+    premium, cover = int(balance["premium_fine"]), locked_fine(book, rows, asset)
+    if resting:
+        premium += resting_premium_fine(book, rows, asset)
+        cover += resting_cover_fine(book, rows, asset)
     owed = max(0, premium) - min(0, int(balance["carry_fine"]))
     cash = int(balance["balance_minor"]) * book.registers.assets[asset].unit_fine
-    return locked_fine(book, rows, asset) + owed - cash
+    return cover + owed - cash
 
 
 def largest_contributors(book: Book, purse: int) -> tuple[Contributor, ...]:

@@ -12,6 +12,7 @@ from novate.core.book import Book
 from novate.core.commands import AdoptRiskSheet, SetMarginMode
 from novate.core.facts import Fact, MarginModeSet, Rejected, RiskSheetAdopted
 from novate.core.kernels.portfolio import first_uncovered, uncovered_in
+from novate.core.kernels.remargin import inherit
 from novate.core.margin import in_numeraire, judge_as
 from novate.core.money import EXPOSURE_MAX, PPM, SHEET_BOUND, VALUE_MAX, charge
 from novate.core.portfolio import explain_uncovered
@@ -164,7 +165,9 @@ def _check_collateral(book: Book, row: CollateralRow, path: str) -> Iterator[Wro
 def fold_risk_sheet_adopted(book: Book, fact: RiskSheetAdopted) -> None:
     """Put the sheet in force."""
     book.registers.sheet = fact.sheet
-    book.sheet = columns_of(book.registers)
+    former, book.sheet = book.sheet, columns_of(book.registers)
+    if former is not None:
+        inherit(former, book.sheet)
 
 
 # ---- margin mode ----------------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def lay_out_sheet(sheet: RiskSheet, symbols: dict[str, int], assets: Sequence[As
     scalars[0]["offset_ppm"], scalars[0]["maintenance_ppm"] = sheet.offset_cap_ppm, sheet.maintenance_ppm
     scalars[0]["netting_sets"] = len(sheet.netting_sets)
     add_ons = np.array(pieces, layout.ADD_ON)
-    return refer_to_sheet(scalars, _blocks(sheet.blocks), rows, add_ons, of_contract, of_asset, results)
+    return refer_to_sheet(scalars, blocks_of(sheet.blocks), rows, add_ons, of_contract, of_asset, results)
 
 
 def _rows(every: Sequence[ContractRow | CollateralRow], sets: Sequence[str]) -> tuple[np.ndarray, list]:
@@ -55,7 +55,7 @@ def _rows(every: Sequence[ContractRow | CollateralRow], sets: Sequence[str]) -> 
     return rows, pieces
 
 
-def _blocks(blocks: Sequence[ScenarioBlock]) -> np.ndarray:
+def blocks_of(blocks: Sequence[ScenarioBlock]) -> np.ndarray:
     rows = np.zeros(len(blocks), layout.SHEET_BLOCK)
     first = 0
     for at, block in enumerate(blocks):

@@ -12,6 +12,7 @@ from novate.core.limits import check_legs
 from novate.core.liquidation import judge_both, judge_fill
 from novate.core.margin import locked_by, uncovered_fine
 from novate.core.money import EXPOSURE_MAX, ceil_div
+from novate.core.orders import open_orders_of
 from novate.core.portfolio import is_portfolio, not_covered
 from novate.core.reasons import Reason
 from novate.core.refusals import Refused
@@ -206,14 +207,20 @@ def check_room(book: Book, contract: int, legs: Iterable[Leg], path: str) -> Non
 
 
 def _check_cover(book: Book, contract: int, leg: Leg, path: str) -> None:
-    """Settled cash covers what the leg leaves to be lost, or lacks no more than before: a bet never fails."""
+    """Settled cash covers what the leg leaves to be lost, or lacks no more than before: a bet never fails.
+
+    So it is with what resting orders set aside and without: what is set aside beyond the cash covers no bet.
+    """
     asset, (lots, cost) = int(book.contracts[contract]["asset"]), book.position_of(leg.bucket, contract)
     purse = book.purse_of(leg.bucket)
-    rows, balance = book.rows_of(purse), book.balances[purse, asset].copy()
-    before = uncovered_fine(book, rows, balance, asset)
+    rows, was = book.rows_of(purse), book.balances[purse, asset]
+    balance = was.copy()
     balance["carry_fine"] += leg.carry_fine
-    deeper = locked_by(book, contract, lots + leg.lots, cost + leg.cost_fine) - locked_by(book, contract, lots, cost)
-    after = uncovered_fine(book, rows, balance, asset) + deeper
-    if after > max(0, before):
-        message = _uncovered(book, leg.bucket, contract, after)
-        raise Refused(Reason.COLLATERAL_NOT_COVERED, path, message)
+    for resting in (True, False):
+        orders = open_orders_of(book, leg.bucket).get(contract, (0, 0)) if resting else (0, 0)
+        deeper = locked_by(book, contract, lots + leg.lots, cost + leg.cost_fine, *orders)
+        deeper -= locked_by(book, contract, lots, cost, *orders)
+        after = uncovered_fine(book, rows, balance, asset, resting=resting) + deeper
+        if after > max(0, uncovered_fine(book, rows, was, asset, resting=resting)):
+            message = _uncovered(book, leg.bucket, contract, after)
+            raise Refused(Reason.COLLATERAL_NOT_COVERED, path, message)

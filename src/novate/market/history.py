@@ -40,7 +40,8 @@ class PriceHistory:
     """Closing prices of several series at common times.
 
     ``times_ns`` are strictly increasing UTC nanoseconds since 1970; ``close[time, series]`` is in the quote currency
-    per unit, above zero, or NaN where the source has no price. ``source`` says where it comes from.
+    per unit, above zero unless read as signed, or NaN where the source has no price. ``source`` says where it comes
+    from.
     """
 
     name: str
@@ -116,7 +117,7 @@ def default_history() -> PriceHistory:
     return _pivot(DEFAULT_NAME, source, symbols, times[kept], codes[kept], prices[kept])
 
 
-def read_history(path: Path) -> PriceHistory:
+def read_history(path: Path, *, signed: bool = False) -> PriceHistory:
     """Read a Parquet or CSV file of prices, in long or in wide form.
 
     *Long*: a time (``ts``, ``timestamp``, ``datetime``, ``time`` or ``date``), a price (``mark_close``, ``close``,
@@ -126,7 +127,8 @@ def read_history(path: Path) -> PriceHistory:
     file holds bars of several lengths in a column ``interval``, the shortest are read.
 
     A null (an empty CSV field) is a missing price and stays one. Raises ``HistoryError`` for anything else that is
-    not a positive number, for times out of order or twice, and for columns that are not there.
+    not a positive number (or, where ``signed``, no finite number), for times out of order or twice, and for columns
+    that are not there.
     """
     table = _read_table(path)
     table = table.rename_columns([name.strip().lower() for name in table.column_names])
@@ -145,9 +147,9 @@ def read_history(path: Path) -> PriceHistory:
             f"got {', '.join(table.column_names)}"
         )
     if price_name is None:
-        history = _read_wide(table, path, time_name)
+        history = _read_wide(table, path, time_name, signed)
     else:
-        history = _read_long(table, path, time_name, price_name)
+        history = _read_long(table, path, time_name, price_name, signed)
     if len(history) < 2:
         raise HistoryError(f"{path}: one time only: give at least two times with a price")
     return history
@@ -180,7 +182,7 @@ def _pick(table: pa.Table, names: tuple[str, ...]) -> str | None:
     return next((name for name in names if name in table.column_names), None)
 
 
-def _read_long(table: pa.Table, path: Path, time_name: str, price_name: str) -> PriceHistory:
+def _read_long(table: pa.Table, path: Path, time_name: str, price_name: str, signed: bool) -> PriceHistory:
     if "interval" in table.column_names:
         table = _shortest_bars(table, path)
     symbol_name, venue_name = _pick(table, SYMBOL_COLUMNS), _pick(table, VENUE_COLUMNS)
@@ -202,7 +204,8 @@ def _read_long(table: pa.Table, path: Path, time_name: str, price_name: str) -> 
     codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     times, prices = _times(table[time_name], str(path)), _price_column(table, price_name, path)
     _check_order(times, codes, symbols, str(path))
-    _check_prices(prices, times, codes, symbols, str(path))
+    if not signed:
+        _check_prices(prices, times, codes, symbols, str(path))
     return _pivot(path.stem, f"{path.name}, column {price_name}", symbols, times, codes, prices)
 
 
@@ -219,7 +222,7 @@ def _shortest_bars(table: pa.Table, path: Path) -> pa.Table:
     return table.filter(pc.call_function("equal", [table["interval"], pa.scalar(shortest)]))
 
 
-def _read_wide(table: pa.Table, path: Path, time_name: str) -> PriceHistory:
+def _read_wide(table: pa.Table, path: Path, time_name: str, signed: bool) -> PriceHistory:
     names = [
         field.name
         for field in table.schema
@@ -234,7 +237,8 @@ def _read_wide(table: pa.Table, path: Path, time_name: str) -> PriceHistory:
     columns = []
     for code, name in enumerate(names):
         prices = _price_column(table, name, path)
-        _check_prices(prices, times, np.full(len(times), code), tuple(names), str(path))
+        if not signed:
+            _check_prices(prices, times, np.full(len(times), code), tuple(names), str(path))
         columns.append(prices)
     close = np.stack(columns, axis=1)
     return PriceHistory(path.stem, f"{path.name}, one column per series", tuple(names), times, close).rows(

@@ -5,6 +5,7 @@ the reader's light or dark scheme.
 """
 
 import json
+from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from importlib.resources import files
 from pathlib import Path
@@ -62,14 +63,8 @@ def render(run: RunSeries) -> str:
     """The report as text. Raises ``ValueError`` for a run without steps: there is nothing to show."""
     if not run.steps:
         raise ValueError("the run has no steps: clear at least one before asking for its report")
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("novate.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(count=count, bound=bound, when=lambda seconds: iso(seconds, run.intraday))
+    environment = templates()
+    environment.filters.update(when=lambda seconds: iso(seconds, run.intraday))
     environment.filters["money"] = lambda minor: money(minor, run.decimals)
     environment.filters["down"] = lambda worth: rounded(worth, run.decimals, ROUND_FLOOR)
     environment.filters["up"] = lambda need: rounded(need, run.decimals, ROUND_CEILING)
@@ -84,18 +79,38 @@ def render(run: RunSeries) -> str:
         words=VENUE_WORDS if run.form == "venue" else HOUSE_WORDS,
         tiles=tiles(run),
         charts={chart.key: chart for chart in charts},
-        chart_data=_json([chart.as_data() for chart in charts]),
+        **page_parts(charts),
         bars=[bar(run, record) for record in largest(run)],
         loans=run.loans[:LINES_MAX],
         lines_max=LINES_MAX,
         holds=all(check.holds for check in run.checks) and all(not line.difference_minor for line in run.money),
         money_of=money,
-        style=asset("style.css"),
-        uplot_style=asset("uplot.min.css"),
-        uplot=asset("uplot.min.js"),
-        uplot_license=asset("uplot.LICENSE"),
-        script=asset("charts.js"),
     )
+
+
+def templates() -> jinja2.Environment:
+    """What pages are made with: a name that a page asks for and that is not given is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("novate.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(count=count, bound=bound)
+    return environment
+
+
+def page_parts(charts: Sequence[Chart]) -> dict[str, Markup]:
+    """What ``page.html`` needs: styles, scripts and the data of the charts."""
+    return {
+        "chart_data": _json([chart.as_data() for chart in charts]),
+        "style": asset("style.css"),
+        "uplot_style": asset("uplot.min.css"),
+        "uplot": asset("uplot.min.js"),
+        "uplot_license": asset("uplot.LICENSE"),
+        "script": asset("charts.js"),
+    }
 
 
 def asset(name: str) -> Markup:
@@ -146,6 +161,11 @@ def percent(part: Decimal) -> str:
     """A part as a percentage with one place, rounded down: 0.0525 is 5.2 %."""
     with localcontext(prec=60):
         return f"{exact((part * 100).quantize(Decimal('0.1'), ROUND_FLOOR))} %"
+
+
+def percent_of(part: float) -> str:
+    """A part as a percentage, with the places that it has: 0.975 is 97.5 %."""
+    return f"{round(100 * part, 9):g} %"
 
 
 def short(amount: float) -> str:

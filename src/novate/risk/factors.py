@@ -181,6 +181,7 @@ class FactorHistory:
     gap_max_ns: int = field(kw_only=True)
     move_limit: float = field(default=30.0, kw_only=True)
     vouched: tuple[str, ...] = field(default=(), kw_only=True)
+    _labels: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_names(self.factors)
@@ -195,6 +196,9 @@ class FactorHistory:
         self._check_times()
         self._check_levels()
         self._check_moves()
+        unit = "D" if not (times % DAY_NS).any() else "m"
+        written = np.datetime_as_string(times.astype("datetime64[ns]"), unit=unit)
+        object.__setattr__(self, "_labels", tuple(written.tolist()))
 
     def __len__(self) -> int:
         return len(self.times_ns)
@@ -206,8 +210,11 @@ class FactorHistory:
 
     def labels(self) -> tuple[str, ...]:
         """ISO dates of the rows; with minutes where rows are not whole days."""
-        unit = "D" if not (self.times_ns % DAY_NS).any() else "m"
-        return tuple(np.datetime_as_string(self.times_ns.astype("datetime64[ns]"), unit=unit).tolist())
+        return self._labels
+
+    def days(self) -> NDArray[np.datetime64]:
+        """The UTC day of each row."""
+        return self.times_ns.astype("datetime64[ns]").astype("datetime64[D]")
 
     def day(self, row: int) -> str:
         """The UTC day of a row, ISO."""
@@ -225,6 +232,7 @@ class FactorHistory:
             object.__setattr__(part, name, getattr(self, name))
         object.__setattr__(part, "times_ns", _frozen(self.times_ns[first:last], np.int64))
         object.__setattr__(part, "levels", _frozen(self.levels[first:last], np.float64))
+        object.__setattr__(part, "_labels", self._labels[first:last])
         return part
 
     def _check_times(self) -> None:

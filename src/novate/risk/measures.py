@@ -8,6 +8,7 @@ zero. A level is the probability that is covered, 0.99; it is read as the decima
 
 import math
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final, Literal
 
 import numpy as np
@@ -35,6 +36,7 @@ ES_CONVENTIONS: Final[dict[str, str]] = {
 }
 
 
+@lru_cache
 def as_written(level: float | Fraction) -> Fraction:
     """A level as the decimal that it is written as: 0.99 is 99/100. RiskError where it is not between 0 and 1."""
     exact = level if isinstance(level, Fraction) else Fraction(str(level))

@@ -6,15 +6,15 @@ time to expiry, now and then (') at the horizon:
 ==================  =================================================  ==============================================
 what                index moves by a factor                            index moves by a difference (``normal``)
 ==================  =================================================  ==============================================
-future, forward     F' = S' (F / S)^(T' / T) exp(db T')                F' = S' + (F - S) T' / T + db
-perpetual           F' = S' (F / S) exp(dp)                            F' = S' + (F - S) + dp
+future, forward     F' = S' (1 + (F / S - 1) T' / T + db T')           F' = S' + (F - S) T' / T + db
+perpetual           F' = S' (F / S + dp)                               F' = S' + (F - S) + dp
 volatility          v' = v x (level' / level) x smile(k') / smile(k)   v' = v x (level' / level)
 ==================  =================================================  ==============================================
 
-``db`` is what "BTC basis 90d" (an annual rate; an amount where ``normal``) moves by at the expiry, linear in days
-between the tenors that there are; ``dp`` what "BTC premium" moves by; ``level`` that of "BTC vol 30d" at the expiry,
-linear in total variance between tenors; both flat beyond the first and last tenor. Where there is no such factor the
-basis or volatility stays. k is ln(strike / forward).
+``db`` is what "BTC basis 90d" ((forward / spot - 1) per year; an amount where ``normal``) moves by at the expiry,
+linear in days between the tenors that there are; ``dp`` what "BTC premium" (price / spot - 1) moves by; ``level`` that
+of "BTC vol 30d" at the expiry, linear in total variance between tenors; both flat beyond the first and last tenor.
+Where there is no such factor the basis or volatility stays. k is ln(strike / forward).
 """
 
 from collections.abc import Sequence
@@ -156,14 +156,14 @@ def _perpetual(each: Instrument, index: tuple[float, Floats], levels: Levels) ->
     if factor in levels.factors:
         premium, premium_after = levels.of(factor, each.contract.symbol)
         move = premium_after - premium
-    return after + (each.price - now) + move if each.normal else after * (each.price / now) * np.exp(move)
+    return after + (each.price - now) + move if each.normal else after * (each.price / now + move)
 
 
 def _forward(each: Instrument, index: tuple[float, Floats], years: float, left: float, basis_move: Floats) -> Floats:
     now, after = index
     if each.normal:
         return after + (each.price - now) * (left / years) + (basis_move if left else 0.0)
-    return after * (each.price / now) ** (left / years) * np.exp(basis_move * left)
+    return after * (1 + (each.price / now - 1) * (left / years) + basis_move * left)
 
 
 def _basis_move(levels: Levels, index: str, days: float) -> Floats:

@@ -18,7 +18,8 @@ from rich.progress import Progress, TaskID
 
 from novate.core import layout
 from novate.core.book import Book
-from novate.core.kernels import fills, legs, margin, marks, trades
+from novate.core.kernels import fills, legs, margin, marks, sweep, trades
+from novate.core.margin import NONE_ASKED
 from novate.core.rows import MARK, NOVATED, TRADE
 from novate.sim.desk import BookDesk
 from novate.sim.plan import Plan
@@ -63,7 +64,7 @@ def compile_others() -> None:
     """The next larger ones."""
     book = Book()
     tables, none, out = book.tables(), np.zeros(0, np.int64), np.zeros(0, layout.JUDGED)
-    _compile(margin.judge_range, 0, 0, none, tables, book.sheet, out)
+    _compile(sweep.judge_range, 0, 0, none, tables, book.sheet, NONE_ASKED, out)
     _compile(margin.judge_one, 0, book.balances, 0, tables, book.sheet)
     _compile(fills.judge_side, 0, 0, 0, 0, tables, book.sheet)
     _compile(marks.mark_rows, np.frombuffer(b"", MARK), 0, tables)

@@ -218,6 +218,10 @@ def _order_sentence(reason: Reason, figure: int, row: Any, registers: Registers)
         case Reason.PREMIUM_NOT_COVERED:
             lacking = _fine(figure, registers.contracts[row["contract"]].settlement, registers)
             return "", f"{account}'s settled balance is {lacking} short of the premium of its bids: deposit it first"
+        case Reason.COLLATERAL_NOT_COVERED:
+            lacking = _fine(figure, registers.contracts[row["contract"]].settlement, registers)
+            lost = f"{lacking} short of what it could lose with its orders filled"
+            return "", f"{symbol} is fully collateralised, and {account} is {lost}: deposit it or rest fewer lots"
         case Reason.MARGIN_INSUFFICIENT:
             lacking = _numeraire(figure, registers)
             return "", f"{account} would be {lacking} short of its initial requirement: deposit it or rest fewer lots"

@@ -26,5 +26,6 @@ owning = njit(cache=True, _nrt=True, forceinline=False, no_cfunc_wrapper=True)
 otherwise be compiled as the loop is, and what makes arrays, or reads a reference to tables, could not be."""
 
 FIRST, SECOND = np.int64(0), np.int64(1)
+ADDED, TAKEN_OFF = np.int64(1), np.int64(-1)
 NOTHING, NO = np.int64(0), np.bool_(False)
 """Arguments that do not change, as plain numbers: a function is compiled anew for every literal that it is given."""

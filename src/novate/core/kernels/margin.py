@@ -1,14 +1,12 @@
 """What buckets are worth and what they must hold."""
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from novate.core.kernels.arithmetic import charge, clamp, convert, credit, millionths
-from novate.core.kernels.borrowing import FIRST, borrowing, inlined
+from novate.core.kernels.borrowing import ADDED, FIRST, NOTHING, borrowing, inlined
 from novate.core.kernels.portfolio import judge_portfolio, payable_of, room_for
-from novate.core.kernels.prefetch import AHEAD, ask_for
-from novate.core.kernels.tables import columns
-from novate.core.layout import COLLATERALISED, LIVE, POOLED, PREMIUM, SUB, SUBTOTAL, TIERED
+from novate.core.layout import COLLATERALISED, LIVE, POOLED, PREMIUM, SUBTOTAL, TIERED
 
 
 @inlined
@@ -47,9 +45,29 @@ def worst_value(lots, contract):
 
 
 @inlined
-def collateralised_result(lots, cost_fine, contract):
-    """What a fully collateralised position counts for: its result at the worst end, and no gain before it is paid."""
-    return min(0, lots * worst_value(lots, contract) - cost_fine)
+def collateralised_result(lots, cost_fine, filled, contract):
+    """What a fully collateralised position counts for: its result at the worst end, and no gain before it is paid; so
+    many lots of its resting orders (asks are negative) being ``filled`` at the mark."""
+    worst = worst_value(lots + filled, contract)  # no product passes what the account's exposure counts for its lots
+    return min(0, lots * worst - cost_fine + filled * (worst - contract.value_fine))
+
+
+@borrowing
+def resting_cover(lots, cost_fine, bids, asks, contract):
+    """What the worse side of the resting orders in a fully collateralised contract sets aside, filled at the mark: by
+    how much the position could then lose more than it can now; not negative."""
+    if bids == 0 and asks == 0:
+        return NOTHING
+    result = collateralised_result(lots, cost_fine, NOTHING, contract)
+    bought = collateralised_result(lots, cost_fine, bids, contract)
+    return result - min(result, bought, collateralised_result(lots, cost_fine, -asks, contract))
+
+
+@borrowing
+def add_bet(lots, cost_fine, bids, asks, sign, contract, own):
+    """Add (or, with a sign of -1, take off) a fully collateralised position and its orders to the sums of its asset."""
+    own.variation_fine += sign * collateralised_result(lots, cost_fine, NOTHING, contract)
+    own.resting_cover_fine += sign * resting_cover(lots, cost_fine, bids, asks, contract)
 
 
 @inlined
@@ -59,10 +77,22 @@ def premium_with_bids(balance, own):
 
 
 @inlined
+def results_with_orders(balance, own):
+    """Unsettled results and carry, with what resting orders set aside to cover bets."""
+    return own.variation_fine + balance.carry_fine - own.resting_cover_fine
+
+
+@inlined
 def owed_in(balance, own):
-    """What a bucket will have to pay in one asset, resting bids for options filled, with no premium it is due against
-    it; not negative."""
-    return max(0, premium_with_bids(balance, own)) - min(0, own.variation_fine + balance.carry_fine)
+    """What a bucket will have to pay in one asset, with resting orders in options and bets filled and no premium it is
+    due against it; not negative."""
+    return max(0, premium_with_bids(balance, own)) - min(0, results_with_orders(balance, own))
+
+
+@inlined
+def owed_without_orders(balance, own):
+    """The same for what is held alone."""
+    return max(0, balance.premium_fine) - min(0, own.variation_fine + balance.carry_fine)
 
 
 @inlined
@@ -129,7 +159,7 @@ def sum_one(position, open_orders, contract, tiers, long_option_ppm, own):
         own.option_fine += option_worth(lots, contract, long_option_ppm)
         own.resting_premium_fine += bids * contract.value_fine
     elif contract.style == COLLATERALISED:
-        own.variation_fine += collateralised_result(lots, position.cost_fine, contract)
+        add_bet(lots, position.cost_fine, bids, asks, ADDED, contract, own)
     else:
         own.variation_fine += lots * contract.value_fine - position.cost_fine
     initial, maintenance = worse_side(lots, bids, asks, contract, tiers)
@@ -147,6 +177,7 @@ def sum_positions(start, count, positions, orders, lot_terms, contracts, tiers, 
         sums[into, asset].initial_fine = 0
         sums[into, asset].maintenance_fine = 0
         sums[into, asset].resting_premium_fine = 0
+        sums[into, asset].resting_cover_fine = 0
     return add_positions(start, count, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, into)
 
 
@@ -246,7 +277,7 @@ def requirement_of(lots, contract_index, tables):
 
 @borrowing
 def payable(balances, bucket, sums, into, assets):
-    """What cash covers after everything that is owed unsettled and what bids for options set aside, in the numeraire;
+    """What cash covers after everything that is owed unsettled and what resting orders set aside, in the numeraire;
     gains of one asset pay in none."""
     covered = 0
     for at in range(sums.shape[1]):
@@ -303,73 +334,3 @@ def judge_one(purse, balances, at, tables, sheet):
         tables.long_option_ppm, sums, FIRST,
     )  # fmt: skip
     return judge_sums(priced, sums, balances, at, tables)
-
-
-@borrowing
-def stand_aside(row):
-    """A sub-account is judged with its purse and not by itself: it lacks nothing."""
-    row.equity_fine = row.settled_fine = row.initial_fine = row.maintenance_fine = 0
-    row.priced = 1
-
-
-@njit(cache=True)
-def judge_range(first, last, chosen, tables, sheet, out):
-    """Judge ``chosen[first:last]`` (or the buckets themselves where ``chosen`` is empty) into ``out``."""
-    sums = np.empty((1, len(tables.assets)), SUBTOTAL)
-    if sheet is None:
-        judge_in_range(first, last, chosen, columns(tables), None, out, sums, None)
-    else:
-        judge_in_range(first, last, chosen, columns(tables), sheet, out, sums, room_for(sheet))
-
-
-@borrowing
-def judge_in_range(first, last, chosen, tables, sheet, out, sums, room):
-    """The loop of ``judge_range``, with a row of ``sums`` and ``room`` for one portfolio bucket to work on."""
-    buckets, balances, positions, contracts = tables.buckets, tables.balances, tables.positions, tables.contracts
-    lot_terms, tiers, assets, orders = tables.lot_terms, tables.tiers, tables.assets, tables.orders
-    gains_ppm, long_option_ppm = tables.gains_ppm, tables.long_option_ppm
-
-    for at in range(first, last):
-        bucket = np.uint64(chosen[at]) if len(chosen) else np.uint64(at)
-        if at + AHEAD < last:
-            ask_for(chosen[at + AHEAD] if len(chosen) else at + AHEAD, buckets, positions, balances)
-        own, row = buckets[bucket], out[at]
-        if own.contract <= SUB:
-            stand_aside(row)
-            continue
-        priced = sum_purse(
-            bucket, buckets, positions, orders, lot_terms, contracts, tiers, long_option_ppm, sums, FIRST
-        )
-        if sheet is not None and own.portfolio != 0:
-            equity, settled, initial, maintenance, known = judge_portfolio(
-                own.start,
-                own.count,
-                positions,
-                orders,
-                balances,
-                np.int64(bucket),
-                sums,
-                assets,
-                gains_ppm,
-                sheet,
-                room,
-            )
-        else:
-            equity, settled, initial, maintenance, known = total(balances, bucket, sums, FIRST, assets, gains_ppm)
-        row.equity_fine = equity
-        row.settled_fine = settled
-        row.initial_fine = initial
-        row.maintenance_fine = maintenance
-        row.priced = priced * known
-
-
-@njit(cache=True, parallel=True)
-def judge_all(count, tables, sheet, out):
-    """Judge buckets 0 to count on all cores."""
-    none = np.zeros(0, np.int64)
-    blocks = 64
-    step = (count + blocks - 1) // blocks
-    for block in prange(blocks):
-        first = min(count, block * step)
-        last = min(count, first + step)
-        judge_range(first, last, none, tables, sheet, out)

@@ -51,11 +51,29 @@ def least_of_rank(values, rank):
 
 
 @njit(cache=True)
-def shortfall(values, numerator, denominator):
-    """Expected shortfall: the mean of the worst ``numerator / denominator`` of the values, as a loss, rounded up."""
-    mass = len(values) * numerator
-    whole, rest = mass // denominator, mass % denominator
-    total, last = least_of_rank(values, whole + (1 if rest > 0 else 0))
+def rank_of(block):
+    """How many of a block's least results say what it measures."""
+    if block.measure == WORST:
+        return np.int64(1)
+    if block.measure == EXPECTED_SHORTFALL:
+        mass = np.int64(block.count) * block.tail_numerator
+        return divided(mass + block.tail_denominator - 1, block.tail_denominator)
+    return np.int64(block.rank)
+
+
+@njit(cache=True)
+def loss_of(total, last, block):
+    """What a block measures, not below zero: from the sum of its ``rank_of`` least results and the largest of these."""
+    if block.measure == EXPECTED_SHORTFALL:
+        return max(0, shortfall(total, last, block))
+    return max(0, -last)
+
+
+@njit(cache=True)
+def shortfall(total, last, block):
+    """Expected shortfall: the mean of the worst ``numerator / denominator`` of the results, as a loss, rounded up."""
+    mass, denominator = np.int64(block.count) * block.tail_numerator, block.tail_denominator
+    rest = mass % denominator
     inner = total - last if rest > 0 else total
     parts = denominator * (inner % mass)
     mean = denominator * (inner // mass)
@@ -72,13 +90,11 @@ def measure(values, blocks, into):
         block = blocks[at]
         own = values[block.first : block.first + block.count]
         if block.measure == WORST:
-            loss = -least(own)
-        elif block.measure == EXPECTED_SHORTFALL:
-            loss = shortfall(own, block.tail_numerator, block.tail_denominator)
+            value = least(own)
+            into[at] = loss_of(value, value, block)
         else:
-            _, value = least_of_rank(own, block.rank)
-            loss = -value
-        into[at] = max(0, loss)
+            total, last = least_of_rank(own, rank_of(block))
+            into[at] = loss_of(total, last, block)
 
 
 @njit(cache=True)

@@ -6,7 +6,14 @@ from numba import njit
 from novate.core.kernels.admit import may_name
 from novate.core.kernels.borrowing import FIRST, borrowing, inlined
 from novate.core.kernels.legs import reserve
-from novate.core.kernels.margin import premium_with_bids, standing, worse_side
+from novate.core.kernels.margin import (
+    owed_in,
+    premium_with_bids,
+    resting_cover,
+    results_with_orders,
+    standing,
+    worse_side,
+)
 from novate.core.kernels.overlay import load, slot_of, table_for, take_position
 from novate.core.kernels.pool import begin, keep, link, make_room, refused_by_sheet, require_after, slot_for
 from novate.core.kernels.portfolio import equity_of, reach
@@ -50,6 +57,7 @@ EXPOSURE_LIMIT_EXCEEDED = int(Reason.EXPOSURE_LIMIT_EXCEEDED)
 ORDERS_EXCEEDED = int(Reason.ORDERS_EXCEEDED)
 PREMIUM_NOT_COVERED = int(Reason.PREMIUM_NOT_COVERED)
 MARGIN_INSUFFICIENT = int(Reason.MARGIN_INSUFFICIENT)
+COLLATERAL_NOT_COVERED = int(Reason.COLLATERAL_NOT_COVERED)
 
 
 @borrowing
@@ -116,12 +124,25 @@ def premium_of(row, contract):
     return row.lots * contract.value_fine if contract.style == PREMIUM and row.side == BUY else np.int64(0)
 
 
+@inlined
+def cover_of(bids, asks, position, resting, contract):
+    """What orders in a fully collateralised contract set aside after a change more than before it (or, below zero,
+    less)."""
+    if contract.style != COLLATERALISED:
+        return np.int64(0)
+    after = resting_cover(position.lots, position.cost_fine, bids, asks, contract)
+    return after - resting_cover(position.lots, position.cost_fine, resting.bids, resting.asks, contract)
+
+
 @borrowing
-def check_cover(premium, balance, own, cash):
-    """Whether settled cash covers the premium of all bids with so much more of it: ``(reason, figure)``."""
-    lack = premium_with_bids(balance, own) + premium - min(0, balance.carry_fine + own.variation_fine) - cash
-    if premium > 0 and lack > 0:
-        return PREMIUM_NOT_COVERED, lack
+def check_cover(premium, cover, balance, own, cash):
+    """Whether settled cash covers all that is owed and set aside with so much more of it: ``(reason, figure)``."""
+    bought, result = premium_with_bids(balance, own), results_with_orders(balance, own)
+    due, owed = bought + premium - min(0, result), max(0, bought) - min(0, result - cover)
+    if premium > 0 and due > cash:
+        return PREMIUM_NOT_COVERED, due - cash
+    if cover > 0 and owed > cash and owed > owed_in(balance, own):
+        return COLLATERAL_NOT_COVERED, owed - cash
     return ACCEPTED, np.int64(0)
 
 
@@ -141,14 +162,15 @@ def judge_order(row, position, resting, over, contract, access, balances, sums, 
 
     An accepted change is in ``resting`` and in row ``over`` of ``balances``, ``sums`` and ``judged`` afterwards. Fewer
     orders, and more that raise no requirement, are never asked for margin; more bids for an option set its premium
-    aside.
+    aside, more orders in what is fully collateralised their cover.
     """
     own, balance = sums[over, contract.asset], balances[over, contract.asset]
     bids, asks = changed(row, resting)
     cash, premium = balance.balance_minor * assets[contract.asset].unit_fine, premium_of(row, contract)
+    cover = cover_of(bids, asks, position, resting, contract)
     reason, figure = check_bounds(row, bids, asks, position, resting, balance, cash, contract, access)
     if reason == ACCEPTED:
-        reason, figure = check_cover(premium, balance, own, cash)
+        reason, figure = check_cover(premium, cover, balance, own, cash)
     if reason != ACCEPTED:
         return reason, figure
     before, _ = worse_side(position.lots, resting.bids, resting.asks, contract, tiers)
@@ -162,6 +184,7 @@ def judge_order(row, position, resting, over, contract, access, balances, sums, 
     judged[over].equity_fine, judged[over].initial_fine = equity, initial
     balance.exposure_fine += row.lots * contract.largest_value_fine
     own.resting_premium_fine += premium
+    own.resting_cover_fine += cover
     resting.bids, resting.asks = bids, asks
     return reason, figure
 
@@ -173,13 +196,14 @@ def judge_order_by_sheet(row, position, resting, over, slot, access, balances, s
     own, balance = sums[over, contract.asset], balances[over, contract.asset]
     bids, asks = changed(row, resting)
     cash, premium = balance.balance_minor * tables.assets[contract.asset].unit_fine, premium_of(row, contract)
+    cover = cover_of(bids, asks, position, resting, contract)
     reason, figure = check_bounds(row, bids, asks, position, resting, balance, cash, contract, access)
     if reason != ACCEPTED:
         return reason, figure
     before, after = reach(position, resting), (position.lots - asks, position.lots + bids)
     reason, figure = refused_by_sheet(np.int64(row.contract), contract.style, before, after, slot, sheet)
     if reason == ACCEPTED:
-        reason, figure = check_cover(premium, balance, own, cash)
+        reason, figure = check_cover(premium, cover, balance, own, cash)
     if reason != ACCEPTED:
         return reason, figure
     equity = judged[over].equity_fine
@@ -190,6 +214,7 @@ def judge_order_by_sheet(row, position, resting, over, slot, access, balances, s
         judged[over].initial_fine = initial
         balance.exposure_fine += row.lots * contract.largest_value_fine
         own.resting_premium_fine += premium
+        own.resting_cover_fine += cover
         resting.bids, resting.asks = bids, asks
         keep(over, FIRST, np.int64(row.contract), position, resting, sheet)
     return reason, figure

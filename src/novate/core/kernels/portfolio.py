@@ -210,7 +210,7 @@ def worth(amount, balance_minor, at, assets, sheet):
     return clamp(carried + convert(amount - covered, asset))
 
 
-@njit(cache=True)
+@owning
 def equity_of(balances, at, sums, into, assets, gains_ppm, sheet):
     """``(equity, settled, priced)`` of a portfolio bucket, as ``margin.total`` has them for others."""
     equity, settled, priced = 0, 0, 1
@@ -236,7 +236,7 @@ def payable_of(balances, at, sums, into, assets, sheet):
     for asset in range(sums.shape[1]):
         balance, own = balances[at, asset], sums[into, asset]
         due = max(0, balance.premium_fine + own.resting_premium_fine)
-        owed = min(0, own.variation_fine + balance.carry_fine) - due
+        owed = min(0, own.variation_fine + balance.carry_fine - own.resting_cover_fine) - due
         amount = balance.balance_minor * assets[asset].unit_fine + owed
         covered = clamp(covered + worth(amount, balance.balance_minor, asset, assets, sheet))
     return covered

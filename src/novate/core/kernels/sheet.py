@@ -40,9 +40,11 @@ POOL = PoolType(
         ("made_of", NUMBERS),  # [entry]: for how many rows
         ("made", types.Array(from_dtype(layout.SHEET_HELD), 2, "C")),  # [entry, row]: for which
         ("carried", types.Array(types.int64, 2, "C")),  # [entry, asset]: and for how many lots of collateral
+        ("primes", types.Array(types.float64, 2, "C")),  # [bucket, block]: the worst result of its rank, see ``tails``
     ]
 )
-"""Memory for portfolio buckets while a batch is judged, see ``pool``: with the sheet, so that no batch asks for it."""
+"""Memory for portfolio buckets while they are judged, see ``pool`` and ``tails``: with the sheet, so that no batch asks
+for it."""
 
 
 @structref.register
@@ -86,6 +88,7 @@ def empty_pool():
     pool.after, pool.bounded = np.empty(0, layout.SHEET_HELD), np.zeros(2, np.int64)
     pool.owners, pool.asked, pool.made_of = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64)
     pool.made, pool.carried = np.empty((0, 0), layout.SHEET_HELD), np.empty((0, 0), np.int64)
+    pool.primes = np.empty((0, 0), np.float64)
     return pool
 
 

@@ -3,14 +3,16 @@
 import numpy as np
 
 from novate.core.kernels.admit import is_promised
-from novate.core.kernels.borrowing import FIRST, SECOND, borrowing, inlined, owning
+from novate.core.kernels.borrowing import ADDED, FIRST, SECOND, TAKEN_OFF, borrowing, inlined, owning
 from novate.core.kernels.bound import at_most
 from novate.core.kernels.margin import (
-    collateralised_result,
+    add_bet,
     maintenance_in,
     option_worth,
     owed_in,
+    owed_without_orders,
     premium_with_bids,
+    results_with_orders,
     standing,
     worse_side,
 )
@@ -61,23 +63,40 @@ def spares_the_house(new_balances, new_sums, side, over, sums, judged, assets, g
 
 
 @inlined
+def lacking(contract, cost, cash, balance, own, new_balance, new_own):
+    """What settled cash lacks after a leg; 0 where nothing need be covered, which is most of all there is."""
+    if contract.style != PREMIUM and contract.style != COLLATERALISED:
+        return np.int64(0)
+    return uncovered(contract, cost, cash, balance, own, new_balance, new_own)
+
+
+@borrowing
 def uncovered(contract, cost, cash, balance, own, new_balance, new_own):
     """What settled cash lacks after a leg: of premium bought and bid for, or of the worst of what is collateralised.
 
-    A leg that does not deepen the lack lacks nothing.
+    A leg that does not deepen the lack lacks nothing. A fill takes what was set aside for it, but what a mark has set
+    aside beyond the cash covers no bet: what is held must be covered without it.
     """
-    if contract.style == PREMIUM and cost > 0:
-        before = premium_with_bids(balance, own) - min(0, balance.carry_fine + own.variation_fine)
-        due = premium_with_bids(new_balance, new_own) - min(0, new_balance.carry_fine + new_own.variation_fine)
-        return due - cash if due > before else np.int64(0)
-    if contract.style == COLLATERALISED and owed_in(new_balance, new_own) > owed_in(balance, own):
-        return owed_in(new_balance, new_own) - cash
-    return np.int64(0)
+    if contract.style == PREMIUM and cost <= 0:
+        return np.int64(0)
+    if contract.style == PREMIUM:
+        before = premium_with_bids(balance, own) - min(0, results_with_orders(balance, own))
+        due = premium_with_bids(new_balance, new_own) - min(0, results_with_orders(new_balance, new_own))
+        return deepened(before, due, cash)
+    held = deepened(owed_without_orders(balance, own), owed_without_orders(new_balance, new_own), cash)
+    return max(held, deepened(owed_in(balance, own), owed_in(new_balance, new_own), cash))
+
+
+@inlined
+def deepened(before, owed, cash):
+    """What cash lacks of what is owed, where that is more than before."""
+    return owed - cash if owed > before else np.int64(0)
 
 
 @inlined
 def after_leg(lots, cost, position, resting, filled, contract, tiers, long_option_ppm, balance, own):
-    """Change a side's balance and sums by one leg: requirement with what still rests, result, option value, premium."""
+    """Change a side's balance and sums by one leg: requirement with what still rests, result, option value, premium,
+    what orders set aside."""
     old_lots, bids, asks = position.lots, resting.bids, resting.asks
     new_lots = old_lots + lots
     before, least_before = worse_side(old_lots, bids, asks, contract, tiers)
@@ -94,8 +113,8 @@ def after_leg(lots, cost, position, resting, filled, contract, tiers, long_optio
         own.resting_premium_fine -= max(0, min(filled, lots)) * contract.value_fine
         balance.premium_fine += cost
     elif contract.style == COLLATERALISED:
-        own.variation_fine += collateralised_result(new_lots, position.cost_fine + cost, contract)
-        own.variation_fine -= collateralised_result(old_lots, position.cost_fine, contract)
+        add_bet(old_lots, position.cost_fine, resting.bids, resting.asks, TAKEN_OFF, contract, own)
+        add_bet(new_lots, position.cost_fine + cost, bids, asks, ADDED, contract, own)
     else:
         own.variation_fine += lots * contract.value_fine - cost
 
@@ -178,7 +197,7 @@ def judge_leg(
         )  # fmt: skip
         equity, initial, still_priced = standing(new_balances, side, new_sums, side, assets, gains_ppm)
         reduces = brings_nearer(position.lots, lots)
-        lack = uncovered(
+        lack = lacking(
             contract, cost, cash, balance, sums[over, asset], new_balances[side, asset], new_sums[side, asset]
         )
         reason, figure = not_allowed(reduces, waived, lack, contract, access)
@@ -220,7 +239,7 @@ def judge_leg_by_sheet(
         )  # fmt: skip
         equity, _, priced = equity_of(new_balances, side, new_sums, side, assets, tables.gains_ppm, sheet)
         initial = require_after(over, slot, side, at, before, after, sheet)
-        lack = uncovered(
+        lack = lacking(
             contract, cost, cash, balance, sums[over, asset], new_balances[side, asset], new_sums[side, asset]
         )
         reduces, waived = brings_nearer(position.lots, lots), is_promised(filled, guaranteed, contract)
@@ -264,7 +283,7 @@ def stands_by_bound(
         tables.tiers, tables.long_option_ppm,
     )  # fmt: skip
     equity, _, priced = equity_of(new_balances, side, new_sums, side, tables.assets, tables.gains_ppm, sheet)
-    lack = uncovered(
+    lack = lacking(
         contract, cost, cash, balance, sums[over, contract.asset], new_balances[side, contract.asset],
         new_sums[side, contract.asset],
     )  # fmt: skip

@@ -101,6 +101,7 @@ def sum_beside(bucket, tables):
         others[0, asset].initial_fine -= alone[0, asset].initial_fine
         others[0, asset].maintenance_fine -= alone[0, asset].maintenance_fine
         others[0, asset].resting_premium_fine -= alone[0, asset].resting_premium_fine
+        others[0, asset].resting_cover_fine -= alone[0, asset].resting_cover_fine
     return others, priced
 
 
@@ -117,6 +118,7 @@ def sum_with(others, known, count, positions, tables, sums):
         sums[0, asset].initial_fine += others[0, asset].initial_fine
         sums[0, asset].maintenance_fine += others[0, asset].maintenance_fine
         sums[0, asset].resting_premium_fine += others[0, asset].resting_premium_fine
+        sums[0, asset].resting_cover_fine += others[0, asset].resting_cover_fine
     return priced & known
 
 

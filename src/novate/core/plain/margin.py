@@ -1,7 +1,7 @@
 """What a bucket is worth and must hold."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from novate.core.book import Book
@@ -137,17 +137,41 @@ def resting_premium(book: Book, purse: Purse, asset: int) -> int:
     )
 
 
+def resting_cover(book: Book, purse: Purse, asset: int) -> int:
+    """How much more collateralised positions in one asset could lose at worst, if of each the worse side of its orders
+    were filled at the mark."""
+    total = 0
+    for place, sides in purse.orders.items():
+        contract, (lots, cost) = place[1], purse.positions.get(place, (0, 0))
+        row = book.contracts[contract]
+        if int(row["asset"]) == asset and book.registers.contracts[contract].collateralised:
+            filled = [0, sides[0], -sides[1]]
+            results = [result_of(book, contract, lots + size, cost + size * int(row["value_fine"])) for size in filled]
+            total += results[0] - min(results)
+    return total
+
+
+def result_with_orders(book: Book, purse: Purse, asset: int) -> int:
+    """Carry and unsettled results in one asset, less what orders set aside to cover bets."""
+    return purse.carry_fine[asset] + variation_of(book, purse, asset) - resting_cover(book, purse, asset)
+
+
 def premium_due(book: Book, purse: Purse, asset: int) -> int:
     """What settled cash must cover before a bid or a buyer pays more premium: what is bought, bid for and owed."""
-    result = purse.carry_fine[asset] + variation_of(book, purse, asset)
+    result = result_with_orders(book, purse, asset)
     return premium_of(book, purse, asset) + resting_premium(book, purse, asset) - min(0, result)
 
 
 def owed_in(book: Book, purse: Purse, asset: int) -> int:
     """What a purse will have to pay in one asset: premium bought or bid for, and what results and carry come to below
-    zero."""
-    result = purse.carry_fine[asset] + variation_of(book, purse, asset)
+    zero with what orders set aside."""
+    result = result_with_orders(book, purse, asset)
     return max(0, premium_of(book, purse, asset) + resting_premium(book, purse, asset)) - min(0, result)
+
+
+def owed_without_orders(book: Book, purse: Purse, asset: int) -> int:
+    """The same, if the purse had no orders."""
+    return owed_in(book, replace(purse, orders={}), asset)
 
 
 def judge(book: Book, purse: Purse) -> Judgement:

@@ -7,7 +7,17 @@ from novate.core.layout import EXPIRED, LIQUIDATING, LIVE, REDUCE_ONLY, RESTRICT
 from novate.core.money import EXPOSURE_MAX
 from novate.core.plain import sheet
 from novate.core.plain.limits import may_be_named
-from novate.core.plain.margin import Place, Purse, exposure, judge, premium_due, read, required, resting_premium
+from novate.core.plain.margin import (
+    Place,
+    Purse,
+    exposure,
+    judge,
+    owed_in,
+    premium_due,
+    read,
+    required,
+    resting_premium,
+)
 from novate.core.plain.trades import ACCEPTED, Refusal, Reserved
 from novate.core.reasons import Reason
 from novate.core.terms import Kind
@@ -66,8 +76,8 @@ def _check_order(book: Book, mark: int, number: int, lots: int, contract: int, a
 
 
 def _judge_order(book: Book, before: Purse, after: Purse, place: Place, side: int) -> Refusal:
-    """Whether a purse may have these orders: limits, its member's default, then the premium of its bids in cash, then
-    margin if more is asked."""
+    """Whether a purse may have these orders: limits, its member's default, then in cash the premium of its bids and the
+    cover of its bets, then margin if more is asked."""
     bucket, contract = place
     terms, asset = book.registers.contracts[contract], int(book.contracts[contract]["asset"])
     lots, (bids, asks) = before.positions.get(place, (0, 0))[0], after.orders[place]
@@ -89,6 +99,9 @@ def _judge_order(book: Book, before: Purse, after: Purse, place: Place, side: in
     due, cash = premium_due(book, after, asset), after.balance_minor[asset] * book.registers.assets[asset].unit_fine
     if due > cash and resting_premium(book, after, asset) > resting_premium(book, before, asset):
         return Reason.PREMIUM_NOT_COVERED, due - cash
+    owes, grows = owed_in(book, after, asset), owed_in(book, after, asset) > owed_in(book, before, asset)
+    if terms.collateralised and grows and owes > cash:
+        return Reason.COLLATERAL_NOT_COVERED, owes - cash
     now = judge(book, after)
     if before.portfolio and now.initial_fine <= judge(book, before).initial_fine:
         return ACCEPTED

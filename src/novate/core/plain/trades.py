@@ -9,7 +9,7 @@ from novate.core.layout import EXPIRED, LIQUIDATING, LIVE, REDUCE_ONLY, RESTRICT
 from novate.core.money import EXPOSURE_MAX, PPM
 from novate.core.plain import sheet
 from novate.core.plain.limits import check_limits, may_be_named, nearest_in_band
-from novate.core.plain.margin import Place, Purse, exposure, judge, owed_in, premium_due, read
+from novate.core.plain.margin import Place, Purse, exposure, judge, owed_in, owed_without_orders, premium_due, read
 from novate.core.plain.values import size_per_lot, value_per_lot
 from novate.core.reasons import Reason
 from novate.core.rows import BUYER, NEITHER, SELLER
@@ -197,9 +197,12 @@ def judge_leg(book: Book, before: Purse, after: Purse, place: Place, fee_fine: i
     due = premium_due(book, after, asset)
     if terms.pays_premium and paid > 0 and due > cash and due > premium_due(book, before, asset):
         return Reason.PREMIUM_NOT_COVERED, due - cash
-    owes = owed_in(book, after, asset)
-    if terms.collateralised and owes > cash and owes > owed_in(book, before, asset):
-        return Reason.COLLATERAL_NOT_COVERED, owes - cash
+    lack = max(
+        owes(book, after, asset) - cash if owes(book, after, asset) > owes(book, before, asset) else 0
+        for owes in (owed_in, owed_without_orders)
+    )
+    if terms.collateralised and lack > 0:
+        return Reason.COLLATERAL_NOT_COVERED, lack
     was, now = judge(book, before), judge(book, after)
     lacked, lacks = was.initial_fine - was.equity_fine, now.initial_fine - now.equity_fine
     sinks = now.equity_fine < 0 and now.equity_fine < was.equity_fine

@@ -7,6 +7,7 @@ overlap, or compare a mean by ``block_bootstrap``.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,10 @@ from numpy.typing import NDArray
 from novate.risk.errors import RiskError
 from novate.risk.factors import FactorHistory
 
-Model = Callable[[FactorHistory], Sequence[float]]
+Model = Callable[[FactorHistory], Sequence[float] | NDArray[np.float64]]
 """From the history up to now to what it foresees, such as (value at risk, expected shortfall) over the horizon."""
+
+Kind = TypeVar("Kind", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +71,7 @@ def out_of_sample(
     )
 
 
-def interleaved(values: NDArray[np.float64], horizon_steps: int) -> tuple[NDArray[np.float64], ...]:
+def interleaved(values: NDArray[Kind], horizon_steps: int) -> tuple[NDArray[Kind], ...]:
     """Values of overlapping horizons as ``horizon_steps`` samples, none of which overlaps itself: every h-th, from the
     first, from the second, and so on. Together they use every value, but they are not independent of each other."""
     if not 1 <= horizon_steps <= len(values):

@@ -5,6 +5,7 @@ takes half of the adjustment so that a requirement neither collapses in a calm n
 """
 
 from dataclasses import replace
+from itertools import compress
 from typing import Literal
 
 import numpy as np
@@ -85,5 +86,5 @@ def filtered(
         found,
         name=f"filtered ({scaling}), {horizon_steps} steps",
         moves=found.moves[kept] * factors[kept],
-        labels=tuple(label for label, keep in zip(found.labels, kept, strict=True) if keep),
+        labels=tuple(compress(found.labels, kept.tolist())),
     )

@@ -1,6 +1,7 @@
 """Days that are remembered: what the factors did on them, where the history reaches that far."""
 
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from typing import Final
 
 import numpy as np
@@ -59,24 +60,58 @@ def stress_days(history: FactorHistory, horizon_steps: int = 1, days: tuple[Stre
     ``missing``. RiskError where none of the days is there.
     """
     found = moves(history, horizon_steps)
-    first_of = {history.day(row): row for row in range(len(history) - 1, -1, -1)}
-    last_of = {history.day(row): row for row in range(len(history))}
-    rows, labels, missing = [], [], []
-    for day in days:
-        if first_of.get(day.date, 0) == 0:
-            missing.append(day)
-            continue
-        # A window in `found` at w covers the moves into rows w + 1 to w + horizon_steps.
-        first, last = max(0, first_of[day.date] - horizon_steps), min(len(found) - 1, last_of[day.date] - 1)
-        for window in range(first, last + 1):
-            end = history.day(window + horizon_steps)
-            rows.append(window)
-            labels.append(f"{day.date} {day.event}" + ("" if horizon_steps == 1 else f", to {end}"))
-    if not rows:
+    windows, missing = _windows(history, horizon_steps, days)
+    if not windows:
         raise RiskError(
             f"no stress day lies between {history.day(1)} and {history.day(len(history) - 1)}: give a longer history"
         )
-    scenarios = replace(
-        found, name=f"stress days, {horizon_steps} steps", moves=found.moves[np.array(rows)], labels=tuple(labels)
+    rows = np.array([window for window, _ in windows])
+    labels = tuple(_label(day, found.labels[window], horizon_steps) for window, day in windows)
+    scenarios = replace(found, name=f"stress days, {horizon_steps} steps", moves=found.moves[rows], labels=labels)
+    return StressDays(scenarios, missing)
+
+
+def stressed(history: FactorHistory, horizon_steps: int, count: int, days: tuple[StressDay, ...] = NAMED) -> Scenarios:
+    """``count`` windows of stress, unscaled: those of the named days, then the worst of the history.
+
+    How bad a window is does not depend on any portfolio: it is the largest move of any factor in it, up or down, over
+    that factor's own root mean square of such moves in the whole history. The worse comes first, of equals the earlier.
+    A history with fewer windows gives all of them.
+    """
+    found = moves(history, horizon_steps)
+    scale = np.sqrt((found.moves**2).mean(axis=0))
+    severity = np.abs(found.moves[:, scale > 0] / scale[scale > 0]).max(axis=1, initial=0.0)
+    named, _ = _windows(history, horizon_steps, days)
+    labels = {window: _label(day, found.labels[window], horizon_steps) for window, day in named}
+    others = (row for row in np.argsort(-severity, kind="stable").tolist() if row not in labels)
+    rows = list(islice(chain(labels, others), count))
+    return replace(
+        found,
+        name=f"stressed, {horizon_steps} steps",
+        moves=found.moves[rows],
+        labels=tuple(labels.get(row, found.labels[row]) for row in rows),
     )
-    return StressDays(scenarios, tuple(missing))
+
+
+def _windows(
+    history: FactorHistory, horizon_steps: int, days: tuple[StressDay, ...]
+) -> tuple[list[tuple[int, StressDay]], tuple[StressDay, ...]]:
+    """Windows that hold the move into a named day, and the days that the history lacks.
+
+    Window w covers the moves into rows w + 1 to w + ``horizon_steps``.
+    """
+    named = np.array([day.date for day in days], "datetime64[D]")
+    dates = history.days()
+    firsts, ends = (np.searchsorted(dates, named, side).tolist() for side in ("left", "right"))
+    windows, missing = [], []
+    for day, first, end in zip(days, firsts, ends, strict=True):
+        if first == end or first == 0:
+            missing.append(day)
+            continue
+        last = min(len(history) - horizon_steps, end - 1)
+        windows += [(window, day) for window in range(max(0, first - horizon_steps), last)]
+    return windows, tuple(missing)
+
+
+def _label(day: StressDay, end: str, horizon_steps: int) -> str:
+    return f"{day.date} {day.event}" + ("" if horizon_steps == 1 else f", to {end}")

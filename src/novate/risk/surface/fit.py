@@ -168,7 +168,8 @@ class _Fitting:
         unit, deviation = self.at_money, float(np.sqrt(self.at_money))
         a = least - b * sigma * float(np.sqrt(1 - rho * rho))
         chain = self.chain
-        return Smile(chain.expiry, chain.years, a * unit, b * deviation, rho, m * deviation, sigma * deviation)
+        scaled = (a * unit, b * deviation, rho, m * deviation, sigma * deviation)
+        return Smile(chain.expiry, chain.years, chain.forward, *scaled)
 
     def scaled(self, smile: Smile) -> Floats:
         """The scaled parameters of a smile: the other way round."""

@@ -25,7 +25,7 @@ POINTS = 401
 class Surface:
     """Smiles by ascending time to expiry.
 
-    Raises ``RiskError`` where they hold an arbitrage: the expiry, ln(strike / forward), and the cure. A butterfly is
+    Raises ``RiskError`` where they hold an arbitrage: the expiry, the strike, and the cure. A butterfly is
     one where Durrleman's g is below zero, a calendar spread where total variance falls from one expiry to the next.
     Both are looked for at 401 places, eight deviations either side of every smile's money, and in the wings' slopes.
     """
@@ -74,11 +74,11 @@ def butterflies(smile: Smile) -> Iterator[str]:
     cure = "leave out the quotes around it, or fit anew"
     if not (smile.variances(ks) > 0).all():
         at = ks[np.argmin(smile.variances(ks))]
-        yield f"{smile.expiry}: total variance is not above zero at ln(strike / forward) {at:.4g}: {cure}"
+        yield f"{smile.expiry}: total variance is not above zero at {smile.strike(at)}: {cure}"
     elif smile.durrleman(ks).min() < 0:
         g = smile.durrleman(ks)
         at = ks[np.argmin(g)]
-        yield f"{smile.expiry}: a butterfly is an arbitrage at ln(strike / forward) {at:.4g} (g {g.min():.3g}): {cure}"
+        yield f"{smile.expiry}: a butterfly is an arbitrage at {smile.strike(at)} (g {g.min():.3g}): {cure}"
     if max(smile.wings) > 2:
         yield f"{smile.expiry}: total variance rises by {max(smile.wings):.4g} in a wing, 2 is the most: {cure}"
 
@@ -90,7 +90,7 @@ def calendars(near: Smile, far: Smile) -> Iterator[str]:
     cure = "leave out the quotes around it in one of them, or fit anew"
     if fall.max() > 0:
         at = ks[np.argmax(fall)]
-        yield f"{far.expiry}: total variance falls from {near.expiry} at ln(strike / forward) {at:.4g}: {cure}"
+        yield f"{far.expiry}: total variance falls from {near.expiry} at {far.strike(at)}: {cure}"
     elif (np.array(near.wings) > np.array(far.wings)).any():
         yield f"{far.expiry}: total variance falls from {near.expiry} far out in a wing: {cure}"
 

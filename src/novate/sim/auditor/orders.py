@@ -11,7 +11,15 @@ from novate.sim.auditor.numbering import FINE, Refusal, Rows, packed, unpacked
 from novate.sim.auditor.rounding import LARGEST
 from novate.sim.auditor.scenarios import may_have, requirement_by_sheet
 from novate.sim.auditor.trades import add_orders, lots_of, may_be_named, untraded
-from novate.sim.auditor.worth import bid_for, has_margin_class, judge, premium_asked, required, weight
+from novate.sim.auditor.worth import (
+    bid_for,
+    has_margin_class,
+    judge,
+    owed_for_certain,
+    premium_asked,
+    required,
+    weight,
+)
 
 
 def decide_orders(house: House, command: ChangeOrders) -> list[Fact]:
@@ -57,8 +65,8 @@ def _form_of(house: House, lots: int, contract: int, account: int, side: int) ->
 
 
 def _may_rest(house: House, before: Bucket, contract: int, more_bids: int, more_asks: int) -> Refusal:
-    """Whether a bucket may have these orders: limits, its member's default, its sheet, the premium of its bids, margin
-    where more is asked."""
+    """Whether a bucket may have these orders: limits, its member's default, its sheet, the premium of its bids, the
+    worst of its bets, margin where more is asked."""
     of, held = house.instruments[contract], lots_of(before, contract)
     was = before.orders.get(contract, (0, 0))
     bids, asks = was[0] + more_bids, was[1] + more_asks
@@ -84,6 +92,9 @@ def _may_rest(house: House, before: Bucket, contract: int, more_bids: int, more_
     lacks = premium_asked(house, after, of.asset) - cash
     if lacks > 0 and bid_for(house, after, of.asset) > bid_for(house, before, of.asset):
         return Reason.PREMIUM_NOT_COVERED, lacks
+    owes = owed_for_certain(house, after, of.asset)
+    if of.terms.collateralised and cash < owes > owed_for_certain(house, before, of.asset):
+        return Reason.COLLATERAL_NOT_COVERED, owes - cash
     if _asked(house, after, contract) <= _asked(house, before, contract):
         return FINE
     verdict = judge(house, after)

@@ -13,7 +13,7 @@ from novate.sim.auditor.numbering import demand
 from novate.sim.auditor.rounding import LARGEST, up
 from novate.sim.auditor.scenarios import beyond_sheet
 from novate.sim.auditor.trades import Pooled, add_leg, bears, borne_in_pool, may_be_named, with_leg
-from novate.sim.auditor.worth import has_margin_class, judge, uncovered, weight
+from novate.sim.auditor.worth import has_margin_class, judge, uncovered, weight, without_orders
 
 
 def tradable(house: House, contract: int, path: str) -> None:
@@ -99,14 +99,15 @@ def room(house: House, contract: int, leg: Leg, path: str) -> None:
     """
     of, bucket = house.instruments[contract], house.buckets[leg.bucket]
     after = with_leg(bucket, contract, leg.lots, leg.cost_fine)
-    held, then = (each.positions[contract].lots if contract in each.positions else 0 for each in (bucket, after))
-    demand(abs(then) <= max(of.terms.position_limit_lots, abs(held)), Reason.POSITION_LIMIT_EXCEEDED, path)
+    held, left = (each.positions[contract].lots if contract in each.positions else 0 for each in (bucket, after))
+    demand(abs(left) <= max(of.terms.position_limit_lots, abs(held)), Reason.POSITION_LIMIT_EXCEEDED, path)
     was = weight(house, bucket, of.asset)
     more = weight(house, after, of.asset) - was + abs(leg.carry_fine)
     demand(more <= 0 or was + more <= LARGEST, Reason.EXPOSURE_LIMIT_EXCEEDED, path)
     after.carry_fine[of.asset] += leg.carry_fine
-    covered = uncovered(house, after, of.asset) <= max(0, uncovered(house, bucket, of.asset))
-    demand(covered or not (of.terms.collateralised and leg.lots), Reason.COLLATERAL_NOT_COVERED, path)
+    for then, now in ((bucket, after), (without_orders(bucket), without_orders(after))):
+        covered = uncovered(house, now, of.asset) <= max(0, uncovered(house, then, of.asset))
+        demand(covered or not (of.terms.collateralised and leg.lots), Reason.COLLATERAL_NOT_COVERED, path)
     beyond = beyond_sheet(house, house.sheet, after) if bucket.portfolio and leg.lots else None
     demand(beyond is None, beyond or Reason.ACCEPTED, path)
 

@@ -26,6 +26,7 @@ from novate.sim.auditor.worth import (
     lot_value,
     owed_for_certain,
     premium_asked,
+    without_orders,
 )
 
 
@@ -235,15 +236,21 @@ def bears(
     asked = premium_asked(house, after, asset)
     if of.has_premium and lots * value_fine > 0 and asked > cash and asked > premium_asked(house, before, asset):
         return Reason.PREMIUM_NOT_COVERED, asked - cash
-    owes = owed_for_certain(house, after, asset)
-    if of.terms.collateralised and owes > cash and owes > owed_for_certain(house, before, asset):
-        return Reason.COLLATERAL_NOT_COVERED, owes - cash
+    lack = max(_grown(house, before, after, asset), _grown(house, without_orders(before), without_orders(after), asset))
+    if of.terms.collateralised and lack and lack > cash:
+        return Reason.COLLATERAL_NOT_COVERED, lack - cash
     then, now = judge(house, before), judge(house, after)
     if guaranteed or (reduces and not _riskier(then, now)):
         return FINE
     if not now.priced:
         return Reason.PRICE_MISSING, 0
     return (Reason.MARGIN_INSUFFICIENT, now.initial - now.equity) if now.equity < now.initial else FINE
+
+
+def _grown(house: House, before: Bucket, after: Bucket, asset: int) -> int:
+    """What is owed for certain after, where that is more than before."""
+    owes = owed_for_certain(house, after, asset)
+    return owes if owes > owed_for_certain(house, before, asset) else 0
 
 
 def _riskier(then: Verdict, now: Verdict) -> bool:

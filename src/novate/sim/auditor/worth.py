@@ -152,8 +152,8 @@ def required(house: House, bucket: Bucket, contract: int) -> tuple[int, int]:
 class Verdict(NamedTuple):
     """A bucket judged in numeraire fine units.
 
-    ``payable`` is cash less everything owed and not yet settled, and less what is bid for options. ``priced``: all it
-    holds has a live price.
+    ``payable`` is cash less everything owed and not yet settled, and less what is bid for options or would cover bets
+    that rest. ``priced``: all it holds has a live price.
     """
 
     equity: int
@@ -228,20 +228,50 @@ def spoken_for(house: House, bucket: Bucket, asset: int) -> int:
     return premium(house, bucket, asset) + bid_for(house, bucket, asset)
 
 
+def staked(house: House, bucket: Bucket, asset: int) -> int:
+    """What collateralised positions could lose if at each mark all that rests were bought, or all sold: the worse of
+    the two, or nothing of either."""
+    total = 0
+    for one in bucket.together:
+        for contract in dict.fromkeys([*one.positions, *one.orders]):
+            of, held = house.instruments[contract], one.positions.get(contract, Position())
+            bids, asks = one.orders.get(contract, (0, 0))
+            ways = (0, bids, -asks) if of.terms.collateralised and of.asset == asset else ()
+            paid = [(held.lots + more, held.cost_fine + more * of.value_fine) for more in ways]
+            total += max([0, *(cost - lots * worst_end(house, of, lots) for lots, cost in paid)])
+    return total
+
+
 def uncovered(house: House, bucket: Bucket, asset: int) -> int:
-    """What settled cash lacks of what it must have: premium bought or bid for, carry below zero, the worst of bets."""
-    owed = max(0, spoken_for(house, bucket, asset)) - min(0, bucket.carry_fine[asset]) + locked(house, bucket, asset)
+    """What settled cash lacks of what it must have: premium bought or bid for, carry below zero, the worst of bets and
+    of those that rest."""
+    owed = max(0, spoken_for(house, bucket, asset)) - min(0, bucket.carry_fine[asset]) + staked(house, bucket, asset)
     return owed - bucket.balance_minor[asset] * house.monies[asset].unit
 
 
+def comes_to(house: House, bucket: Bucket, asset: int) -> int:
+    """Carry and results as they count, after all bets that rest."""
+    resting = staked(house, bucket, asset) - locked(house, bucket, asset)
+    return bucket.carry_fine[asset] + counted(house, bucket, asset) - resting
+
+
 def owed_for_certain(house: House, bucket: Bucket, asset: int) -> int:
-    """What will have to be paid in an asset: premium bought or bid for, and results and carry below zero."""
-    return max(0, spoken_for(house, bucket, asset)) - min(0, bucket.carry_fine[asset] + counted(house, bucket, asset))
+    """What will have to be paid in an asset: premium bought or bid for, and results and carry below zero, with bets
+    that rest."""
+    return max(0, spoken_for(house, bucket, asset)) - min(0, comes_to(house, bucket, asset))
 
 
 def premium_asked(house: House, bucket: Bucket, asset: int) -> int:
     """What settled cash must come to before more premium may be bought or bid for."""
-    return spoken_for(house, bucket, asset) - min(0, bucket.carry_fine[asset] + counted(house, bucket, asset))
+    return spoken_for(house, bucket, asset) - min(0, comes_to(house, bucket, asset))
+
+
+def without_orders(bucket: Bucket) -> Bucket:
+    """A copy of a bucket, and of all that is judged with it, of which nothing rests."""
+    bare = bucket.copy()
+    for one in bare.together:
+        one.orders.clear()
+    return bare
 
 
 def positions_in(house: House, bucket: Bucket, asset: int) -> list[tuple[int, Position]]:

@@ -1,4 +1,4 @@
-"""The command line: ``novate run``, ``replay``, ``what-if``, ``margin``, ``audit``, ``demo`` and others.
+"""The command line: ``novate run``, ``replay``, ``what-if``, ``margin``, ``backtest``, ``audit``, ``demo`` and others.
 
 Exit codes: 0 done (a refused row is a result, not an error), 1 it could not be done, or an audit found a difference,
 2 lines of a tape, or the command line itself, could not be read. Nothing heavy is imported before a command needs it.
@@ -15,7 +15,6 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 from novate import __version__
-from novate.margin_command import margin
 from novate.terminal import (
     Failure,
     busy,
@@ -37,6 +36,11 @@ app = App(
     help="An open clearing house for derivatives: trades and prices in; margin, settlement and proof out.",
     version=__version__,
     version_flags=("--version",),
+)
+# Imported when they are asked for; what they say of themselves stands here for the list of commands.
+app.command("novate.cli.backtest:backtest", help="Backtest margin models over real prices, out of sample.")
+app.command(
+    "novate.cli.margin:margin", help="What a venue's rules ask for of a portfolio, and why; or all side by side."
 )
 
 
@@ -353,9 +357,6 @@ def sim(
         except ValueError as error:
             raise Failure(str(error), 2) from error
     return 0 if fine else 1
-
-
-app.command(margin)
 
 
 # --- output -----------------------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""What collateral counts for: haircuts from its history, weights by size, none where it fails with its owner."""

@@ -1,0 +1,91 @@
+"""The default model: filtered-historical expected shortfall, a stressed part, and a floor of ten years.
+
+Requirement = max(3/4 current + 1/4 stressed, floor), each the expected shortfall at 99 % over two days, plus add-ons.
+
+- *Current*: the moves of ten years, scaled half-way to today's volatility (EWMA 0.97, no lower than the 25 % quantile
+  of its own past).
+- *Stressed*: 250 windows as they were, named days first, then the worst of the whole history; their weight is that of
+  article 28(1)(b) of RTS 153/2013.
+- *Floor*: the moves of ten years as they were, article 28(1)(c).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from novate.risk.errors import RiskError
+from novate.risk.factors import FactorHistory, Scenarios, one_step_moves, stacked
+from novate.risk.models.blocks import Block, windows_within
+from novate.risk.scenarios.filtered import Scaling, filtered
+from novate.risk.scenarios.historical import historical
+from novate.risk.scenarios.stress_days import NAMED, StressDay, stressed
+from novate.risk.volatility import CCP_DECAY, ewma
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FilteredShortfall:
+    """Parameters of the default model.
+
+    Attributes
+    ----------
+    horizon_steps : int
+        Rows of the history in the margin period: 2 days for what is liquid, 5 for what is not.
+    level : float
+        What the expected shortfalls cover.
+    years : float
+        Look-back of the current part and of the floor; a shorter history is taken whole.
+    stress_count, stress_weight : int, float
+        Windows of the stressed part, and its weight; the current part has the rest.
+    named : tuple of StressDay
+        Days that the stressed part holds wherever the history reaches them.
+    hypothetical : tuple of Scenarios
+        Moves that need not have happened and are part of the stressed block: a lost peg, a basis that widens.
+    unscaled : tuple of str
+        Factors that move as they were recorded: a peg has no volatility worth scaling by.
+    """
+
+    horizon_steps: int = 2
+    level: float = 0.99
+    years: float = 10.0
+    decay: float = CCP_DECAY
+    vol_floor_quantile: float = 0.25
+    scaling: Scaling = "mid"
+    stress_count: int = 250
+    stress_weight: float = 0.25
+    named: tuple[StressDay, ...] = NAMED
+    hypothetical: tuple[Scenarios, ...] = ()
+    unscaled: tuple[str, ...] = ()
+    offset_cap: float = 0.8
+    name: str = "filtered shortfall"
+
+    def __post_init__(self) -> None:
+        if not (0 < self.stress_weight < 1 and self.stress_count >= 1 and self.years > 0):
+            raise RiskError(
+                f"stress_weight {self.stress_weight}, stress_count {self.stress_count}, years {self.years}: expected "
+                "a weight between 0 and 1, a positive count and positive years"
+            )
+
+    def volatilities(self, history: FactorHistory) -> NDArray[np.float64]:
+        """EWMA volatilities of one step, floored by their own past."""
+        return ewma(one_step_moves(history), decay=self.decay, floor_quantile=self.vol_floor_quantile)
+
+    def blocks(self, past: FactorHistory, path: NDArray[np.float64] | None = None) -> tuple[Block, ...]:
+        """Current, stressed and floor."""
+        steps = self.horizon_steps
+        path = self.volatilities(past) if path is None else path
+        scaled = filtered(past, steps, scaling=self.scaling, path=path, unscaled=self.unscaled)
+        plain = historical(past, steps)
+        count = windows_within(past, steps, self.years)
+        worst = stressed(past, steps, self.stress_count, self.named)
+        if self.hypothetical:
+            added = [replace(each, horizon_days=worst.horizon_days) for each in self.hypothetical]
+            worst = stacked(worst.name, worst, *added)
+        return (
+            self._block("current", scaled.last(min(count, len(scaled))), 1 - self.stress_weight),
+            self._block("stressed", worst, self.stress_weight),
+            self._block("floor", plain.last(min(count, len(plain))), 1.0),
+        )
+
+    def _block(self, part: str, scenarios: Scenarios, weight: float) -> Block:
+        return Block(part, part, scenarios, "expected_shortfall", self.level, weight)  # pyright: ignore[reportArgumentType]

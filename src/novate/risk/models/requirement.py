@@ -1,0 +1,117 @@
+"""What a portfolio will be asked for, in floats, and why: the estimate beside the house's exact evaluation.
+
+The same steps as ``novate.core.plain.sheet``, before rounding: losses by netting set, their measures, offsets up to the
+cap, blocks at their weights, the floor, add-ons. ``rounding_bound`` is by how much the house may ask for more.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from novate.risk.models.blocks import Block, combined
+from novate.risk.models.draft import Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one block asks, before its weight, and why.
+
+    Attributes
+    ----------
+    loss : float
+        Its measure after offsets between netting sets.
+    without_offsets : float
+        The sum of the measures of the netting sets, each alone.
+    scenario, scenario_loss : str, float
+        Where the whole portfolio loses most.
+    contributors : tuple of (str, float)
+        Losses in that scenario by contract, the largest first; a hedge is negative.
+    """
+
+    block: str
+    part: str
+    weight: float
+    loss: float
+    without_offsets: float
+    scenario: str
+    scenario_loss: float
+    contributors: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """An estimate in whole units of the numeraire: initial is what blocks ask together, and the add-ons."""
+
+    initial: float
+    maintenance: float
+    of_blocks: float
+    blocks: tuple[Asked, ...]
+    add_ons: tuple[tuple[str, float], ...]
+
+    @property
+    def binds(self) -> str:
+        """Whether the floor or the weighted sum is what is asked."""
+        floors = [each.weight * each.loss for each in self.blocks if each.part == "floor"]
+        return "floor" if floors and max(floors) >= self.of_blocks > 0 else "sum"
+
+
+def requirement(made: Draft, lots: Mapping[str, int]) -> Requirement:
+    """What a portfolio is asked for, with the reasons.
+
+    ``lots`` by symbol, long positive; of collateral the whole lots that run the scenarios. RiskError names a symbol
+    without a row.
+    """
+    held = [(made.row(symbol), size) for symbol, size in lots.items() if size]
+    count = sum(len(block.scenarios) for block in made.blocks)
+    results = {row.symbol: size * row.results for row, size in held}
+    by_set: dict[str, NDArray[np.float64]] = {}
+    for row, _ in held:
+        by_set[row.netting_set] = by_set.get(row.netting_set, np.zeros(count)) + results[row.symbol]
+    together = sum(by_set.values(), np.zeros(count))
+    asked = tuple(_asked(made, block, together, by_set, results) for block in made.blocks)
+    of_blocks = float(combined(made.blocks, [np.asarray(each.loss) for each in asked]))
+    add_ons = tuple((row.symbol, more) for row, size in held if (more := row.add_on(size)) > 0)
+    initial = of_blocks + sum(more for _, more in add_ons)
+    return Requirement(initial, made.maintenance * initial, of_blocks, asked, add_ons)
+
+
+def _asked(
+    made: Draft,
+    block: Block,
+    together: NDArray[np.float64],
+    by_set: Mapping[str, NDArray[np.float64]],
+    results: Mapping[str, NDArray[np.float64]],
+) -> Asked:
+    whole = made.in_block(together, block)
+    joint = float(block.loss(whole))
+    alone = sum(float(block.loss(made.in_block(each, block))) for each in by_set.values())
+    loss = joint if alone <= joint else alone - made.offset_cap * (alone - joint)
+    worst = int(np.argmin(whole))
+    parts = [(symbol, -float(made.in_block(each, block)[worst])) for symbol, each in results.items()]
+    return Asked(
+        block.name,
+        block.part,
+        block.weight,
+        loss,
+        alone,
+        block.scenarios.labels[worst],
+        -float(whole[worst]),
+        tuple(sorted(parts, key=lambda part: -part[1])),
+    )
+
+
+def rounding_bound(made: Draft, lots: Mapping[str, int], unit: Fraction) -> float:
+    """The most by which the house, on the quantised sheet, asks for more than the estimate; it never asks for less.
+
+    A lot's results are off by half a unit at most, and half a unit a lot is added: one unit a lot. Measures of a block
+    and of its netting sets are rounded up one by one, as are blocks together, add-ons piece by piece and half units:
+    one unit each, and a millionth of a unit a lot for the rates of add-ons.
+    """
+    held = [(made.row(symbol), abs(size)) for symbol, size in lots.items() if size]
+    sizes = sum(size for _, size in held)
+    sets = len({row.netting_set for row, _ in held})
+    pieces = sum(len(row.add_ons) for row, _ in held)
+    return float(unit * (sizes + sets + 4 + pieces + Fraction(sizes, 10**6)))

@@ -1,0 +1,101 @@
+"""What a risk sheet asks for given lots, in whole sheet units: exactly what the house's own evaluation asks.
+
+For lots that are held, without resting orders. Sums are of int64, within the bound that the house holds them to.
+"""
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from novate.core.money import PPM, SHEET_BOUND, ceil_div
+from novate.core.terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
+from novate.risk.errors import RiskError
+
+Row = ContractRow | CollateralRow
+Results = NDArray[np.int64]
+
+
+def rows_of(sheet: RiskSheet, lots: Mapping[str, int]) -> list[tuple[Row, int]]:
+    """The sheet's rows with the lots held of them, zeros left out; collateral of an asset by its symbol.
+
+    RiskError for a symbol that has no row, for collateral beyond the row's limit, and for sums that may not be exact.
+    """
+    rows = {row.symbol: row for row in (*sheet.contracts, *sheet.collateral)}
+    held, taken = [], 0
+    for symbol, size in lots.items():
+        if symbol not in rows:
+            raise RiskError(f"{symbol}: the sheet {sheet.name} has no row for it: it has {', '.join(rows)}")
+        row = rows[symbol]
+        if isinstance(row, CollateralRow) and not 0 <= size <= row.lots_max:
+            raise RiskError(f"{symbol}: {size} lots of collateral: the sheet carries 0 to {row.lots_max}")
+        if size:
+            held.append((row, size))
+            taken += abs(size) * max(1, int(np.abs(results_of(row)).max()))
+    if taken >= SHEET_BOUND:
+        raise RiskError(f"lots x largest results are {taken}: the sheet is exact below {SHEET_BOUND}: use larger units")
+    return held
+
+
+def results_of(row: Row) -> Results:
+    """What one lot gains in each scenario, in sheet units."""
+    return np.frombuffer(row.results, "<i8").astype(np.int64)
+
+
+def units_asked(sheet: RiskSheet, lots: Mapping[str, int]) -> int:
+    """The initial requirement in sheet units: blocks combined, add-ons, half a unit a lot; every part rounded up."""
+    held = rows_of(sheet, lots)
+    added, floors = Fraction(0), [0]
+    for block, part in blocks_of(sheet):
+        asked = Fraction(_asked_by(sheet, block, part, held) * block.weight_ppm, PPM)
+        if block.part == "floor":
+            floors.append(_up(asked))
+        else:
+            added += asked
+    units = max(_up(added), *floors) + sum(_add_on(row.add_ons, abs(size)) for row, size in held)
+    return units + ceil_div(sum(abs(size) for _, size in held), 2)
+
+
+def blocks_of(sheet: RiskSheet) -> Iterator[tuple[ScenarioBlock, slice]]:
+    """Each block with its part of the rows' results."""
+    first = 0
+    for block in sheet.blocks:
+        yield block, slice(first, first + block.scenarios)
+        first += block.scenarios
+
+
+def _asked_by(sheet: RiskSheet, block: ScenarioBlock, part: slice, held: list[tuple[Row, int]]) -> int:
+    """The sets' own losses, less the granted part of what offsetting them takes off."""
+    by_set = {name: np.zeros(block.scenarios, np.int64) for name in sheet.netting_sets}
+    for row, size in held:
+        by_set[row.netting_set] -= size * results_of(row)[part]
+    together = _measured(block, np.sum(list(by_set.values()), axis=0))
+    alone = sum(_measured(block, losses) for losses in by_set.values())
+    return together if alone <= together else alone - (alone - together) * sheet.offset_cap_ppm // PPM
+
+
+def _measured(block: ScenarioBlock, losses: Results) -> int:
+    """The measure of a block's losses, rounded up, not below zero."""
+    ranked = sorted(losses.tolist(), reverse=True)
+    if block.measure == "worst":
+        return max(0, ranked[0])
+    if block.measure == "kth_worst":
+        return max(0, ranked[block.rank - 1])
+    mass = Fraction(len(ranked) * block.tail_numerator, block.tail_denominator)
+    whole = int(mass)
+    tail = sum(ranked[:whole]) + ((mass - whole) * ranked[whole] if whole < len(ranked) else 0)
+    return max(0, _up(Fraction(tail) / mass))
+
+
+def _add_on(pieces: tuple[AddOn, ...], size: int) -> int:
+    """Each piece's rate on the part of a size that lies in it, every part rounded up."""
+    asked = 0
+    for at, piece in enumerate(pieces):
+        end = min(size, pieces[at + 1].floor_lots) if at + 1 < len(pieces) else size
+        asked += ceil_div(max(0, end - piece.floor_lots) * piece.rate_ppm, PPM)
+    return asked
+
+
+def _up(fraction: Fraction) -> int:
+    return ceil_div(fraction.numerator, fraction.denominator)

@@ -1,0 +1,167 @@
+"""``novate backtest``: a readable table and a page over real prices; what cannot be tested is said in one line."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from novate.cli import main
+from tests.risk.walks import walk
+
+Novate = Callable[..., tuple[int, str, str]]
+FAST = ("--model", "historical", "--model", "default")
+
+
+@pytest.fixture
+def novate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Novate:
+    """Runs the command with its report in the temporary folder."""
+
+    def call(*arguments: str | Path) -> tuple[int, str, str]:
+        page = tmp_path / "page.html"
+        code = main(["backtest", *map(str, arguments), "--out", str(page)])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def written(path: Path, count: int = 700, **changes: str) -> Path:
+    """A CSV file of a walk, a row a day from 2015 on; ``changes`` by day, as y2015_03_01="…"."""
+    start = np.datetime64("2015-01-01")
+    rows = ["date,close"]
+    for at, price in enumerate(walk(count, seed=9)[:, 0].tolist()):
+        day = str(start + at)
+        cell = changes.get("y" + day.replace("-", "_"), f"{price:.4f}")
+        if cell != "absent":
+            rows.append(f"{day},{cell}")
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+def test_the_installed_history_is_tested_by_default(novate: Novate, tmp_path: Path) -> None:
+    code, out, err = novate("--window", "100", "--series", "S&P 500")
+    assert (code, err) == (0, "")
+    words = [" ".join(line.split()) for line in out.splitlines()]
+    assert words[0] == "Coverage"
+    assert any(line.startswith("S&P 500 filtered shortfall long 100 0 1.0") for line in words)
+    for model in ("historical VaR", "EWMA VaR", "SPAN scan"):
+        assert any(line.startswith(f"{model} long 100") for line in words)
+    assert "Procyclicality" in words
+    assert any("S&P 500 with a buffer of 25 %" in line for line in words)
+    assert words[-1] == str((tmp_path / "page.html").resolve())
+    assert max(map(len, out.splitlines())) <= 160
+
+
+def test_the_page_needs_nothing_else_and_has_every_table_and_chart(novate: Novate, tmp_path: Path) -> None:
+    history = written(tmp_path / "COIN & CO.csv")
+    assert novate(history, "--series", "COIN & CO", "--window", "120")[0] == 0
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "src=" not in page.split("<script", 1)[0]
+    assert "<h1>COIN &amp; CO</h1>" in page
+    assert 'id="chart-series-0"' in page
+    data = json.loads(page.split('id="chart-data">')[1].split("</script>")[0].replace("\\u003c", "<"))
+    (chart,) = data
+    assert chart["axis"] == "% of the price"
+    labels = [trace["label"] for trace in chart["traces"]]
+    assert labels[:3] == ["loss", "filtered shortfall", "historical VaR"]
+    assert {len(trace["y"]) for trace in chart["traces"]} == {len(chart["x"])} == {120}
+    for anchor in ("coverage", "procyclicality", "tools"):
+        assert f'<h2 id="{anchor}">' in page
+    assert page.count("</tr>") > 20
+
+
+def test_json_has_the_figures_as_numbers(novate: Novate, tmp_path: Path) -> None:
+    code, out, _ = novate(written(tmp_path / "coin.csv"), *FAST, "--json", "--level", "0.95", "--horizon", "2")
+    assert code == 0
+    (one,) = json.loads(out)["series"]
+    assert (one["series"], one["level"], one["horizon_steps"]) == ("coin", 0.95, 2)
+    assert one["last"] == "2016-11-30"
+    assert [each["model"] for each in one["verdicts"]] == ["historical VaR"] * 2 + ["filtered shortfall"] * 2
+    assert one["verdicts"][0]["steps"] == 198
+    assert one["verdicts"][0]["expected"] == pytest.approx(9.9)
+    assert one["tools"]["current part alone"]["cost"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "count", "options", "message"),
+    [
+        (
+            {"y2015_06_10": "absent"},
+            700,
+            (),
+            "coin: nothing between 2015-06-09 and 2015-06-11, 2 days where at most 1 are",
+        ),
+        ({"y2015_06_10": ""}, 700, (), "no hole: add the missing rows, or begin after the hole"),
+        (
+            {"y2015_06_10": "100000"},
+            700,
+            (),
+            "coin, 2015-06-10: from .* to 100000 is a move of .* name the day with --vouch",
+        ),
+        ({"y2015_06_10": "-3"}, 700, (), "coin, 2015-06-10: -3 is not above zero: .* give the series as --absolute"),
+        ({"y2015_06_10": "nan"}, 700, (), "row 161: `close` is nan: expected"),
+        ({}, 300, (), "coin: 300 prices from 2015-01-01 to 2015-10-27 leave 0 days to test after a warm-up of 500"),
+        ({}, 700, ("--window", "40"), "leave 40 days to test after a warm-up of 659, and 100 at least"),
+        ({}, 700, ("--level", "1.5"), "level 1.5: expected a probability between 0 and 1"),
+        ({}, 700, ("--level", "0.9999"), "10000 at least are needed for a level of 0.9999: give a longer history"),
+        ({}, 700, ("--series", "gold"), "coin has no series 'gold': it has coin"),
+        ({}, 700, ("--absolute", "gold"), "coin has no series 'gold': it has coin"),
+    ],
+)
+def test_what_cannot_be_tested_is_said_in_one_line(
+    novate: Novate, tmp_path: Path, changes: dict[str, str], count: int, options: tuple[str, ...], message: str
+) -> None:
+    code, out, err = novate(written(tmp_path / "coin.csv", count, **changes), *FAST, *options)
+    assert (code, out, err.count("\n")) == (1, "", 1), err
+    assert err.startswith("novate: ")
+    assert re.search(message, err), err
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_a_file_that_is_not_there_and_a_model_that_is_not_known(novate: Novate, tmp_path: Path) -> None:
+    code, _, err = novate(tmp_path / "none.parquet")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "none.parquet: no such file: give a Parquet or CSV file of prices" in err
+    assert novate("--model", "crystal-ball")[0] == 2
+    code, _, err = novate("--horizon", "0")
+    assert (code, err) == (2, "novate: horizon, warm-up and window must be positive\n")
+
+
+def test_a_market_that_closes_has_no_holes_on_weekends(novate: Novate, tmp_path: Path) -> None:
+    weekends = {
+        "y" + str(day).replace("-", "_"): "absent"
+        for day in np.datetime64("2015-01-01") + np.arange(900)
+        if not np.is_busday(day)
+    }
+    history = written(tmp_path / "shares.csv", 900, **weekends)
+    assert novate(history, *FAST)[0] == 0
+    code, _, err = novate(history, *FAST, "--gap-days", "2")
+    assert code == 1
+    assert "shares: nothing between 2015-01-02 and 2015-01-05, 3 days where at most 2 are no hole" in err
+
+
+def test_the_day_that_oil_was_negative_is_one_exception_among_many(
+    novate: Novate, market_file: Callable[[str], Path], tmp_path: Path
+) -> None:
+    whole = pq.read_table(market_file("crude_oil_spot_daily.parquet"))
+    few = [str(day)[:4] in {"2017", "2018", "2019", "2020"} for day in whole["date"].to_pylist()]
+    pq.write_table(whole.filter(pa.array(few)), tmp_path / "oil.parquet")
+    oil = (tmp_path / "oil.parquet", "--series", "wti_usd_bbl", *FAST, "--json")
+    code, _, err = novate(*oil)
+    assert code == 1
+    assert "wti_usd_bbl, 2020-04-20: -36.98 is not above zero" in err
+    code, _, err = novate(*oil, "--absolute", "wti_usd_bbl")
+    assert code == 1
+    assert "2020-04-20: from 18.31 to -36.98 is a move of -55.29" in err
+    code, out, err = novate(*oil, "--absolute", "wti_usd_bbl", "--vouch", "2020-04-20", "--vouch", "2020-04-21")
+    assert (code, err) == (0, "")
+    (one,) = json.loads(out)["series"]
+    longs = {each["model"]: each for each in one["verdicts"] if each["side"] == "long"}
+    assert 1 <= longs["filtered shortfall"]["exceptions"] < longs["historical VaR"]["exceptions"]
+    assert longs["filtered shortfall"]["light"]["zone"] == "green"
