@@ -107,11 +107,39 @@ def test_what_a_venue_does_not_know_is_not_covered() -> None:
         (
             "binance",
             book(perpetual(1, 100_000), collateral=(Collateral(asset="BTC", amount=1.0, price=1e5),)),
-            "BTC: the rules cover",
+            "BTC: the rules take no collateral but cash",
         ),
+        ("derive-srm", book(future(1, 100_000, 30)), "perpetuals and options alone"),
+        ("paradex-pm", book(future(1, 100_000, 30)), "perpetuals and options alone"),
     ):
         with pytest.raises(NotCovered, match=words):
             margin(held, load(name))
+
+
+@pytest.mark.parametrize("name", ["cme-span", "deribit-pm", "derive-pm2", "derive-srm", "paradex-pm"])
+def test_twice_the_book_asks_for_twice_as_much(name: str) -> None:
+    """Rules without brackets or steps are homogeneous."""
+    held, rulebook = a_book(name), load(name)
+    positions: Any = tuple(msgspec.structs.replace(each, amount=2 * each.amount) for each in held.positions)
+    once = margin(msgspec.structs.replace(held, collateral=()), rulebook)
+    twice = margin(msgspec.structs.replace(held, positions=positions, collateral=()), rulebook)
+    assert 0 < once.maintenance <= once.initial
+    assert twice.maintenance == pytest.approx(2 * once.maintenance)
+    assert twice.initial == pytest.approx(2 * once.initial)
+
+
+def test_a_perpetual_is_margined_everywhere_but_at_cme() -> None:
+    held = book(perpetual(-1, 100_000, 98_000), cash=50_000.0, open_interest=1e9)
+    for name in set(names()) - {"cme-span"}:
+        found = margin(held, load(name))
+        assert found.equity == 48_000
+        assert 0 < found.maintenance <= found.initial <= 20_000
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_book_without_positions_asks_for_nothing(name: str) -> None:
+    found = margin(book(cash=7.0), load(name))
+    assert (found.initial, found.maintenance, found.equity, found.parts) == (0, 0, 7, ())
 
 
 def test_a_rulebook_of_ones_own(tmp_path: Path) -> None:
@@ -125,6 +153,8 @@ def test_a_rulebook_of_ones_own(tmp_path: Path) -> None:
         (('"brackets"', '"bracket"'), "name one of"),
         (("above = 150_000_000", "above = 0"), "begin at 0 and rise"),
         (("leverage = 40", "leverage = '40'"), "Expected `float`"),
+        (("leverage = 40", "leverage = 0"), r"Expected `float` >= 1\.0 - at `\$\.markets"),
+        (("maintenance = 0.0125", "maintenance = 1.25"), r"Expected `float` <= 1\.0"),
     ):
         path.write_text(text.replace(*change), encoding="utf-8")
         with pytest.raises(FileError, match=words):

@@ -69,6 +69,26 @@ def test_commodities_are_credited_by_their_futures_price_risk() -> None:
     assert not [name for name in parts(span.requirement(same_way, of)) if "credit" in name]
 
 
+def test_an_options_delta_is_weighted_over_seven_prices() -> None:
+    of = span.Commodity(price_range=9.0, vol_range=0.05)
+    held = book(
+        option(-2, 100, "call", 30, 0.3, on="X"), future(5, 100, 60, on="X"), prices={"X": 100.0}, forwards={30: 100.0}
+    )
+    weights = {0: 0.270, 3: 0.217, 6: 0.110, 9: 0.037}
+    deltas = {
+        move: (
+            float(black76(100 + move + 1e-4, 100, 0.3, 30 / 365, True))
+            - float(black76(100 + move - 1e-4, 100, 0.3, 30 / 365, True))
+        )
+        / 2e-4
+        for move in (0, 3, -3, 6, -6, 9, -9)
+    }
+    total = weights[0] + 2 * (weights[3] + weights[6] + weights[9])
+    composite = sum(weights[abs(move)] * delta for move, delta in deltas.items()) / total
+    months = span.month_deltas(held, "X", of, rules(X=of))
+    assert sorted(months.values()) == pytest.approx(sorted([-2 * composite, 5]))
+
+
 def test_price_risk_is_scan_risk_without_volatility_and_time() -> None:
     losses = np.zeros(16)
     losses[0], losses[1], losses[12], losses[13] = 30, 10, 120, 80

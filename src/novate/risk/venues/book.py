@@ -151,6 +151,13 @@ def only_perpetuals(book: Book, underlying: str) -> tuple[Perpetual, ...]:
     return tuple(each for each in book.positions if isinstance(each, Perpetual) and each.underlying == underlying)
 
 
+def no_futures(book: Book, underlying: str) -> None:
+    """Raises ``NotCovered`` for a dated future on an underlying, where rules know perpetuals and options alone."""
+    for each in book.straight(underlying):
+        if isinstance(each, Future):
+            raise NotCovered(f"{each.symbol}: the rules cover perpetuals and options alone")
+
+
 def checked(book: Book) -> Book:
     """The book itself. Raises ``RiskError`` for the first thing in it that cannot be, with its path and the cure."""
     if book.time.tzinfo is None:

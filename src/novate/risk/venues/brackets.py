@@ -5,28 +5,29 @@ rise of the rate, so that maintenance does not jump. Positions of one contract a
 """
 
 import itertools
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from novate.risk.errors import RiskError
 from novate.risk.venues.book import Book, only_perpetuals
-from novate.risk.venues.requirement import Part, Risk, largest, market, weighed
+from novate.risk.venues.requirement import Factor, Part, Risk, Share, largest, market, weighed
 
 
 class Bracket(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """From a notional of ``above``: the rate of maintenance, and the largest leverage."""
 
-    above: float
-    maintenance: float
-    leverage: float
+    above: Factor
+    maintenance: Share
+    leverage: Annotated[float, Meta(ge=1.0)]
 
 
 class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The mechanism's parameters: brackets by underlying, from zero upwards, and the most notional that is allowed."""
 
     markets: dict[str, tuple[Bracket, ...]]
-    limits: dict[str, float] = {}
-    collateral: dict[str, float] = {}
+    limits: dict[str, Factor] = {}
+    collateral: dict[str, Share] = {}
 
     def __post_init__(self) -> None:
         for name, brackets in self.markets.items():

@@ -13,7 +13,7 @@ from scipy.special import ndtr, ndtri
 
 from novate.risk.errors import RiskError
 from novate.risk.venues.book import Book, only_perpetuals
-from novate.risk.venues.requirement import Part, Risk, largest, market, weighed
+from novate.risk.venues.requirement import Factor, Part, Risk, Share, largest, market, weighed
 
 
 class Market(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,12 +33,12 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The mechanism's parameters; levels are multiples of maintenance, ``decimals`` those of the settlement asset."""
 
     markets: dict[str, Market]
-    search: float
-    initial: float
-    release: float
+    search: Factor
+    initial: Factor
+    release: Factor
     decimals: int
-    funding: float = 0.0
-    collateral: dict[str, float] = {}
+    funding: Factor = 0.0
+    collateral: dict[str, Share] = {}
 
 
 def risk_factors(of: Market) -> tuple[float, float]:

@@ -12,41 +12,42 @@ import numpy as np
 from msgspec import Struct
 
 from novate.risk.checks import Floats
+from novate.risk.errors import RiskError
 from novate.risk.scenarios.crypto_grid import Grid, SkewShock, row_label, skew_multiplier
-from novate.risk.venues.book import Book, Future, NotCovered
+from novate.risk.venues.book import Book, NotCovered, no_futures
 from novate.risk.venues.options import Options, naked_shorts, options_of
-from novate.risk.venues.requirement import Part, Risk, largest, market
+from novate.risk.venues.requirement import Factor, Part, Risk, Share, largest, taken
 
 
 class Discount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Of an expiry's value in a scenario: base, and what the rate is multiplied by and raised by."""
 
-    base: float
-    rate_times: float
-    rate_plus: float
+    base: Factor
+    rate_times: Factor
+    rate_plus: Factor
 
 
 class Basis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Prices up and down, and the part of an expiry's worse loss that counts: plus + times x years."""
 
-    up: float
-    down: float
-    plus: float
-    times: float
+    up: Factor
+    down: Factor
+    plus: Factor
+    times: Factor
 
 
 class Shares(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Of a notional: asked for at maintenance, and at initial besides."""
 
-    maintenance: float
-    initial_more: float
+    maintenance: Share
+    initial_more: Share
 
 
 class Asset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A collateral's haircuts, and the underlying whose price it follows in scenarios, if any."""
 
-    maintenance: float
-    initial_more: float
+    maintenance: Share
+    initial_more: Share
     follows: str = ""
 
 
@@ -64,12 +65,12 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     basis: Basis
     perpetual: Shares
     naked_short: Shares
-    initial_loss: float
-    maintenance_loss: float
-    confidence_threshold: float
-    confidence_factor: float
-    peg_threshold: float
-    peg_factor: float
+    initial_loss: Factor
+    maintenance_loss: Factor
+    confidence_threshold: Share
+    confidence_factor: Factor
+    peg_threshold: Factor
+    peg_factor: Factor
     collateral: dict[str, Asset] = {}
 
 
@@ -175,7 +176,7 @@ def collateral_values(book: Book, rules: Rules) -> dict[str, float]:
     """What each collateral is worth in the stablecoin. Raises ``NotCovered`` for one that is not taken."""
     values: dict[str, float] = {}
     for each in book.collateral:
-        market(rules.collateral, each.asset)
+        taken(rules.collateral, each.asset)
         values[each.asset] = values.get(each.asset, 0.0) + each.value / book.needs_stable_price()
     return values
 
@@ -195,10 +196,11 @@ def _only(book: Book, rules: Rules) -> str:
             raise NotCovered(f"{name}: the rules cover {', '.join(rules.underlyings)}")
     if len(held) > 1:
         raise NotCovered(f"{', '.join(held)}: the rules margin one underlying in an account: give each its own book")
-    for each in book.positions:
-        if isinstance(each, Future):
-            raise NotCovered(f"{each.symbol}: the rules cover perpetuals and options alone")
-    return held[0] if held else rules.underlyings[0]
+    there = held or tuple(name for name in book.underlyings if name in rules.underlyings)
+    if not there:
+        raise RiskError(f"$.underlyings: the rules look at the price of {' or '.join(rules.underlyings)}: add one")
+    no_futures(book, there[0])
+    return there[0]
 
 
 def _by_expiry(options: Options, vols: Floats, moved: Floats) -> Floats:

@@ -6,9 +6,9 @@ its own, so that equity less requirement is the same under every declaration.
 """
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeVar
+from typing import Annotated, Literal, NamedTuple, TypeVar
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from novate.risk.venues.book import Book, Collateral, NotCovered
 
@@ -112,6 +112,11 @@ def largest(losses: list[tuple[str, float]], count: int = 5) -> tuple[tuple[str,
 
 T = TypeVar("T")
 
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+"""A parameter that is a part of something."""
+Factor = Annotated[float, Meta(ge=0.0)]
+"""A parameter that multiplies something, or adds to it."""
+
 
 def market(markets: dict[str, T], underlying: str) -> T:
     """A market's own parameters. Raises ``NotCovered`` where the rules have none."""
@@ -120,6 +125,13 @@ def market(markets: dict[str, T], underlying: str) -> T:
     return markets[underlying]
 
 
+def taken(assets: dict[str, T], asset: str) -> T:
+    """A collateral's own parameters. Raises ``NotCovered`` where it is not taken."""
+    if asset not in assets:
+        raise NotCovered(f"{asset}: the rules take no collateral but cash{''.join(f', {each}' for each in assets)}")
+    return assets[asset]
+
+
 def weighed(collateral: tuple[Collateral, ...], weights: dict[str, float]) -> float:
     """What collateral counts for. Raises ``NotCovered`` for an asset without a weight."""
-    return sum(each.value * market(weights, each.asset) for each in collateral)
+    return sum(each.value * taken(weights, each.asset) for each in collateral)

@@ -16,23 +16,25 @@ import numpy as np
 from msgspec import Struct
 
 from novate.risk.scenarios.crypto_grid import Grid, row_label
-from novate.risk.venues.book import Book, NotCovered
+from novate.risk.venues.book import Book, NotCovered, no_futures
 from novate.risk.venues.options import net_shorts, options_of, results
-from novate.risk.venues.requirement import Part, Risk, largest, weighed
+from novate.risk.venues.requirement import Factor, Part, Risk, Share, largest, weighed
 
 
 class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The mechanism's parameters; ``initial`` and ``maintenance`` multiply what an underlying asks for."""
+    """The mechanism's parameters; ``initial`` and ``maintenance`` multiply what an underlying asks for, ``futures``
+    says whether dated ones are covered."""
 
     underlyings: tuple[str, ...]
+    futures: bool
     grid: Grid
-    initial: float
-    maintenance: float
-    net_delta: float = 0.0
-    hedged_delta: float = 0.0
-    short_option: float = 0.0
-    offset_futures: float = 0.0
-    collateral: dict[str, float] = {}
+    initial: Factor
+    maintenance: Factor
+    net_delta: Share = 0.0
+    hedged_delta: Share = 0.0
+    short_option: Share = 0.0
+    offset_futures: Share = 0.0
+    collateral: dict[str, Share] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,14 @@ class Worst:
 def requirement(book: Book, rules: Rules) -> Risk:
     """What grid margin asks for: underlyings are added up."""
     parts: list[Part] = []
-    worst: list[Worst] = []
+    deciding: list[str] = []
+    losses: list[tuple[str, float]] = []
     value = 0.0
     for name in book.held():
         if name not in rules.underlyings:
             raise NotCovered(f"{name}: the rules cover {', '.join(rules.underlyings)}")
+        if not rules.futures:
+            no_futures(book, name)
         options = options_of(book, name)
         value += float(options.amounts @ options.now()) if len(options) else 0.0
         found = worst_of(book, name, rules.grid)
@@ -62,14 +67,15 @@ def requirement(book: Book, rules: Rules) -> Risk:
         parts.append(_part(f"{name}: options net short", rules.short_option * price * net_shorts(options), rules))
         offset = rules.offset_futures * price * _offset([each.amount for each in book.straight(name)])
         parts.append(_part(f"{name}: futures that offset", offset, rules))
-        worst.append(found)
+        deciding.append(what)
+        losses += found.losses
     return Risk(
         parts=tuple(parts),
         option_value=value,
         measured_from_value=True,
         collateral=weighed(book.collateral, rules.collateral),
-        worst="; ".join(f"{name}: {found.label}" for name, found in zip(book.held(), worst, strict=True)),
-        contributors=largest([loss for found in worst for loss in found.losses]),
+        worst="; ".join(deciding),
+        contributors=largest(losses),
     )
 
 

@@ -18,7 +18,7 @@ from novate.risk.errors import RiskError
 from novate.risk.scenarios.span import STEPS
 from novate.risk.venues.book import Book, NotCovered
 from novate.risk.venues.options import options_of, results
-from novate.risk.venues.requirement import Part, Risk, largest, market, weighed
+from novate.risk.venues.requirement import Factor, Part, Risk, Share, largest, market, weighed
 
 
 class Commodity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,10 +28,10 @@ class Commodity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     the least for every unit of a short option.
     """
 
-    price_range: float
+    price_range: Factor
     vol_range: float | None = None
-    spread: float = 0.0
-    short_option: float = 0.0
+    spread: Factor = 0.0
+    short_option: Factor = 0.0
 
 
 class Credit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,22 +40,22 @@ class Credit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     legs: tuple[str, str]
     deltas: tuple[float, float]
-    rate: float
+    rate: Share
     opposite: bool = True
 
 
 class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The mechanism's parameters: ``pairs`` of commodities in order of priority, ``weights`` of a price unchanged and
-    one, two and three thirds of the range away."""
+    one, two and three thirds of the range away (their sum need not be one)."""
 
     commodities: dict[str, Commodity]
-    extreme_ranges: float
-    extreme_counted: float
-    initial: float
+    extreme_ranges: Factor
+    extreme_counted: Share
+    initial: Factor
     weights: tuple[float, float, float, float]
-    horizon_days: float = 1.0
+    horizon_days: Factor = 1.0
     pairs: tuple[Credit, ...] = ()
-    collateral: dict[str, float] = {}
+    collateral: dict[str, Share] = {}
 
     def __post_init__(self) -> None:
         for each in self.pairs:

@@ -17,41 +17,41 @@ every strike, and for net short calls ``unpaired`` x forward each, where that is
 import numpy as np
 from msgspec import Struct
 
-from novate.risk.venues.book import Book, NotCovered
+from novate.risk.venues.book import Book, NotCovered, no_futures
 from novate.risk.venues.options import Options, options_of
-from novate.risk.venues.requirement import Part, Risk, largest, market, weighed
+from novate.risk.venues.requirement import Factor, Part, Risk, Share, largest, market, weighed
 
 
 class Straight(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Rates of a perpetual's or future's notional; ``step`` is added per unit of its size."""
 
-    initial: float
-    maintenance: float
-    step: float = 0.0
+    initial: Share
+    maintenance: Share
+    step: Share = 0.0
 
 
 class Isolated(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Rates of a short option, as the table above has them."""
 
-    spot: float
-    spot_min: float
-    maintenance_spot: float
-    put_value: float
-    put_over_maintenance: float
+    spot: Share
+    spot_min: Share
+    maintenance_spot: Share
+    put_value: Share
+    put_over_maintenance: Factor
 
 
 class Unpaired(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Of the forward, for every net short call of an expiry."""
 
-    initial: float
-    maintenance: float
+    initial: Factor
+    maintenance: Factor
 
 
 class Penalty(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """(1 - confidence) or (threshold - price) x factor x notional, below the threshold; initial alone."""
 
-    threshold: float
-    factor: float
+    threshold: Share
+    factor: Factor
 
 
 class Market(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,12 +62,14 @@ class Market(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The mechanism's parameters. ``discounted``: option values carry the rate of their expiry."""
+    """The mechanism's parameters. ``futures``: dated ones are covered as perpetuals are; ``discounted``: option values
+    carry the rate of their expiry."""
 
     markets: dict[str, Market]
+    futures: bool
     discounted: bool
     bounded: Unpaired | None = None
-    collateral: dict[str, float] = {}
+    collateral: dict[str, Share] = {}
     oracle: Penalty | None = None
     depeg: Penalty | None = None
 
@@ -79,6 +81,8 @@ def requirement(book: Book, rules: Rules) -> Risk:
     asked: list[tuple[str, float]] = []
     for name in book.held():
         of, price = market(rules.markets, name), book.underlyings[name].price
+        if not rules.futures:
+            no_futures(book, name)
         for each in book.straight(name):
             size = abs(each.amount)
             rates = np.array([of.straight.initial, of.straight.maintenance]) + of.straight.step * size
