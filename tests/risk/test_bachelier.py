@@ -15,6 +15,9 @@ PRICE = st.floats(-500.0, 500.0)
 VOL = st.floats(0.5, 200.0)
 YEARS = st.floats(1e-3, 5.0)
 
+PRICES = st.integers(-2_000, 10_000).map(lambda cents: cents / 100)
+"""Prices that are quoted: QuantLib has no answer for those near the end of a float's range."""
+
 
 @given(PRICE, PRICE, VOL, YEARS, st.floats(-0.1, 0.3), st.booleans())
 def test_prices_and_greeks_are_those_of_quantlib(
@@ -56,7 +59,7 @@ def test_the_volatility_of_a_price_is_found_again(forward: float, strike: float,
     assert implied_normal_vol(price, forward, strike, years, call) == pytest.approx(vol, rel=1e-14)
 
 
-@given(st.floats(-20.0, 100.0), st.floats(-20.0, 100.0), st.floats(5.0, 80.0), st.booleans())
+@given(PRICES, PRICES, st.floats(5.0, 80.0), st.booleans())
 def test_implied_volatility_is_that_of_quantlib(forward: float, strike: float, vol: float, call: bool) -> None:
     assume(abs(forward - strike) < 3 * vol)
     price = bachelier(forward, strike, vol, 0.5, call).item()
