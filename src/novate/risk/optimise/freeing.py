@@ -128,49 +128,47 @@ class _Freeing:
 
     def _block(self, block: ScenarioBlock, part: slice) -> int:
         """What a block asks: the larger of all sets together, and that with no more offset than is granted."""
-        together = self._measure(block, part, None)
-        alone = [self._measure(block, part, name) for name in self.sheet.netting_sets]
+        losses = [self._losses(block, part, name) for name in self.sheet.netting_sets]
+        together = self._measure(block, losses)
+        alone = [self._measure(block, [of_set]) for of_set in losses]
         (asked,) = self.program.variables(1)
         self.program.row([asked, together], [1.0, -1.0], least=0.0)
         granted = self.sheet.offset_cap_ppm / PPM
         self.program.row([asked, together, *alone], [1.0, -granted, *([granted - 1] * len(alone))], least=0.0)
         return asked
 
-    def _measure(self, block: ScenarioBlock, part: slice, netting_set: str | None) -> int:
-        """The worst loss or the expected shortfall of a set, or of all of them; not below zero."""
-
-        def inside(row: Row) -> bool:
-            return netting_set is None or row.netting_set == netting_set
-
+    def _losses(self, block: ScenarioBlock, part: slice, netting_set: str) -> NDArray[np.int32]:
+        """Variables that are no less than what a set loses in each scenario."""
+        held = [*self.fixed, *((row, size) for row, size, _ in self.moving)]
         base = np.zeros(block.scenarios)
-        for row, size in [*self.fixed, *((row, held) for row, held, _ in self.moving)]:
-            if inside(row):
+        for row, size in held:
+            if row.netting_set == netting_set:
                 base -= size * results_of(row)[part]
-        at = [place for place, (row, _, _) in enumerate(self.moving) if inside(row)]
-        gains = np.array([results_of(self.moving[place][0])[part] for place in at], np.float64).reshape(
-            len(at), block.scenarios
-        )
-        moved = np.array([*(self.bought[place] for place in at), *(self.sold[place] for place in at)], np.int32)
-        (measure,) = self.program.variables(1)
-        if block.measure == "worst":
-            self._at_least_losses(moved, gains, base, np.full(block.scenarios, measure))
-        else:
-            mass = block.scenarios * block.tail_numerator / block.tail_denominator
-            (beyond,) = self.program.variables(1, least=-np.inf)
-            excess = self.program.variables(block.scenarios)
-            self._at_least_losses(moved, gains, base, np.full(block.scenarios, beyond), excess)
-            columns = np.array([measure, beyond, *excess], np.int32)
-            self.program.row(columns, [1.0, -1.0, *([-1.0 / mass] * block.scenarios)], least=0.0)
-        return measure
+        at = [place for place, (row, _, _) in enumerate(self.moving) if row.netting_set == netting_set]
+        gains = np.array([results_of(self.moving[place][0])[part] for place in at], np.float64)
+        gains = gains.reshape(len(at), block.scenarios)
+        moved = [*(self.bought[place] for place in at), *(self.sold[place] for place in at)]
+        losses = self.program.variables(block.scenarios, least=-np.inf)
+        for loss, least, gained in zip(losses, base.tolist(), gains.T, strict=True):
+            self.program.row([loss, *moved], np.concatenate([[1.0], gained, -gained]), least=least)
+        return losses
 
-    def _at_least_losses(
-        self, moved: NDArray[np.int32], gains: NDArray[np.float64], base: NDArray[np.float64], *above: NDArray[np.int32]
-    ) -> None:
-        """In each scenario the sum of the variables ``above`` is no less than the loss."""
-        for scenario, loss in enumerate(base):
-            columns = np.array([*(each[scenario] for each in above), *moved], np.int32)
-            factors = np.concatenate([np.ones(len(above)), gains[:, scenario], -gains[:, scenario]])
-            self.program.row(columns, factors, least=float(loss))
+    def _measure(self, block: ScenarioBlock, losses: list[NDArray[np.int32]]) -> int:
+        """The worst or the expected shortfall of the sum of these losses; not below zero."""
+        (measure,) = self.program.variables(1)
+        scenarios = np.array(losses, np.int32).T.tolist()
+        signs = [-1.0] * len(losses)
+        if block.measure == "worst":
+            for each in scenarios:
+                self.program.row([measure, *each], [1.0, *signs], least=0.0)
+            return measure
+        mass = block.scenarios * block.tail_numerator / block.tail_denominator
+        (beyond,) = self.program.variables(1, least=-np.inf)
+        excess = self.program.variables(block.scenarios).tolist()
+        for above, each in zip(excess, scenarios, strict=True):
+            self.program.row([above, beyond, *each], [1.0, 1.0, *signs], least=0.0)
+        self.program.row([measure, beyond, *excess], [1.0, -1.0, *([-1.0 / mass] * len(excess))], least=0.0)
+        return measure
 
     def _charge_size(self, row: ContractRow, held: int, bought: int, sold: int) -> None:
         """Half a unit for every lot, and each piece of the add-on on the lots above its floor."""
