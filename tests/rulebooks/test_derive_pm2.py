@@ -1,9 +1,12 @@
 """Derive's published portfolios come out as Derive's manager finds them, scenario by scenario."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import msgspec
 import pytest
 
+from novate.risk.scenarios.crypto_grid import SkewShock
 from novate.risk.venues import book as b
 from novate.risk.venues import pm2
 from novate.risk.venues.options import options_of
@@ -67,3 +70,22 @@ def test_a_published_portfolio(case: Case) -> None:
     assert min(results) == pytest.approx(case.worst, rel=1e-9, abs=1e-7)
     if case.results:
         assert [results[at] for at in THEIR_ORDER] == pytest.approx(list(case.results), rel=1e-7, abs=1e-6)
+
+
+def test_a_skew_that_gains_counts_as_a_loss() -> None:
+    """Their portfolio 42: long calls under other skews, the second counted twice; it gains as it stands, and would lose
+    as much turned round."""
+    case = Case(
+        "42",
+        2681.6029850999994,
+        *(0.0, 0.0, 0.0, None),
+        options=((18_938_852, 6000.0, "call", 0.7390799803804741, 10.0),),
+        expiries={18_938_852: (2801.18485249767, 0.29)},
+    )
+    book = book_of(case)
+    rules: Any = load("derive-pm2").rules
+    skew = {"cap_slope": -0.05, "width": 4.9, "width_min": 0.01, "vol": 3.5, "vol_slope": -0.3}
+    rules = msgspec.structs.replace(rules, linear=SkewShock(cap=0.15, **skew), absolute=SkewShock(cap=9.5, **skew))
+    found = {each.label: each.total for each in pm2.scenarios(book, "BTC", options_of(book, "BTC"), rules)}
+    assert found["skew linear"] == pytest.approx(-179.626736868093530575, rel=1e-9)
+    assert 2 * found["skew abs"] == pytest.approx(-3348.116369322508489859, rel=1e-9)

@@ -6,12 +6,14 @@ unit short N(N^-1(lambda) + s) / lambda - 1. Maintenance, rounded up to the asse
 of it, cut off.
 """
 
-from math import ceil, floor, sqrt
+from fractions import Fraction
+from math import ceil, sqrt
 
 from msgspec import Struct
 from scipy.special import ndtr, ndtri
 
 from novate.risk.errors import RiskError
+from novate.risk.unwinding.levels import levels
 from novate.risk.venues.book import Book, only_perpetuals
 from novate.risk.venues.requirement import Factor, Part, Risk, Share, largest, market, weighed
 
@@ -50,20 +52,21 @@ def risk_factors(of: Market) -> tuple[float, float]:
 def requirement(book: Book, rules: Rules) -> Risk:
     """The four levels, market by market."""
     unit = 10.0**rules.decimals
+    multiples = [Fraction(str(each)) for each in (rules.search, rules.initial, rules.release)]
     parts: list[Part] = []
     search = release = 0.0
     for name in book.held():
         of, positions = market(rules.markets, name), only_perpetuals(book, name)
-        amount = sum(each.amount for each in positions)
-        factor = risk_factors(of)[0 if amount > 0 else 1]
+        worth = sum(each.amount * each.price for each in positions)
+        factor = risk_factors(of)[0 if worth > 0 else 1]
         owed = max(0.0, -sum(each.funding for each in positions))
-        need = positions[0].price * abs(amount) * (factor + of.slippage) + rules.funding * owed
+        need = abs(worth) * (factor + of.slippage) + rules.funding * owed
         # Half a part in 10^12 of room: a float a hair above a whole unit is not another unit.
-        maintenance = ceil(need * unit * (1 - 5e-13))
-        what = f"{positions[0].symbol}: {'long' if amount > 0 else 'short'}, risk factor {factor:.7f}"
-        parts.append(Part(what, floor(rules.initial * maintenance) / unit, maintenance / unit))
-        search += floor(rules.search * maintenance) / unit
-        release += floor(rules.release * maintenance) / unit
+        at = levels(ceil(need * unit * (1 - 5e-13)), *multiples)
+        what = f"{positions[0].symbol}: {'long' if worth > 0 else 'short'}, risk factor {factor:.7f}"
+        parts.append(Part(what, at.initial / unit, at.maintenance / unit))
+        search += at.search / unit
+        release += at.release / unit
     return Risk(
         parts=tuple(parts),
         option_value=0.0,
