@@ -128,6 +128,15 @@ def windows_within(history: FactorHistory, horizon_steps: int, years: float) -> 
     return max(1, rows - horizon_steps)
 
 
+def require_moves(history: FactorHistory, count: int) -> None:
+    """RiskError where a history has fewer moves than a volatility starts from, naming its factors and its last day."""
+    if len(history) <= count:
+        raise RiskError(
+            f"{_named(history.factors)}: {len(history) - 1} moves end at {history.labels()[-1]}, and a volatility "
+            f"starts from {count}: give a longer history"
+        )
+
+
 def prices_of(factors: Sequence[Factor]) -> Mapping[str, tuple[Factor, ...]]:
     """Factors that are prices, by name, each with the factors of its volatility ("BTC vol 30d").
 

@@ -10,7 +10,7 @@ from scipy.special import ndtri
 from novate.risk.errors import RiskError
 from novate.risk.factors import FactorHistory, Scenarios, moves, one_step_moves
 from novate.risk.measures import value_at_risk
-from novate.risk.models.blocks import Block, prices_of, windows_within
+from novate.risk.models.blocks import Block, prices_of, require_moves, windows_within
 from novate.risk.scenarios.historical import historical
 from novate.risk.scenarios.span import CLASSIC, Extreme, span
 from novate.risk.volatility import ewma, root_of_time
@@ -61,6 +61,7 @@ class EwmaVar:
 
     def blocks(self, past: FactorHistory, path: NDArray[np.float64] | None = None) -> tuple[Block, ...]:
         """One block."""
+        require_moves(past, self.seed_count)
         path = self.volatilities(past) if path is None else path
         sigma = np.asarray(root_of_time(path[-1], self.horizon_steps))
         drawn = _hypercube(self.draws, len(past.factors), self.seed)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from novate.risk.errors import RiskError
 from novate.risk.factors import FactorHistory, Scenarios, one_step_moves, stacked
-from novate.risk.models.blocks import Block, windows_within
+from novate.risk.models.blocks import Block, require_moves, windows_within
 from novate.risk.scenarios.filtered import Scaling, filtered
 from novate.risk.scenarios.historical import historical
 from novate.risk.scenarios.stress_days import NAMED, StressDay, stressed
@@ -35,6 +35,10 @@ class FilteredShortfall:
         What the expected shortfalls cover.
     years : float
         Look-back of the current part and of the floor; a shorter history is taken whole.
+    decay, seed_count, vol_floor_quantile : float, int, float
+        Of the volatilities that moves are scaled by: see ``volatility.ewma``.
+    scaling : {"mid", "full", "floored"}
+        See ``scenarios.filtered.scaling_factors``.
     stress_count, stress_weight : int, float
         Windows of the stressed part, and its weight; the current part has the rest.
     named : tuple of StressDay
@@ -49,6 +53,7 @@ class FilteredShortfall:
     level: float = 0.99
     years: float = 10.0
     decay: float = CCP_DECAY
+    seed_count: int = 60
     vol_floor_quantile: float = 0.25
     scaling: Scaling = "mid"
     stress_count: int = 250
@@ -68,11 +73,13 @@ class FilteredShortfall:
 
     def volatilities(self, history: FactorHistory) -> NDArray[np.float64]:
         """EWMA volatilities of one step, floored by their own past."""
-        return ewma(one_step_moves(history), decay=self.decay, floor_quantile=self.vol_floor_quantile)
+        moves = one_step_moves(history)
+        return ewma(moves, decay=self.decay, seed_count=self.seed_count, floor_quantile=self.vol_floor_quantile)
 
     def blocks(self, past: FactorHistory, path: NDArray[np.float64] | None = None) -> tuple[Block, ...]:
         """Current, stressed and floor."""
         steps = self.horizon_steps
+        require_moves(past, self.seed_count + steps)
         path = self.volatilities(past) if path is None else path
         scaled = filtered(past, steps, scaling=self.scaling, path=path, unscaled=self.unscaled)
         plain = historical(past, steps)
