@@ -7,7 +7,7 @@ import numpy as np
 from novate.core.book import Book
 from novate.core.commands import ChangeOrders, SubmitTrades
 from novate.core.facts import Fact, OrdersChanged, OrdersFilled, RowsRefused, SourceAdvanced, TradesNovated
-from novate.core.kernels.remargin import WIDE, presume, remargin_all
+from novate.core.kernels.remargin import presume
 from novate.core.margin import asked_together, judge, judge_house, judge_many
 from novate.core.novation import decide_trades
 from novate.core.orders import decide_orders
@@ -44,10 +44,6 @@ def compare_together(book: Book, judged: np.ndarray) -> None:
         asked = asked_together(book, buckets, 1)
         for row, (initial, maintenance) in zip(judged[by_sheet], asked[by_sheet[: len(asked)]].tolist(), strict=True):
             assert (initial, maintenance) == (row["initial_fine"], row["maintenance_fine"])
-    if book.sheet is not None:  # results that 32 bits do not hold, a bucket at a time
-        apart = np.zeros((np.count_nonzero(by_sheet), 2), np.int64)
-        remargin_all(buckets[by_sheet], book.tables(), book.sheet, WIDE, 1, apart)
-        assert apart.tolist() == [[row["initial_fine"], row["maintenance_fine"]] for row in judged[by_sheet]]
 
 
 def compare_trades(book: Book, rows: list[Row]) -> list[Reason]:

@@ -119,7 +119,7 @@ def test_a_stale_quote_does_not_bend_the_smile() -> None:
     assert np.abs(found.vols(ks) - NEAR.vols(ks)).max() < 0.01
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(st.floats(0.0, 0.05), st.floats(0.85, 1.6))
 def test_a_fit_never_holds_an_arbitrage(bent: float, ratio: float) -> None:
     later = Smile("LATER", 0.3, 100.0, NEAR.a * ratio, NEAR.b * ratio, NEAR.rho, NEAR.m, NEAR.sigma)

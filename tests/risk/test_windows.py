@@ -96,7 +96,7 @@ def test_block_bootstrap_keeps_its_level_where_values_overlap() -> None:
     """Means of overlapping exceptions: as if independent they are rejected far too often, by blocks about as stated."""
     rng = np.random.default_rng(7)
     by_blocks, as_if_apart = [], []
-    for seed in range(300):
+    for seed in range(120):
         hits = overlapping_hits(rng, 2000, 5, 0.95).astype(np.float64)
         by_blocks.append(block_bootstrap(hits, 0.05, block=25, seed=seed, draws=500) <= 0.05)
         as_if_apart.append(block_bootstrap(hits, 0.05, block=1, seed=seed, draws=500) <= 0.05)
