@@ -207,6 +207,27 @@ def test_the_example_is_margined_by_who_knows_options() -> None:
         (("cash = 60_000.0", ""), "missing required field `cash`"),
         (("cash = 60_000.0", "cash = 60_000.0\nmoney = 1"), "unknown field `money`"),
         (("cash = 60_000.0", "cash ="), "it is not TOML"),
+        (("rate = 0.05", "rate = nan"), r"\$\.underlyings\.BTC\.expiries\[0\]\.rate: got nan: give a finite number"),
+        (
+            ("entry = 91_500.0", "entry = 91_500.0\nfunding = inf"),
+            r"\$\.positions\[0\]\.funding: got inf: give a finite",
+        ),
+        (
+            ("open_interest = 900_000_000.0", "open_interest = nan"),
+            r"\$\.underlyings\.BTC\.open_interest: got nan: expected money, zero or more",
+        ),
+        (
+            ("open_interest = 900_000_000.0", "open_interest = -1.0"),
+            r"open_interest: got -1\.0: expected money, zero or",
+        ),
+        (
+            ("at = 2026-03-27T08:00:00Z", "at = 2026-01-30T09:00:00+01:00"),
+            r"expiries\[1\]\.at: 2026-01-30T08:00:00Z stands twice: give one forward per expiry",
+        ),
+        (
+            ("at = 2026-03-27T08:00:00Z", "at = 2026-03-27T08:00:00"),
+            r"\.expiries\[1\]\.at: it has no time zone: write 2026-03-27T08:00:00Z",
+        ),
         (("confidence = 0.98", "confidence = 98"), r"\$\.underlyings\.BTC\.confidence: got 98\.0: expected 0"),
     ],
 )

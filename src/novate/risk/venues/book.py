@@ -165,6 +165,8 @@ def checked(book: Book) -> Book:
     for path, value, cure in (*_prices(book), *_amounts(book)):
         if not (isfinite(value) and (value > 0 or not cure)):
             raise RiskError(f"{path}: got {value}: {cure or 'give a finite number'}")
+    for name, underlying in book.underlyings.items():
+        _check_underlying(f"$.underlyings.{name}", underlying)
     for path, value in _confidences(book):
         if not 0 <= value <= 1:
             raise RiskError(f"{path}: got {value}: expected 0 (not believed) to 1 (wholly believed)")
@@ -194,9 +196,15 @@ def _prices(book: Book) -> Iterator[tuple[str, float, str]]:
 
 
 def _amounts(book: Book) -> Iterator[tuple[str, float, str]]:
+    """Path, value and cure of everything else: without a cure it must be finite and no more."""
     yield "$.cash", book.cash, ""
+    for name, underlying in book.underlyings.items():
+        for at, expiry in enumerate(underlying.expiries):
+            yield f"$.underlyings.{name}.expiries[{at}].rate", expiry.rate, ""
     for at, each in enumerate(book.positions):
         yield f"$.positions[{at}].amount", each.amount, ""
+        if isinstance(each, Perpetual):
+            yield f"$.positions[{at}].funding", each.funding, ""
 
 
 def _confidences(book: Book) -> Iterator[tuple[str, float]]:
@@ -208,6 +216,21 @@ def _confidences(book: Book) -> Iterator[tuple[str, float]]:
         yield f"$.positions[{at}].confidence", each.confidence
     for at, each in enumerate(book.collateral):
         yield f"$.collateral[{at}].confidence", each.confidence
+
+
+def _check_underlying(path: str, of: Underlying) -> None:
+    interest = of.open_interest
+    if interest is not None and not (isfinite(interest) and interest >= 0):
+        raise RiskError(f"{path}.open_interest: got {interest}: expected money, zero or more")
+    for at, expiry in enumerate(of.expiries):
+        if expiry.at.tzinfo is None:
+            raise RiskError(f"{path}.expiries[{at}].at: it has no time zone: write {expiry.at:%Y-%m-%dT%H:%M:%S}Z")
+        if expiry.at in [before.at for before in of.expiries[:at]]:
+            raise RiskError(f"{path}.expiries[{at}].at: {_utc(expiry.at)} stands twice: give one forward per expiry")
+
+
+def _utc(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _check_position(book: Book, at: int, each: Position) -> None:
@@ -225,7 +248,7 @@ def _check_position(book: Book, at: int, each: Position) -> None:
     if isinstance(each, Future):
         return
     if all(expiry.at != each.expiry for expiry in book.underlyings[each.underlying].expiries):
-        when = f"{each.expiry.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        when = _utc(each.expiry)
         raise RiskError(
             f"{path}.expiry: {each.underlying} has no forward for {when}: add "
             f"[[underlyings.{each.underlying}.expiries]] with at = {when} and its forward"
