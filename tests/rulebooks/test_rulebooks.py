@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from novate.risk.errors import RiskError
 from novate.risk.venues.book import Book, Collateral, NotCovered
 from novate.risk.venues.requirement import Equity, answer
 from novate.rulebooks import MECHANISMS, FileError, load, margin, names, read_book
@@ -241,6 +242,18 @@ def test_a_portfolio_that_cannot_be_is_refused_with_the_place(
     with pytest.raises(FileError, match=words) as caught:
         read_book(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_contract_has_one_row() -> None:
+    """Some mechanisms would net two, others charge both."""
+    for twice in (
+        (perpetual(1, 100_000), perpetual(-1, 100_000)),
+        (future(1, 100_000, 30), future(-1, 101_000, 30)),
+        (option(1, 90_000, "put", 30), option(-2, 90_000, "put", 30)),
+    ):
+        with pytest.raises(RiskError, match=r"\$\.positions\[1\]: BTC-.* is that of .*: give one row per contract"):
+            book(*twice, forwards={30: 100_000.0})
+    book(option(1, 90_000, "put", 30), option(1, 90_000, "call", 30), future(1, 9e4, 30), forwards={30: 100_000.0})
 
 
 def test_a_portfolio_may_be_json(tmp_path: Path) -> None:

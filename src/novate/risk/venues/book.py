@@ -170,9 +170,22 @@ def checked(book: Book) -> Book:
     for path, value in _confidences(book):
         if not 0 <= value <= 1:
             raise RiskError(f"{path}: got {value}: expected 0 (not believed) to 1 (wholly believed)")
+    rows: dict[object, int] = {}
     for at, each in enumerate(book.positions):
         _check_position(book, at, each)
+        before = rows.setdefault(_contract(each), at)
+        if before != at:
+            raise RiskError(
+                f"$.positions[{at}]: {each.symbol} is that of $.positions[{before}]: give one row per contract"
+            )
     return book
+
+
+def _contract(of: Position) -> object:
+    """What makes two positions one contract."""
+    if isinstance(of, Perpetual):
+        return of.underlying
+    return (of.underlying, of.expiry) if isinstance(of, Future) else (of.underlying, of.expiry, of.strike, of.right)
 
 
 def _prices(book: Book) -> Iterator[tuple[str, float, str]]:
