@@ -256,6 +256,27 @@ def test_a_contract_has_one_row() -> None:
     book(option(1, 90_000, "put", 30), option(1, 90_000, "call", 30), future(1, 9e4, 30), forwards={30: 100_000.0})
 
 
+def test_an_instant_is_one_in_every_time_zone(tmp_path: Path) -> None:
+    """Also where the local date is that of the day before."""
+    path = tmp_path / "portfolio.toml"
+    text = EXAMPLE.read_text(encoding="utf-8")
+    elsewhere = text.replace("expiry = 2026-01-30T08:00:00Z", "expiry = 2026-01-29T22:00:00-10:00", 1)
+    path.write_text(elsewhere.replace("at = 2026-03-27T08:00:00Z", "at = 2026-03-27T18:00:00+10:00"), encoding="utf-8")
+    assert elsewhere != text
+    held, there = read_book(EXAMPLE), read_book(path)
+    assert [each.symbol for each in there.positions] == [each.symbol for each in held.positions]
+    for name in ("derive-srm", "derive-pm2", "deribit-standard", "deribit-pm", "paradex-pm"):
+        assert margin(there, load(name)) == margin(held, load(name))
+
+
+def test_expiries_of_one_minute_are_two() -> None:
+    near = 20 + 1 / 86_400
+    held = book(option(1, 90_000, "put", 20), option(1, 90_000, "put", near), forwards={20: 100_000.0, near: 100_000.0})
+    found = margin(held, load("derive-pm2"))
+    twice = margin(book(option(2, 90_000, "put", 20), forwards={20: 100_000.0}), load("derive-pm2"))
+    assert found.initial == pytest.approx(twice.initial, rel=1e-4)
+
+
 def test_a_portfolio_may_be_json(tmp_path: Path) -> None:
     held = read_book(EXAMPLE)
     path = tmp_path / "portfolio.json"

@@ -10,6 +10,7 @@ from math import isfinite
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from novate.risk.errors import RiskError
 
@@ -159,7 +160,8 @@ def no_futures(book: Book, underlying: str) -> None:
 
 
 def checked(book: Book) -> Book:
-    """The book itself. Raises ``RiskError`` for the first thing in it that cannot be, with its path and the cure."""
+    """The book, its times in UTC. Raises ``RiskError`` for the first thing in it that cannot be, with its path and the
+    cure."""
     if book.time.tzinfo is None:
         raise RiskError("$.time: it has no time zone: write 2026-01-05T08:00:00Z")
     for path, value, cure in (*_prices(book), *_amounts(book)):
@@ -178,7 +180,20 @@ def checked(book: Book) -> Book:
             raise RiskError(
                 f"$.positions[{at}]: {each.symbol} is that of $.positions[{before}]: give one row per contract"
             )
-    return book
+    return _in_utc(book)
+
+
+def _in_utc(book: Book) -> Book:
+    """Times of one zone, so that one instant has one name."""
+    underlyings = {
+        name: replace(of, expiries=tuple(replace(each, at=each.at.astimezone(UTC)) for each in of.expiries))
+        for name, of in book.underlyings.items()
+    }
+    positions = tuple(
+        each if isinstance(each, Perpetual) else replace(each, expiry=each.expiry.astimezone(UTC))
+        for each in book.positions
+    )
+    return replace(book, time=book.time.astimezone(UTC), underlyings=underlyings, positions=positions)
 
 
 def _contract(of: Position) -> object:

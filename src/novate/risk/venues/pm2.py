@@ -228,7 +228,9 @@ def _skewed(options: Options, rules: Rules, way: str, shock: SkewShock) -> Float
 
 
 def _expiry_names(options: Options) -> list[str]:
-    return list(dict.fromkeys(f"{each.underlying} options of {each.expiry:%Y-%m-%d %H:%M}" for each in options.held))
+    """Names of the expiries in their order, one for each instant."""
+    names = {each.expiry: f"{each.underlying} options of {each.expiry:%Y-%m-%d %H:%M}" for each in options.held}
+    return list(names.values())
 
 
 def _expiry_column(options: Options, column: Floats) -> Floats:

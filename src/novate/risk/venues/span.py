@@ -9,6 +9,7 @@ A commodity's deltas are composite: those of seven prices, weighted.
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
 from msgspec import Struct
@@ -16,7 +17,7 @@ from msgspec import Struct
 from novate.risk.checks import Floats
 from novate.risk.errors import RiskError
 from novate.risk.scenarios.span import STEPS
-from novate.risk.venues.book import Book, NotCovered
+from novate.risk.venues.book import Book, Future, NotCovered
 from novate.risk.venues.options import options_of, results
 from novate.risk.venues.requirement import Factor, Part, Risk, Share, largest, market, weighed
 
@@ -155,11 +156,11 @@ def futures_price_risk(losses: Floats, at: int) -> float:
     return float(pair - (losses[0] + losses[1]) / 2)
 
 
-def month_deltas(book: Book, name: str, of: Commodity, rules: Rules) -> dict[str, float]:
-    """Composite delta of every month, perpetuals in one of their own."""
-    found: dict[str, float] = {}
+def month_deltas(book: Book, name: str, of: Commodity, rules: Rules) -> dict[datetime | None, float]:
+    """Composite delta of every month, by its expiry; perpetuals in one of their own."""
+    found: dict[datetime | None, float] = {}
     for each in book.straight(name):
-        month = each.symbol.partition("-")[2]
+        month = each.expiry if isinstance(each, Future) else None
         found[month] = found.get(month, 0.0) + each.amount
     options = options_of(book, name)
     if len(options):
@@ -168,8 +169,7 @@ def month_deltas(book: Book, name: str, of: Commodity, rules: Rules) -> dict[str
         deltas = np.stack([replace(options, forwards=options.forwards * move).deltas() for move in moves], axis=1)
         composite = options.amounts * (deltas @ weights) / weights.sum()
         for each, delta in zip(options.held, composite, strict=True):
-            month = f"{each.expiry:%Y-%m-%d}"
-            found[month] = found.get(month, 0.0) + float(delta)
+            found[each.expiry] = found.get(each.expiry, 0.0) + float(delta)
     return found
 
 
