@@ -130,3 +130,9 @@ def test_the_shipped_file_margins_futures_as_the_exchange_did() -> None:
     assert (found.initial, found.maintenance) == (pytest.approx(7480), pytest.approx(6800))
     with pytest.raises(NotCovered, match="no volatility range for options of CL"):
         margin(book(option(1, 90, "put", 30, on="CL"), prices={"CL": 91.0}, forwards={30: 91.0}), load("cme-span"))
+
+
+def test_open_trade_equity_is_equity() -> None:
+    """A gain of 400 points since entry stands beside the requirement and takes nothing off it."""
+    found = margin(book(future(1, 4400.0, 30, 4000.0, on="ES"), prices={"ES": 4400.0}), load("cme-span"))
+    assert (found.initial, found.maintenance, found.equity) == (pytest.approx(237.6), pytest.approx(216), 400)
