@@ -110,6 +110,11 @@ def test_what_a_venue_does_not_know_is_not_covered() -> None:
             book(perpetual(1, 100_000), collateral=(Collateral(asset="BTC", amount=1.0, price=1e5),)),
             "BTC: the rules take no collateral but cash",
         ),
+        (
+            "derive-pm2",
+            book(perpetual(1, 100_000), collateral=(Collateral(asset="ETH", amount=100.0, price=3e3),)),
+            "ETH: its haircut is that of a hedge of ETH, and the account is one of BTC",
+        ),
         ("derive-srm", book(future(1, 100_000, 30)), "perpetuals and options alone"),
         ("paradex-pm", book(future(1, 100_000, 30)), "perpetuals and options alone"),
     ):
@@ -141,6 +146,16 @@ def test_a_perpetual_is_margined_everywhere_but_at_cme() -> None:
 def test_a_book_without_positions_asks_for_nothing(name: str) -> None:
     found = margin(book(cash=7.0), load(name))
     assert (found.initial, found.maintenance, found.equity, found.parts) == (0, 0, 7, ())
+
+
+def test_collateral_alone_is_an_account_of_what_it_follows() -> None:
+    prices = {"BTC": 1e5, "ETH": 3e3}
+    held = book(prices=prices, collateral=(Collateral(asset="ETH", amount=1.0, price=3e3),))
+    found = margin(held, load("derive-pm2"))
+    # A fall of 18 %, and haircuts of 1.5 % and 0.5 % more initially; maintenance counts 0.8 of the loss.
+    assert (found.initial, found.maintenance) == (pytest.approx(3000 * 0.2), pytest.approx(3000 * (0.8 * 0.18 + 0.015)))
+    with pytest.raises(NotCovered, match="the account is one of BTC"):
+        margin(book(collateral=held.collateral), load("derive-pm2"))
 
 
 def test_a_rulebook_of_ones_own(tmp_path: Path) -> None:
