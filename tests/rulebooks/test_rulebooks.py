@@ -179,6 +179,36 @@ def test_a_rulebook_of_ones_own(tmp_path: Path) -> None:
         load("nowhere")
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("cme-span", ("price_range = 6.0", "price_range = 6.0, vol_range = -0.1"), r">= 0\.0 - at `.*\.vol_range`"),
+        ("cme-span", ("weights = [0.270", "weights = [-0.270"), r">= 0\.0 - at `\$\.weights\[0\]`"),
+        ("cme-span", ("[0.270, 0.217, 0.110, 0.037]", "[0, 0, 0, 0]"), "weights: all of them are 0: give one above"),
+        (
+            "cme-span",
+            (
+                "[parameters.commodities]",
+                '[[parameters.pairs]]\nlegs = ["CL", "BZ"]\ndeltas = [1, 0]\nrate = 0.5\n[parameters.commodities]',
+            ),
+            r"> 0\.0 - at `\$\.pairs\[0\]\.deltas\[1\]`",
+        ),
+        ("dydx-v4", ("initial_ppm = 50_000", "initial_ppm = -50_000"), r">= 0 - at `.*\.initial_ppm`"),
+        ("dydx-v4", ("fraction_ppm = 600_000", "fraction_ppm = -1"), r">= 0 - at `.*\.maintenance_fraction_ppm`"),
+        ("dydx-v4", ("fraction_ppm = 600_000", "fraction_ppm = 6_000_000"), "<= 1000000"),
+    ],
+)
+def test_a_parameter_out_of_bounds_is_refused_with_its_path(
+    tmp_path: Path, name: str, change: tuple[str, str], words: str
+) -> None:
+    path = tmp_path / "mine.toml"
+    text = (EXAMPLE.parents[1] / "src/novate/rulebooks" / f"{name}.toml").read_text(encoding="utf-8")
+    assert change[0] in text
+    path.write_text(text.replace(*change, 1), encoding="utf-8")
+    with pytest.raises(FileError, match=words):
+        load(str(path))
+
+
 def test_a_name_that_nothing_reads_is_refused(tmp_path: Path) -> None:
     """Also within the grid, whose parameters are those of the scenarios."""
     path = tmp_path / "mine.toml"

@@ -10,9 +10,10 @@ A commodity's deltas are composite: those of seven prices, weighted.
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Annotated
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from novate.risk.checks import Floats
 from novate.risk.errors import RiskError
@@ -30,9 +31,12 @@ class Commodity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     price_range: Factor
-    vol_range: float | None = None
+    vol_range: Factor | None = None
     spread: Factor = 0.0
     short_option: Factor = 0.0
+
+
+Deltas = Annotated[float, Meta(gt=0.0)]
 
 
 class Credit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,7 +44,7 @@ class Credit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     and the part of the futures price risk of those deltas that is let off."""
 
     legs: tuple[str, str]
-    deltas: tuple[float, float]
+    deltas: tuple[Deltas, Deltas]
     rate: Share
     opposite: bool = True
 
@@ -53,12 +57,14 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     extreme_ranges: Factor
     extreme_counted: Share
     initial: Factor
-    weights: tuple[float, float, float, float]
+    weights: tuple[Factor, Factor, Factor, Factor]
     horizon_days: Factor = 1.0
     pairs: tuple[Credit, ...] = ()
     collateral: dict[str, Share] = {}
 
     def __post_init__(self) -> None:
+        if not any(self.weights):
+            raise RiskError("weights: all of them are 0: give one above it")
         for each in self.pairs:
             for leg in each.legs:
                 if leg not in self.commodities:
