@@ -148,7 +148,7 @@ def test_hyperliquid_maintains_half_of_what_it_asks_for_first() -> None:
 
 
 def test_brackets_by_the_book() -> None:
-    held = book(perpetual(5, 100_000), perpetual(-1, 100_000), cash=20_000.0)
+    held = book(perpetual(4, 100_000), cash=20_000.0)
     found = margin(held, load("binance"))
     assert found.initial == 400_000 / 50
     assert found.maintenance == pytest.approx(400_000 * 0.01 - 1300)

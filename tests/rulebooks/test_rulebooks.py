@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from novate.risk.errors import RiskError
 from novate.risk.venues.book import Book, Collateral, NotCovered
 from novate.risk.venues.requirement import Equity, answer
 from novate.rulebooks import MECHANISMS, FileError, load, margin, names, read_book
@@ -109,6 +110,11 @@ def test_what_a_venue_does_not_know_is_not_covered() -> None:
             book(perpetual(1, 100_000), collateral=(Collateral(asset="BTC", amount=1.0, price=1e5),)),
             "BTC: the rules take no collateral but cash",
         ),
+        (
+            "derive-pm2",
+            book(perpetual(1, 100_000), collateral=(Collateral(asset="ETH", amount=100.0, price=3e3),)),
+            "ETH: its haircut is that of a hedge of ETH, and the account is one of BTC",
+        ),
         ("derive-srm", book(future(1, 100_000, 30)), "perpetuals and options alone"),
         ("paradex-pm", book(future(1, 100_000, 30)), "perpetuals and options alone"),
     ):
@@ -142,6 +148,16 @@ def test_a_book_without_positions_asks_for_nothing(name: str) -> None:
     assert (found.initial, found.maintenance, found.equity, found.parts) == (0, 0, 7, ())
 
 
+def test_collateral_alone_is_an_account_of_what_it_follows() -> None:
+    prices = {"BTC": 1e5, "ETH": 3e3}
+    held = book(prices=prices, collateral=(Collateral(asset="ETH", amount=1.0, price=3e3),))
+    found = margin(held, load("derive-pm2"))
+    # A fall of 18 %, and haircuts of 1.5 % and 0.5 % more initially; maintenance counts 0.8 of the loss.
+    assert (found.initial, found.maintenance) == (pytest.approx(3000 * 0.2), pytest.approx(3000 * (0.8 * 0.18 + 0.015)))
+    with pytest.raises(NotCovered, match="the account is one of BTC"):
+        margin(book(collateral=held.collateral), load("derive-pm2"))
+
+
 def test_a_rulebook_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     text = (Path(__file__).resolve().parents[2] / "src/novate/rulebooks/hyperliquid.toml").read_text(encoding="utf-8")
@@ -161,6 +177,36 @@ def test_a_rulebook_of_ones_own(tmp_path: Path) -> None:
             load(str(path))
     with pytest.raises(FileError, match="there is no such rulebook: name one of binance, "):
         load("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("cme-span", ("price_range = 6.0", "price_range = 6.0, vol_range = -0.1"), r">= 0\.0 - at `.*\.vol_range`"),
+        ("cme-span", ("weights = [0.270", "weights = [-0.270"), r">= 0\.0 - at `\$\.weights\[0\]`"),
+        ("cme-span", ("[0.270, 0.217, 0.110, 0.037]", "[0, 0, 0, 0]"), "weights: all of them are 0: give one above"),
+        (
+            "cme-span",
+            (
+                "[parameters.commodities]",
+                '[[parameters.pairs]]\nlegs = ["CL", "BZ"]\ndeltas = [1, 0]\nrate = 0.5\n[parameters.commodities]',
+            ),
+            r"> 0\.0 - at `\$\.pairs\[0\]\.deltas\[1\]`",
+        ),
+        ("dydx-v4", ("initial_ppm = 50_000", "initial_ppm = -50_000"), r">= 0 - at `.*\.initial_ppm`"),
+        ("dydx-v4", ("fraction_ppm = 600_000", "fraction_ppm = -1"), r">= 0 - at `.*\.maintenance_fraction_ppm`"),
+        ("dydx-v4", ("fraction_ppm = 600_000", "fraction_ppm = 6_000_000"), "<= 1000000"),
+    ],
+)
+def test_a_parameter_out_of_bounds_is_refused_with_its_path(
+    tmp_path: Path, name: str, change: tuple[str, str], words: str
+) -> None:
+    path = tmp_path / "mine.toml"
+    text = (EXAMPLE.parents[1] / "src/novate/rulebooks" / f"{name}.toml").read_text(encoding="utf-8")
+    assert change[0] in text
+    path.write_text(text.replace(*change, 1), encoding="utf-8")
+    with pytest.raises(FileError, match=words):
+        load(str(path))
 
 
 def test_a_name_that_nothing_reads_is_refused(tmp_path: Path) -> None:
@@ -207,6 +253,27 @@ def test_the_example_is_margined_by_who_knows_options() -> None:
         (("cash = 60_000.0", ""), "missing required field `cash`"),
         (("cash = 60_000.0", "cash = 60_000.0\nmoney = 1"), "unknown field `money`"),
         (("cash = 60_000.0", "cash ="), "it is not TOML"),
+        (("rate = 0.05", "rate = nan"), r"\$\.underlyings\.BTC\.expiries\[0\]\.rate: got nan: give a finite number"),
+        (
+            ("entry = 91_500.0", "entry = 91_500.0\nfunding = inf"),
+            r"\$\.positions\[0\]\.funding: got inf: give a finite",
+        ),
+        (
+            ("open_interest = 900_000_000.0", "open_interest = nan"),
+            r"\$\.underlyings\.BTC\.open_interest: got nan: expected money, zero or more",
+        ),
+        (
+            ("open_interest = 900_000_000.0", "open_interest = -1.0"),
+            r"open_interest: got -1\.0: expected money, zero or",
+        ),
+        (
+            ("at = 2026-03-27T08:00:00Z", "at = 2026-01-30T09:00:00+01:00"),
+            r"expiries\[1\]\.at: 2026-01-30T08:00:00Z stands twice: give one forward per expiry",
+        ),
+        (
+            ("at = 2026-03-27T08:00:00Z", "at = 2026-03-27T08:00:00"),
+            r"\.expiries\[1\]\.at: it has no time zone: write 2026-03-27T08:00:00Z",
+        ),
         (("confidence = 0.98", "confidence = 98"), r"\$\.underlyings\.BTC\.confidence: got 98\.0: expected 0"),
     ],
 )
@@ -220,6 +287,39 @@ def test_a_portfolio_that_cannot_be_is_refused_with_the_place(
     with pytest.raises(FileError, match=words) as caught:
         read_book(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_contract_has_one_row() -> None:
+    """Some mechanisms would net two, others charge both."""
+    for twice in (
+        (perpetual(1, 100_000), perpetual(-1, 100_000)),
+        (future(1, 100_000, 30), future(-1, 101_000, 30)),
+        (option(1, 90_000, "put", 30), option(-2, 90_000, "put", 30)),
+    ):
+        with pytest.raises(RiskError, match=r"\$\.positions\[1\]: BTC-.* is that of .*: give one row per contract"):
+            book(*twice, forwards={30: 100_000.0})
+    book(option(1, 90_000, "put", 30), option(1, 90_000, "call", 30), future(1, 9e4, 30), forwards={30: 100_000.0})
+
+
+def test_an_instant_is_one_in_every_time_zone(tmp_path: Path) -> None:
+    """Also where the local date is that of the day before."""
+    path = tmp_path / "portfolio.toml"
+    text = EXAMPLE.read_text(encoding="utf-8")
+    elsewhere = text.replace("expiry = 2026-01-30T08:00:00Z", "expiry = 2026-01-29T22:00:00-10:00", 1)
+    path.write_text(elsewhere.replace("at = 2026-03-27T08:00:00Z", "at = 2026-03-27T18:00:00+10:00"), encoding="utf-8")
+    assert elsewhere != text
+    held, there = read_book(EXAMPLE), read_book(path)
+    assert [each.symbol for each in there.positions] == [each.symbol for each in held.positions]
+    for name in ("derive-srm", "derive-pm2", "deribit-standard", "deribit-pm", "paradex-pm"):
+        assert margin(there, load(name)) == margin(held, load(name))
+
+
+def test_expiries_of_one_minute_are_two() -> None:
+    near = 20 + 1 / 86_400
+    held = book(option(1, 90_000, "put", 20), option(1, 90_000, "put", near), forwards={20: 100_000.0, near: 100_000.0})
+    found = margin(held, load("derive-pm2"))
+    twice = margin(book(option(2, 90_000, "put", 20), forwards={20: 100_000.0}), load("derive-pm2"))
+    assert found.initial == pytest.approx(twice.initial, rel=1e-4)
 
 
 def test_a_portfolio_may_be_json(tmp_path: Path) -> None:

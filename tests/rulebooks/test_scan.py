@@ -29,7 +29,17 @@ def test_paradex_publishes_a_charge_on_deltas() -> None:
         prices={"BTC": 70_000.0},
         forwards={days: 70_000.0},
     )
-    assert scan.delta_charge(held, "BTC", rules("paradex-pm")) == pytest.approx(1400)
+    assert sum(charge for _, charge in scan.delta_charges(held, "BTC", rules("paradex-pm"))) == pytest.approx(1400)
+
+
+def test_where_the_charge_on_deltas_decides_it_names_what_is_charged() -> None:
+    """A perpetual against a call deep in the money: no scenario loses as much as 1 % of the hedged delta."""
+    held = book(
+        perpetual(1, 100_000), option(-1, 10_000, "call", 1), prices={"BTC": 100_000.0}, forwards={1: 100_000.0}
+    )
+    found = margin(held, load("paradex-pm"))
+    assert found.worst == "BTC: charge on deltas"
+    assert sum(charge for _, charge in found.contributors) == pytest.approx(found.initial)
 
 
 def test_paradex_publishes_24_scenarios() -> None:

@@ -8,7 +8,7 @@ from novate.risk.venues import span
 from novate.risk.venues.book import NotCovered
 from novate.risk.venues.requirement import Equity, answer
 from novate.rulebooks import load, margin
-from tests.rulebooks.books import book, future, option
+from tests.rulebooks.books import book, days, future, option
 
 WEIGHTS = (0.270, 0.217, 0.110, 0.037)
 
@@ -48,6 +48,17 @@ def test_months_that_offset_are_charged() -> None:
     held = book(future(1000, 70.0, 30, on="CL"), future(-400, 69.0, 60, on="CL"), prices={"CL": 70.0})
     found = parts(span.requirement(held, rules(CL=of)))
     assert sorted(found.values()) == pytest.approx([400 * 1.5, 600 * 6.0])
+
+
+def test_a_month_is_its_expiry_whatever_the_name() -> None:
+    of = span.Commodity(price_range=9.0, vol_range=0.05)
+    held = book(
+        option(-2, 100, "call", 30, 0.3, on="A-B"),
+        future(5, 100, 30, on="A-B"),
+        prices={"A-B": 100.0},
+        forwards={30: 100.0},
+    )
+    assert list(span.month_deltas(held, "A-B", of, rules(**{"A-B": of}))) == [days(30)]
 
 
 def test_commodities_are_credited_by_their_futures_price_risk() -> None:
@@ -119,3 +130,9 @@ def test_the_shipped_file_margins_futures_as_the_exchange_did() -> None:
     assert (found.initial, found.maintenance) == (pytest.approx(7480), pytest.approx(6800))
     with pytest.raises(NotCovered, match="no volatility range for options of CL"):
         margin(book(option(1, 90, "put", 30, on="CL"), prices={"CL": 91.0}, forwards={30: 91.0}), load("cme-span"))
+
+
+def test_open_trade_equity_is_equity() -> None:
+    """A gain of 400 points since entry stands beside the requirement and takes nothing off it."""
+    found = margin(book(future(1, 4400.0, 30, 4000.0, on="ES"), prices={"ES": 4400.0}), load("cme-span"))
+    assert (found.initial, found.maintenance, found.equity) == (pytest.approx(237.6), pytest.approx(216), 400)

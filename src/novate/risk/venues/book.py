@@ -10,6 +10,7 @@ from math import isfinite
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from novate.risk.errors import RiskError
 
@@ -159,18 +160,47 @@ def no_futures(book: Book, underlying: str) -> None:
 
 
 def checked(book: Book) -> Book:
-    """The book itself. Raises ``RiskError`` for the first thing in it that cannot be, with its path and the cure."""
+    """The book, its times in UTC. Raises ``RiskError`` for the first thing in it that cannot be, with its path and the
+    cure."""
     if book.time.tzinfo is None:
         raise RiskError("$.time: it has no time zone: write 2026-01-05T08:00:00Z")
     for path, value, cure in (*_prices(book), *_amounts(book)):
         if not (isfinite(value) and (value > 0 or not cure)):
             raise RiskError(f"{path}: got {value}: {cure or 'give a finite number'}")
+    for name, underlying in book.underlyings.items():
+        _check_underlying(f"$.underlyings.{name}", underlying)
     for path, value in _confidences(book):
         if not 0 <= value <= 1:
             raise RiskError(f"{path}: got {value}: expected 0 (not believed) to 1 (wholly believed)")
+    rows: dict[object, int] = {}
     for at, each in enumerate(book.positions):
         _check_position(book, at, each)
-    return book
+        before = rows.setdefault(_contract(each), at)
+        if before != at:
+            raise RiskError(
+                f"$.positions[{at}]: {each.symbol} is that of $.positions[{before}]: give one row per contract"
+            )
+    return _in_utc(book)
+
+
+def _in_utc(book: Book) -> Book:
+    """Times of one zone, so that one instant has one name."""
+    underlyings = {
+        name: replace(of, expiries=tuple(replace(each, at=each.at.astimezone(UTC)) for each in of.expiries))
+        for name, of in book.underlyings.items()
+    }
+    positions = tuple(
+        each if isinstance(each, Perpetual) else replace(each, expiry=each.expiry.astimezone(UTC))
+        for each in book.positions
+    )
+    return replace(book, time=book.time.astimezone(UTC), underlyings=underlyings, positions=positions)
+
+
+def _contract(of: Position) -> object:
+    """What makes two positions one contract."""
+    if isinstance(of, Perpetual):
+        return of.underlying
+    return (of.underlying, of.expiry) if isinstance(of, Future) else (of.underlying, of.expiry, of.strike, of.right)
 
 
 def _prices(book: Book) -> Iterator[tuple[str, float, str]]:
@@ -194,9 +224,15 @@ def _prices(book: Book) -> Iterator[tuple[str, float, str]]:
 
 
 def _amounts(book: Book) -> Iterator[tuple[str, float, str]]:
+    """Path, value and cure of everything else: without a cure it must be finite and no more."""
     yield "$.cash", book.cash, ""
+    for name, underlying in book.underlyings.items():
+        for at, expiry in enumerate(underlying.expiries):
+            yield f"$.underlyings.{name}.expiries[{at}].rate", expiry.rate, ""
     for at, each in enumerate(book.positions):
         yield f"$.positions[{at}].amount", each.amount, ""
+        if isinstance(each, Perpetual):
+            yield f"$.positions[{at}].funding", each.funding, ""
 
 
 def _confidences(book: Book) -> Iterator[tuple[str, float]]:
@@ -208,6 +244,21 @@ def _confidences(book: Book) -> Iterator[tuple[str, float]]:
         yield f"$.positions[{at}].confidence", each.confidence
     for at, each in enumerate(book.collateral):
         yield f"$.collateral[{at}].confidence", each.confidence
+
+
+def _check_underlying(path: str, of: Underlying) -> None:
+    interest = of.open_interest
+    if interest is not None and not (isfinite(interest) and interest >= 0):
+        raise RiskError(f"{path}.open_interest: got {interest}: expected money, zero or more")
+    for at, expiry in enumerate(of.expiries):
+        if expiry.at.tzinfo is None:
+            raise RiskError(f"{path}.expiries[{at}].at: it has no time zone: write {expiry.at:%Y-%m-%dT%H:%M:%S}Z")
+        if expiry.at in [before.at for before in of.expiries[:at]]:
+            raise RiskError(f"{path}.expiries[{at}].at: {_utc(expiry.at)} stands twice: give one forward per expiry")
+
+
+def _utc(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _check_position(book: Book, at: int, each: Position) -> None:
@@ -225,7 +276,7 @@ def _check_position(book: Book, at: int, each: Position) -> None:
     if isinstance(each, Future):
         return
     if all(expiry.at != each.expiry for expiry in book.underlyings[each.underlying].expiries):
-        when = f"{each.expiry.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        when = _utc(each.expiry)
         raise RiskError(
             f"{path}.expiry: {each.underlying} has no forward for {when}: add "
             f"[[underlyings.{each.underlying}.expiries]] with at = {when} and its forward"

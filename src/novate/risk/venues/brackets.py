@@ -1,7 +1,7 @@
 """Margin by brackets of notional N: maintenance is continuous, N x rate - deduction; initial is N over a leverage.
 
 Binance's futures and Hyperliquid. The deduction of a bracket is that of the bracket before plus its floor times the
-rise of the rate, so that maintenance does not jump. Positions of one contract are one position.
+rise of the rate, so that maintenance does not jump.
 """
 
 import itertools

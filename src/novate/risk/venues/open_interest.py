@@ -6,9 +6,9 @@ interest to all of the notional at the upper cap, cut off to a part per million.
 """
 
 from fractions import Fraction
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from novate.risk.errors import RiskError
 from novate.risk.venues.book import Book, only_perpetuals
@@ -16,14 +16,17 @@ from novate.risk.venues.requirement import Part, Risk, largest, market, weighed
 
 MILLION: Final = 1_000_000
 
+Ppm = Annotated[int, Meta(ge=0, le=MILLION)]
+Micro = Annotated[int, Meta(ge=0)]
+
 
 class Tier(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A liquidity tier; caps in micro-units, both 0 where open interest does not matter."""
 
-    initial_ppm: int
-    maintenance_fraction_ppm: int
-    lower_cap_micro: int = 0
-    upper_cap_micro: int = 0
+    initial_ppm: Ppm
+    maintenance_fraction_ppm: Ppm
+    lower_cap_micro: Micro = 0
+    upper_cap_micro: Micro = 0
 
 
 class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

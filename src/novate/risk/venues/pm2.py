@@ -44,7 +44,8 @@ class Shares(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Asset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A collateral's haircuts, and the underlying whose price it follows in scenarios, if any."""
+    """A collateral's haircuts, and the underlying whose price it follows in scenarios, if any: it is taken in an
+    account of that underlying alone."""
 
     maintenance: Share
     initial_more: Share
@@ -196,11 +197,17 @@ def _only(book: Book, rules: Rules) -> str:
             raise NotCovered(f"{name}: the rules cover {', '.join(rules.underlyings)}")
     if len(held) > 1:
         raise NotCovered(f"{', '.join(held)}: the rules margin one underlying in an account: give each its own book")
-    there = held or tuple(name for name in book.underlyings if name in rules.underlyings)
+    followed = [taken(rules.collateral, each.asset).follows for each in book.collateral]
+    known = [name for name in rules.underlyings if name in book.underlyings]
+    there = held or tuple(name for name in (*followed, *book.underlyings) if name in known)
     if not there:
         raise RiskError(f"$.underlyings: the rules look at the price of {' or '.join(rules.underlyings)}: add one")
-    no_futures(book, there[0])
-    return there[0]
+    name = there[0]
+    no_futures(book, name)
+    for each, of in zip(book.collateral, followed, strict=True):
+        if of and of != name:
+            raise NotCovered(f"{each.asset}: its haircut is that of a hedge of {of}, and the account is one of {name}")
+    return name
 
 
 def _by_expiry(options: Options, vols: Floats, moved: Floats) -> Floats:
@@ -228,7 +235,9 @@ def _skewed(options: Options, rules: Rules, way: str, shock: SkewShock) -> Float
 
 
 def _expiry_names(options: Options) -> list[str]:
-    return list(dict.fromkeys(f"{each.underlying} options of {each.expiry:%Y-%m-%d %H:%M}" for each in options.held))
+    """Names of the expiries in their order, one for each instant."""
+    names = {each.expiry: f"{each.underlying} options of {each.expiry:%Y-%m-%d %H:%M}" for each in options.held}
+    return list(names.values())
 
 
 def _expiry_column(options: Options, column: Floats) -> Floats:

@@ -60,7 +60,8 @@ def requirement(book: Book, rules: Rules) -> Risk:
         options = options_of(book, name)
         value += float(options.amounts @ options.now()) if len(options) else 0.0
         found = worst_of(book, name, rules.grid)
-        delta = delta_charge(book, name, rules)
+        charges = delta_charges(book, name, rules)
+        delta = sum(charge for _, charge in charges)
         price = book.underlyings[name].price
         what = f"{name}: {found.label}" if found.loss >= delta else f"{name}: charge on deltas"
         parts.append(_part(what, max(found.loss, delta), rules))
@@ -68,7 +69,7 @@ def requirement(book: Book, rules: Rules) -> Risk:
         offset = rules.offset_futures * price * _offset([each.amount for each in book.straight(name)])
         parts.append(_part(f"{name}: futures that offset", offset, rules))
         deciding.append(what)
-        losses += found.losses
+        losses += found.losses if found.loss >= delta else charges
     return Risk(
         parts=tuple(parts),
         option_value=value,
@@ -92,13 +93,15 @@ def worst_of(book: Book, name: str, grid: Grid) -> Worst:
     return Worst(row_label(*rows[at]), max(0.0, -float(gains[:, at].sum())), losses)
 
 
-def delta_charge(book: Book, name: str, rules: Rules) -> float:
-    """The charge on net and hedged delta of an underlying."""
-    options = options_of(book, name)
-    deltas = np.array([each.amount for each in book.straight(name)] + (options.amounts * options.deltas()).tolist())
-    net = abs(float(deltas.sum()))
-    hedged = (float(np.abs(deltas).sum()) - net) / 2
-    return (rules.net_delta * net + rules.hedged_delta * hedged) * book.underlyings[name].price
+def delta_charges(book: Book, name: str, rules: Rules) -> list[tuple[str, float]]:
+    """The charge on net and hedged delta of an underlying, by what each position adds to it or takes off."""
+    straight, options = book.straight(name), options_of(book, name)
+    deltas = np.array([each.amount for each in straight] + (options.amounts * options.deltas()).tolist())
+    along = deltas * np.sign(deltas.sum())
+    charges = (rules.net_delta * along + rules.hedged_delta * (np.abs(deltas) - along) / 2) * book.underlyings[
+        name
+    ].price
+    return [(each.symbol, charge) for each, charge in zip((*straight, *options.held), charges.tolist(), strict=True)]
 
 
 def _offset(amounts: list[float]) -> float:

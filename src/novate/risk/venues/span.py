@@ -9,14 +9,16 @@ A commodity's deltas are composite: those of seven prices, weighted.
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Annotated
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from novate.risk.checks import Floats
 from novate.risk.errors import RiskError
 from novate.risk.scenarios.span import STEPS
-from novate.risk.venues.book import Book, NotCovered
+from novate.risk.venues.book import Book, Future, NotCovered
 from novate.risk.venues.options import options_of, results
 from novate.risk.venues.requirement import Factor, Part, Risk, Share, largest, market, weighed
 
@@ -29,9 +31,12 @@ class Commodity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     price_range: Factor
-    vol_range: float | None = None
+    vol_range: Factor | None = None
     spread: Factor = 0.0
     short_option: Factor = 0.0
+
+
+Deltas = Annotated[float, Meta(gt=0.0)]
 
 
 class Credit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,7 +44,7 @@ class Credit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     and the part of the futures price risk of those deltas that is let off."""
 
     legs: tuple[str, str]
-    deltas: tuple[float, float]
+    deltas: tuple[Deltas, Deltas]
     rate: Share
     opposite: bool = True
 
@@ -52,12 +57,14 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     extreme_ranges: Factor
     extreme_counted: Share
     initial: Factor
-    weights: tuple[float, float, float, float]
+    weights: tuple[Factor, Factor, Factor, Factor]
     horizon_days: Factor = 1.0
     pairs: tuple[Credit, ...] = ()
     collateral: dict[str, Share] = {}
 
     def __post_init__(self) -> None:
+        if not any(self.weights):
+            raise RiskError("weights: all of them are 0: give one above it")
         for each in self.pairs:
             for leg in each.legs:
                 if leg not in self.commodities:
@@ -155,11 +162,11 @@ def futures_price_risk(losses: Floats, at: int) -> float:
     return float(pair - (losses[0] + losses[1]) / 2)
 
 
-def month_deltas(book: Book, name: str, of: Commodity, rules: Rules) -> dict[str, float]:
-    """Composite delta of every month, perpetuals in one of their own."""
-    found: dict[str, float] = {}
+def month_deltas(book: Book, name: str, of: Commodity, rules: Rules) -> dict[datetime | None, float]:
+    """Composite delta of every month, by its expiry; perpetuals in one of their own."""
+    found: dict[datetime | None, float] = {}
     for each in book.straight(name):
-        month = each.symbol.partition("-")[2]
+        month = each.expiry if isinstance(each, Future) else None
         found[month] = found.get(month, 0.0) + each.amount
     options = options_of(book, name)
     if len(options):
@@ -168,8 +175,7 @@ def month_deltas(book: Book, name: str, of: Commodity, rules: Rules) -> dict[str
         deltas = np.stack([replace(options, forwards=options.forwards * move).deltas() for move in moves], axis=1)
         composite = options.amounts * (deltas @ weights) / weights.sum()
         for each, delta in zip(options.held, composite, strict=True):
-            month = f"{each.expiry:%Y-%m-%d}"
-            found[month] = found.get(month, 0.0) + float(delta)
+            found[each.expiry] = found.get(each.expiry, 0.0) + float(delta)
     return found
 
 
