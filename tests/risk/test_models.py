@@ -286,6 +286,22 @@ def test_what_a_model_cannot_be_given_is_said() -> None:
         Block("b", "current", weighted, "worst", 0.99)
 
 
+def test_parts_that_a_sheet_would_round_are_refused() -> None:
+    history = two_coins()
+    cure = r"whole millionths from 0 to 1: round it to six decimals"
+    with pytest.raises(RiskError, match=f"stress_weight 0.333.*{cure}"):
+        FilteredShortfall(stress_weight=1 / 3)
+    with pytest.raises(RiskError, match=f"offset_cap 0.666.*{cure}"):
+        drawn_up(HistoricalVar(offset_cap=2 / 3), history)
+    with pytest.raises(RiskError, match=f"maintenance 0.857.*{cure}"):
+        drawn_up(HistoricalVar(), history, maintenance=6 / 7)
+    (block,) = HistoricalVar().blocks(history)
+    with pytest.raises(RiskError, match=f"current: weight 0.142.*{cure}"):
+        replace(block, weight=1 / 7)
+    weights = [each.weight for each in FilteredShortfall(stress_weight=0.9).blocks(history)]
+    assert weights == pytest.approx([0.1, 0.9, 1])
+
+
 # ---- size -----------------------------------------------------------------------------------------------------------
 
 

@@ -51,6 +51,7 @@ class Block:
             )
         if self.scenarios.weights is not None:
             raise RiskError(f"{self.name}: scenarios of a sheet count alike: leave their probabilities out")
+        require_ppm(f"{self.name}: weight", self.weight)
 
     def loss(self, results: NDArray[np.float64], measure: Measure | None = None) -> Measured:
         """The block's measure, or another one, of results by scenario, (n_scenarios,) or (n_scenarios, n_portfolios):
@@ -135,6 +136,12 @@ def require_moves(history: FactorHistory, count: int) -> None:
             f"{_named(history.factors)}: {len(history) - 1} moves end at {history.labels()[-1]}, and a volatility "
             f"starts from {count}: give a longer history"
         )
+
+
+def require_ppm(what: str, part: float) -> None:
+    """RiskError for a part that a sheet, which writes millionths, would have to round: the house would ask for less."""
+    if not (0 <= part <= 1 and abs(part * PPM - round(part * PPM)) < 1e-6):
+        raise RiskError(f"{what} {part}: a sheet holds whole millionths from 0 to 1: round it to six decimals")
 
 
 def prices_of(factors: Sequence[Factor]) -> Mapping[str, tuple[Factor, ...]]:

@@ -16,7 +16,7 @@ from novate.core.terms import AddOn, CollateralRow, ContractRow, RiskSheet
 from novate.risk.errors import RiskError
 from novate.risk.factors import FactorHistory, levels_after
 from novate.risk.instruments import Instrument
-from novate.risk.models.blocks import Block, Model, combined
+from novate.risk.models.blocks import Block, Model, combined, require_ppm
 from novate.risk.models.liquidity import Liquidity, Slope, added, slopes
 from novate.risk.revaluation import Levels, results_of_one_lot
 from novate.risk.sheet import quantise
@@ -66,6 +66,10 @@ class Draft:
     rows: tuple[Row, ...]
     offset_cap: float
     maintenance: float
+
+    def __post_init__(self) -> None:
+        require_ppm("offset_cap", self.offset_cap)
+        require_ppm("maintenance", self.maintenance)
 
     def row(self, symbol: str) -> Row:
         """The row of a contract or collateral asset. RiskError where there is none."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from novate.risk.errors import RiskError
 from novate.risk.factors import FactorHistory, Scenarios, one_step_moves, stacked
-from novate.risk.models.blocks import Block, require_moves, windows_within
+from novate.risk.models.blocks import Block, require_moves, require_ppm, windows_within
 from novate.risk.scenarios.filtered import Scaling, filtered
 from novate.risk.scenarios.historical import historical
 from novate.risk.scenarios.stress_days import NAMED, StressDay, stressed
@@ -70,6 +70,7 @@ class FilteredShortfall:
                 f"stress_weight {self.stress_weight}, stress_count {self.stress_count}, years {self.years}: expected "
                 "a weight between 0 and 1, a positive count and positive years"
             )
+        require_ppm("stress_weight", self.stress_weight)
 
     def volatilities(self, history: FactorHistory) -> NDArray[np.float64]:
         """EWMA volatilities of one step, floored by their own past."""
