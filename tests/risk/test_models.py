@@ -108,22 +108,27 @@ def test_stress_is_the_named_days_and_then_the_worst_of_any_factor() -> None:
     assert len(set(map(tuple, whole.moves.tolist()))) == 898
 
 
-def test_a_hypothetical_peg_that_breaks_is_part_of_the_stressed_block() -> None:
+def test_a_hypothetical_peg_that_breaks_is_asked_for_in_full() -> None:
     history = two_coins()
-    model = FilteredShortfall(hypothetical=(depegs("USDC", 1.0, [0.88]),))
+    model = FilteredShortfall(hypothetical=(depegs("USDC", 1.0, [0.95, 0.88]),))
     now = {**at_end(history), "USDC": 0.999}
     pledge = Collateral("USDC", 100, 1.0, 10**6)
     future = perpetual("BTC-PERP", "BTC", now["BTC"])
     made = draft(model, [future], history, now, int(history.times_ns[-1]), collateral=[pledge])
     row = made.row("USDC")
     results = [made.in_block(row.results, block) for block in made.blocks]
-    assert results[1][-1] == pytest.approx(-0.12 * 0.999)
-    assert made.blocks[1].scenarios.labels[-1] == "USDC at 0.88"
-    assert [np.count_nonzero(part) for part in results] == [0, 1, 0]
-    # 251 scenarios, of whose worst 2.51 it is one: a quarter of its loss over 2.51.
-    asked = requirement(made, {"USDC": 1_000})
-    assert asked.initial == pytest.approx(0.25 * 0.12 * 999 / 2.51)
-    assert asked.blocks[1].scenario == "USDC at 0.88"
+    assert results[3] == pytest.approx([-0.05 * 0.999, -0.12 * 0.999])
+    assert [np.count_nonzero(part) for part in results] == [0, 0, 0, 2]
+    asked = requirement(made, {"USDC": 1_000_000})
+    assert asked.initial == pytest.approx(0.12 * 999_000)
+    assert asked.binds == asked.blocks[3].block == "hypothetical"
+    assert asked.blocks[3].scenario == "USDC at 0.88"
+    # Without hypotheticals nothing else is another.
+    bare = FilteredShortfall().blocks(history)
+    assert [len(block.scenarios) for block in bare] == [len(block.scenarios) for block in made.blocks[:3]]
+    coin = requirement(made, {"BTC-PERP": 1})
+    assert coin.binds != "hypothetical"
+    assert coin.initial == requirement(drawn_up(FilteredShortfall(), history), {"BTC-PERP": 1}).initial
 
 
 # ---- the others -----------------------------------------------------------------------------------------------------
