@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from novate.core.terms import Kind
 from novate.risk.errors import RiskError
-from novate.risk.factors import Factor, FactorHistory
+from novate.risk.factors import DAY_NS, Factor, FactorHistory
 from novate.risk.instruments import Instrument
 from novate.risk.measures import expected_shortfall, parametric_var, value_at_risk
 from novate.risk.models.blocks import Block, Model, combined, prices_of, windows_within
@@ -150,6 +150,14 @@ def test_ewma_of_one_factor_is_the_normal_quantile(seed: int) -> None:
     exact = float(parametric_var(sigma, 0.99))
     for results in (block.scenarios.moves[:, 0], -block.scenarios.moves[:, 0]):
         assert float(block.loss(results)) == pytest.approx(exact, rel=0.01)
+
+
+def test_ewma_foresees_usual_steps_on_a_monday_too() -> None:
+    known = daily(walk(101, seed=1))
+    days = np.arange(101) + 2 * (np.arange(101) // 5)
+    monday = replace(known, times_ns=known.times_ns[0] + DAY_NS * days, gap_max_ns=3 * DAY_NS)
+    assert monday.times_ns[-1] - monday.times_ns[-2] == 3 * DAY_NS
+    assert [EwmaVar(horizon_steps=h).blocks(monday)[0].scenarios.horizon_days for h in (1, 2)] == [1, 2]
 
 
 def test_ewma_of_two_factors_knows_their_correlation() -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from novate.risk.errors import RiskError
-from novate.risk.factors import FactorHistory, Scenarios, moves, one_step_moves
+from novate.risk.factors import DAY_NS, FactorHistory, Scenarios, moves, one_step_moves
 from novate.risk.measures import value_at_risk
 from novate.risk.models.blocks import Block, prices_of, require_moves, windows_within
 from novate.risk.scenarios.historical import historical
@@ -67,9 +67,9 @@ class EwmaVar:
         drawn = _hypercube(self.draws, len(past.factors), self.seed)
         if len(past.factors) > 1:
             drawn = drawn @ self._correlation_root(past).T
-        span_of = moves(past.rows(max(0, len(past) - self.horizon_steps - 1), len(past)), self.horizon_steps)
         labels = _draw_labels(self.draws)
-        scenarios = Scenarios("normal, EWMA", past.factors, drawn * sigma, labels, span_of.horizon_days)
+        days = self.horizon_steps * past.step_ns / DAY_NS
+        scenarios = Scenarios("normal, EWMA", past.factors, drawn * sigma, labels, days)
         return (Block("current", "current", scenarios, "value_at_risk", self.level),)
 
     def _correlation_root(self, past: FactorHistory) -> NDArray[np.float64]:
