@@ -20,7 +20,7 @@ from novate.risk.models.draft import Collateral, Draft, Markets, draft
 from novate.risk.models.filtered_shortfall import FilteredShortfall
 from novate.risk.models.liquidity import Liquidity, added, cost, slopes
 from novate.risk.models.requirement import Requirement, requirement
-from novate.risk.scenarios.hypothetical import depegs
+from novate.risk.scenarios.hypothetical import depegs, hypothetical
 from novate.risk.scenarios.stress_days import NAMED, StressDay, stressed
 from tests.risk.test_revaluation import contract
 from tests.risk.walks import daily, walk
@@ -313,6 +313,35 @@ def test_parts_that_a_sheet_would_round_are_refused() -> None:
         replace(block, weight=1 / 7)
     weights = [each.weight for each in FilteredShortfall(stress_weight=0.9).blocks(history)]
     assert weights == pytest.approx([0.1, 0.9, 1])
+
+
+def test_a_factor_that_nothing_reads_is_refused() -> None:
+    history = two_coins()
+    future = perpetual("BTC-PERP", "BTC", at_end(history)["BTC"])
+    dated = replace(future, contract=contract("BTC-JUN", Kind.FUTURE, 20_000))
+    now = {**at_end(history), "BTC premium": 0.0, "BTC basis 90d": 0.0, "BTC bassis 90d": 0.0, "BTC skew linear": 0.0}
+
+    def shocked(name: str, held: Instrument) -> Draft:
+        shock = hypothetical("shock", (Factor(name, "absolute"),), {"up": {name: 0.01}})
+        model = FilteredShortfall(hypothetical=(shock,))
+        return draft(model, [held], history, now, int(history.times_ns[-1]))
+
+    unread = "no contract or collateral moves by it: correct its name"
+    for name, held in (("BTC bassis 90d", dated), ("BTC basis 90d", future), ("BTC premium", dated)):
+        with pytest.raises(RiskError, match=f"{name}: {unread}"):
+            shocked(name, held)
+    with pytest.raises(RiskError, match="BTC skew linear: volatilities are not rotated here"):
+        shocked("BTC skew linear", future)
+    for name, held in (("BTC premium", future), ("BTC basis 90d", dated)):
+        assert shocked(name, held).rows[0].results[-1] != 0
+
+
+def test_a_history_that_ends_long_ago_is_refused() -> None:
+    history = two_coins()
+    future, last = perpetual("BTC-PERP", "BTC", 100.0), int(history.times_ns[-1])
+    assert draft(HistoricalVar(), [future], history, at_end(history), last + DAY_NS).rows
+    with pytest.raises(RiskError, match=r"ends at 2017-03-10, 1\.5 days before now, where at most 1 are no hole: add"):
+        draft(HistoricalVar(), [future], history, at_end(history), last + 3 * DAY_NS // 2)
 
 
 # ---- size -----------------------------------------------------------------------------------------------------------
