@@ -229,7 +229,7 @@ def test_a_history_that_is_too_short_is_said(model: Model) -> None:
     if isinstance(model, EwmaVar):
         assert len(model.blocks(short)) == 1
     else:
-        with pytest.raises(RiskError, match=r"BTC (until|end at) 2015-03-11.*give a longer history"):
+        with pytest.raises(RiskError, match=r"BTC.* (until|ends at) 2015-03-11.*give a longer history"):
             model.blocks(short)
     if isinstance(model, EwmaVar | FilteredShortfall):
         path = model.volatilities(short)[:41]
@@ -297,6 +297,17 @@ def test_what_a_model_cannot_be_given_is_said() -> None:
     weighted = replace(scenarios, weights=np.full(100, 0.01))
     with pytest.raises(RiskError, match="scenarios of a sheet count alike"):
         Block("b", "current", weighted, "worst", 0.99)
+
+
+def test_too_few_scenarios_for_a_level_are_said_with_what_limits_them() -> None:
+    long = daily(walk(1_500, seed=1))
+    with pytest.raises(RiskError, match=r"stressed: 250 .*BTC: 1000 at least .*0.999: raise stress_count \(250\)"):
+        FilteredShortfall(level=0.999).blocks(long)
+    assert len(FilteredShortfall(level=0.999, stress_count=1_000).blocks(long)) == 3
+    with pytest.raises(RiskError, match=r"current: 639 .* the history ends at 2016-12-01: give a longer history"):
+        FilteredShortfall(level=0.999).blocks(long.rows(0, 701))
+    with pytest.raises(RiskError, match=r"current: 2000 .* 10000 at least .* raise draws or a lower level"):
+        EwmaVar(level=0.9999).blocks(long)
 
 
 def test_parts_that_a_sheet_would_round_are_refused() -> None:

@@ -32,6 +32,8 @@ class Block:
         least of what is asked.
     level : float
         What the measure covers, 0.99; the worst has none.
+    cure : str
+        What is to be done where the scenarios are too few for the level.
     """
 
     name: str
@@ -40,14 +42,14 @@ class Block:
     measure: Measure
     level: float
     weight: float = 1.0
+    cure: str = "give more of them"
 
     def __post_init__(self) -> None:
         tail = 1 - as_written(self.level)
         if self.measure != "worst" and len(self.scenarios) * tail < 1:
             raise RiskError(
-                f"{self.name}: {len(self.scenarios)} scenarios of {_named(self.scenarios.factors)} end at "
-                f"{self.scenarios.labels[-1]}: {math.ceil(1 / tail)} at least are needed for a level of {self.level}: "
-                "give a longer history or a lower level"
+                f"{self.name}: {len(self.scenarios)} scenarios of {_named(self.scenarios.factors)}: "
+                f"{math.ceil(1 / tail)} at least are needed for a level of {self.level}: {self.cure} or a lower level"
             )
         if self.scenarios.weights is not None:
             raise RiskError(f"{self.name}: scenarios of a sheet count alike: leave their probabilities out")
@@ -120,6 +122,11 @@ def combined(blocks: Sequence[Block], losses: Sequence[Measured]) -> Measured:
         else:
             added = added + block.weight * loss
     return np.maximum(added, floor)
+
+
+def longer(past: FactorHistory) -> str:
+    """The cure of a history that is too short."""
+    return f"the history ends at {past.labels()[-1]}: give a longer history, more of its years"
 
 
 def windows_within(history: FactorHistory, horizon_steps: int, years: float) -> int:

@@ -10,7 +10,7 @@ from scipy.special import ndtri
 from novate.risk.errors import RiskError
 from novate.risk.factors import DAY_NS, FactorHistory, Scenarios, moves, one_step_moves
 from novate.risk.measures import value_at_risk
-from novate.risk.models.blocks import Block, prices_of, require_moves, windows_within
+from novate.risk.models.blocks import Block, longer, prices_of, require_moves, windows_within
 from novate.risk.scenarios.historical import historical
 from novate.risk.scenarios.span import CLASSIC, Extreme, span
 from novate.risk.volatility import ewma, root_of_time
@@ -33,7 +33,7 @@ class HistoricalVar:
         """One block."""
         found = historical(past, self.horizon_steps)
         recent = found.last(min(len(found), windows_within(past, self.horizon_steps, self.years)))
-        return (Block("current", "current", recent, "value_at_risk", self.level),)
+        return (Block("current", "current", recent, "value_at_risk", self.level, cure=longer(past)),)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +70,7 @@ class EwmaVar:
         labels = _draw_labels(self.draws)
         days = self.horizon_steps * past.step_ns / DAY_NS
         scenarios = Scenarios("normal, EWMA", past.factors, drawn * sigma, labels, days)
-        return (Block("current", "current", scenarios, "value_at_risk", self.level),)
+        return (Block("current", "current", scenarios, "value_at_risk", self.level, cure="raise draws"),)
 
     def _correlation_root(self, past: FactorHistory) -> NDArray[np.float64]:
         """Cholesky factor of the exponentially weighted correlation; factors that never moved are on their own."""

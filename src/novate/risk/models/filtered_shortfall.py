@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from novate.risk.errors import RiskError
 from novate.risk.factors import FactorHistory, Scenarios, one_step_moves, stacked
-from novate.risk.models.blocks import Block, require_moves, require_ppm, windows_within
+from novate.risk.models.blocks import Block, longer, require_moves, require_ppm, windows_within
 from novate.risk.scenarios.filtered import Scaling, filtered
 from novate.risk.scenarios.historical import historical
 from novate.risk.scenarios.stress_days import NAMED, StressDay, stressed
@@ -88,10 +88,11 @@ class FilteredShortfall:
         plain = historical(past, steps)
         count = windows_within(past, steps, self.years)
         worst = stressed(past, steps, self.stress_count, self.named)
+        more = f"raise stress_count ({self.stress_count})" if len(worst) == self.stress_count else longer(past)
         blocks = (
-            self._block("current", scaled.last(min(count, len(scaled))), 1 - self.stress_weight),
-            self._block("stressed", worst, self.stress_weight),
-            self._block("floor", plain.last(min(count, len(plain))), 1.0),
+            self._block("current", scaled.last(min(count, len(scaled))), 1 - self.stress_weight, longer(past)),
+            self._block("stressed", worst, self.stress_weight, more),
+            self._block("floor", plain.last(min(count, len(plain))), 1.0, longer(past)),
         )
         if not self.hypothetical:
             return blocks
@@ -99,5 +100,5 @@ class FilteredShortfall:
         stated = stacked("hypothetical", *added)
         return (*blocks, Block("hypothetical", "floor", stated, "worst", self.level))
 
-    def _block(self, part: str, scenarios: Scenarios, weight: float) -> Block:
-        return Block(part, part, scenarios, "expected_shortfall", self.level, weight)  # pyright: ignore[reportArgumentType]
+    def _block(self, part: str, scenarios: Scenarios, weight: float, cure: str) -> Block:
+        return Block(part, part, scenarios, "expected_shortfall", self.level, weight, cure)  # pyright: ignore[reportArgumentType]
