@@ -201,6 +201,21 @@ def test_a_scan_moves_volatilities_with_their_price() -> None:
     assert list(prices_of((Factor("S&P 500"), Factor("S&P"), Factor("S&P 500 vol 30d")))) == ["S&P"]
 
 
+def test_a_scan_names_the_price_that_never_moved() -> None:
+    table = np.concatenate([walk(600, seed=9), np.full((600, 1), 3.0)], axis=1)
+    with pytest.raises(RiskError, match="PEG: its scan range is zero: until 2016-08-22 it hardly ever moved"):
+        SpanScan().blocks(daily(table, Factor("BTC"), Factor("PEG")))
+
+
+@pytest.mark.parametrize(("level", "off"), [(0.99, 0.003), (0.995, 0.007), (0.999, 0.022)])
+def test_ewma_is_too_low_by_as_much_as_is_said(level: float, off: float) -> None:
+    history = daily(walk(400, seed=1), Factor("OIL", "absolute"))
+    model = EwmaVar(horizon_steps=1, level=level)
+    (block,) = model.blocks(history)
+    exact = float(parametric_var(model.volatilities(history)[-1, 0], level))
+    assert 1 - float(block.loss(block.scenarios.moves[:, 0])) / exact == pytest.approx(off, abs=0.001)
+
+
 # ---- all of them ----------------------------------------------------------------------------------------------------
 
 
