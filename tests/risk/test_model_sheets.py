@@ -27,7 +27,7 @@ from novate.risk.models.draft import Collateral, Draft, Markets, draft, quantise
 from novate.risk.models.filtered_shortfall import FilteredShortfall
 from novate.risk.models.liquidity import Liquidity
 from novate.risk.models.requirement import requirement, rounding_bound
-from novate.risk.scenarios.hypothetical import depegs
+from novate.risk.scenarios.hypothetical import basis_shocks
 from novate.service.replay import open_whole, replay
 from tests.core.worlds import rich_contracts, rich_house
 from tests.house.opened import opened
@@ -42,13 +42,13 @@ def history() -> FactorHistory:
     """Two and a half years of a coin, its volatility, and a stock index in ticks of another size."""
     coin, vol, stocks = walk(900, seed=1, sigma=0.03), walk(900, seed=2, sigma=0.05), walk(900, seed=3, sigma=0.01)
     table = np.concatenate([coin * 500, vol / 200, stocks], axis=1)
-    return daily(table, Factor("BTC"), Factor("BTC vol 30d"), Factor("INDEX"), first="1967-01-01")
+    return daily(table, Factor("BTC"), Factor("BTC vol 30d"), Factor("INDEX"), first="1967-07-16")
 
 
 def model_of(name: str) -> Model:
     """A model with few scenarios, so that the plain evaluation stays quick."""
     many: dict[str, Model] = {
-        "default": FilteredShortfall(years=0.6, stress_count=100, hypothetical=(depegs("USDC", 1.0, [0.9]),)),
+        "default": FilteredShortfall(years=0.6, stress_count=100, hypothetical=(basis_shocks("BTC", [90], [0.2]),)),
         "historical": HistoricalVar(years=0.6),
         "EWMA": EwmaVar(draws=300),
         "SPAN": SpanScan(),
@@ -60,7 +60,7 @@ def model_of(name: str) -> Model:
 def rich(name: str) -> tuple[Book, Draft]:
     """The rich house under a model's sheet: futures, perpetuals, options, in dollars and the coin, and the coin."""
     house = rich_house()
-    now = {"BTC": 50_000.0, "BTC vol 30d": 0.6, "INDEX": 100.0, "USDC": 1.0}
+    now = {"BTC": 50_000.0, "BTC vol 30d": 0.6, "INDEX": 100.0, "BTC basis 90d": 0.0}
     instruments = []
     for terms in rich_contracts():
         if terms.kind is Kind.INDEX or terms.collateralised or terms.capped or terms.settlement == "EUR":
@@ -106,7 +106,8 @@ def coin_draft(model: Model, price: float, time_ns: int) -> Draft:
     with opened() as house:
         terms = house.read(lambda book: book.registers.contracts[0])
     table = walk(900, seed=5, sigma=0.03) * price / 100
-    known = daily(table, Factor("BTC"), first="2021-01-01")
+    first = np.datetime64(time_ns, "ns").astype("datetime64[D]") - 899
+    known = daily(table, Factor("BTC"), first=str(first))
     market = Markets({}, {"BTC-PERP": Liquidity(0.01, 200.0)})
     return draft(model, [Instrument(terms, "BTC", None, price)], known, {"BTC": price}, time_ns, markets=market)
 

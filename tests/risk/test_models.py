@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from novate.core.terms import Kind
 from novate.risk.errors import RiskError
-from novate.risk.factors import Factor, FactorHistory
+from novate.risk.factors import DAY_NS, Factor, FactorHistory
 from novate.risk.instruments import Instrument
 from novate.risk.measures import expected_shortfall, parametric_var, value_at_risk
 from novate.risk.models.blocks import Block, Model, combined, prices_of, windows_within
@@ -20,7 +20,7 @@ from novate.risk.models.draft import Collateral, Draft, Markets, draft
 from novate.risk.models.filtered_shortfall import FilteredShortfall
 from novate.risk.models.liquidity import Liquidity, added, cost, slopes
 from novate.risk.models.requirement import Requirement, requirement
-from novate.risk.scenarios.hypothetical import depegs
+from novate.risk.scenarios.hypothetical import depegs, hypothetical
 from novate.risk.scenarios.stress_days import NAMED, StressDay, stressed
 from tests.risk.test_revaluation import contract
 from tests.risk.walks import daily, walk
@@ -108,22 +108,27 @@ def test_stress_is_the_named_days_and_then_the_worst_of_any_factor() -> None:
     assert len(set(map(tuple, whole.moves.tolist()))) == 898
 
 
-def test_a_hypothetical_peg_that_breaks_is_part_of_the_stressed_block() -> None:
+def test_a_hypothetical_peg_that_breaks_is_asked_for_in_full() -> None:
     history = two_coins()
-    model = FilteredShortfall(hypothetical=(depegs("USDC", 1.0, [0.88]),))
+    model = FilteredShortfall(hypothetical=(depegs("USDC", 1.0, [0.95, 0.88]),))
     now = {**at_end(history), "USDC": 0.999}
     pledge = Collateral("USDC", 100, 1.0, 10**6)
     future = perpetual("BTC-PERP", "BTC", now["BTC"])
     made = draft(model, [future], history, now, int(history.times_ns[-1]), collateral=[pledge])
     row = made.row("USDC")
     results = [made.in_block(row.results, block) for block in made.blocks]
-    assert results[1][-1] == pytest.approx(-0.12 * 0.999)
-    assert made.blocks[1].scenarios.labels[-1] == "USDC at 0.88"
-    assert [np.count_nonzero(part) for part in results] == [0, 1, 0]
-    # 251 scenarios, of whose worst 2.51 it is one: a quarter of its loss over 2.51.
-    asked = requirement(made, {"USDC": 1_000})
-    assert asked.initial == pytest.approx(0.25 * 0.12 * 999 / 2.51)
-    assert asked.blocks[1].scenario == "USDC at 0.88"
+    assert results[3] == pytest.approx([-0.05 * 0.999, -0.12 * 0.999])
+    assert [np.count_nonzero(part) for part in results] == [0, 0, 0, 2]
+    asked = requirement(made, {"USDC": 1_000_000})
+    assert asked.initial == pytest.approx(0.12 * 999_000)
+    assert asked.binds == asked.blocks[3].block == "hypothetical"
+    assert asked.blocks[3].scenario == "USDC at 0.88"
+    # Without hypotheticals nothing else is another.
+    bare = FilteredShortfall().blocks(history)
+    assert [len(block.scenarios) for block in bare] == [len(block.scenarios) for block in made.blocks[:3]]
+    coin = requirement(made, {"BTC-PERP": 1})
+    assert coin.binds != "hypothetical"
+    assert coin.initial == requirement(drawn_up(FilteredShortfall(), history), {"BTC-PERP": 1}).initial
 
 
 # ---- the others -----------------------------------------------------------------------------------------------------
@@ -145,6 +150,14 @@ def test_ewma_of_one_factor_is_the_normal_quantile(seed: int) -> None:
     exact = float(parametric_var(sigma, 0.99))
     for results in (block.scenarios.moves[:, 0], -block.scenarios.moves[:, 0]):
         assert float(block.loss(results)) == pytest.approx(exact, rel=0.01)
+
+
+def test_ewma_foresees_usual_steps_on_a_monday_too() -> None:
+    known = daily(walk(101, seed=1))
+    days = np.arange(101) + 2 * (np.arange(101) // 5)
+    monday = replace(known, times_ns=known.times_ns[0] + DAY_NS * days, gap_max_ns=3 * DAY_NS)
+    assert monday.times_ns[-1] - monday.times_ns[-2] == 3 * DAY_NS
+    assert [EwmaVar(horizon_steps=h).blocks(monday)[0].scenarios.horizon_days for h in (1, 2)] == [1, 2]
 
 
 def test_ewma_of_two_factors_knows_their_correlation() -> None:
@@ -188,6 +201,21 @@ def test_a_scan_moves_volatilities_with_their_price() -> None:
     assert list(prices_of((Factor("S&P 500"), Factor("S&P"), Factor("S&P 500 vol 30d")))) == ["S&P"]
 
 
+def test_a_scan_names_the_price_that_never_moved() -> None:
+    table = np.concatenate([walk(600, seed=9), np.full((600, 1), 3.0)], axis=1)
+    with pytest.raises(RiskError, match="PEG: its scan range is zero: until 2016-08-22 it hardly ever moved"):
+        SpanScan().blocks(daily(table, Factor("BTC"), Factor("PEG")))
+
+
+@pytest.mark.parametrize(("level", "off"), [(0.99, 0.003), (0.995, 0.007), (0.999, 0.022)])
+def test_ewma_is_too_low_by_as_much_as_is_said(level: float, off: float) -> None:
+    history = daily(walk(400, seed=1), Factor("OIL", "absolute"))
+    model = EwmaVar(horizon_steps=1, level=level)
+    (block,) = model.blocks(history)
+    exact = float(parametric_var(model.volatilities(history)[-1, 0], level))
+    assert 1 - float(block.loss(block.scenarios.moves[:, 0])) / exact == pytest.approx(off, abs=0.001)
+
+
 # ---- all of them ----------------------------------------------------------------------------------------------------
 
 
@@ -216,7 +244,7 @@ def test_a_history_that_is_too_short_is_said(model: Model) -> None:
     if isinstance(model, EwmaVar):
         assert len(model.blocks(short)) == 1
     else:
-        with pytest.raises(RiskError, match=r"BTC (until|end at) 2015-03-11.*give a longer history"):
+        with pytest.raises(RiskError, match=r"BTC.* (until|ends at) 2015-03-11.*give a longer history"):
             model.blocks(short)
     if isinstance(model, EwmaVar | FilteredShortfall):
         path = model.volatilities(short)[:41]
@@ -284,6 +312,62 @@ def test_what_a_model_cannot_be_given_is_said() -> None:
     weighted = replace(scenarios, weights=np.full(100, 0.01))
     with pytest.raises(RiskError, match="scenarios of a sheet count alike"):
         Block("b", "current", weighted, "worst", 0.99)
+
+
+def test_too_few_scenarios_for_a_level_are_said_with_what_limits_them() -> None:
+    long = daily(walk(1_500, seed=1))
+    with pytest.raises(RiskError, match=r"stressed: 250 .*BTC: 1000 at least .*0.999: raise stress_count \(250\)"):
+        FilteredShortfall(level=0.999).blocks(long)
+    assert len(FilteredShortfall(level=0.999, stress_count=1_000).blocks(long)) == 3
+    with pytest.raises(RiskError, match=r"current: 639 .* the history ends at 2016-12-01: give a longer history"):
+        FilteredShortfall(level=0.999).blocks(long.rows(0, 701))
+    with pytest.raises(RiskError, match=r"current: 2000 .* 10000 at least .* raise draws or a lower level"):
+        EwmaVar(level=0.9999).blocks(long)
+
+
+def test_parts_that_a_sheet_would_round_are_refused() -> None:
+    history = two_coins()
+    cure = r"whole millionths from 0 to 1: round it to six decimals"
+    with pytest.raises(RiskError, match=f"stress_weight 0.333.*{cure}"):
+        FilteredShortfall(stress_weight=1 / 3)
+    with pytest.raises(RiskError, match=f"offset_cap 0.666.*{cure}"):
+        drawn_up(HistoricalVar(offset_cap=2 / 3), history)
+    with pytest.raises(RiskError, match=f"maintenance 0.857.*{cure}"):
+        drawn_up(HistoricalVar(), history, maintenance=6 / 7)
+    (block,) = HistoricalVar().blocks(history)
+    with pytest.raises(RiskError, match=f"current: weight 0.142.*{cure}"):
+        replace(block, weight=1 / 7)
+    weights = [each.weight for each in FilteredShortfall(stress_weight=0.9).blocks(history)]
+    assert weights == pytest.approx([0.1, 0.9, 1])
+
+
+def test_a_factor_that_nothing_reads_is_refused() -> None:
+    history = two_coins()
+    future = perpetual("BTC-PERP", "BTC", at_end(history)["BTC"])
+    dated = replace(future, contract=contract("BTC-JUN", Kind.FUTURE, 20_000))
+    now = {**at_end(history), "BTC premium": 0.0, "BTC basis 90d": 0.0, "BTC bassis 90d": 0.0, "BTC skew linear": 0.0}
+
+    def shocked(name: str, held: Instrument) -> Draft:
+        shock = hypothetical("shock", (Factor(name, "absolute"),), {"up": {name: 0.01}})
+        model = FilteredShortfall(hypothetical=(shock,))
+        return draft(model, [held], history, now, int(history.times_ns[-1]))
+
+    unread = "no contract or collateral moves by it: correct its name"
+    for name, held in (("BTC bassis 90d", dated), ("BTC basis 90d", future), ("BTC premium", dated)):
+        with pytest.raises(RiskError, match=f"{name}: {unread}"):
+            shocked(name, held)
+    with pytest.raises(RiskError, match="BTC skew linear: volatilities are not rotated here"):
+        shocked("BTC skew linear", future)
+    for name, held in (("BTC premium", future), ("BTC basis 90d", dated)):
+        assert shocked(name, held).rows[0].results[-1] != 0
+
+
+def test_a_history_that_ends_long_ago_is_refused() -> None:
+    history = two_coins()
+    future, last = perpetual("BTC-PERP", "BTC", 100.0), int(history.times_ns[-1])
+    assert draft(HistoricalVar(), [future], history, at_end(history), last + DAY_NS).rows
+    with pytest.raises(RiskError, match=r"ends at 2017-03-10, 1\.5 days before now, where at most 1 are no hole: add"):
+        draft(HistoricalVar(), [future], history, at_end(history), last + 3 * DAY_NS // 2)
 
 
 # ---- size -----------------------------------------------------------------------------------------------------------

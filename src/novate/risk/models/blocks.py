@@ -32,6 +32,8 @@ class Block:
         least of what is asked.
     level : float
         What the measure covers, 0.99; the worst has none.
+    cure : str
+        What is to be done where the scenarios are too few for the level.
     """
 
     name: str
@@ -40,17 +42,18 @@ class Block:
     measure: Measure
     level: float
     weight: float = 1.0
+    cure: str = "give more of them"
 
     def __post_init__(self) -> None:
         tail = 1 - as_written(self.level)
         if self.measure != "worst" and len(self.scenarios) * tail < 1:
             raise RiskError(
-                f"{self.name}: {len(self.scenarios)} scenarios of {_named(self.scenarios.factors)} end at "
-                f"{self.scenarios.labels[-1]}: {math.ceil(1 / tail)} at least are needed for a level of {self.level}: "
-                "give a longer history or a lower level"
+                f"{self.name}: {len(self.scenarios)} scenarios of {_named(self.scenarios.factors)}: "
+                f"{math.ceil(1 / tail)} at least are needed for a level of {self.level}: {self.cure} or a lower level"
             )
         if self.scenarios.weights is not None:
             raise RiskError(f"{self.name}: scenarios of a sheet count alike: leave their probabilities out")
+        require_ppm(f"{self.name}: weight", self.weight)
 
     def loss(self, results: NDArray[np.float64], measure: Measure | None = None) -> Measured:
         """The block's measure, or another one, of results by scenario, (n_scenarios,) or (n_scenarios, n_portfolios):
@@ -121,6 +124,11 @@ def combined(blocks: Sequence[Block], losses: Sequence[Measured]) -> Measured:
     return np.maximum(added, floor)
 
 
+def longer(past: FactorHistory) -> str:
+    """The cure of a history that is too short."""
+    return f"the history ends at {past.labels()[-1]}: give a longer history, more of its years"
+
+
 def windows_within(history: FactorHistory, horizon_steps: int, years: float) -> int:
     """How many windows of a history lie wholly in its last years; at least one."""
     first_ns = int(history.times_ns[-1]) - round(years * YEAR_DAYS * 86_400) * 10**9
@@ -135,6 +143,12 @@ def require_moves(history: FactorHistory, count: int) -> None:
             f"{_named(history.factors)}: {len(history) - 1} moves end at {history.labels()[-1]}, and a volatility "
             f"starts from {count}: give a longer history"
         )
+
+
+def require_ppm(what: str, part: float) -> None:
+    """RiskError for a part that a sheet, which writes millionths, would have to round: the house would ask for less."""
+    if not (0 <= part <= 1 and abs(part * PPM - round(part * PPM)) < 1e-6):
+        raise RiskError(f"{what} {part}: a sheet holds whole millionths from 0 to 1: round it to six decimals")
 
 
 def prices_of(factors: Sequence[Factor]) -> Mapping[str, tuple[Factor, ...]]:

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from novate.risk.errors import RiskError
-from novate.risk.factors import FactorHistory, Scenarios, moves, one_step_moves
+from novate.risk.factors import DAY_NS, FactorHistory, Scenarios, moves, one_step_moves
 from novate.risk.measures import value_at_risk
-from novate.risk.models.blocks import Block, prices_of, require_moves, windows_within
+from novate.risk.models.blocks import Block, longer, prices_of, require_moves, windows_within
 from novate.risk.scenarios.historical import historical
 from novate.risk.scenarios.span import CLASSIC, Extreme, span
 from novate.risk.volatility import ewma, root_of_time
@@ -33,7 +33,7 @@ class HistoricalVar:
         """One block."""
         found = historical(past, self.horizon_steps)
         recent = found.last(min(len(found), windows_within(past, self.horizon_steps, self.years)))
-        return (Block("current", "current", recent, "value_at_risk", self.level),)
+        return (Block("current", "current", recent, "value_at_risk", self.level, cure=longer(past)),)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,8 +42,8 @@ class EwmaVar:
 
     A sheet knows scenarios alone, so the normal law is drawn: ``draws`` points of a Latin hypercube (each factor takes
     every one of as many equally likely values once, in an order of its own), correlated. Of one factor the value at
-    risk is therefore off by less than 1 %, without chance. Over several days volatility is scaled by √days, which takes
-    moves for uncorrelated and equally volatile.
+    risk is therefore off by less than 1 % up to a level of 99.5 %, without chance; at 99.9 % it is 2.2 % too low.
+    Over several days volatility is scaled by √days, which takes moves for uncorrelated and equally volatile.
     """
 
     horizon_steps: int = 2
@@ -67,10 +67,10 @@ class EwmaVar:
         drawn = _hypercube(self.draws, len(past.factors), self.seed)
         if len(past.factors) > 1:
             drawn = drawn @ self._correlation_root(past).T
-        span_of = moves(past.rows(max(0, len(past) - self.horizon_steps - 1), len(past)), self.horizon_steps)
         labels = _draw_labels(self.draws)
-        scenarios = Scenarios("normal, EWMA", past.factors, drawn * sigma, labels, span_of.horizon_days)
-        return (Block("current", "current", scenarios, "value_at_risk", self.level),)
+        days = self.horizon_steps * past.step_ns / DAY_NS
+        scenarios = Scenarios("normal, EWMA", past.factors, drawn * sigma, labels, days)
+        return (Block("current", "current", scenarios, "value_at_risk", self.level, cure="raise draws"),)
 
     def _correlation_root(self, past: FactorHistory) -> NDArray[np.float64]:
         """Cholesky factor of the exponentially weighted correlation; factors that never moved are on their own."""
@@ -90,7 +90,9 @@ class SpanScan:
 
     The scan range of a price is the larger of two quantiles (``level``) of its absolute moves over the horizon: of the
     last ``short_years`` and of the last ``long_years``, as the London Metal Exchange sets it. Volatilities are scanned
-    by the same rule. Netting sets do not offset each other: inter-commodity credits are not part of it, nor are spread
+    by the same rule. Of a relative factor the quantile q is of logarithmic moves, and the range level x (1 - exp(-q)),
+    both ways: less than level x (exp(q) - 1), by which it rises in such a move.
+    Netting sets do not offset each other: inter-commodity credits are not part of it, nor are spread
     charges and the short option minimum.
     """
 
@@ -114,6 +116,11 @@ class SpanScan:
         one = None
         for price, vols in prices_of(past.factors).items():
             at = column[price]
+            if not ranges[at] > 0:
+                raise RiskError(
+                    f"{price}: its scan range is zero: until {past.labels()[-1]} it hardly ever moved: leave it out, "
+                    "or give a history in which it moves"
+                )
             for vol in vols or (None,):
                 own = () if vol is None else ((vol, float(past.levels[-1, column[vol.name]])),)
                 wide = 0.0 if vol is None else ranges[column[vol.name]]

@@ -5,6 +5,7 @@ house adopts; ``novate.risk.models.requirement`` estimates from it what a portfo
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from novate.core.money import PPM
-from novate.core.terms import AddOn, CollateralRow, ContractRow, RiskSheet
+from novate.core.terms import AddOn, CollateralRow, ContractRow, Kind, RiskSheet
 from novate.risk.errors import RiskError
-from novate.risk.factors import FactorHistory, levels_after
+from novate.risk.factors import DAY_NS, FactorHistory, levels_after
 from novate.risk.instruments import Instrument
-from novate.risk.models.blocks import Block, Model, combined
+from novate.risk.models.blocks import Block, Model, combined, require_ppm
 from novate.risk.models.liquidity import Liquidity, Slope, added, slopes
 from novate.risk.revaluation import Levels, results_of_one_lot
 from novate.risk.sheet import quantise
@@ -67,6 +68,10 @@ class Draft:
     offset_cap: float
     maintenance: float
 
+    def __post_init__(self) -> None:
+        require_ppm("offset_cap", self.offset_cap)
+        require_ppm("maintenance", self.maintenance)
+
     def row(self, symbol: str) -> Row:
         """The row of a contract or collateral asset. RiskError where there is none."""
         for row in self.rows:
@@ -115,7 +120,8 @@ def draft(
     instruments : sequence of Instrument
         The contracts, at their own marks now.
     history : FactorHistory
-        Its last row is not later than ``time_ns``: nothing is foreseen from what comes after.
+        Its last row is not later than ``time_ns``: nothing is foreseen from what comes after. Nor is it earlier by
+        more than ``gap_max_ns``: that would be a hole.
     levels : mapping of str to float
         The level now of every factor of the history, and of every factor that only hypothetical scenarios move.
     time_ns : int
@@ -124,13 +130,20 @@ def draft(
     Raises
     ------
     RiskError
-        For a history that is too short or reaches beyond now, a level that is missing, a price that a contract
-        excludes: with the series, contract or parameter, and the cure.
+        For a history that is too short, stale or reaches beyond now, a level that is missing, a price that a contract
+        excludes, a factor outside the history that nothing reads, a rotated skew: with the series, contract or
+        parameter, and the cure.
     """
     if history.times_ns[-1] > time_ns:
         raise RiskError(f"the history ends at {history.labels()[-1]}, after now: cut it there, or give a later time")
+    if (late_ns := time_ns - int(history.times_ns[-1])) > history.gap_max_ns:
+        raise RiskError(
+            f"the history ends at {history.labels()[-1]}, {late_ns / DAY_NS:g} days before now, where at most "
+            f"{history.gap_max_ns / DAY_NS:g} are no hole: add the rows since"
+        )
     markets = markets or Markets()
     blocks = model.blocks(history)
+    _check_read(blocks, history, instruments, collateral)
     parts = [_results(block, blocks, instruments, collateral, levels, time_ns) for block in blocks]
     results = np.concatenate(parts, axis=1)
     bare = Draft(model.name, blocks, (), model.offset_cap, maintenance)
@@ -175,6 +188,32 @@ def quantised(made: Draft, *, name: str, numeraire: str, unit_fine: int, fine_de
         offset_cap_ppm=round(made.offset_cap * PPM),
         maintenance_ppm=round(made.maintenance * PPM),
     )
+
+
+def _check_read(
+    blocks: Sequence[Block],
+    history: FactorHistory,
+    instruments: Sequence[Instrument],
+    collateral: Sequence[Collateral],
+) -> None:
+    """RiskError for a factor whose moves would cost nothing, in silence."""
+    known = {each.symbol for each in collateral} | {factor.name for factor in history.factors}
+    for factor in dict.fromkeys(factor for block in blocks for factor in block.scenarios.factors):
+        name = factor.name
+        if name.endswith((" skew linear", " skew abs")):
+            raise RiskError(f"{name}: volatilities are not rotated here: shock volatilities by tenor, or leave it out")
+        if name not in known and not any(_reads(each, name) for each in instruments):
+            raise RiskError(f"{name}: no contract or collateral moves by it: correct its name, or leave it out")
+
+
+def _reads(each: Instrument, name: str) -> bool:
+    """Whether ``revaluation`` looks at a factor for an instrument."""
+    if name in (each.index, each.settlement):
+        return True
+    if each.contract.kind is Kind.PERPETUAL:
+        return name in (f"{each.index} premium", f"{each.index} funding")
+    curves = "basis|vol" if each.contract.is_option else "basis"
+    return re.fullmatch(rf"{re.escape(each.index)} ({curves}) \d+(\.\d*)?d", name) is not None
 
 
 def _results(

@@ -1,6 +1,7 @@
 """The default model: filtered-historical expected shortfall, a stressed part, and a floor of ten years.
 
-Requirement = max(3/4 current + 1/4 stressed, floor), each the expected shortfall at 99 % over two days, plus add-ons.
+Requirement = max(3/4 current + 1/4 stressed, floor), each the expected shortfall at 99 % over two days, plus add-ons;
+and at least the worst of hypothetical scenarios, where there are any.
 
 - *Current*: the moves of ten years, scaled half-way to today's volatility (EWMA 0.97, no lower than the 25 % quantile
   of its own past).
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from novate.risk.errors import RiskError
 from novate.risk.factors import FactorHistory, Scenarios, one_step_moves, stacked
-from novate.risk.models.blocks import Block, require_moves, windows_within
+from novate.risk.models.blocks import Block, longer, require_moves, require_ppm, windows_within
 from novate.risk.scenarios.filtered import Scaling, filtered
 from novate.risk.scenarios.historical import historical
 from novate.risk.scenarios.stress_days import NAMED, StressDay, stressed
@@ -44,7 +45,8 @@ class FilteredShortfall:
     named : tuple of StressDay
         Days that the stressed part holds wherever the history reaches them.
     hypothetical : tuple of Scenarios
-        Moves that need not have happened and are part of the stressed block: a lost peg, a basis that widens.
+        Moves that need not have happened and are a block of their own, of which the worst is the
+        least that is asked: a lost peg, a basis that widens.
     unscaled : tuple of str
         Factors that move as they were recorded: a peg has no volatility worth scaling by.
     """
@@ -70,6 +72,7 @@ class FilteredShortfall:
                 f"stress_weight {self.stress_weight}, stress_count {self.stress_count}, years {self.years}: expected "
                 "a weight between 0 and 1, a positive count and positive years"
             )
+        require_ppm("stress_weight", self.stress_weight)
 
     def volatilities(self, history: FactorHistory) -> NDArray[np.float64]:
         """EWMA volatilities of one step, floored by their own past."""
@@ -77,7 +80,7 @@ class FilteredShortfall:
         return ewma(moves, decay=self.decay, seed_count=self.seed_count, floor_quantile=self.vol_floor_quantile)
 
     def blocks(self, past: FactorHistory, path: NDArray[np.float64] | None = None) -> tuple[Block, ...]:
-        """Current, stressed and floor."""
+        """Current, stressed, floor, and hypothetical where there is any."""
         steps = self.horizon_steps
         require_moves(past, self.seed_count + steps)
         path = self.volatilities(past) if path is None else path
@@ -85,14 +88,17 @@ class FilteredShortfall:
         plain = historical(past, steps)
         count = windows_within(past, steps, self.years)
         worst = stressed(past, steps, self.stress_count, self.named)
-        if self.hypothetical:
-            added = [replace(each, horizon_days=worst.horizon_days) for each in self.hypothetical]
-            worst = stacked(worst.name, worst, *added)
-        return (
-            self._block("current", scaled.last(min(count, len(scaled))), 1 - self.stress_weight),
-            self._block("stressed", worst, self.stress_weight),
-            self._block("floor", plain.last(min(count, len(plain))), 1.0),
+        more = f"raise stress_count ({self.stress_count})" if len(worst) == self.stress_count else longer(past)
+        blocks = (
+            self._block("current", scaled.last(min(count, len(scaled))), 1 - self.stress_weight, longer(past)),
+            self._block("stressed", worst, self.stress_weight, more),
+            self._block("floor", plain.last(min(count, len(plain))), 1.0, longer(past)),
         )
+        if not self.hypothetical:
+            return blocks
+        added = [replace(each, horizon_days=plain.horizon_days) for each in self.hypothetical]
+        stated = stacked("hypothetical", *added)
+        return (*blocks, Block("hypothetical", "floor", stated, "worst", self.level))
 
-    def _block(self, part: str, scenarios: Scenarios, weight: float) -> Block:
-        return Block(part, part, scenarios, "expected_shortfall", self.level, weight)  # pyright: ignore[reportArgumentType]
+    def _block(self, part: str, scenarios: Scenarios, weight: float, cure: str) -> Block:
+        return Block(part, part, scenarios, "expected_shortfall", self.level, weight, cure)  # pyright: ignore[reportArgumentType]

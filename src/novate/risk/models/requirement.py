@@ -53,9 +53,11 @@ class Requirement:
 
     @property
     def binds(self) -> str:
-        """Whether the floor or the weighted sum is what is asked."""
-        floors = [each.weight * each.loss for each in self.blocks if each.part == "floor"]
-        return "floor" if floors and max(floors) >= self.of_blocks > 0 else "sum"
+        """What is asked: the weighted "sum", or the floor block of this name ("floor", "hypothetical")."""
+        for each in self.blocks:
+            if each.part == "floor" and each.weight * each.loss >= self.of_blocks > 0:
+                return each.block
+        return "sum"
 
 
 def requirement(made: Draft, lots: Mapping[str, int]) -> Requirement:
