@@ -134,6 +134,24 @@ def test_a_file_that_is_not_there_and_a_model_that_is_not_known(novate: Novate, 
     assert (code, err) == (2, "novate: horizon, warm-up and window must be positive\n")
 
 
+@pytest.mark.parametrize(("step_h", "said"), [(1, "1"), (12, "12"), (168, "168")])
+def test_rows_that_are_no_days_are_refused(novate: Novate, tmp_path: Path, step_h: int, said: str) -> None:
+    """Every row is called a day, and an hourly file was taken for years of days."""
+    times = np.datetime64("2015-01-01T00:00:00") + np.arange(700) * np.timedelta64(step_h, "h")
+    rows = [f"{time},{price:.4f}" for time, price in zip(times, walk(700, seed=9)[:, 0].tolist(), strict=True)]
+    (tmp_path / "coin.csv").write_text("\n".join(["time,close", *rows]) + "\n", encoding="utf-8")
+    code, out, err = novate(tmp_path / "coin.csv", *FAST)
+    assert (code, out) == (1, "")
+    assert err == f"novate: coin: a price every {said} h, and days are tested: give one price a day\n"
+
+
+@pytest.mark.parametrize(("horizon", "span"), [("1", "one day"), ("2", "2 days")])
+def test_a_chart_says_over_which_horizon(novate: Novate, tmp_path: Path, horizon: str, span: str) -> None:
+    assert novate(written(tmp_path / "coin.csv"), "--model", "historical", "--horizon", horizon)[0] == 0
+    page = (tmp_path / "page.html").read_text(encoding="utf-8").replace("\u00a0", " ")
+    assert f"one unit over {span}, and the margin that each model had asked for it {span} before." in page
+
+
 def test_a_market_that_closes_has_no_holes_on_weekends(novate: Novate, tmp_path: Path) -> None:
     weekends = {
         "y" + str(day).replace("-", "_"): "absent"

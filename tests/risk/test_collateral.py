@@ -1,6 +1,7 @@
 """What collateral counts for: haircuts by hand and from real histories, weights by size, wrong way, phases."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -55,6 +56,21 @@ def test_the_parts_of_a_haircut_are_added() -> None:
     assert euro.currency == pytest.approx(max(own.market, own.stressed))
     assert euro.market == plain.market
     assert euro.ppm == pytest.approx(1e6 * (max(euro.market, euro.stressed) + euro.currency), abs=10_000)
+
+
+def test_what_is_counted_in_part_or_has_a_probability_is_heeded() -> None:
+    """Three moves of a bad market: the worst counts by half, and is too improbable for the level, or is not."""
+    history = rising_days()
+    bad = Scenarios("bad", history.factors, np.log([[0.5], [0.9], [0.8]]), ("a", "b", "c"), 1.0)
+
+    def stressed(**given: list[float]) -> float:
+        arrays = {name: np.array(values) for name, values in given.items()}
+        return haircut(history, "BTC", HaircutRules(1), stressed=replace(bad, **arrays)).stressed
+
+    assert stressed() == pytest.approx(0.5)
+    assert stressed(counted=[0.5, 1.0, 1.0]) == pytest.approx(0.25)
+    assert stressed(weights=[0.005, 0.895, 0.1]) == pytest.approx(0.2)
+    assert stressed(weights=[0.02, 0.88, 0.1], counted=[0.5, 1.0, 1.0]) == pytest.approx(0.25)
 
 
 def test_stress_is_a_floor_that_calm_does_not_take_away() -> None:
@@ -156,6 +172,7 @@ def test_more_of_drifts_weights() -> None:
     """The same file: of 100,000 in all three margins 337; of unrealised results of 22,699 dollars 9,559."""
     assert asset_weight(100_000 * 10**9, 1_500, 100_000) == asset_weight(100_000 * 10**9, 7_500, 100_000) == 337
     assert liability_weight(1_000 * 10**9, 0, 100_000) == 31_622
+    assert liability_weight(10**9, 0, 10**6) == 10_000, "a factor of one, one whole unit, its root one: in full"
     results = 22_699_050_905 * 1_000
     assert asset_weight(results, 10_000, 1_000) == 9_559
     larger = [asset_weight(24_282_786_896_000 * 10**at, 10_000, 1_000) for at in range(5)]

@@ -1,7 +1,10 @@
 """Models over one series: what is asked of a unit, how it is judged, and that the comparison is like with like."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from novate.core.terms import Kind
 from novate.risk.backtest.comparison import Comparison, compare, unit_results
@@ -10,7 +13,7 @@ from novate.risk.errors import RiskError
 from novate.risk.factors import Factor, FactorHistory
 from novate.risk.instruments import Instrument
 from novate.risk.measures import parametric_var
-from novate.risk.models.blocks import Model
+from novate.risk.models.blocks import Block, Model
 from novate.risk.models.challengers import EwmaVar, HistoricalVar, SpanScan
 from novate.risk.models.draft import draft
 from novate.risk.models.filtered_shortfall import FilteredShortfall
@@ -97,6 +100,22 @@ def test_the_default_is_its_parts_and_the_tools_are_of_its_current_part() -> Non
     assert tools[1].cost == pytest.approx(1.25, abs=0.02)
     assert tools[-1].peak_to_trough == found.procyclicality["filtered shortfall"].peak_to_trough
     assert compare(HISTORY, [HistoricalVar(horizon_steps=1)], level=0.99, last=200).tools == {}
+
+
+def test_a_model_may_have_any_number_of_blocks() -> None:
+    """A challenger with a floor has two blocks: its parts go by their names, and no tool of the default's is shown."""
+
+    class Floored(HistoricalVar):
+        def blocks(self, past: FactorHistory, path: NDArray[np.float64] | None = None) -> tuple[Block, ...]:
+            (own,) = HistoricalVar.blocks(self, past, path)
+            return own, replace(own, name="least", part="floor", weight=2.0)
+
+    bare, floored = (
+        compare(HISTORY, [kind(horizon_steps=1)], level=0.99, last=100) for kind in (HistoricalVar, Floored)
+    )
+    assert floored.paths[0].parts.keys() == {"current", "least"}
+    assert floored.paths[0].requirement == pytest.approx(2 * bare.paths[0].requirement)
+    assert floored.tools == {}
 
 
 def test_horizons_that_overlap_are_judged_in_samples_that_do_not() -> None:

@@ -10,6 +10,9 @@ from cyclopts import Parameter
 from novate.terminal import Failure, busy, output, print_json, print_table
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from novate.market.history import PriceHistory
     from novate.risk.backtest.comparison import Comparison
     from novate.risk.factors import FactorHistory
@@ -44,7 +47,7 @@ def backtest(
     Parameters
     ----------
     history
-        A Parquet or CSV file of prices. By default S&P 500, Nasdaq and WTI, which come with the installation.
+        A Parquet or CSV file with a price a day. By default S&P 500, Nasdaq and WTI, which are installed with it.
     model
         Models to test: default, historical, ewma, span; as often as needed. All by default.
     series
@@ -146,9 +149,21 @@ def _factor_history(
     column = known.close[:, known.symbols.index(name)]
     there = ~np.isnan(column)
     times, prices = known.times_ns[there], column[there]
+    _daily(name, times)
     weekdays = (times // DAY_NS + 3) % 7  # the first of January 1970 was a Thursday; Monday is 0
     never_closes = len(times) > 1 and (weekdays >= 5).mean() > WEEKEND_PART
-    usual = int(np.median(np.diff(times))) if never_closes else CLOSED_DAYS * DAY_NS
+    usual = DAY_NS if never_closes else CLOSED_DAYS * DAY_NS
     gap = usual if gap_days is None else round(gap_days * DAY_NS)
     factor = Factor(name, "absolute" if name in absolute else "relative")
     return FactorHistory((factor,), times, prices[:, None], gap_max_ns=gap, vouched=vouched)
+
+
+def _daily(name: str, times: "NDArray[np.int64]") -> None:
+    """Every row is called a day, and a report of hours would say days: the usual step must be one."""
+    import numpy as np
+
+    from novate.risk.factors import DAY_NS
+
+    if len(times) > 1 and (step := int(np.median(np.diff(times)))) != DAY_NS:
+        hours = 24 * step / DAY_NS
+        raise Failure(f"{name}: a price every {hours:g} h, and days are tested: give one price a day")

@@ -121,7 +121,7 @@ def amount(one: Comparison, value: float, digits: int) -> str:
 
 def charts(found: Sequence[Comparison]) -> list[Chart]:
     """For each series the losses of a long beside what every model asked for."""
-    out = []
+    out, span = [], horizon_of(found)
     for at, one in enumerate(found):
         relative = one.factor.kind == "relative"
         scale = 100.0 if relative else 1.0
@@ -135,7 +135,8 @@ def charts(found: Sequence[Comparison]) -> list[Chart]:
                   for loss, asked in zip(losses, first.requirement[:, 0].tolist(), strict=True)]  # fmt: skip
         traces.append(Trace(f"exception of {first.model}", "red", beyond, "point"))
         caption = (
-            f"Each day a loss of a long of one unit, and the margin that each model had asked for it the day before. "
+            f"Each day a loss of a long of one unit over {span}, and the margin that each model had asked for it "
+            f"{span} before. "
             f"Points are the days on which the loss was more than {first.model} had asked for."
         )
         axis = "% of the price" if relative else "in units of the price"

@@ -34,7 +34,7 @@ class Path:
     """What one model foresaw for each side, ``[step, side]``, in units of the results.
 
     ``var`` and ``es`` are those of the model's own scenarios, combined as its requirement is; a scan has no
-    distribution, and neither. ``parts`` are the losses of its blocks, before weights.
+    distribution, and neither. ``parts`` are the losses of its blocks by their names, before weights.
     """
 
     model: str
@@ -130,7 +130,7 @@ def compare(
     runs = [
         (model, out_of_sample(history, _foresee(model, history), first=first, horizon_steps=steps)) for model in models
     ]
-    paths = tuple(_path(model, run) for model, run in runs)
+    paths = tuple(_path(model, run, [block.name for block in model.blocks(history)]) for model, run in runs)
     run = runs[0][1]
     gains = unit_results(factor, run.before[:, 0], run.after[:, 0])
     results = np.stack([gains, -gains], axis=1)
@@ -189,9 +189,8 @@ def _foresee(model: Model, history: FactorHistory) -> Callable[[FactorHistory], 
     return foresee
 
 
-def _path(model: Model, run: OutOfSample) -> Path:
+def _path(model: Model, run: OutOfSample, names: Sequence[str]) -> Path:
     asked, var, es, *parts = np.split(run.foreseen, run.foreseen.shape[1] // len(SIDES), axis=1)
-    names = ("current", "stressed", "floor") if len(parts) == 3 else ("current",)
     known = bool(es.any())
     return Path(model.name, asked, var if known else None, es if known else None, dict(zip(names, parts, strict=True)))
 

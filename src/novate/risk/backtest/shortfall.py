@@ -3,7 +3,7 @@
 Acerbi and Szekely (2014), Backtesting expected shortfall, tests 1 and 2. Both statistics are expected to be 0 where
 the model is right (test 1: given that there are exceptions) and fall below where it foresaw too little. Their critical
 values belong to a level, a count of steps and a tail, and are simulated: at 97.5 %, 250 steps and a normal tail Z2
-falls below -0.70 in one correct sample of twenty, and below -1.8 in one of ten thousand.
+falls below -0.70 in one correct sample of twenty, and below -1.74 in one of ten thousand (-1.8 in the paper's tables).
 """
 
 import math

@@ -91,7 +91,8 @@ def haircut(
     history : FactorHistory
         Prices of the asset (a relative factor) and, where it is quoted in another currency than the numeraire, of that.
     stressed : Scenarios or None
-        Moves of a bad market over the liquidation period, such as those of ``stress_days``. None: all moves of the
+        Moves of a bad market over the liquidation period, such as those of ``stress_days``; probabilities and
+        parts that count are heeded. None: all moves of the
         history as they were, which a calm does not take down.
     currency : str or None
         The factor that is the price of the asset's currency.
@@ -113,11 +114,11 @@ def haircut(
         )
     pegged = (asset,) if peg is not None else ()
     now = filtered(history, rules.horizon_steps, unscaled=pegged)
-    market = _measured(results_of(now, asset), rules)
-    stress = _measured(results_of(bad, asset), rules)
+    market = _measured(now, asset, rules)
+    stress = _measured(bad, asset, rules)
     exchange = 0.0
     if currency is not None:
-        exchange = max(_measured(results_of(each, currency), rules) for each in (now, recorded))
+        exchange = max(_measured(each, currency, rules) for each in (now, recorded))
     missing = 0.0
     if peg is not None:
         price = float(history.levels[-1, _column(recorded, asset)])
@@ -127,11 +128,13 @@ def haircut(
 
 
 def results_of(scenarios: Scenarios, asset: str) -> NDArray[np.float64]:
-    """What the price of an asset gains in each scenario, as a fraction of it; negative is a loss."""
+    """What the price of an asset gains in each scenario, as a fraction of it, times the part that is ``counted``;
+    negative is a loss."""
     column = _column(scenarios, asset)
     if scenarios.factors[column].kind != "relative":
         raise RiskError(f"{asset}: a haircut is a part of a price, and needs a relative factor")
-    return np.expm1(scenarios.moves[:, column])
+    gains = np.expm1(scenarios.moves[:, column])
+    return gains if scenarios.counted is None else gains * scenarios.counted
 
 
 def _column(scenarios: Scenarios, asset: str) -> int:
@@ -141,9 +144,9 @@ def _column(scenarios: Scenarios, asset: str) -> int:
     return names.index(asset)
 
 
-def _measured(results: NDArray[np.float64], rules: HaircutRules) -> float:
+def _measured(scenarios: Scenarios, asset: str, rules: HaircutRules) -> float:
     measure = value_at_risk if rules.measure == "value_at_risk" else expected_shortfall
-    return max(0.0, float(measure(results, rules.level)))
+    return max(0.0, float(measure(results_of(scenarios, asset), rules.level, weights=scenarios.weights)))
 
 
 def _whole(fraction: float, step_ppm: int) -> int:

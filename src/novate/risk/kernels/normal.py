@@ -110,18 +110,3 @@ def nearer(d):
     """The size of a deviation, ``FARTHEST`` at most; NaN stays."""
     size = abs(d)
     return FARTHEST if size > FARTHEST else size  # noqa: FURB136  NaN stays
-
-
-@vectorised
-def pdf(x):
-    """Density of the normal distribution."""
-    t = nearer(x)
-    return DENSITY_AT_ZERO * exp(-0.5 * t * t)
-
-
-@vectorised
-def cdf(x):
-    """Normal probability of a value below ``x``; good to a few units in the last place in either tail."""
-    t = nearer(x)
-    tail = DENSITY_AT_ZERO * exp(-0.5 * t * t) * mills_above(t) / mills_below(t)
-    return 1.0 - tail if x > 0.0 else tail
