@@ -55,7 +55,7 @@ def book(session: Session) -> list[Figure]:
         *house.figures("remargin", name, size.repeats, (WARM_MS, COLD_MS), beside),
         Figure(
             key="remargin-one",
-            figure=f"one account by {size.scenarios:,} scenarios after one trade",
+            figure=f"one account judged by itself, {size.scenarios:,} scenarios",
             unit="us",
             samples=house.ones(size.repeats),
             target=ONE_US,
@@ -185,7 +185,7 @@ class PortfolioHouse:
 
     def entries(self) -> int:
         """Positions that are not flat: rows of results that the product reads."""
-        return int((self.book.positions["lots"] != 0).sum())
+        return self.matrix().count_nonzero()
 
     def matrix(self) -> sparse.csr_array:
         """Lots by account and contract."""

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from novate.core import layout
 from novate.core.book import Book
 from novate.core.commands import ChangeOrders, SubmitTrades
 from novate.core.facts import Fact, OrdersChanged, OrdersFilled, RowsRefused, SourceAdvanced, TradesNovated
+from novate.core.kernels import sweep
 from novate.core.kernels.remargin import presume
 from novate.core.margin import asked_together, judge, judge_house, judge_many
 from novate.core.novation import decide_trades
@@ -44,6 +46,11 @@ def compare_together(book: Book, judged: np.ndarray) -> None:
         asked = asked_together(book, buckets, 1)
         for row, (initial, maintenance) in zip(judged[by_sheet], asked[by_sheet[: len(asked)]].tolist(), strict=True):
             assert (initial, maintenance) == (row["initial_fine"], row["maintenance_fine"])
+    backwards = buckets[::-1].copy()
+    again = np.zeros(len(buckets), layout.JUDGED)
+    asked = asked_together(book, backwards, 1)
+    sweep.judge_range(0, len(buckets), backwards, book.tables(), book.sheet, asked, again)
+    assert np.array_equal(again[::-1], judged)
 
 
 def compare_trades(book: Book, rows: list[Row]) -> list[Reason]:

@@ -10,12 +10,13 @@ from novate.core.book import Book
 from novate.core.facts import Contributor, WorstScenario
 from novate.core.kernels import margin as kernel
 from novate.core.kernels import remargin, sweep
+from novate.core.kernels.tails import packed
 from novate.core.money import written
 from novate.core.portfolio import is_portfolio, why
 from novate.core.terms import TRADING, MarginMode
 
 CONTRIBUTORS_MAX = 3
-TOGETHER_LEAST = 2_000  # below this many portfolio buckets the sheet is laid out anew for too few
+TOGETHER_LEAST = 5_000  # below this many portfolio buckets the sheet is packed for too few
 NONE_ASKED = np.zeros((0, 2), np.int64)
 ALL_CORES_LEAST = 20_000  # below this many buckets one core is done before two have been woken
 
@@ -119,9 +120,9 @@ def asked_together(book: Book, buckets: np.ndarray, least: int = TOGETHER_LEAST)
     largest, rank = remargin.ready(len(book.buckets), book.sheet)
     kind = remargin.NARROW if largest < 2**31 else remargin.WIDE
     asked, rows = np.zeros((len(chosen), 2), np.int64), np.zeros((len(buckets), 2), np.int64)
-    chunk = min(remargin.BUCKETS_MOST, max(remargin.BUCKETS_LEAST, remargin.KEPT_BYTES // (8 * rank)))
-    chunk = max(1, min(chunk, -(-len(chosen) // (2 * numba.get_num_threads()))))
-    remargin.remargin_all(buckets[chosen], book.tables(), book.sheet, kind, chunk, asked)
+    share = -(-len(chosen) // (2 * numba.get_num_threads()))
+    chunk = max(1, min(share, remargin.BUCKETS_MOST, remargin.KEPT_BYTES // (8 * rank)))
+    remargin.remargin_all(buckets[chosen], book.tables(), book.sheet, packed(book.sheet, kind), chunk, asked)
     rows[chosen] = asked
     return rows
 

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from novate.core.kernels.arithmetic import charge, clamp, convert, credit, divided
-from novate.core.kernels.borrowing import inlined, owning
+from novate.core.kernels.borrowing import FIRST, inlined, owning
 from novate.core.kernels.measures import combine, measure
 from novate.core.kernels.sheet import row_of, row_of_asset
 from novate.core.layout import COLLATERALISED, SHEET_HELD
@@ -269,7 +269,7 @@ def rows_of(start, count, positions, orders):
 def judge_portfolio(start, count, positions, orders, balances, at, sums, assets, gains_ppm, sheet, room):
     """``(equity, settled, initial, maintenance, priced)`` of position rows that stand summed in row 0 of ``sums``."""
     rows = rows_of(start, count, positions, orders)
-    equity, settled, priced = equity_of(balances, at, sums, 0, assets, gains_ppm, sheet)
+    equity, settled, priced = equity_of(balances, at, sums, FIRST, assets, gains_ppm, sheet)
     vectors, measures, counts = room
     initial, maintenance = require(rows, balances, at, sheet, vectors, measures, counts)
     return equity, settled, initial, maintenance, priced

@@ -1,4 +1,4 @@
-"""What all portfolio buckets must hold, worked out together: see ``tails`` for why that is several times quicker.
+"""What all portfolio buckets must hold, worked out together: see ``tails`` for why that is quicker.
 
 A bucket has a *view* with its orders, which initial comes from, and where some rest one without, for maintenance.
 A view has a case for each netting set that it touches and, where these are several, one for all together.
@@ -10,13 +10,13 @@ from numba import njit, prange
 from novate.core.kernels.measures import rank_of
 from novate.core.kernels.portfolio import COUNTS, collateral_lots, count_row, in_money, rows_of
 from novate.core.kernels.sheet import row_of, row_of_asset
-from novate.core.kernels.tails import LANES, measure_cases, relaxed
+from novate.core.kernels.tails import measure_cases, relaxed
 from novate.core.layout import CASE
 
 KEPT_BYTES = 2**22  # of the worst results of a chunk's cases: a small part of what a core may have to itself
-BUCKETS_LEAST, BUCKETS_MOST = 2**9, 2**15
+BUCKETS_MOST = 2**15
 NARROW, WIDE = np.empty(0, np.int32), np.empty(0, np.float64)
-"""Arrays of the types in which a part of the sheet is held: the first where every result fits it."""
+"""Arrays of the types in which the sheet is packed: the first where every result fits it."""
 
 
 @njit(cache=True)
@@ -131,7 +131,7 @@ def asked_of_view(bits, counts, found, at, sheet, measures):
 
 
 @njit(cache=True)
-def remargin_chunk(first, last, buckets, tables, sheet, part, primes, asked):
+def remargin_chunk(first, last, buckets, tables, sheet, packs, primes, asked):
     """``asked[at] = (initial, maintenance)`` of portfolio bucket ``buckets[at]``, for a chunk of them."""
     n_cases, n_entries = survey(first, last, buckets, tables, sheet)
     cases = np.zeros(n_cases, CASE)
@@ -155,7 +155,7 @@ def remargin_chunk(first, last, buckets, tables, sheet, part, primes, asked):
             for block in range(len(sheet.blocks)):
                 known[whole[at - first, 0], block] = relaxed(primes[buckets[at], block])
     found = np.empty((n_cases, len(sheet.blocks)), np.int64)
-    measure_cases(cases, entries[0], entries[1], entries[2], sheet, part, known, found)
+    measure_cases(cases, entries[0], entries[1], entries[2], sheet, packs, known, found)
     sets = sheet.sheet[0].netting_sets
     measures = np.empty((sets + 1 if sets > 1 else 1, len(sheet.blocks)), np.int64)
     case = 0
@@ -203,12 +203,11 @@ def presume(value, sheet):
 
 
 @njit(cache=True, parallel=True)
-def remargin_all(buckets, tables, sheet, kind, chunk, asked):
+def remargin_all(buckets, tables, sheet, packs, chunk, asked):
     """``asked[at] = (initial, maintenance)`` of the portfolio buckets given, chunk by chunk on all cores.
 
-    ``kind`` is ``NARROW`` or ``WIDE``; ``ready`` has made room.
+    ``packs`` are the sheet's results as ``packed`` has them; ``ready`` has made room.
     """
     chunks, primes = (len(buckets) + chunk - 1) // chunk, sheet.pool.primes
     for at in prange(chunks):
-        part = np.empty((len(sheet.results), LANES), kind.dtype)
-        remargin_chunk(at * chunk, min(len(buckets), (at + 1) * chunk), buckets, tables, sheet, part, primes, asked)
+        remargin_chunk(at * chunk, min(len(buckets), (at + 1) * chunk), buckets, tables, sheet, packs, primes, asked)

@@ -139,39 +139,55 @@ def run_part(cases, rows, low, high, part, lanes, rank, work):
 
 
 @njit(cache=True)
-def pack(results, first, lanes, part):
-    """Copy every row's results in ``lanes`` scenarios side by side; lanes beyond them gain nothing."""
-    for row in range(len(results)):
-        for lane in range(lanes):
-            part[row, lane] = results[row, first + lane]
-        for lane in range(lanes, LANES):
-            part[row, lane] = 0
+def parts_of(block):
+    """How many parts a block's scenarios are taken in."""
+    return (np.int64(block.count) + LANES - 1) // LANES
 
 
 @njit(cache=True)
-def measure_cases(cases, rows, low, high, sheet, part, primes, out):
+def packed(sheet, kind):
+    """The sheet's results as ``[part, row, lane]`` of the type of ``kind``; lanes beyond a block's end gain nothing."""
+    parts = 0
+    for at in range(len(sheet.blocks)):
+        parts += parts_of(sheet.blocks[at])
+    packs = np.zeros((parts, len(sheet.results), LANES), kind.dtype)
+    part = 0
+    for at in range(len(sheet.blocks)):
+        block = sheet.blocks[at]
+        for first in range(block.first, block.first + block.count, LANES):
+            for row in range(len(sheet.results)):
+                for lane in range(min(LANES, block.first + block.count - first)):
+                    packs[part, row, lane] = sheet.results[row, first + lane]
+            part += 1
+    return packs
+
+
+@njit(cache=True)
+def measure_cases(cases, rows, low, high, sheet, packs, primes, out):
     """The loss of each case in each block into ``out[case, block]``.
 
-    ``part`` is room for all rows by ``LANES`` scenarios, of a type that holds every result. ``primes[case, block]`` is
-    what results are below that are kept from the start, infinity where nothing is known of the case: a guess costs time
-    and never a figure. It is left as the rank-th worst result. Where fewer results than the rank were below it, the
-    case is measured again without.
+    ``packs`` are the sheet's results as ``packed`` has them. ``primes[case, block]`` is what results are below that are
+    kept from the start, infinity where nothing is known of the case: a guess costs time and never a figure. It is left
+    as the rank-th worst result. Where fewer results than the rank were below it, the case is measured again without.
     """
     most = np.int64(1)
     for at in range(len(sheet.blocks)):
         most = max(most, rank_of(sheet.blocks[at]))
     kept, held = np.empty((len(cases), most), np.float64), np.empty(len(cases), np.int64)
     sums, least = np.empty(LANES, np.float64), np.empty(GROUPS, np.float64)
+    first = 0
     for at in range(len(sheet.blocks)):
         block = sheet.blocks[at]
         rank = rank_of(block)
+        own = packs[first : first + parts_of(block)]
+        first += parts_of(block)
         held[:] = 0
-        run_block(block, cases, rows, low, high, sheet, part, rank, (sums, least, kept, held, primes[:, at].copy()))
+        run_block(block, cases, rows, low, high, own, rank, (sums, least, kept, held, primes[:, at].copy()))
         again = np.flatnonzero(held < rank)
         if len(again):
             unprimed = np.full(len(again), np.inf)
             redone, none = np.empty((len(again), most), np.float64), np.zeros(len(again), np.int64)
-            run_block(block, cases[again], rows, low, high, sheet, part, rank, (sums, least, redone, none, unprimed))
+            run_block(block, cases[again], rows, low, high, own, rank, (sums, least, redone, none, unprimed))
             for one in range(len(again)):
                 kept[again[one]] = redone[one]
         for case in range(len(cases)):
@@ -183,15 +199,13 @@ def measure_cases(cases, rows, low, high, sheet, part, primes, out):
 
 
 @njit(cache=True)
-def run_block(block, cases, rows, low, high, sheet, part, rank, work):
-    """All cases in all scenarios of a block."""
-    for first in range(block.first, block.first + block.count, LANES):
-        lanes = min(LANES, block.first + block.count - first)
-        pack(sheet.results, first, lanes, part)
-        run_part(cases, rows, low, high, part, lanes, rank, work)
+def run_block(block, cases, rows, low, high, packs, rank, work):
+    """All cases in all scenarios of a block, whose parts these are."""
+    for part in range(len(packs)):
+        run_part(cases, rows, low, high, packs[part], min(LANES, block.count - part * LANES), rank, work)
 
 
 @njit(cache=True)
 def relaxed(prime):
     """A threshold that last time's rank-th worst result gives this time."""
-    return prime + abs(prime) // MILDER if abs(prime) < SHEET_BOUND else np.inf
+    return prime + abs(prime) // MILDER + 1 if abs(prime) < SHEET_BOUND else np.inf
