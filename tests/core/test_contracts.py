@@ -16,9 +16,11 @@ from novate.core.liquidation import limit_price
 from novate.core.margin import judge
 from novate.core.plain import margin as plain
 from novate.core.reasons import Reason
+from novate.core.rows import BUYER, SELLER
 from novate.core.terms import Asset, Contract, Kind, Tier
+from novate.sim.auditor.auditor import Auditor, compare_facts
 from novate.sim.worlds import packing
-from tests.core.twins import compare_judgements
+from tests.core.twins import compare_judgements, compare_trades, refused_rows
 from tests.core.worlds import (
     DAY,
     EUR,
@@ -286,6 +288,41 @@ def bet_house(**terms: Any) -> House:
         house.deposit(house.account(member), USD, 100_00)
     house.mark((1, 40))
     return house
+
+
+@pytest.mark.parametrize(("cash", "price", "fills", "refused"), [
+    (100_00, 39, 3, None),
+    (100_00, 41, 3, None),
+    (100_00, 41, 0, (100_00, SELLER)),
+    (100_00, 41, 2, (40_00, BUYER)),
+    (140_00, 41, 2, None),
+    (140_00, 41, 0, (60_00, SELLER)),
+])  # fmt: skip
+def test_cover_that_a_pool_lacks_only_between_two_of_its_own_lacks_nobody(
+    cash: int, price: int, fills: int, refused: tuple[int, int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bid of 100 and an ask of 100 at 0.40 set aside 100 dollars. The twin and the auditor decide the same."""
+    auditor, do = Auditor(), House.do
+
+    def audited(house: House, command: c.AnyCommand, at_ns: int | None = None) -> list[f.Fact]:
+        facts = do(house, command, at_ns)
+        compare_facts(auditor.carry_out(command, house.time_ns, facts), facts)
+        return facts
+
+    monkeypatch.setattr(House, "do", audited)
+    house = bet_house()
+    house.ok(c.OpenAccount(0, "pool", "gross_omnibus"))
+    pool = house.account("pool")
+    house.ok(c.OpenSubAccount(pool, "a"))
+    house.ok(c.OpenSubAccount(pool, "b"))
+    a, b = house.account("pool/a"), house.account("pool/b")
+    house.deposit(pool, USD, cash)
+    house.ok(c.ChangeOrders("venue", packing.orders([(house.next(), 100, 1, a, 0), (house.next(), 100, 1, b, 1)])))
+    row = (house.next(), 100, price, 1, a, b, fills)
+    compare_trades(house.book, [row])
+    facts = house.do(c.SubmitTrades("venue", packing.trades([row])))
+    lacking = [(refused[0] * CENT, 0, Reason.COLLATERAL_NOT_COVERED, refused[1])] if refused else []
+    assert refused_rows(facts) == lacking
 
 
 def test_both_sides_of_a_collateralised_contract_put_up_what_they_could_lose_and_marks_move_nothing() -> None:

@@ -329,19 +329,20 @@ def judge_in_purse(
 
     Returns ``(reason, figure, 0 for the first or 1 for the second)``. ``lots`` are the first one's; ``first`` and
     ``second`` are positions, followed by their orders. The second leg is judged on what the first leaves, which is put
-    into row ``between`` of ``balances``, ``sums`` and ``judged``. Margin or a premium that lacks only between the two
-    lacks nobody: where the purse meets its initial requirement after both, they stand.
+    into row ``between`` of ``balances``, ``sums`` and ``judged``. What lacks only between the two lacks nobody: where
+    the purse covers its bets and meets its initial requirement after both, they stand.
     """
     reason, figure, equity, initial = judge_leg(
         lots, value, fee, first, resting_first, filled_first, guaranteed, FIRST, over, contract, access_first, balances,
         sums, judged, new_balances, new_sums, assets, tiers, gains_ppm, long_option_ppm,
     )  # fmt: skip
     verdicts[0, 0], verdicts[0, 1] = equity, initial
-    if reason != ACCEPTED and reason != MARGIN_INSUFFICIENT and reason != PREMIUM_NOT_COVERED:
+    bare = reason == COLLATERAL_NOT_COVERED
+    if reason != ACCEPTED and reason != MARGIN_INSUFFICIENT and reason != PREMIUM_NOT_COVERED and not bare:
         return reason, figure, 0
-    for asset in range(sums.shape[1]):
-        balances[between, asset] = new_balances[0, asset]
-        sums[between, asset] = new_sums[0, asset]
+    for at in range(sums.shape[1]):
+        balances[between, at] = new_balances[0, at]
+        sums[between, at] = new_sums[0, at]
     grown = (abs(first.lots + lots) - abs(first.lots) - filled_first) * contract.largest_value_fine
     grown += abs(first.cost_fine + lots * value) - abs(first.cost_fine)
     balances[between, contract.asset].exposure_fine += grown
@@ -354,6 +355,15 @@ def judge_in_purse(
     verdicts[1, 0], verdicts[1, 1] = equity, initial
     if after != ACCEPTED:
         return after, its_figure, 1
+    if bare:
+        asset = contract.asset
+        cash = balances[over, asset].balance_minor * assets[asset].unit_fine
+        lack = lacking(
+            contract, lots * value, cash, balances[over, asset], sums[over, asset], new_balances[1, asset],
+            new_sums[1, asset],
+        )  # fmt: skip
+        if lack > 0:
+            return reason, lack, 0
     if reason != ACCEPTED and equity < initial:
         return reason, figure, 0
     return ACCEPTED, np.int64(0), 0

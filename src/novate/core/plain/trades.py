@@ -21,6 +21,8 @@ Sided = tuple[Reason, int, int]
 Reserved = tuple[int, int, int, int]
 ACCEPTED: Refusal = (Reason.ACCEPTED, 0)
 TAKEN: Sided = (Reason.ACCEPTED, 0, NEITHER)
+BETWEEN = (Reason.MARGIN_INSUFFICIENT, Reason.PREMIUM_NOT_COVERED, Reason.COLLATERAL_NOT_COVERED)
+"""What the buyer may lack until the seller has come, where one purse pays for both."""
 
 
 def decide_trades(
@@ -78,8 +80,8 @@ def _judge_row(
 ) -> Sided:
     """The buyer, then the seller; where both can bear it the leg is in their purses and the fee in ``fees``.
 
-    Where both are of one purse the seller comes on top of what the buyer leaves, and the buyer may lack margin or a
-    premium as long as the purse meets its initial requirement after both.
+    Where both are of one purse the seller comes on top of what the buyer leaves, and the buyer may lack margin, a
+    premium or cover as long as the purse covers its bets and meets its initial requirement after both.
     """
     asset = int(book.contracts[contract]["asset"])
     if fees[asset] + 2 * fee > EXPOSURE_MAX:
@@ -103,12 +105,15 @@ def _judge_row(
             bids, asks = now.orders[place]
             now.orders[place] = bids - max(0, signed), asks - max(0, -signed)
         refusal = judge_leg(book, before, now, place, fee, filled=bool(filled & bit))
-        if pooled and side == buyer and refusal[0] in (Reason.MARGIN_INSUFFICIENT, Reason.PREMIUM_NOT_COVERED):
+        if pooled and side == buyer and refusal[0] in BETWEEN:
             waived = refusal
         elif refusal != ACCEPTED:
             return *refusal, BUYER if side == buyer else SELLER
     if waived != ACCEPTED:
-        left = judge(book, after[book.purse_of(buyer)])
+        before, now = purses[book.purse_of(buyer)], after[book.purse_of(buyer)]
+        if waived[0] is Reason.COLLATERAL_NOT_COVERED and (lack := uncovered(book, before, now, asset)) > 0:
+            return Reason.COLLATERAL_NOT_COVERED, lack, BUYER
+        left = judge(book, now)
         if left.equity_fine < left.initial_fine:
             return *waived, BUYER
     purses |= after
@@ -197,10 +202,7 @@ def judge_leg(book: Book, before: Purse, after: Purse, place: Place, fee_fine: i
     due = premium_due(book, after, asset)
     if terms.pays_premium and paid > 0 and due > cash and due > premium_due(book, before, asset):
         return Reason.PREMIUM_NOT_COVERED, due - cash
-    lack = max(
-        owes(book, after, asset) - cash if owes(book, after, asset) > owes(book, before, asset) else 0
-        for owes in (owed_in, owed_without_orders)
-    )
+    lack = uncovered(book, before, after, asset)
     if terms.collateralised and lack > 0:
         return Reason.COLLATERAL_NOT_COVERED, lack
     was, now = judge(book, before), judge(book, after)
@@ -212,3 +214,12 @@ def judge_leg(book: Book, before: Purse, after: Purse, place: Place, fee_fine: i
     if not now.priced:
         return Reason.PRICE_MISSING, 0
     return (Reason.MARGIN_INSUFFICIENT, lacks) if lacks > 0 else ACCEPTED
+
+
+def uncovered(book: Book, before: Purse, after: Purse, asset: int) -> int:
+    """What settled cash lacks of what is owed after, with orders or without them, where that is more than before."""
+    cash = after.balance_minor[asset] * book.registers.assets[asset].unit_fine
+    return max(
+        owes(book, after, asset) - cash if owes(book, after, asset) > owes(book, before, asset) else 0
+        for owes in (owed_in, owed_without_orders)
+    )

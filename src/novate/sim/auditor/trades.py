@@ -114,18 +114,24 @@ def borne_in_pool(
 ) -> tuple[Refusal, int]:
     """Whether a pool may take both legs of what two of its sub-accounts do: ``(why not, which leg's fault)``.
 
-    The second is judged on what the first leaves. Margin or a premium that the first lacks must be there after both.
+    The second is judged on what the first leaves. Margin, a premium or cover that the first lacks must be there after
+    both.
     """
+    asset = house.instruments[contract].asset
+    later = (Reason.MARGIN_INSUFFICIENT, Reason.PREMIUM_NOT_COVERED, Reason.COLLATERAL_NOT_COVERED)
     (first, lots, filled), (second, other_lots, other_filled) = legs
     lacks = bears(house, first, contract, lots, value, fee, filled=filled)
-    if lacks[0] not in (Reason.ACCEPTED, Reason.MARGIN_INSUFFICIENT, Reason.PREMIUM_NOT_COVERED):
+    if lacks[0] not in (Reason.ACCEPTED, *later):
         return lacks, 0
     between = taken_on(house, first, contract, lots, value, fee, filled=filled)
     second = between.together[first.together.index(second)]
     refusal = bears(house, second, contract, other_lots, value, fee, filled=other_filled)
     if refusal != FINE:
         return refusal, 1
-    then = judge(house, taken_on(house, second, contract, other_lots, value, fee, filled=other_filled))
+    done = taken_on(house, second, contract, other_lots, value, fee, filled=other_filled)
+    if lacks[0] is Reason.COLLATERAL_NOT_COVERED and (bare := _bare(house, first, done, asset)) > 0:
+        return (lacks[0], bare), 0
+    then = judge(house, done)
     return (lacks if then.equity < then.initial else FINE), 0
 
 
@@ -236,15 +242,20 @@ def bears(
     asked = premium_asked(house, after, asset)
     if of.has_premium and lots * value_fine > 0 and asked > cash and asked > premium_asked(house, before, asset):
         return Reason.PREMIUM_NOT_COVERED, asked - cash
-    lack = max(_grown(house, before, after, asset), _grown(house, without_orders(before), without_orders(after), asset))
-    if of.terms.collateralised and lack and lack > cash:
-        return Reason.COLLATERAL_NOT_COVERED, lack - cash
+    if of.terms.collateralised and (bare := _bare(house, before, after, asset)) > 0:
+        return Reason.COLLATERAL_NOT_COVERED, bare
     then, now = judge(house, before), judge(house, after)
     if guaranteed or (reduces and not _riskier(then, now)):
         return FINE
     if not now.priced:
         return Reason.PRICE_MISSING, 0
     return (Reason.MARGIN_INSUFFICIENT, now.initial - now.equity) if now.equity < now.initial else FINE
+
+
+def _bare(house: House, before: Bucket, after: Bucket, asset: int) -> int:
+    """What settled cash does not cover of what is owed for certain, orders counted or not, where that has grown."""
+    owes = max(_grown(house, before, after, asset), _grown(house, without_orders(before), without_orders(after), asset))
+    return owes - before.balance_minor[asset] * house.monies[asset].unit if owes else 0
 
 
 def _grown(house: House, before: Bucket, after: Bucket, asset: int) -> int:
