@@ -1,6 +1,7 @@
 """Sheets to come, and how far one may go from the one before it."""
 
 from fractions import Fraction
+from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
@@ -32,7 +33,7 @@ def sheet_of(worst: int, name: str = "next", **changes: object) -> RiskSheet:
     return small_sheet(contract_row("FUT", [-worst, 200, 800]), name=name, **changes)
 
 
-def bounded(**bounds: int) -> House:
+def bounded(**bounds: Any) -> House:
     """A house with the sheet that asks for 500, in force since the beginning, under bounds."""
     house = small_house(**bounds)
     house.ok(c.AdoptRiskSheet(small_sheet(CALM)))
@@ -168,7 +169,7 @@ def test_sheets_that_slept_through_their_times_do_not_follow_at_once() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"recalibration_rise_ppm": -1}, {"recalibration_fall_ppm": 10**6 + 1}, {"recalibration_every_ns": -1}]
 )
-def test_bounds_that_are_none_are_refused(wrong: dict[str, int]) -> None:
+def test_bounds_that_are_none_are_refused(wrong: dict[str, Any]) -> None:
     found = small_house().do(c.AdoptRulebook(rulebook(**wrong)))
     assert [fact.path for fact in of(found, f.Rejected)] == [f"$.rulebook.{next(iter(wrong))}"]
 
