@@ -3,6 +3,7 @@
 For lots that are held, without resting orders. Sums are of int64, within the bound that the house holds them to.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
@@ -90,15 +91,20 @@ def _asked_by(sheet: RiskSheet, block: ScenarioBlock, part: slice, held: list[tu
 
 def _measured(block: ScenarioBlock, losses: Results) -> int:
     """The measure of a block's losses, rounded up, not below zero."""
-    ranked = np.sort(losses)[::-1]
     if block.measure == "worst":
-        return max(0, int(ranked[0]))
+        return max(0, int(losses.max()))
     if block.measure == "kth_worst":
-        return max(0, int(ranked[block.rank - 1]))
-    mass = Fraction(len(ranked) * block.tail_numerator, block.tail_denominator)
+        return max(0, _largest(losses, block.rank)[-1])
+    mass = Fraction(len(losses) * block.tail_numerator, block.tail_denominator)
     whole = int(mass)
-    tail = sum(ranked[:whole].tolist()) + ((mass - whole) * int(ranked[whole]) if whole < len(ranked) else 0)
-    return max(0, _up(Fraction(tail) / mass))
+    ranked = _largest(losses, math.ceil(mass))
+    return max(0, _up((sum(ranked[:whole]) + (mass - whole) * ranked[-1]) / mass))
+
+
+def _largest(losses: Results, count: int) -> list[int]:
+    """The largest so many losses, the largest first."""
+    rest = len(losses) - count
+    return sorted(np.partition(losses, rest)[rest:].tolist(), reverse=True)
 
 
 def _add_on(pieces: tuple[AddOn, ...], size: int) -> int:
