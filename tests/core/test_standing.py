@@ -95,3 +95,17 @@ def test_rows_that_another_was_asked_for_are_not_taken_for_ones_own(house: House
     asked_together(book, np.array([m1]), 1)
     starts[[m0, m1]] = starts[[m1, m0]]
     assert changed(book) == ["m0", "m1"]
+
+
+def test_as_many_lots_of_another_contract_are_asked_for_anew(house: House) -> None:
+    book, m0 = house.book, house.account("m0")
+    book.positions["contract"][book.buckets["start"][m0]] = 1
+    assert changed(book) == ["m0"]
+
+
+def test_fewer_rows_in_the_same_place_are_asked_for_anew(house: House) -> None:
+    book, m0 = house.book, house.account("m0")
+    trade(house, "m0", "m1", 1)
+    changed(book)
+    book.buckets["count"][m0] -= 1
+    assert changed(book) == ["m0"]

@@ -23,11 +23,11 @@ def make_room(buckets, positions, width, sheet):
     """Make room for what is asked of so many buckets with so many rows of positions in all."""
     pool = sheet.pool
     if len(pool.answers) < buckets or pool.answered_lots.shape[1] != width:
-        pool.answers = np.zeros(buckets + buckets // 2, ANSWER)
+        pool.answers = np.zeros(buckets, ANSWER)
         pool.answered_lots = np.zeros((len(pool.answers), width), np.int64)
         forget(sheet)
     if len(pool.asked_for) < positions:
-        pool.asked_for = np.zeros(positions + positions // 2, ASKED_FOR)
+        pool.asked_for = np.zeros(positions, ASKED_FOR)
         forget(sheet)
 
 
