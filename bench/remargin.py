@@ -15,7 +15,8 @@ from novate.core import terms as t
 from novate.core.book import Book
 from novate.core.facts import MarginModeSet, RiskSheetAdopted
 from novate.core.kernels.remargin import presume
-from novate.core.margin import asked_together, judge
+from novate.core.kernels.standing import forget
+from novate.core.margin import asked_together, judge, judge_house
 from novate.core.risk_sheet import digest_of, fold_margin_mode_set, fold_risk_sheet_adopted
 
 WARM_MS: Final = 150.0
@@ -44,7 +45,7 @@ CONCENTRATION: Final = (t.AddOn(0, 0), t.AddOn(20, 10**6), t.AddOn(100, 5 * 10**
 
 
 def book(session: Session) -> list[Figure]:
-    """One expected shortfall for each account: cold, from last tick's thresholds, and the same by scipy."""
+    """One expected shortfall for each account: cold, from last tick's thresholds, the same by scipy, and at a mark."""
     size = session.size
     blocks = scaled(SHORTFALL, size.scenarios)
     house = PortfolioHouse(session.book(), session.world.prices, blocks, ())
@@ -53,6 +54,14 @@ def book(session: Session) -> list[Figure]:
     beside = {"scipy.sparse in chunks": chunked, "scipy.sparse, one matrix": matrix}
     return [
         *house.figures("remargin", name, size.repeats, (WARM_MS, COLD_MS), beside),
+        Figure(
+            key="remargin-tick",
+            figure=f"a tick that moves every mark, {house.accounts:,} accounts judged by their sheet, none has traded",
+            unit="ms",
+            samples=house.ticks(size.repeats),
+            target=None,
+            at_most=True,
+        ),
         Figure(
             key="remargin-one",
             figure=f"one account judged by itself, {size.scenarios:,} scenarios",
@@ -155,8 +164,14 @@ class PortfolioHouse:
             self.adopt(1)
             warm.append(seconds(lambda: asked_together(self.book, self.buckets, 1)))
             presume(np.inf, self.book.sheet)
+            forget(self.book.sheet)
             cold.append(seconds(lambda: asked_together(self.book, self.buckets, 1)))
         return cold[1:], warm[1:]
+
+    def ticks(self, repeats: int) -> list[float]:
+        """Milliseconds to judge every account, with its equity, once all have been asked by the sheet in force."""
+        self.adopt(1)
+        return [1e3 * seconds(lambda: judge_house(self.book)) for _ in range(repeats + 1)][1:]
 
     def figures(
         self, key: str, name: str, repeats: int, targets: tuple[float | None, float | None], beside: dict[str, float]

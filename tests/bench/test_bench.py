@@ -75,6 +75,7 @@ def test_the_figures_of_the_readme_are_there_once(figures: list[Figure]) -> None
         "pricing-error",
         "remargin-warm",
         "remargin-cold",
+        "remargin-tick",
         "remargin-one",
         "remargin-model-warm",
         "remargin-million-warm",

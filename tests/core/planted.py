@@ -15,7 +15,7 @@ from novate.core.kernels.lots import set_lots
 from novate.core.novation import move_leg
 from novate.core.orders import fold_orders
 from novate.core.rows import RESERVED
-from novate.core.terms import Limit
+from novate.core.terms import TREASURY, Limit
 from tests.core.worlds import BINARY, BTC, EUR, EURO_BINARY, FEED, INDEX, USD, House, rich_house, rich_rulebook
 
 Draw = st.DrawFn
@@ -86,6 +86,9 @@ def planted(draw: Draw) -> Book:
         st.lists(st.tuples(accounts, st.sampled_from(CONTRACTS[1:]), lots, costs), max_size=16)
     ):
         move_leg(book, account, contract, size, cost)
+    for contract, (net, cost) in enumerate(table[["net_lots", "net_cost_fine"]][: len(CONTRACTS)].tolist()):
+        if net or cost:  # the house takes the other side: what is long is as much as what is short
+            move_leg(book, TREASURY, contract, -net, -cost)
     resting = st.tuples(st.integers(0, 3_000), st.integers(0, 3_000), st.sampled_from(CONTRACTS[1:]), accounts)
     plant = draw(st.lists(resting, max_size=6))
     fold_orders(book, OrdersChanged(np.array(plant, RESERVED).tobytes()))

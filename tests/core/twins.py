@@ -10,6 +10,7 @@ from novate.core.commands import ChangeOrders, SubmitTrades
 from novate.core.facts import Fact, OrdersChanged, OrdersFilled, RowsRefused, SourceAdvanced, TradesNovated
 from novate.core.kernels import sweep
 from novate.core.kernels.remargin import presume
+from novate.core.kernels.standing import forget
 from novate.core.margin import asked_together, judge, judge_house, judge_many
 from novate.core.novation import decide_trades
 from novate.core.orders import decide_orders
@@ -37,13 +38,17 @@ def compare_judgements(book: Book) -> None:
 
 
 def compare_together(book: Book, judged: np.ndarray) -> None:
-    """Portfolio buckets worked out together ask for what each asks by itself, whatever is guessed of them."""
+    """Portfolio buckets worked out together ask for what each asks by itself, whatever is guessed of them.
+
+    First as they are found: what was asked of them at an earlier step may stand. Then as if nothing had been.
+    """
     buckets = np.arange(book.account_count)
     by_sheet = book.buckets["portfolio"][buckets] != 0
-    for guess in (np.inf, None, 0.0, -1_000.0, np.nan):
+    for guess in (None, np.inf, 0.0, -1_000.0, np.nan):
         if guess is not None and book.sheet is not None:
             presume(guess, book.sheet)
-        asked = asked_together(book, buckets, 1)
+            forget(book.sheet)
+        asked = asked_together(book, buckets, 1, 0)
         for row, (initial, maintenance) in zip(judged[by_sheet], asked[by_sheet[: len(asked)]].tolist(), strict=True):
             assert (initial, maintenance) == (row["initial_fine"], row["maintenance_fine"])
     backwards = buckets[::-1].copy()

@@ -200,9 +200,12 @@ def _check_margin(book: Book, after: Side) -> Rejected | None:
 
 
 def _check_cover(book: Book, after: Side, leaving: Iterable[int]) -> Rejected | None:
-    """Whether settled cash would cover collateralised positions and, where money leaves, what is owed in its asset."""
+    """Whether settled cash would cover collateralised positions and, where money leaves, what is owed in its asset.
+
+    What a mark has made resting orders set aside holds money back that would leave, and nothing that comes in.
+    """
     for index, asset in enumerate(book.registers.assets):
-        lack = uncovered_fine(book, after.rows, after.balances[0, index], index)
+        lack = uncovered_fine(book, after.rows, after.balances[0, index], index, resting=index in leaving)
         if lack > 0 and (index in leaving or locked_fine(book, after.rows, index)):
             lacking = f"{written(lack, asset.fine_decimals)} {asset.symbol}"
             message = f"what is owed and what collateralised positions could lose would lack {lacking}: leave that much"

@@ -308,3 +308,13 @@ SHEET_HELD: Final = np.dtype(
 
 CASE: Final = np.dtype([("start", "<i4"), ("ranges", "<i4"), ("end", "<i4")], align=True)
 """Where a case has its entries: those of so many lots, and from ``ranges`` on those of what orders may make of them."""
+
+ANSWER: Final = np.dtype(
+    [("start", "<i8"), ("count", "<i8"), ("initial_fine", "<i8"), ("maintenance_fine", "<i8")], align=True
+)
+"""What a portfolio bucket was asked for when its rows of positions stood there."""
+
+ASKED_FOR: Final = np.dtype(
+    [("lots", "<i8"), ("bids", "<i8"), ("asks", "<i8"), ("contract", "<i4"), ("bucket", "<i4")], align=True
+)
+"""The position and the orders that a bucket was asked for, in the same place as the position itself."""

@@ -9,14 +9,15 @@ from novate.core import layout
 from novate.core.book import Book
 from novate.core.facts import Contributor, WorstScenario
 from novate.core.kernels import margin as kernel
-from novate.core.kernels import remargin, sweep
+from novate.core.kernels import remargin, standing, sweep
 from novate.core.kernels.tails import packed
 from novate.core.money import written
 from novate.core.portfolio import is_portfolio, why
 from novate.core.terms import TRADING, MarginMode
 
 CONTRIBUTORS_MAX = 3
-TOGETHER_LEAST = 5_000  # below this many portfolio buckets the sheet is packed for too few
+TOGETHER_LEAST = 5_000  # below this many portfolio buckets it is not worth compiling for
+FEW = 500  # below this many the sheet is packed for too few
 NONE_ASKED = np.zeros((0, 2), np.int64)
 ALL_CORES_LEAST = 20_000  # below this many buckets one core is done before two have been woken
 
@@ -109,22 +110,42 @@ def judge_house(book: Book) -> np.ndarray:
     return out
 
 
-def asked_together(book: Book, buckets: np.ndarray, least: int = TOGETHER_LEAST) -> np.ndarray:
+def asked_together(book: Book, buckets: np.ndarray, least: int = TOGETHER_LEAST, few: int = FEW) -> np.ndarray:
     """``(initial, maintenance)`` in the numeraire of those of ``buckets`` that a sheet margins, a row for each bucket
-    (int64), or no row where they are so few that each is better judged by itself."""
+    (int64), or no row where they are so few that each is better judged by itself.
+
+    What was asked last and still stands is not worked out again; fewer than ``few`` others are worked out one by one.
+    """
     if book.sheet is None:
         return NONE_ASKED
     chosen = np.flatnonzero(book.buckets["portfolio"][buckets])
     if len(chosen) < least:
         return NONE_ASKED
-    largest, rank = remargin.ready(len(book.buckets), book.sheet)
-    kind = remargin.NARROW if largest < 2**31 else remargin.WIDE
+    own, tables = buckets[chosen], book.tables()
     asked, rows = np.zeros((len(chosen), 2), np.int64), np.zeros((len(buckets), 2), np.int64)
-    share = -(-len(chosen) // (2 * numba.get_num_threads()))
-    chunk = max(1, min(share, remargin.BUCKETS_MOST, remargin.KEPT_BYTES // (8 * rank)))
-    remargin.remargin_all(buckets[chosen], book.tables(), book.sheet, packed(book.sheet, kind), chunk, asked)
+    standing.make_room(len(book.buckets), len(book.positions), book.balances.shape[1], book.sheet)
+    changed = np.zeros(len(chosen), bool)
+    standing.recall(own, tables, book.sheet, asked, changed)
+    if changed.any():
+        anew = np.zeros((np.count_nonzero(changed), 2), np.int64)
+        if len(anew) < few:
+            standing.require_each(own[changed], tables, book.sheet, anew)
+        else:
+            remargined(book, own[changed], anew)
+        standing.note(own[changed], anew, tables, book.sheet)
+        asked[changed] = anew
     rows[chosen] = asked
     return rows
+
+
+def remargined(book: Book, buckets: np.ndarray, asked: np.ndarray) -> None:
+    """``asked`` = ``(initial, maintenance)`` of portfolio buckets by the sheet in force, worked out together."""
+    assert book.sheet is not None
+    largest, rank = remargin.ready(len(book.buckets), book.sheet)
+    kind = remargin.NARROW if largest < 2**31 else remargin.WIDE
+    share = -(-len(buckets) // (2 * numba.get_num_threads()))
+    chunk = max(1, min(share, remargin.BUCKETS_MOST, remargin.KEPT_BYTES // (8 * rank)))
+    remargin.remargin_all(buckets, book.tables(), book.sheet, packed(book.sheet, kind), chunk, asked)
 
 
 def position_requirement(book: Book, contract: int, lots: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from numba import njit, prange
 from novate.core.kernels.measures import rank_of
 from novate.core.kernels.portfolio import COUNTS, collateral_lots, count_row, in_money, rows_of
 from novate.core.kernels.sheet import row_of, row_of_asset
+from novate.core.kernels.standing import take_memory
 from novate.core.kernels.tails import measure_cases, relaxed
 from novate.core.layout import CASE
 
@@ -191,7 +192,11 @@ def ready(count, sheet):
 
 @njit(cache=True)
 def inherit(former, sheet):
-    """Let what was guessed by the former sheet's results be guessed by this one's, where both have as many blocks."""
+    """Let what was guessed by the former sheet's results be guessed by this one's, where both have as many blocks.
+
+    The memory of what was asked goes from one to the other, and nothing that is in it.
+    """
+    take_memory(former, sheet)
     if former.pool.primes.shape[1] == len(sheet.blocks):
         sheet.pool.primes = former.pool.primes
 

@@ -41,10 +41,16 @@ POOL = PoolType(
         ("made", types.Array(from_dtype(layout.SHEET_HELD), 2, "C")),  # [entry, row]: for which
         ("carried", types.Array(types.int64, 2, "C")),  # [entry, asset]: and for how many lots of collateral
         ("primes", types.Array(types.float64, 2, "C")),  # [bucket, block]: the worst result of its rank, see ``tails``
+        (
+            "answers",
+            types.Array(from_dtype(layout.ANSWER), 1, "C"),
+        ),  # [bucket]: what it was asked for, see ``standing``
+        ("asked_for", types.Array(from_dtype(layout.ASKED_FOR), 1, "C")),  # [position]: what that was made of
+        ("answered_lots", types.Array(types.int64, 2, "C")),  # [bucket, asset]: and lots of collateral
     ]
 )
-"""Memory for portfolio buckets while they are judged, see ``pool`` and ``tails``: with the sheet, so that no batch asks
-for it."""
+"""Memory for portfolio buckets while they are judged, see ``pool``, ``tails`` and ``standing``: with the sheet, so that
+no batch asks for it."""
 
 
 @structref.register
@@ -89,6 +95,8 @@ def empty_pool():
     pool.owners, pool.asked, pool.made_of = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64)
     pool.made, pool.carried = np.empty((0, 0), layout.SHEET_HELD), np.empty((0, 0), np.int64)
     pool.primes = np.empty((0, 0), np.float64)
+    pool.answers, pool.asked_for = np.empty(0, layout.ANSWER), np.empty(0, layout.ASKED_FOR)
+    pool.answered_lots = np.empty((0, 0), np.int64)
     return pool
 
 

@@ -21,7 +21,7 @@ from novate.sim.auditor.numbering import rejected
 from novate.sim.auditor.rounding import LARGEST
 from novate.sim.auditor.scenarios import beyond_sheet
 from novate.sim.auditor.trades import add_leg
-from novate.sim.auditor.worth import judge, locked, uncovered, weight
+from novate.sim.auditor.worth import judge, locked, uncovered, weight, without_orders
 
 Wrong = tuple[Reason, str] | None
 """Why not, and the field at fault."""
@@ -200,9 +200,11 @@ def _stands(house: House, bucket: Bucket) -> Wrong:
 
 
 def _covered(house: House, bucket: Bucket, leaving: list[int]) -> Wrong:
-    """Settled cash has all that could be lost and, in an asset that leaves, all that is owed."""
+    """Settled cash has all that could be lost and, in an asset that leaves, all that is owed and rests."""
+    bare = without_orders(bucket)
     for asset in range(len(house.monies)):
-        if uncovered(house, bucket, asset) > 0 and (asset in leaving or locked(house, bucket, asset)):
+        lacks = uncovered(house, bucket if asset in leaving else bare, asset) > 0
+        if lacks and (asset in leaving or locked(house, bucket, asset)):
             return Reason.COLLATERAL_NOT_COVERED, "$"
     return None
 
