@@ -27,6 +27,8 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 #   06: tiers ask for 10 % of 10 x 5000 and of 10 x 5050. Of the sheet's scenarios the spread loses most where the legs
 #       move apart: 10 x 60, and half a dollar for each of 20 lots. 5 MAR against 10 JUN lose 10 x 390 - 5 x 400 in the
 #       largest rise, and half of 15, rounded up; JUN alone 10 x 390, and half of 10.
+#   07: a lot is asked for whole cents and half of one for rounding: 36.47, then 36.47 x 1.2 = 43.764, then 43.76 x 1.2
+#       = 52.512, then what the model asks. Moves are 2 % a day until 14 May, and then 7 %.
 PROMISES = {
     "01_one_trade.py": ["997.44997500", "997.54997500", "margin_insufficient at `$.rows[0].buyer`"],
     "02_a_day_of_variation.py": ["65760.00", "51792.00", "62448.00", "44.4 % netted away"],
@@ -42,6 +44,12 @@ PROMISES = {
         "by the sheet  initial    610.00",
         "5 lots of MAR are sold: initial   1908.00",
         "10 lots of MAR are sold: initial   3905.00",
+    ],
+    "07_a_week_of_volatility.py": [
+        "2025-05-11  55893:   36.48 a lot  schedule, 0.95 times as volatile",
+        "2025-05-17  50736:   43.77 a lot  volatility, 1.29 times as volatile; long 47.32, 3.55 uncovered",
+        "2025-05-18  47869:   52.52 a lot  a step more; long 53.07, 0.55 uncovered",
+        "2025-05-19  49051:   54.29 a lot  a step more\n",
     ],
     "04_a_default.py": [
         "called: Alpha for 62,000.00 USD",

@@ -234,6 +234,7 @@ def test_set_ups_can_be_read() -> None:
         "a venue",
         "a house that lends",
         "a house that sells by order",
+        "a house with a risk sheet",
     }
     for steps in setups().values():
         run(steps)

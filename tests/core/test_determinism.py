@@ -4,10 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from novate.core import commands as c
 from novate.core.book import Book
 from novate.core.novation import make_room
 from novate.core.terms import Limit
+from tests.core.sheets import contract_row, small_sheet
 from tests.core.worlds import (
     BTC,
     CALL,
@@ -47,6 +50,10 @@ def crisis(*, disturb: bool = False) -> House:
     house.ok(c.AdoptRulebook(rich_rulebook(name="stricter", **levels), 2 * DAY))
     house.ok(c.AdoptRulebook(rich_rulebook(name="never"), 3 * DAY))
     house.ok(c.CancelRulebook("never"))
+    sheet = small_sheet(contract_row(house.book.registers.contracts[PERP].symbol, [-500, 200, 800]))
+    house.ok(c.AdoptRiskSheet(sheet, 2 * DAY))
+    house.ok(c.AdoptRiskSheet(replace(sheet, name="never"), 3 * DAY))
+    house.ok(c.CancelRiskSheet("never"))
     for day in range(1, 6):
         if day == 2:
             house.ok(c.RemoveLimit("no more"))

@@ -200,7 +200,7 @@ def test_rules_that_lapse_are_gone_and_those_after_them_are_decided() -> None:
         ("a", Reason.RULEBOOK_INVALID, "$.rulebook.form")
     ]
     assert house.book.rulebook.name == "b"
-    assert house.book.registers.scheduled == {}
+    assert house.book.registers.scheduled == []
 
 
 def test_there_is_an_end_to_what_may_be_scheduled() -> None:

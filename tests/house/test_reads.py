@@ -89,6 +89,32 @@ def test_limits_halts_and_rules_to_come_are_set_and_read() -> None:
     assert "rulebook_cancelled" in names
 
 
+def test_risk_sheets_in_force_and_to_come_are_read_without_their_scenarios() -> None:
+    house = opened()
+    assert house.risk_sheet() is None
+    row = {"netting_set": "BTC", "results": [-3, 2]}
+    block = {"name": "current", "part": "current", "scenarios": 2, "measure": "worst", "weight": 1}
+    sheet: dict[str, Any] = {"numeraire": "USD", "unit": 1, "blocks": [block], "contracts": {"BTC-PERP": row}}
+    noon = "2024-03-04T12:00:00Z"
+    house.adopt_risk_sheet("monday", **sheet, effective=noon).expect()
+    house.adopt_risk_sheet("tuesday", **sheet, effective="2024-03-05T12:00:00Z").expect()
+    house.cancel_risk_sheet("tuesday").expect()
+    (to_come,) = house.scheduled()
+    terms = {"numeraire": "USD", "unit": "1", "scenarios": 2, "contracts": ["BTC-PERP"], "collateral": []}
+    assert to_come == views.Rules("monday", terms, 1_709_553_600 * 10**9, "risk_sheet")
+    past = house.adopt_risk_sheet("sunday", **sheet, effective="2024-03-03T12:00:00Z").refusals[0]
+    assert past.path == "$.effective"
+    assert past.message.startswith("2024-03-03T12:00:00Z is past")
+    shown = {table.title: table.rows for table in views.tables(house.read(lambda book: views.house(book, house.seq)))}
+    assert shown["Rules to come"] == [["risk sheet", "monday", noon]]
+    house.clock(noon).expect()
+    assert house.risk_sheet() == views.Rules("monday", terms, None, "risk_sheet")
+    assert house.scheduled() == []
+    digests = [row["digest"] for row in house.facts() if row.get("sheet") == "monday"]
+    assert len(digests) == 2
+    assert digests[0] == digests[1]
+
+
 def test_unknown_names_are_lookup_errors_with_a_cure() -> None:
     with opened() as house:
         with pytest.raises(LookupError, match='no account is called "alise": did you mean "alice"'):

@@ -30,6 +30,9 @@ KINDS = (
     "TradingResumed",
     "RulebookScheduled",
     "RulebookCancelled",
+    "RiskSheetScheduled",
+    "RiskSheetTookForce",
+    "RiskSheetCancelled",
     "RowsRefused",
     "Rejected",
 )

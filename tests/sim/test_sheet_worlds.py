@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from novate.core import consequences, liquidation, margin, risk_sheet, sheet_columns
+from novate.core import consequences, governance, liquidation, margin, recalibration, risk_sheet, sheet_columns
 from novate.core.registers import Registers
 from novate.core.terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
 from novate.sim.auditor.scenarios import Held, add_on, asked_units, blocks_of, losses, weighted
@@ -63,7 +63,16 @@ def test_worlds_with_sheets_do_what_can_be_done_with_them() -> None:
         played = play(seed, 200)
         assert played.failure is None
         seen += played.seen
-    reached = ("RiskSheetAdopted", "MarginModeSet", "sheet_row_missing", "sheet_invalid", "margin_mode_unchanged")
+    reached = (
+        "RiskSheetAdopted",
+        "RiskSheetScheduled",
+        "RiskSheetTookForce",
+        "recalibration_too_far",
+        "MarginModeSet",
+        "sheet_row_missing",
+        "sheet_invalid",
+        "margin_mode_unchanged",
+    )
     assert [what for what in reached if not seen[what]] == []
 
 
@@ -74,7 +83,8 @@ def test_few_worlds_have_sheets() -> None:
 # ---- planted bugs ---------------------------------------------------------------------------------------------------
 
 honest_columns, honest_as, honest_freed = risk_sheet.columns_of, risk_sheet.judge_as, liquidation.freed_by
-honest_pieces = sheet_columns.accumulate
+honest_pieces, honest_lots = sheet_columns.accumulate, recalibration.lots_of
+honest_force = governance.put_in_force
 
 
 def laid_out(change: Callable[[RiskSheet], RiskSheet]) -> Callable[[Registers], Any]:
@@ -112,7 +122,34 @@ def hedges_weigh(*of: Any) -> tuple[int, int]:
     return initial, abs(maintenance)
 
 
+def longs_alone(sheet: RiskSheet) -> list[Any]:
+    """What a short lot asks for may rise and fall at will."""
+    return [one for one in honest_lots(sheet) if one[1] == "long"]
+
+
+def in_units(sheet: RiskSheet) -> list[Any]:
+    """Units of one sheet are compared with those of another that are worth something else."""
+    return [(symbol, side, asked // sheet.unit_fine) for symbol, side, asked in honest_lots(sheet)]
+
+
+def since_the_beginning(book: Any, sheet: RiskSheet) -> None:
+    """A sheet that nobody notes the time of."""
+    honest_force(book, sheet)
+    book.registers.sheet_since_ns = 0
+
+
 BUGS: dict[str, tuple[Any, str, Any]] = {
+    "sheets without bounds": (risk_sheet, "beyond_bounds", lambda *_: None),
+    "sheets to come without bounds": (governance, "beyond_bounds", lambda *_: None),
+    "sheets to come that all follow the one in force": (
+        governance,
+        "_followed_at",
+        lambda book, _: (book.registers.sheet, book.registers.sheet_since_ns),
+    ),
+    "bounds for long lots alone": (recalibration, "lots_of", longs_alone),
+    "bounds in units of two sheets": (recalibration, "lots_of", in_units),
+    "a sheet in force since the beginning": (governance, "put_in_force", since_the_beginning),
+    "a sheet that took force and is not judged by": (consequences, "RiskSheetTookForce", type("Never", (), {})),
     "offsets beyond the cap": (risk_sheet, "columns_of", laid_out(lambda sheet: replace(sheet, offset_cap_ppm=PPM))),
     "a floor that is added": (risk_sheet, "columns_of", laid_out(floor_is_added)),
     "everything in one netting set": (risk_sheet, "columns_of", laid_out(all_in_one_set)),
@@ -131,7 +168,7 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "hedges that weigh in a package": (liquidation, "freed_by", hedges_weigh),
     "new collateral that nobody looks at": (consequences, "is_portfolio", lambda *_: False),
 }
-QUICK = ("offsets beyond the cap", "a switch into a shortfall")
+QUICK = ("offsets beyond the cap", "a switch into a shortfall", "sheets without bounds")
 
 
 def first_failure() -> Failure:

@@ -206,8 +206,21 @@ def limits(world: World, step: Step) -> None:
 def rules(world: World, step: Step) -> None:
     """The rulebook in force, then those to come."""
     found = [{"rulebook": world.book.rulebook.name, "from": "now"}]
-    found += [{"rulebook": each.name, "from": moment(each.effective_ns or 0)} for each in views.scheduled(world.book)]
+    found += _to_come(world, "rulebook")
     compare(step, step.records(), found)
+
+
+def sheets(world: World, step: Step) -> None:
+    """The risk sheet in force, then those to come."""
+    in_force = views.risk_sheet(world.book)
+    found = [] if in_force is None else [{"risk sheet": in_force.name, "from": "now"}]
+    found += _to_come(world, "risk sheet")
+    compare(step, step.records(), found)
+
+
+def _to_come(world: World, kind: str) -> list[dict[str, str]]:
+    coming = [each for each in views.scheduled(world.book) if each.kind.replace("_", " ") == kind]
+    return [{kind: each.name, "from": moment(each.effective_ns or 0)} for each in coming]
 
 
 def statuses(world: World, step: Step) -> None:
@@ -307,6 +320,7 @@ CHECKS: dict[str, Callable[[World, Step], None]] = {
     "no calls are open": calls,
     "the limits are": limits,
     "the rulebooks are": rules,
+    "the risk sheets are": sheets,
     "the statuses are": statuses,
     "the orders are": orders,
     "no orders are open": orders,

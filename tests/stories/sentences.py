@@ -197,6 +197,8 @@ def _gates(world: World, records: Records) -> None:
 
 def _sheet_terms(world: World, records: Records) -> None:
     world.sheet |= {record["term"].replace(" ", "_"): record["value"] for record in records}
+    if world.sheet.get("effective") == "at once":
+        del world.sheet["effective"]
 
 
 def _sheet_blocks(world: World, records: Records) -> None:
@@ -265,6 +267,7 @@ SENTENCES: dict[str, Callable[[World, Records], None]] = {
     "the limits": _limits,
     "the lifted limits": _named("remove_limit", "limit"),
     "the cancelled rulebooks": _named("cancel_rulebook", "rulebook"),
+    "the cancelled risk sheets": _named("cancel_risk_sheet", "sheet"),
     "the halts": _each("halt"),
     "the resumptions": _each("resume"),
     "the busts": _of_trades("bust_trade"),

@@ -141,6 +141,12 @@ class Words:
                 return fact.name, ""
             case sv.RulebookLapsed():
                 return fact.name, f"{spaced(fact.reason.text)} at {fact.path}"
+            case sv.RiskSheetScheduled():
+                return fact.sheet.name, f"for {moment(fact.effective_ns)}"
+            case sv.RiskSheetTookForce() | sv.RiskSheetCancelled():
+                return fact.name, ""
+            case sv.RiskSheetLapsed():
+                return fact.name, f"{spaced(fact.reason.text)} at {fact.path}"
             case sv.LimitSet(limit=limit):
                 members = [self.registers.members[member].name for member in limit.members]
                 group = [*members, *(self.account(account) for account in limit.accounts)] or ["everyone"]

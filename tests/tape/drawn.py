@@ -115,6 +115,9 @@ RULEBOOK = st.builds(
     overdrafts=st.dictionaries(st.sampled_from(["USD", "BTC"]), st.builds(Overdraft, INT64, NS)),
     conversion=st.sampled_from(["treasury", "orders"]),
     conversion_due_ns=NS,
+    recalibration_rise_ppm=PPM,
+    recalibration_fall_ppm=PPM,
+    recalibration_every_ns=NS,
 )
 LIMIT = st.builds(
     Limit,
@@ -255,7 +258,8 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     st.builds(core.ExecuteConversion, NAME, INT64, st.just(3), INT64, INT64),
     st.builds(core.ExpireContract, st.integers(0, 2), INT64),
     st.builds(core.ResolveContract, st.integers(0, 2), INT64, st.sampled_from(["resolved", "voided"])),
-    st.builds(core.AdoptRiskSheet, SHEET),
+    st.builds(core.AdoptRiskSheet, SHEET, st.none() | NS),
+    st.builds(core.CancelRiskSheet, NAME),
     st.builds(core.SetMarginMode, ACCOUNT, st.sampled_from(MarginMode)),
     st.just(core.Clock()),
 )

@@ -209,6 +209,9 @@ def check_terms(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
             ("porting_due_ns", 0, EXPOSURE_MAX),
             ("deposit_final_after_ns", 0, EXPOSURE_MAX),
             ("conversion_due_ns", 1, EXPOSURE_MAX),
+            ("recalibration_rise_ppm", 0, EXPOSURE_MAX),
+            ("recalibration_fall_ppm", 0, PPM),
+            ("recalibration_every_ns", 0, EXPOSURE_MAX),
         )
         if not low <= getattr(rulebook, name) <= high
     ]

@@ -42,6 +42,19 @@ class CancelRulebook(Command, frozen=True):
     name: str
 
 
+class AdoptRiskSheet(Command, frozen=True):
+    """Put a risk sheet in force for all portfolio buckets, at once or at a later time. Replaces the whole sheet."""
+
+    sheet: RiskSheet
+    effective_ns: int | None = None
+
+
+class CancelRiskSheet(Command, frozen=True):
+    """Take back a risk sheet that was to come into force."""
+
+    name: str
+
+
 class AddMember(Command, frozen=True):
     """Admit a clearing member; opens its house account and its default fund account."""
 
@@ -301,12 +314,6 @@ class ResolveContract(Command, frozen=True):
     outcome: Literal["resolved", "voided"]
 
 
-class AdoptRiskSheet(Command, frozen=True):
-    """Put a risk sheet in force for all portfolio buckets. Replaces the sheet before, as a whole."""
-
-    sheet: RiskSheet
-
-
 class SetMarginMode(Command, frozen=True):
     """Margin an account in tiers or by the risk sheet; only where it is above initial in the new mode."""
 
@@ -353,6 +360,7 @@ AnyCommand = (
     | SetMarginMode
     | Clock
     | CancelRulebook
+    | CancelRiskSheet
     | SetLimit
     | RemoveLimit
     | HaltContract

@@ -72,7 +72,7 @@ from novate.core.novation import holders_of
 from novate.core.portfolio import is_portfolio
 from novate.core.porting import porting_opened
 from novate.core.rows import FUNDED, MARKED, MOVED, POSTED, RESERVED
-from novate.core.supervision import AccountReleased, AccountRestricted, CallPaid, TradingResumed
+from novate.core.supervision import AccountReleased, AccountRestricted, CallPaid, RiskSheetTookForce, TradingResumed
 from novate.core.withdrawals import holders, let_go, recall
 
 WITHOUT = frozenset(
@@ -305,7 +305,7 @@ def _moved(book: Book, facts: list[Fact]) -> np.ndarray | None:
     touched: dict[int, None] = dict.fromkeys(bucket for bucket in paid_to if is_portfolio(book, bucket))
     for fact in facts:
         touched |= dict.fromkeys(lifecycle.judged_anew(book, fact))
-        if isinstance(fact, CycleClosed | RulebookAdopted | RiskSheetAdopted | Transferred):
+        if isinstance(fact, CycleClosed | RulebookAdopted | RiskSheetAdopted | RiskSheetTookForce | Transferred):
             return np.zeros(0, np.int64)
         if isinstance(fact, MarksPublished) and fact.assets:
             return np.zeros(0, np.int64)

@@ -43,7 +43,8 @@ DECIDES: Final[dict[type[AnyCommand], Callable[[Book, Any], list[Fact]]]] = {
     commands.OpenSubAccount: omnibus.decide_open_sub_account,
     commands.AdoptRulebook: governance.decide_adopt_rulebook,
     commands.CancelRulebook: governance.decide_cancel_rulebook,
-    commands.AdoptRiskSheet: risk_sheet.decide_adopt_risk_sheet,
+    commands.AdoptRiskSheet: governance.decide_adopt_risk_sheet,
+    commands.CancelRiskSheet: governance.decide_cancel_risk_sheet,
     commands.SetMarginMode: risk_sheet.decide_set_margin_mode,
     commands.IsolatePosition: isolation.decide_isolate,
     commands.RejoinPosition: isolation.decide_rejoin,
@@ -142,7 +143,7 @@ def _malformed(kind: type[AnyCommand], command: Any) -> Rejected | None:
 def phases(book: Book, command: AnyCommand) -> Iterator[Callable[[Book], list[Fact]]]:
     """A command is decided in one go; the clock acts in phases, each on the book that the one before left.
 
-    Before either, every rulebook whose time has come takes force.
+    Before either, all rules whose time has come take force.
     """
     while governance.is_due(book):
         yield governance.take_force

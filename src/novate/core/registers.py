@@ -29,11 +29,30 @@ class Halt(msgspec.Struct, frozen=True):
     since_ns: int
 
 
-class Scheduled(msgspec.Struct, frozen=True):
+class ScheduledRulebook(msgspec.Struct, frozen=True, tag="rulebook"):
     """A rulebook that is to come into force."""
 
     rulebook: Rulebook
     effective_ns: int
+
+    @property
+    def name(self) -> str:
+        return self.rulebook.name
+
+
+class ScheduledSheet(msgspec.Struct, frozen=True, tag="risk_sheet"):
+    """A risk sheet that is to come into force."""
+
+    sheet: RiskSheet
+    effective_ns: int
+
+    @property
+    def name(self) -> str:
+        return self.sheet.name
+
+
+Scheduled = ScheduledRulebook | ScheduledSheet
+"""Rules to come: each waits for its time on one schedule."""
 
 
 class Order(msgspec.Struct):
@@ -123,7 +142,10 @@ class Gate(msgspec.Struct):
 
 
 class Registers(msgspec.Struct):
-    """Names, terms and open matters. Registers are indexed by position; indices never change."""
+    """Names, terms and open matters. Registers are indexed by position; indices never change.
+
+    ``scheduled`` are the rules to come in the order in which they were scheduled.
+    """
 
     assets: list[Asset] = []
     contracts: list[Contract] = []
@@ -144,7 +166,8 @@ class Registers(msgspec.Struct):
     time_ns: int = 0
     settlement_due_ns: int | None = None
     sheet: RiskSheet | None = None
-    scheduled: dict[str, Scheduled] = {}
+    sheet_since_ns: int = 0
+    scheduled: list[Scheduled] = []
     limits: dict[int, Limit] = {}
     next_limit: int = 0
     halts: dict[int, Halt] = {}

@@ -17,6 +17,7 @@ from novate.core.margin import in_numeraire, judge_as
 from novate.core.money import EXPOSURE_MAX, PPM, SHEET_BOUND, VALUE_MAX, charge
 from novate.core.portfolio import explain_uncovered
 from novate.core.reasons import Reason
+from novate.core.recalibration import beyond_bounds
 from novate.core.sheet_columns import accumulate, collateral_bound, columns_of, largest_units, lay_out_sheet
 from novate.core.terms import OWNED, CollateralRow, ContractRow, Kind, MarginMode, RiskSheet, Role, ScenarioBlock
 
@@ -43,10 +44,14 @@ def digest_of(sheet: RiskSheet) -> str:
 
 
 def decide_adopt_risk_sheet(book: Book, command: AdoptRiskSheet) -> list[Fact]:
-    """Adopt a sheet that is well formed and can judge every portfolio bucket there is; otherwise reject it whole."""
-    sheet = command.sheet
+    """Adopt a sheet now that is well formed, not too far from the one in force, and can judge every portfolio bucket
+    there is; otherwise reject it whole."""
+    sheet, registers = command.sheet, book.registers
     for reason, path, message in check_sheet(book, sheet):
         return [Rejected(reason, f"$.sheet.{path}", message)]
+    former, since_ns = registers.sheet, registers.sheet_since_ns
+    if former is not None and (refused := beyond_bounds(book, sheet, former, since_ns, registers.time_ns)):
+        return [refused]
     tables = lay_out_sheet(sheet, book.registers.symbols, book.registers.assets)
     bucket, contract = first_uncovered(book.account_count, book.tables(), tables)
     if bucket >= 0:
@@ -164,7 +169,12 @@ def _check_collateral(book: Book, row: CollateralRow, path: str) -> Iterator[Wro
 
 def fold_risk_sheet_adopted(book: Book, fact: RiskSheetAdopted) -> None:
     """Put the sheet in force."""
-    book.registers.sheet = fact.sheet
+    put_in_force(book, fact.sheet)
+
+
+def put_in_force(book: Book, sheet: RiskSheet) -> None:
+    """The sheet judges from now. For ``evolve`` only."""
+    book.registers.sheet, book.registers.sheet_since_ns = sheet, book.registers.time_ns
     former, book.sheet = book.sheet, columns_of(book.registers)
     if former is not None:
         inherit(former, book.sheet)

@@ -2,7 +2,7 @@
 
 from novate.core.reasons import Reason
 from novate.core.record import Fact
-from novate.core.terms import Limit, Rulebook
+from novate.core.terms import Limit, RiskSheet, Rulebook
 
 
 class RulebookScheduled(Fact, frozen=True):
@@ -20,6 +20,36 @@ class RulebookCancelled(Fact, frozen=True):
 
 class RulebookLapsed(Fact, frozen=True):
     """A rulebook did not fit the house when its time came; the one in force stays. The path names the field."""
+
+    name: str
+    reason: Reason
+    path: str
+    message: str
+
+
+class RiskSheetScheduled(Fact, frozen=True):
+    """A risk sheet is to come into force with the first command at or after a time."""
+
+    sheet: RiskSheet
+    digest: str
+    effective_ns: int
+
+
+class RiskSheetTookForce(Fact, frozen=True):
+    """The scheduled risk sheet of this name is in force; what it says stands in ``RiskSheetScheduled``."""
+
+    name: str
+    digest: str
+
+
+class RiskSheetCancelled(Fact, frozen=True):
+    """A risk sheet that was to come into force will not."""
+
+    name: str
+
+
+class RiskSheetLapsed(Fact, frozen=True):
+    """A risk sheet did not fit the house when its time came; the one in force stays. The path names the field."""
 
     name: str
     reason: Reason
@@ -80,6 +110,10 @@ SupervisionFact = (
     RulebookScheduled
     | RulebookCancelled
     | RulebookLapsed
+    | RiskSheetScheduled
+    | RiskSheetTookForce
+    | RiskSheetCancelled
+    | RiskSheetLapsed
     | LimitSet
     | LimitRemoved
     | TradingHalted

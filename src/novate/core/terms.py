@@ -49,8 +49,7 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     A *linear* lot is ``lot_size`` units of the underlying, priced and settled in the quote asset. An *inverse* lot of a
     future or perpetual is ``lot_size`` of the quote currency, settled in the base asset: one lot is worth
     ``-lot_size / price``. An option's premium is quoted per unit of the underlying in the settlement asset and paid
-    up front, or, where the option is ``futures_style``, by variation until its end; an inverse option pays
-    ``max(S - K, 0) / S`` (a call) in the base asset.
+    up front, or by variation until its end (``futures_style``); an inverse call pays ``max(S - K, 0) / S`` of the base.
 
     Prices are ticks of ``tick_size``. ``strike`` is in the price of the ``underlying``. Both price limits and the
     position limit (lots, per bucket) are mandatory: together they prove that nothing can overflow. Prices of linear
@@ -58,7 +57,7 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     The limits of a ``capped`` future are also the least and the most that it can end at (0 and 1 of a binary one). It
     is margined by tiers, never for more than the worst loss, or ``collateralised``: both sides put up their worst loss.
-    ``resolvable`` says that it may end before its expiry, when the event that it asks for is decided.
+    A ``resolvable`` one may end before its expiry, when the event that it asks for is decided.
     """
 
     symbol: str
@@ -169,21 +168,21 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     off); below ``call_trigger_ppm`` of it a call is made, for what brings equity to ``call_target_ppm`` of it; below
     ``reduce_only_ppm`` of the maintenance requirement (0 is off) an account may only reduce. It is free of that, and of
     a liquidation, at ``release_ppm`` of the initial requirement. ``call_recovery`` says what a rise of equity without
-    payment does to a call: nothing, meets it at its due time, or meets it at once. A client's account that misses its
-    call is put into liquidation, or its member pays what is lacking out of free collateral of its own, and is in
-    default where it cannot (``missed_client_calls``).
+    payment does to a call: nothing, meets it at its due time, or meets it at once. A client that misses its call is put
+    into liquidation, or its member pays out of its own free collateral or is in default (``missed_client_calls``).
 
-    At most ``kept_trades_max`` trades of the open cycle stay on record, the newest. What is busted later is refused or
-    ``offset`` at the original price (``late_bust``). A give-up waits ``give_up_due_ns`` for the receiving member.
-    Positions change accounts for the ``transfer_causes`` alone. Clients of a member in default may be ported for
-    ``porting_due_ns`` and are closed out after it; 0 closes nothing out.
+    The newest ``kept_trades_max`` trades of the open cycle stay on record. What is busted later is refused, or
+    ``offset`` at its price (``late_bust``). A give-up waits ``give_up_due_ns`` for the receiving member. Positions
+    change accounts for the ``transfer_causes``. Clients of a defaulter may be ported for ``porting_due_ns``, then are
+    closed out; 0 closes nothing out. A risk sheet may raise what a lot asks for by ``recalibration_rise_ppm`` of it,
+    lower it by ``recalibration_fall_ppm`` and come ``recalibration_every_ns`` after the last or later; 0 is no bound.
 
     A final deposit may be reversed for ``deposit_final_after_ns``; ``collateral_caps`` bound what may be brought in of
     an asset. ``withdrawal_gates`` maps each gated asset to its dust limit in minor units: withdrawals of it wait while
-    its unresolved deficits exceed the insurance fund's money by more. ``client_transfers`` allows money to move
-    between client accounts of one member. ``overdrafts`` maps an asset to how far and how long its balances may stay
-    below zero, lent by the treasury; those of others may not. Beyond that other collateral is sold to the treasury or
-    by ``orders`` (``conversion``), and to the treasury what they have not sold after ``conversion_due_ns``.
+    its unresolved deficits exceed the insurance fund's money by more. ``client_transfers`` lets money move between
+    client accounts of one member. ``overdrafts`` says of an asset how far and how long its balances may be below zero,
+    lent by the treasury; those of others may not. Beyond that other collateral is sold to the treasury or by ``orders``
+    (``conversion``), and to the treasury what they have not sold after ``conversion_due_ns``.
     """
 
     name: str
@@ -222,6 +221,9 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     overdrafts: dict[str, Overdraft] = {}
     conversion: Literal["treasury", "orders"] = "treasury"
     conversion_due_ns: int = 3_600_000_000_000
+    recalibration_rise_ppm: int = 0
+    recalibration_fall_ppm: int = 0
+    recalibration_every_ns: int = 0
 
 
 AccountKind = Literal["client", "net_omnibus", "gross_omnibus"]
@@ -283,8 +285,7 @@ class RiskSheet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     One sheet unit is ``unit_fine`` fine units of the numeraire. Results of one netting set offset each other in full;
     across sets at most ``offset_cap_ppm`` of what offsetting takes off the sum of the sets' own measures is granted.
     Maintenance is ``maintenance_ppm`` of initial. Results are converted at each scenario's own price of the settlement
-    asset and rounded to the nearest unit; evaluation adds half a unit for every lot, rounded up, which is the most by
-    which that rounding can mislead.
+    asset and rounded to the nearest unit; evaluation adds half a unit a lot, rounded up: the most that this can hide.
     """
 
     name: str

@@ -119,6 +119,9 @@ class Commands(MoneyCommands, LifecycleCommands, SheetCommands):
         overdrafts: Mapping[str, Mapping[str, Number]] | None = None,
         conversion: Literal["treasury", "orders"] = "treasury",
         conversion_due: Duration = "1h",
+        recalibration_rise: Number = 0,
+        recalibration_fall: Number = 0,
+        recalibration_every: Duration = 0,
         time: Time | None = None,
     ) -> Outcome:
         """Put the rules in force; replaces the rulebook before. Rates are ``"0.05"`` or ``"5%"``.
@@ -130,7 +133,8 @@ class Commands(MoneyCommands, LifecycleCommands, SheetCommands):
         asset to ``{"account": …, "member": …, "house": …}``, each of them or none; ``withdrawal_gates`` maps a gated
         asset to its dust limit. ``overdrafts`` maps an asset to ``{"amount": …, "time": …}``: how far and how
         long its balances may stay below zero; beyond it other collateral is sold to the treasury at once, or by
-        ``orders``, and what those have not sold after ``conversion_due`` to the treasury.
+        ``orders``, and what those have not sold after ``conversion_due`` to the treasury. The three of recalibration
+        say how far and how soon a risk sheet may go from the one before it; 0 is no bound.
         """
         return self._ask("adopt_rulebook", locals())
 

@@ -195,8 +195,12 @@ class ClearingHouse(Commands):
         """The rulebook in force, or None before the first."""
         return self._read(views.rulebook)
 
+    def risk_sheet(self) -> views.Rules | None:
+        """The risk sheet in force, or None before the first."""
+        return self._read(views.risk_sheet)
+
     def scheduled(self) -> list[views.Rules]:
-        """The rulebooks that are to come into force, the next one first."""
+        """The rulebooks and risk sheets that are to come into force, in the order in which they do."""
         return self._read(views.scheduled)
 
     def deposits(self) -> list[views.Receipt]:

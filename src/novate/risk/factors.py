@@ -276,6 +276,17 @@ class FactorHistory:
                 )
 
 
+def require_up_to(history: FactorHistory, time_ns: int) -> None:
+    """RiskError for a history that reaches beyond a time, or ends so long before it that there is a hole."""
+    if history.times_ns[-1] > time_ns:
+        raise RiskError(f"the history ends at {history.labels()[-1]}, after now: cut it there, or give a later time")
+    if (late_ns := time_ns - int(history.times_ns[-1])) > history.gap_max_ns:
+        raise RiskError(
+            f"the history ends at {history.labels()[-1]}, {late_ns / DAY_NS:g} days before now, where at most "
+            f"{history.gap_max_ns / DAY_NS:g} are no hole: add the rows since"
+        )
+
+
 def one_step_moves(history: FactorHistory) -> NDArray[np.float64]:
     """Moves from each row to the next, of shape (n_times - 1, n_factors): logarithmic or differences, by factor."""
     return _moves(history, 1)

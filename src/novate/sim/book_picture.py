@@ -7,6 +7,7 @@ import numpy as np
 
 from novate.core.book import Book, Registers
 from novate.core.margin import judge_house
+from novate.core.registers import ScheduledRulebook
 from novate.core.terms import Role
 
 ACCESS = ("open", "reduce_only", "liquidating", "house_only", "restricted")
@@ -54,7 +55,10 @@ def picture_of(book: Book) -> Picture:
         "limit": {number: msgspec.structs.astuple(limit) for number, limit in registers.limits.items()},
         "halt": {contract: (halt.cause, halt.since_ns) for contract, halt in registers.halts.items()},
         **_debts(registers),
-        "scheduled": {name: one.effective_ns for name, one in registers.scheduled.items()},
+        "scheduled": {
+            ("rulebook" if isinstance(one, ScheduledRulebook) else "sheet", one.name): one.effective_ns
+            for one in registers.scheduled
+        },
         "source": dict(registers.sources),
         "house": {
             "time": registers.time_ns,
@@ -101,7 +105,7 @@ def _margined(book: Book) -> Picture:
             at: account.owner for at, account in enumerate(book.registers.accounts) if account.role is Role.SUB_ACCOUNT
         },
         "mode": dict.fromkeys(np.flatnonzero(by_sheet).tolist(), "portfolio"),
-        "sheet": {sheet.name: sheet.scenario_count} if sheet else {},
+        "sheet": {sheet.name: (sheet.scenario_count, book.registers.sheet_since_ns)} if sheet else {},
     }
 
 

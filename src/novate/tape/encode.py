@@ -18,7 +18,7 @@ from novate.core.rows import CASH, FUNDING, MARK, ORDER, TRADE, TRANSFER
 from novate.core.terms import Asset, Contract
 from novate.tape import decimals
 from novate.tape.decode import FILLS, Registers
-from novate.tape.fields import at, price_text
+from novate.tape.fields import at, effective, price_text
 from novate.tape.lifecycle import encode_lifecycle
 from novate.tape.rules_text import rulebook_fields
 from novate.tape.sheet import encode_sheet
@@ -82,10 +82,9 @@ def _fields(command: AnyCommand, registers: Registers) -> dict[str, Any]:
         case core.ListContract():
             return {"command": "list_contract", **_contract(command.contract)}
         case core.AdoptRulebook():
-            later = command.effective_ns
-            effective = {} if later is None else {"effective": decimals.time_text(later)}
-            return {"command": "adopt_rulebook", **rulebook_fields(command.rulebook, registers), **effective}
-        case core.AdoptRiskSheet() | core.SetMarginMode():
+            rules = rulebook_fields(command.rulebook, registers)
+            return {"command": "adopt_rulebook", **rules, **effective(command.effective_ns)}
+        case core.AdoptRiskSheet() | core.CancelRiskSheet() | core.SetMarginMode():
             return encode_sheet(command, registers)
     return _single(command, registers)
 

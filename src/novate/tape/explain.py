@@ -58,10 +58,12 @@ def _rejected(decoded: Decoded, fact: Rejected, registers: Registers) -> Refusal
     if fact.reason is Reason.TIME_RUNS_BACKWARDS and decoded.time_ns is not None:
         times = (decimals.time_text(time_ns) for time_ns in (decoded.time_ns, registers.time_ns))
         message = "{} is before the house's time, {}: put the tape in order of time".format(*times)
-    if fact.reason is Reason.EFFECTIVE_TIME_PAST and isinstance(decoded.command, core.AdoptRulebook):
+    if fact.reason is Reason.EFFECTIVE_TIME_PAST and isinstance(
+        decoded.command, core.AdoptRulebook | core.AdoptRiskSheet
+    ):
         times = (decimals.time_text(time_ns) for time_ns in (decoded.command.effective_ns or 0, registers.time_ns))
         message = "{} is past, it is {}: give a time to come, or none for at once".format(*times)
-    if isinstance(decoded.command, core.ReverseDeposit):
+    if isinstance(decoded.command, core.ReverseDeposit | core.AdoptRiskSheet):
         message = _UNTIL.sub(lambda found: decimals.time_text(int(found[0].removesuffix(" ns"))), message)
     if isinstance(decoded.command, core.ExecuteLiquidation | core.ExpireContract | core.ResolveContract):
         message = _price_message(fact.reason, decoded.command, registers) or message

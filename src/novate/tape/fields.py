@@ -50,6 +50,11 @@ def price_text(price_ticks: int, contract: Contract) -> str:
     return decimals.text_of(Fraction(contract.tick_size) * price_ticks)
 
 
+def effective(time_ns: int | None) -> dict[str, str]:
+    """When rules are to come into force, as a field; none where they are at once."""
+    return {} if time_ns is None else {"effective": decimals.time_text(time_ns)}
+
+
 def at(register: Sequence[T], index: int, noun: str) -> T:
     """The entry of a register. Raises ``LookupError`` where the command names none, which no tape can write."""
     if not 0 <= index < len(register):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from novate.core.money import PPM
-from novate.core.terms import Cap, Overdraft, Rulebook
+from novate.core.terms import Asset, Cap, Overdraft, Rulebook, Tier
 from novate.tape import decimals
 from novate.tape.decode import Registers
 
@@ -13,25 +13,14 @@ def rulebook_fields(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
     numeraire = next((asset for asset in registers.assets if asset.symbol == rulebook.numeraire), None)
     if numeraire is None:
         raise LookupError(f"there is no asset {rulebook.numeraire}: a rulebook's amounts are written in its numeraire")
-    classes = {
-        name: [
-            {
-                "above": decimals.text(tier.floor_fine, numeraire.fine_decimals),
-                "initial": decimals.rate_text(tier.initial_ppm, PPM),
-                "maintenance": decimals.rate_text(tier.maintenance_ppm, PPM),
-                "initial_least": decimals.rate_text(tier.initial_least_ppm, PPM),
-                "maintenance_least": decimals.rate_text(tier.maintenance_least_ppm, PPM),
-            }
-            for tier in tiers
-        ]
-        for name, tiers in rulebook.margin_classes.items()
-    }
     return {
         "name": rulebook.name,
         "numeraire": rulebook.numeraire,
         "form": rulebook.form,
         "collateral": {symbol: decimals.rate_text(haircut, PPM) for symbol, haircut in rulebook.collateral.items()},
-        "margin_classes": classes,
+        "margin_classes": {
+            name: [_tier(tier, numeraire) for tier in tiers] for name, tiers in rulebook.margin_classes.items()
+        },
         "settlement_interval": decimals.duration_text(rulebook.settlement_interval_ns),
         "call_due": decimals.duration_text(rulebook.call_due_ns),
         "waterfall": [layer.value for layer in rulebook.waterfall],
@@ -65,6 +54,19 @@ def rulebook_fields(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
         "overdrafts": {symbol: _overdraft(rule, symbol, registers) for symbol, rule in rulebook.overdrafts.items()},
         "conversion": rulebook.conversion,
         "conversion_due": decimals.duration_text(rulebook.conversion_due_ns),
+        "recalibration_rise": decimals.rate_text(rulebook.recalibration_rise_ppm, PPM),
+        "recalibration_fall": decimals.rate_text(rulebook.recalibration_fall_ppm, PPM),
+        "recalibration_every": decimals.duration_text(rulebook.recalibration_every_ns),
+    }
+
+
+def _tier(tier: Tier, numeraire: Asset) -> dict[str, str]:
+    return {
+        "above": decimals.text(tier.floor_fine, numeraire.fine_decimals),
+        "initial": decimals.rate_text(tier.initial_ppm, PPM),
+        "maintenance": decimals.rate_text(tier.maintenance_ppm, PPM),
+        "initial_least": decimals.rate_text(tier.initial_least_ppm, PPM),
+        "maintenance_least": decimals.rate_text(tier.maintenance_least_ppm, PPM),
     }
 
 

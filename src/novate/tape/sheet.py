@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from novate.core import terms
-from novate.core.commands import AdoptRiskSheet, SetMarginMode
+from novate.core.commands import AdoptRiskSheet, CancelRiskSheet, SetMarginMode
 from novate.core.money import PPM
 from novate.core.reasons import Reason
 from novate.tape import decimals, fields
@@ -15,7 +15,7 @@ from novate.tape.decimals import INT64_MAX, shown
 from novate.tape.names import Names
 from novate.tape.read import convert
 from novate.tape.refusal import refuse
-from novate.tape.terms import guarded, ppm
+from novate.tape.terms import guarded, moment, ppm
 
 
 class Named(Protocol):
@@ -25,6 +25,16 @@ class Named(Protocol):
     def assets(self) -> Sequence[terms.Asset]: ...
     @property
     def accounts(self) -> Sequence[terms.Account]: ...
+
+
+def sheet_command(command: wire.SheetWire, names: Names) -> AdoptRiskSheet | CancelRiskSheet | SetMarginMode:
+    """The command of the core. Accounts must be on record."""
+    match command:
+        case wire.AdoptRiskSheet():
+            return AdoptRiskSheet(sheet_of(command, names), moment(command.effective, "$.effective"))
+        case wire.CancelRiskSheet():
+            return CancelRiskSheet(command.name)
+    return SetMarginMode(names.account(command.account, "$.account"), terms.MarginMode(command.mode))
 
 
 def sheet_of(command: wire.AdoptRiskSheet, names: Names) -> terms.RiskSheet:
@@ -95,10 +105,13 @@ def _whole(value: int, path: str) -> int:
     return value
 
 
-def encode_sheet(command: AdoptRiskSheet | SetMarginMode, registers: Named) -> dict[str, Any]:
+def encode_sheet(command: AdoptRiskSheet | CancelRiskSheet | SetMarginMode, registers: Named) -> dict[str, Any]:
     """The tape's form of a command about sheets. Raises ``LookupError`` for what is not on record."""
     if isinstance(command, AdoptRiskSheet):
-        return {"command": "adopt_risk_sheet", **sheet_fields(command.sheet, registers)}
+        later = fields.effective(command.effective_ns)
+        return {"command": "adopt_risk_sheet", **sheet_fields(command.sheet, registers), **later}
+    if isinstance(command, CancelRiskSheet):
+        return {"command": "cancel_risk_sheet", "name": command.name}
     account = fields.at(registers.accounts, command.account, "account").name
     return {"command": "set_margin_mode", "account": account, "mode": command.mode.value}
 

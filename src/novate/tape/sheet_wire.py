@@ -42,7 +42,7 @@ class SheetCollateral(SheetRow, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class AdoptRiskSheet(Wire, frozen=True, tag="adopt_risk_sheet"):
-    """Put a risk sheet in force. ``unit`` is what one sheet unit is worth in the numeraire."""
+    """Put a risk sheet in force, at once or at ``effective``; ``unit`` is one sheet unit in the numeraire."""
 
     name: str
     numeraire: str
@@ -52,6 +52,13 @@ class AdoptRiskSheet(Wire, frozen=True, tag="adopt_risk_sheet"):
     collateral: dict[str, Any] = msgspec.field(default_factory=dict)
     offset_cap: Number = "0.8"
     maintenance: Number = "0.8"
+    effective: Number | None = None
+
+
+class CancelRiskSheet(Wire, frozen=True, tag="cancel_risk_sheet"):
+    """Take back a risk sheet that was to come into force."""
+
+    name: str
 
 
 class SetMarginMode(Wire, frozen=True, tag="set_margin_mode"):
@@ -61,4 +68,4 @@ class SetMarginMode(Wire, frozen=True, tag="set_margin_mode"):
     mode: Literal["cross", "portfolio"]
 
 
-SheetWire = AdoptRiskSheet | SetMarginMode
+SheetWire = AdoptRiskSheet | CancelRiskSheet | SetMarginMode

@@ -9,7 +9,7 @@ from novate.core import commands as core
 from novate.core.commands import AnyCommand
 from novate.core.reasons import Reason
 from novate.core.registers import Conversion
-from novate.core.terms import Limit, MarginMode
+from novate.core.terms import Limit
 from novate.tape import decimals, wire
 from novate.tape.fields import named, number, size
 from novate.tape.lifecycle import decode_lifecycle
@@ -17,11 +17,11 @@ from novate.tape.lifecycle_wire import LifecycleWire
 from novate.tape.names import Names, Terms
 from novate.tape.read import convert
 from novate.tape.refusal import refuse
-from novate.tape.sheet import sheet_of
-from novate.tape.sheet_wire import AdoptRiskSheet, SetMarginMode
+from novate.tape.sheet import sheet_command
+from novate.tape.sheet_wire import SheetWire
 from novate.tape.supervision import supervision_of
 from novate.tape.supervision_wire import SupervisionWire
-from novate.tape.terms import contract_of, guarded, ppm, rulebook_of
+from novate.tape.terms import contract_of, guarded, moment, ppm, rulebook_of
 
 PLACES_MAX: Final = 18
 NUMBER: Any = str | int
@@ -64,13 +64,7 @@ def single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyComm
         case wire.AddAsset() | wire.ListContract():
             return _listing(command, names)
         case wire.AdoptRulebook():
-            later = command.effective
-            effective_ns = None if later is None else guarded(decimals.time_ns, later, "$.effective")
-            return core.AdoptRulebook(rulebook_of(command, names), effective_ns)
-        case AdoptRiskSheet():
-            return core.AdoptRiskSheet(sheet_of(command, names))
-        case SetMarginMode():
-            return core.SetMarginMode(names.account(command.account, "$.account"), MarginMode(command.mode))
+            return core.AdoptRulebook(rulebook_of(command, names), moment(command.effective, "$.effective"))
         case wire.AddMember():
             return core.AddMember(named(command.name, "$.name"))
         case wire.OpenAccount():
@@ -108,6 +102,8 @@ def single(command: wire.AnyWire, registers: Registers, names: Names) -> AnyComm
             return core.Clock()
         case _ if isinstance(command, LifecycleWire):
             return decode_lifecycle(command, names)
+        case _ if isinstance(command, SheetWire):
+            return sheet_command(command, names)
         case _ if isinstance(command, SupervisionWire):
             return supervision_of(command, names)
     raise TypeError(f"no single command: {type(command).__name__}")

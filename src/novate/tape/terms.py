@@ -26,6 +26,11 @@ def guarded(read: Callable[[str | int], T], value: str | int, path: str, reason:
         raise refuse(reason, path, str(error)) from None
 
 
+def moment(value: str | int | None, path: str) -> int | None:
+    """A time in nanoseconds since 1970; None where none is given."""
+    return None if value is None else guarded(decimals.time_ns, value, path)
+
+
 def ppm(value: str | int, path: str) -> int:
     """A rate as ppm."""
     return guarded(lambda written: decimals.rate(written, PPM, "ppm"), value, path, Reason.TERMS_INVALID)
@@ -52,7 +57,7 @@ def contract_of(command: wire.ListContract) -> terms.Contract:
         inverse=command.inverse,
         underlying=command.underlying,
         strike=None if strike is None else str(strike),
-        expiry_ns=None if command.expiry is None else guarded(decimals.time_ns, command.expiry, "$.expiry"),
+        expiry_ns=moment(command.expiry, "$.expiry"),
         fee_ppm=ppm(command.fee, "$.fee"),
         margin_floor_ticks=ticks(command.margin_floor, tick, "$.margin_floor"),
         futures_style=command.futures_style,
@@ -120,6 +125,9 @@ def rulebook_of(command: wire.AdoptRulebook, names: Names) -> terms.Rulebook:
         overdrafts=_by_asset(command.overdrafts, _overdraft, names, "$.overdrafts"),
         conversion=command.conversion,
         conversion_due_ns=guarded(decimals.duration_ns, command.conversion_due, "$.conversion_due"),
+        recalibration_rise_ppm=ppm(command.recalibration_rise, "$.recalibration_rise"),
+        recalibration_fall_ppm=ppm(command.recalibration_fall, "$.recalibration_fall"),
+        recalibration_every_ns=guarded(decimals.duration_ns, command.recalibration_every, "$.recalibration_every"),
     )
 
 

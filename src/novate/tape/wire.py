@@ -108,6 +108,9 @@ class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):
     overdrafts: dict[str, Any] = msgspec.field(default_factory=dict)
     conversion: Literal["treasury", "orders"] = "treasury"
     conversion_due: Number = "1h"
+    recalibration_rise: Number = 0
+    recalibration_fall: Number = 0
+    recalibration_every: Number = 0
     effective: Number | None = None
 
 

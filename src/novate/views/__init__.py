@@ -2,7 +2,7 @@
 
 from novate.views.facts import Named, detail, fact_name, fact_rows
 from novate.views.record import GiveUp, Porting, Trade, give_ups, portings, trades_on_record
-from novate.views.rules import Limit, Rules, limits, rulebook, scheduled
+from novate.views.rules import Limit, Rules, limits, risk_sheet, rulebook, scheduled
 from novate.views.state import (
     Account,
     Balance,
@@ -78,6 +78,7 @@ __all__ = [
     "overdrafts",
     "portings",
     "receipts",
+    "risk_sheet",
     "rulebook",
     "scheduled",
     "tables",

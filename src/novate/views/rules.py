@@ -1,23 +1,27 @@
-"""The rules as people read them: the rulebook in force, those to come, and the limits with what they count."""
+"""The rules as people read them: rulebook and risk sheet in force, those to come, and limits with what they count."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from novate.core.book import Book
-from novate.core.terms import Rulebook
+from novate.core.registers import ScheduledRulebook
+from novate.core.terms import RiskSheet, Rulebook
+from novate.tape import decimals
 from novate.tape.rules_text import rulebook_fields
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """A rulebook: ``terms`` are the fields of the tape's ``adopt_rulebook``.
+    """A rulebook or a risk sheet.
 
-    ``effective_ns`` is when it is to come into force; None for the one in force.
+    ``terms`` are the fields of the tape's ``adopt_rulebook``; of a risk sheet its numeraire, its unit, how many
+    scenarios it has, and the symbols of its rows. ``effective_ns`` is when it is to come into force; None for what is.
     """
 
     name: str
     terms: dict[str, Any]
     effective_ns: int | None = None
+    kind: Literal["rulebook", "risk_sheet"] = "rulebook"
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -48,14 +52,37 @@ def rulebook(book: Book) -> Rules | None:
     return None if found is None else _rules(book, found, None)
 
 
+def risk_sheet(book: Book) -> Rules | None:
+    """The risk sheet in force, or None before the first."""
+    found = book.registers.sheet
+    return None if found is None else _sheet(book, found, None)
+
+
 def scheduled(book: Book) -> list[Rules]:
-    """The rulebooks to come, the next one first."""
-    found = sorted(book.registers.scheduled.values(), key=lambda each: each.effective_ns)
-    return [_rules(book, each.rulebook, each.effective_ns) for each in found]
+    """The rulebooks and risk sheets to come, in the order in which they take force."""
+    found = sorted(book.registers.scheduled, key=lambda each: each.effective_ns)
+    return [
+        _rules(book, each.rulebook, each.effective_ns)
+        if isinstance(each, ScheduledRulebook)
+        else _sheet(book, each.sheet, each.effective_ns)
+        for each in found
+    ]
 
 
 def _rules(book: Book, found: Rulebook, effective_ns: int | None) -> Rules:
     return Rules(found.name, rulebook_fields(found, book.registers), effective_ns)
+
+
+def _sheet(book: Book, found: RiskSheet, effective_ns: int | None) -> Rules:
+    numeraire = next(asset for asset in book.registers.assets if asset.symbol == found.numeraire)
+    terms = {
+        "numeraire": found.numeraire,
+        "unit": decimals.text(found.unit_fine, numeraire.fine_decimals),
+        "scenarios": found.scenario_count,
+        "contracts": [row.symbol for row in found.contracts],
+        "collateral": [row.symbol for row in found.collateral],
+    }
+    return Rules(found.name, terms, effective_ns, "risk_sheet")
 
 
 def limits(book: Book) -> list[Limit]:

@@ -27,6 +27,15 @@ def supervision_rows(fact: Fact, named: Names) -> list[Row]:
             return [{"rulebook": fact.name}]
         case core.RulebookLapsed():
             return [{"rulebook": fact.name, "reason": fact.reason.text, "path": fact.path, "message": fact.message}]
+        case core.RiskSheetScheduled():
+            effective = time_text(fact.effective_ns)
+            return [{"sheet": fact.sheet.name, "effective": effective, "digest": fact.digest}]
+        case core.RiskSheetTookForce():
+            return [{"sheet": fact.name, "digest": fact.digest}]
+        case core.RiskSheetCancelled():
+            return [{"sheet": fact.name}]
+        case core.RiskSheetLapsed():
+            return [{"sheet": fact.name, "reason": fact.reason.text, "path": fact.path, "message": fact.message}]
         case core.LimitSet(limit=limit):
             members = [named.member(member) for member in limit.members]
             group = [*members, *(named.account(account) for account in limit.accounts)] or ["everyone"]

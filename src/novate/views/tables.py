@@ -240,8 +240,8 @@ def _limits(seen: House) -> Table:
 
 
 def _scheduled(seen: House) -> Table:
-    cells = [[each.name, time_text(each.effective_ns or 0)] for each in seen.scheduled]
-    return Table("Rulebooks to come", ("rulebook", "effective"), cells)
+    cells = [[each.kind.replace("_", " "), each.name, time_text(each.effective_ns or 0)] for each in seen.scheduled]
+    return Table("Rules to come", ("rules", "name", "effective"), cells)
 
 
 def _deposits(seen: House) -> Table:

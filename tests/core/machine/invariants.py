@@ -63,7 +63,7 @@ def check_registers(house: House) -> None:
     halted = np.flatnonzero(house.book.contracts["halted"]).tolist()
     assert sorted(registers.halts) == halted
     assert not any(order.contract in registers.halts for order in registers.orders.values())
-    assert all(each.effective_ns > registers.time_ns for each in registers.scheduled.values())
+    assert all(each.effective_ns > registers.time_ns for each in registers.scheduled)
     for row, limit in zip(house.book.limits, registers.limits.values(), strict=True):
         if not limit.everyone:
             assert tuple(row.tolist())[1:4] == held_plainly(house.book, limit, {})

@@ -4,6 +4,7 @@ from random import Random
 from typing import Any
 
 import hypothesis.strategies as st
+import msgspec
 from hypothesis.stateful import rule
 
 from novate.core import commands as c
@@ -93,6 +94,9 @@ class Ruling(Stage):
             "overdrafts": LENT if layers < 3 else {},
             "conversion": "orders" if layers % 2 else "treasury",
             "conversion_due_ns": HOUR * (1 + 9 * steeper),
+            "recalibration_rise_ppm": 3_000_000 * (layers == 1),
+            "recalibration_fall_ppm": 900_000 * steeper,
+            "recalibration_every_ns": HOUR * (layers == 2),
         }
         named = {"name": "abc"[layers % 3]}
         effective = None if later is None else max(0, self.house.time_ns + later)
@@ -111,16 +115,21 @@ class Ruling(Stage):
         elif choice == 3:
             self.do(c.RemoveLimit(name))
         elif choice == 4:
-            self.do(c.CancelRulebook(name))
+            self.do(data.draw(st.sampled_from([c.CancelRulebook, c.CancelRiskSheet]))(name))
         elif choice == 5 and data.draw(st.booleans()):
             self.do(c.HaltContract(contract, data.draw(st.sampled_from(["a fire", ""]))))
         else:
             halted = [*self.book.registers.halts, contract]
             self.do(c.ResumeContract(data.draw(st.sampled_from(halted))))
 
-    @rule(seed=st.integers(0, 10**6))
-    def adopt_sheet(self, seed: int) -> None:
-        self.do(c.AdoptRiskSheet(self.sheet(seed)))
+    @rule(
+        seed=st.integers(0, 10**6),
+        later=st.sampled_from([None, None, None, -1, 0, 1, HOUR, DAY]),
+        name=st.sampled_from(["a", "b", "c"]),
+    )
+    def adopt_sheet(self, seed: int, later: int | None, name: str) -> None:
+        effective = None if later is None else max(0, self.house.time_ns + later)
+        self.do(c.AdoptRiskSheet(msgspec.structs.replace(self.sheet(seed), name=name), effective))
 
     @rule(data=st.data(), mode=st.sampled_from([*MarginMode, MarginMode.PORTFOLIO]))
     def set_mode(self, data: st.DataObject, mode: MarginMode) -> None:

@@ -116,3 +116,14 @@ def combine(measures, blocks, offset_ppm):
             whole += divided(asked, PPM) * block.weight_ppm
             rest += (asked % PPM) * block.weight_ppm
     return max(floor, whole + divided(rest + PPM - 1, PPM))
+
+
+@njit(cache=True)
+def asked_alone(results, blocks):
+    """``(long, short)``: sheet units that one lot asks for by itself, add-ons and rounding left out."""
+    measures = np.empty((1, len(blocks)), np.int64)
+    gains = results.astype(np.float64)
+    measure(gains, blocks, measures[0])
+    long = combine(measures, blocks, 0)
+    measure(-gains, blocks, measures[0])
+    return long, combine(measures, blocks, 0)

@@ -81,6 +81,13 @@ def requirement(book: Book, reaches: dict[int, Reach], balances_minor: list[int]
     filled, in whatever order, the bucket never has to hold more than this.
     """
     sheet, held = in_force(book), held_rows(book, reaches, balances_minor)
+    units = in_blocks(sheet, held) + sum(add_on(row.add_ons, size_of(reach)) for row, reach in held)
+    units += math.ceil(Fraction(sum(size_of(reach) for _, reach in held), 2))
+    return clamp(units * sheet.unit_fine)
+
+
+def in_blocks(sheet: RiskSheet, held: Held) -> int:
+    """What the blocks ask together, in sheet units: the weighted sum, no less than any floor, rounded up."""
     added, floors, first = Fraction(0), [0], 0
     for block in sheet.blocks:
         asked = asked_by(sheet, block, first, held) * Fraction(block.weight_ppm, PPM)
@@ -89,9 +96,7 @@ def requirement(book: Book, reaches: dict[int, Reach], balances_minor: list[int]
         else:
             added += asked
         first += block.scenarios
-    units = max(math.ceil(added), *floors) + sum(add_on(row.add_ons, size_of(reach)) for row, reach in held)
-    units += math.ceil(Fraction(sum(size_of(reach) for _, reach in held), 2))
-    return clamp(units * sheet.unit_fine)
+    return max(math.ceil(added), *floors)
 
 
 def maintenance(book: Book, lots: dict[int, int], balances_minor: list[int]) -> int:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from novate.core.money import PPM
 from novate.core.terms import AddOn, CollateralRow, ContractRow, Kind, RiskSheet
 from novate.risk.errors import RiskError
-from novate.risk.factors import DAY_NS, FactorHistory, levels_after
+from novate.risk.factors import FactorHistory, levels_after, require_up_to
 from novate.risk.instruments import Instrument
 from novate.risk.models.blocks import Block, Model, combined, require_ppm
 from novate.risk.models.liquidity import Liquidity, Slope, added, slopes
@@ -134,13 +134,7 @@ def draft(
         excludes, a factor outside the history that nothing reads, a rotated skew: with the series, contract or
         parameter, and the cure.
     """
-    if history.times_ns[-1] > time_ns:
-        raise RiskError(f"the history ends at {history.labels()[-1]}, after now: cut it there, or give a later time")
-    if (late_ns := time_ns - int(history.times_ns[-1])) > history.gap_max_ns:
-        raise RiskError(
-            f"the history ends at {history.labels()[-1]}, {late_ns / DAY_NS:g} days before now, where at most "
-            f"{history.gap_max_ns / DAY_NS:g} are no hole: add the rows since"
-        )
+    require_up_to(history, time_ns)
     markets = markets or Markets()
     blocks = model.blocks(history)
     _check_read(blocks, history, instruments, collateral)

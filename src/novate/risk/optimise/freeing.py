@@ -117,7 +117,7 @@ class _Freeing:
         """The requirement: current and stressed blocks at their weights, each floor block the least of it."""
         (asked,) = self.program.variables(1, cost=1.0)
         columns, factors = [], []
-        for block, part in blocks_of(self.sheet):
+        for block, part in blocks_of(self.sheet.blocks):
             measured = self._block(block, part)
             if block.part == "floor":
                 self.program.row([asked, measured], [1.0, -block.weight_ppm / PPM], least=0.0)

@@ -3,7 +3,8 @@
 For lots that are held, without resting orders. Sums are of int64, within the bound that the house holds them to.
 """
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -46,23 +47,36 @@ def results_of(row: Row) -> Results:
 def units_asked(sheet: RiskSheet, lots: Mapping[str, int]) -> int:
     """The initial requirement in sheet units: blocks combined, add-ons, half a unit a lot; every part rounded up."""
     held = rows_of(sheet, lots)
-    added, floors = Fraction(0), [0]
-    for block, part in blocks_of(sheet):
-        asked = Fraction(_asked_by(sheet, block, part, held) * block.weight_ppm, PPM)
-        if block.part == "floor":
-            floors.append(_up(asked))
-        else:
-            added += asked
-    units = max(_up(added), *floors) + sum(_add_on(row.add_ons, abs(size)) for row, size in held)
+    units = _combined(sheet.blocks, [_asked_by(sheet, block, part, held) for block, part in blocks_of(sheet.blocks)])
+    units += sum(_add_on(row.add_ons, abs(size)) for row, size in held)
     return units + ceil_div(sum(abs(size) for _, size in held), 2)
 
 
-def blocks_of(sheet: RiskSheet) -> Iterator[tuple[ScenarioBlock, slice]]:
+def asked_alone(blocks: Sequence[ScenarioBlock], results: Results) -> tuple[int, int]:
+    """``(long, short)``: sheet units that one lot asks for by its results alone, without add-ons and half units."""
+    parts = list(blocks_of(blocks))
+    long = _combined(blocks, [_measured(block, -results[part]) for block, part in parts])
+    return long, _combined(blocks, [_measured(block, results[part]) for block, part in parts])
+
+
+def blocks_of(blocks: Sequence[ScenarioBlock]) -> Iterator[tuple[ScenarioBlock, slice]]:
     """Each block with its part of the rows' results."""
     first = 0
-    for block in sheet.blocks:
+    for block in blocks:
         yield block, slice(first, first + block.scenarios)
         first += block.scenarios
+
+
+def _combined(blocks: Sequence[ScenarioBlock], asked: Sequence[int]) -> int:
+    """What blocks ask together: the weighted sum, no less than any weighted floor, rounded up."""
+    added, floors = Fraction(0), [0]
+    for block, units in zip(blocks, asked, strict=True):
+        weighted = Fraction(units * block.weight_ppm, PPM)
+        if block.part == "floor":
+            floors.append(_up(weighted))
+        else:
+            added += weighted
+    return max(_up(added), *floors)
 
 
 def _asked_by(sheet: RiskSheet, block: ScenarioBlock, part: slice, held: list[tuple[Row, int]]) -> int:
@@ -77,15 +91,20 @@ def _asked_by(sheet: RiskSheet, block: ScenarioBlock, part: slice, held: list[tu
 
 def _measured(block: ScenarioBlock, losses: Results) -> int:
     """The measure of a block's losses, rounded up, not below zero."""
-    ranked = sorted(losses.tolist(), reverse=True)
     if block.measure == "worst":
-        return max(0, ranked[0])
+        return max(0, int(losses.max()))
     if block.measure == "kth_worst":
-        return max(0, ranked[block.rank - 1])
-    mass = Fraction(len(ranked) * block.tail_numerator, block.tail_denominator)
+        return max(0, _largest(losses, block.rank)[-1])
+    mass = Fraction(len(losses) * block.tail_numerator, block.tail_denominator)
     whole = int(mass)
-    tail = sum(ranked[:whole]) + ((mass - whole) * ranked[whole] if whole < len(ranked) else 0)
-    return max(0, _up(Fraction(tail) / mass))
+    ranked = _largest(losses, math.ceil(mass))
+    return max(0, _up((sum(ranked[:whole]) + (mass - whole) * ranked[-1]) / mass))
+
+
+def _largest(losses: Results, count: int) -> list[int]:
+    """The largest so many losses, the largest first."""
+    rest = len(losses) - count
+    return sorted(np.partition(losses, rest)[rest:].tolist(), reverse=True)
 
 
 def _add_on(pieces: tuple[AddOn, ...], size: int) -> int:

@@ -83,6 +83,7 @@ DECIDES: dict[type, Callable[[House, Any], list[Fact]]] = {
     after.AnswerPorting: numbered(moves.decide_porting_answer),
     asked.OpenSubAccount: omnibus.decide_open,
     asked.CancelRulebook: governance.decide_cancel,
+    asked.CancelRiskSheet: governance.decide_cancel,
     asked.SetLimit: limits.decide_set,
     asked.RemoveLimit: limits.decide_remove,
     asked.HaltContract: limits.decide_halt,
@@ -129,6 +130,10 @@ APPLIES: dict[type, Callable[[House, Any], None]] = {
     seen_to.RulebookScheduled: governance.apply_scheduled,
     seen_to.RulebookCancelled: governance.apply_over,
     seen_to.RulebookLapsed: governance.apply_over,
+    seen_to.RiskSheetScheduled: sheets.apply_scheduled,
+    seen_to.RiskSheetTookForce: sheets.apply_took_force,
+    seen_to.RiskSheetCancelled: sheets.apply_over,
+    seen_to.RiskSheetLapsed: sheets.apply_over,
     f.Contributed: cash.apply_contributed,
     f.Deposited: cash.apply_posted,
     f.Withdrawn: cash.apply_posted,
@@ -239,7 +244,10 @@ ROWS_OF_COMMANDS = {
     asked.PublishMarks: layouts.MARK,
     asked.PublishFunding: layouts.FUNDING,
 }
-NOT_AUDITED = {f.Rejected: ("message",), seen_to.RulebookLapsed: ("message",), f.LiquidationOrdered: ("order",)}
+NOT_AUDITED = {
+    f.LiquidationOrdered: ("order",),
+    **dict.fromkeys((f.Rejected, seen_to.RulebookLapsed, seen_to.RiskSheetLapsed), ("message",)),
+}
 """Fields that are words, or that the house itself shows (an order's number)."""
 
 

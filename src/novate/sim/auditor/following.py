@@ -40,7 +40,7 @@ from novate.core.money_facts import (
 from novate.core.overdraft_facts import InterestCharged
 from novate.core.rows import FUNDED, MARKED, POSTED, RESERVED
 from novate.core.rows import MOVED as MOVED_ROW
-from novate.core.supervision import AccountReleased, TradingResumed
+from novate.core.supervision import AccountReleased, RiskSheetTookForce, TradingResumed
 from novate.core.terms import TRADING
 from novate.sim.auditor import calls, conversions, estates, give_ups, moves, overdrafts, trouble, withdrawals
 from novate.sim.auditor.house import House
@@ -52,6 +52,7 @@ MOVED = (
     CycleClosed,
     RulebookAdopted,
     RiskSheetAdopted,
+    RiskSheetTookForce,
     Transferred,
     MarksPublished,
     FundingPublished,

@@ -1,12 +1,23 @@
-"""Rules that are to come: on the schedule, off it, in force at their time or lapsed because they do not fit."""
+"""Rules that are to come: on the schedule, off it, in force at their time or lapsed because they do not fit.
+
+Rulebooks and risk sheets wait together, each under its kind and name, in the order in which they were scheduled.
+"""
 
 from collections.abc import Sequence
 
-from novate.core.commands import AdoptRulebook, CancelRulebook
+from novate.core.commands import AdoptRulebook, CancelRiskSheet, CancelRulebook
 from novate.core.facts import Fact, Rejected
 from novate.core.reasons import Reason
-from novate.core.supervision import RulebookCancelled, RulebookLapsed, RulebookScheduled
-from novate.core.terms import Role, Rulebook
+from novate.core.supervision import (
+    RiskSheetCancelled,
+    RiskSheetLapsed,
+    RiskSheetTookForce,
+    RulebookCancelled,
+    RulebookLapsed,
+    RulebookScheduled,
+)
+from novate.core.terms import RiskSheet, Role, Rulebook
+from novate.sim.auditor import sheets
 from novate.sim.auditor.admission import adoption
 from novate.sim.auditor.house import Disagreement, House, Scheduled
 from novate.sim.auditor.numbering import rejected
@@ -19,7 +30,7 @@ def decide_adopt(house: House, command: AdoptRulebook, answer: Sequence[Fact]) -
     at_once = effective_ns == house.now_ns
     if effective_ns < house.now_ns:
         return [rejected(Reason.EFFECTIVE_TIME_PAST, "$.effective_ns")]
-    if not at_once and command.rulebook.name in house.scheduled:
+    if not at_once and ("rulebook", command.rulebook.name) in house.scheduled:
         return [rejected(Reason.NAME_TAKEN, "$.rulebook.name")]
     refused = [fact for fact in answer if isinstance(fact, Rejected)]
     if refused:
@@ -31,9 +42,12 @@ def decide_adopt(house: House, command: AdoptRulebook, answer: Sequence[Fact]) -
     return [adoption(house, command.rulebook)]
 
 
-def decide_cancel(house: House, command: CancelRulebook) -> list[Fact]:
+def decide_cancel(house: House, command: CancelRulebook | CancelRiskSheet) -> list[Fact]:
     """Off the schedule, if it is there."""
-    if command.name not in house.scheduled:
+    if isinstance(command, CancelRiskSheet):
+        there = ("sheet", command.name) in house.scheduled
+        return [RiskSheetCancelled(command.name) if there else rejected(Reason.SHEET_NOT_SCHEDULED, "$.name")]
+    if ("rulebook", command.name) not in house.scheduled:
         return [rejected(Reason.RULEBOOK_NOT_SCHEDULED, "$.name")]
     return [RulebookCancelled(command.name)]
 
@@ -44,7 +58,11 @@ def first_due(house: House) -> list[Fact]:
     due = [each for each in due if each[0] <= house.now_ns]
     if not due:
         return []
-    rules = min(due, key=lambda each: each[:2])[2].rulebook
+    rules = min(due, key=lambda each: each[:2])[2].rules
+    if isinstance(rules, RiskSheet):
+        digest = sheets.digest_of(rules)
+        refused = sheets.refusal(house, rules)
+        return [RiskSheetLapsed(rules.name, *refused, "") if refused else RiskSheetTookForce(rules.name, digest)]
     if misfit := does_not_fit(house, rules):
         return [RulebookLapsed(rules.name, Reason.RULEBOOK_INVALID, f"$.rulebook.{misfit}", "")]
     return [adoption(house, rules, scheduled=True)]
@@ -75,9 +93,9 @@ def does_not_fit(house: House, rules: Rulebook) -> str | None:
 
 def apply_scheduled(house: House, fact: RulebookScheduled) -> None:
     """They wait."""
-    house.scheduled[fact.rulebook.name] = Scheduled(fact.rulebook, fact.effective_ns)
+    house.scheduled["rulebook", fact.rulebook.name] = Scheduled(fact.rulebook, fact.effective_ns)
 
 
 def apply_over(house: House, fact: RulebookCancelled | RulebookLapsed) -> None:
     """They are not to come any more."""
-    del house.scheduled[fact.name]
+    del house.scheduled["rulebook", fact.name]

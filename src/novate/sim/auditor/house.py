@@ -160,9 +160,9 @@ class Overdrawn:
 
 @dataclass
 class Scheduled:
-    """Rules that are to take force with the first command at or after a time."""
+    """A rulebook or a risk sheet that is to take force with the first command at or after a time."""
 
-    rulebook: Rulebook
+    rules: Rulebook | RiskSheet
     effective_ns: int
 
 
@@ -244,7 +244,8 @@ class House:
     buckets: dict[int, Bucket] = field(default_factory=dict)
     rules_in_force: Rulebook | None = None
     sheet_in_force: RiskSheet | None = None
-    scheduled: dict[str, Scheduled] = field(default_factory=dict)
+    sheet_since_ns: int = 0
+    scheduled: dict[tuple[str, str], Scheduled] = field(default_factory=dict)
     interest_ppm: dict[int, int] = field(default_factory=dict)
     overdrafts: dict[int, dict[int, Overdrawn]] = field(default_factory=dict)
     sales: dict[int, Sale] = field(default_factory=dict)

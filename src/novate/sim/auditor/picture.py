@@ -28,7 +28,7 @@ def picture(house: House) -> Picture:
         "access": {index: bucket.access for index, bucket in house.buckets.items()},
         "account": {index: (bucket.name, bucket.member) for index, bucket in house.buckets.items()},
         "mode": {index: "portfolio" for index, bucket in house.buckets.items() if bucket.portfolio},
-        "sheet": {house.sheet.name: house.sheet.scenario_count} if house.sheet_in_force else {},
+        "sheet": {house.sheet.name: (house.sheet.scenario_count, house.sheet_since_ns)} if house.sheet_in_force else {},
         "isolated": {
             index: (bucket.owner, bucket.contract, bucket.apart)
             for index, bucket in house.buckets.items()
@@ -60,7 +60,7 @@ def picture(house: House) -> Picture:
         "limit": {number: msgspec.structs.astuple(limit) for number, limit in house.limits.items()},
         "halt": dict(house.halts),
         **_debts(house),
-        "scheduled": {name: one.effective_ns for name, one in house.scheduled.items()},
+        "scheduled": {key: one.effective_ns for key, one in house.scheduled.items()},
         "source": dict(house.sources),
         "house": {
             "time": house.now_ns,

@@ -124,6 +124,12 @@ def requirement_by_sheet(house: House, bucket: Bucket) -> tuple[int, int]:
 
 def asked_units(sheet: RiskSheet, held: list[Held]) -> int:
     """Blocks added at their weights, no less than any floor; add-ons; half a unit for every lot. All rounded up."""
+    half = Fraction(sum(one.size for one in held), 2)
+    return in_blocks(sheet, held) + sum(add_on(one.row.add_ons, one.size) for one in held) + up(half)
+
+
+def in_blocks(sheet: RiskSheet, held: list[Held]) -> int:
+    """Blocks added at their weights, no less than any floor, rounded up."""
     added, floors = Fraction(0), [0]
     for block, first in blocks_of(sheet):
         asked = weighted(sheet, block, first, held)
@@ -131,8 +137,7 @@ def asked_units(sheet: RiskSheet, held: list[Held]) -> int:
             floors.append(up(asked))
         else:
             added += asked
-    half = Fraction(sum(one.size for one in held), 2)
-    return max(up(added), *floors) + sum(add_on(one.row.add_ons, one.size) for one in held) + up(half)
+    return max(up(added), *floors)
 
 
 def blocks_of(sheet: RiskSheet) -> Iterator[tuple[ScenarioBlock, int]]:

@@ -8,6 +8,7 @@ import msgspec
 from novate.core.commands import AdoptRiskSheet, SetMarginMode
 from novate.core.facts import Fact, MarginModeSet, RiskSheetAdopted
 from novate.core.reasons import Reason
+from novate.core.supervision import RiskSheetCancelled, RiskSheetLapsed, RiskSheetScheduled, RiskSheetTookForce
 from novate.core.terms import (
     OWNED,
     AddOn,
@@ -19,7 +20,8 @@ from novate.core.terms import (
     Role,
     ScenarioBlock,
 )
-from novate.sim.auditor.house import House
+from novate.sim.auditor import recalibration
+from novate.sim.auditor.house import House, Scheduled
 from novate.sim.auditor.numbering import rejected
 from novate.sim.auditor.rounding import PPM, VALUE_LARGEST
 from novate.sim.auditor.scenarios import EXACT_BELOW, add_on, beyond_sheet, collateral_takes, results_of
@@ -27,6 +29,7 @@ from novate.sim.auditor.worth import judge
 
 SCENARIOS, ROWS, SETS, BLOCKS, IN_TAIL = 2**14, 2**12, 60, 2**4, 2**10
 """As many there may be at most."""
+WAITING = 8
 NAME_LONGEST = 128
 ADD_ON_LARGEST, ADD_ON_RATE_LARGEST, FLOOR_LARGEST = 2**50, 2**40, 2**62 - 1
 
@@ -37,15 +40,49 @@ INVALID = Reason.SHEET_INVALID
 
 
 def decide_adopt(house: House, command: AdoptRiskSheet) -> list[Fact]:
-    """A sheet that is sound in itself, and that can judge every portfolio bucket there is."""
-    sheet = command.sheet
+    """A sheet at once, or on the schedule."""
+    sheet, effective_ns = command.sheet, command.effective_ns
+    if effective_ns is None or effective_ns == house.now_ns:
+        refused = refusal(house, sheet)
+        return [rejected(*refused) if refused else RiskSheetAdopted(sheet, digest_of(sheet))]
+    if effective_ns < house.now_ns:
+        return [rejected(Reason.EFFECTIVE_TIME_PAST, "$.effective_ns")]
+    waiting = [one for (kind, _), one in house.scheduled.items() if kind == "sheet"]
+    if ("sheet", sheet.name) in house.scheduled:
+        return [rejected(Reason.NAME_TAKEN, "$.sheet.name")]
+    if len(waiting) == WAITING:
+        return [rejected(INVALID, "$.effective_ns")]
+    before = [one for one in waiting if one.effective_ns <= effective_ns]
+    last_ns = max((one.effective_ns for one in before), default=None)
+    last = [one.rules for one in before if one.effective_ns == last_ns][-1:]
+    former = last[0] if last and isinstance(last[0], RiskSheet) else house.sheet_in_force
+    since_ns = house.sheet_since_ns if last_ns is None else last_ns
+    refused = next(wrong_with(house, sheet), None)
+    if refused:
+        return [rejected(refused[0], f"$.sheet.{refused[1]}")]
+    if former and (refused := recalibration.too_far(house, sheet, former, effective_ns - since_ns)):
+        return [rejected(*refused)]
+    return [RiskSheetScheduled(sheet, digest_of(sheet), effective_ns)]
+
+
+def refusal(house: House, sheet: RiskSheet) -> Wrong | None:
+    """Why a sheet cannot take force now: it must be sound in itself, not too far from the one before, and able to judge
+    every portfolio bucket there is."""
     for reason, path in wrong_with(house, sheet):
-        return [rejected(reason, f"$.sheet.{path}")]
+        return reason, f"$.sheet.{path}"
+    former, gone_ns = house.sheet_in_force, house.now_ns - house.sheet_since_ns
+    if former and (far := recalibration.too_far(house, sheet, former, gone_ns)):
+        return far
     for bucket in house.buckets.values():
         reason = beyond_sheet(house, sheet, bucket) if bucket.portfolio else None
         if reason:
-            return [rejected(reason, "$.sheet.contracts")]
-    return [RiskSheetAdopted(sheet, hashlib.sha256(msgspec.msgpack.encode(sheet)).hexdigest())]
+            return reason, "$.sheet.contracts"
+    return None
+
+
+def digest_of(sheet: RiskSheet) -> str:
+    """What a sheet is known by."""
+    return hashlib.sha256(msgspec.msgpack.encode(sheet)).hexdigest()
 
 
 def wrong_with(house: House, sheet: RiskSheet) -> Iterator[Wrong]:
@@ -189,7 +226,25 @@ def decide_mode(house: House, command: SetMarginMode) -> list[Fact]:
 
 def apply_adopted(house: House, fact: RiskSheetAdopted) -> None:
     """The sheet judges from now, as a whole."""
-    house.sheet_in_force = fact.sheet
+    house.sheet_in_force, house.sheet_since_ns = fact.sheet, house.now_ns
+
+
+def apply_scheduled(house: House, fact: RiskSheetScheduled) -> None:
+    """It waits."""
+    house.scheduled["sheet", fact.sheet.name] = Scheduled(fact.sheet, fact.effective_ns)
+
+
+def apply_over(house: House, fact: RiskSheetCancelled | RiskSheetLapsed) -> None:
+    """It is not to come any more."""
+    del house.scheduled["sheet", fact.name]
+
+
+def apply_took_force(house: House, fact: RiskSheetTookForce) -> None:
+    """What waited under the name judges from now."""
+    rules = house.scheduled.pop(("sheet", fact.name)).rules
+    if not isinstance(rules, RiskSheet):
+        raise TypeError(f"{fact.name} is no risk sheet")
+    house.sheet_in_force, house.sheet_since_ns = rules, house.now_ns
 
 
 def apply_mode_set(house: House, fact: MarginModeSet) -> None:

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from novate.sim.worlds.world import World
 
 WEIGHTS = ((PPM,), (750_000, 250_000), (333_333, 333_334, 333_333), (1, 999_999))
+LARGEST = 2**52 - 1
 WILD = (0, 1, 3, 1_000, 10**6, 2**31, 2**45)
 
 
-def draw_sheet(world: "World", seen: Picture, wrong: float) -> RiskSheet:
-    """A sheet on what is listed now; some rows are left out, and with the given chance something in it is wrong."""
+def draw_sheet(world: "World", seen: Picture) -> RiskSheet:
+    """A sheet on what is listed now; some rows are left out."""
     random = world.random
     blocks = _blocks(random)
     model = _Model(world, seen, sum(block.scenarios for block in blocks))
@@ -28,7 +29,7 @@ def draw_sheet(world: "World", seen: Picture, wrong: float) -> RiskSheet:
     chosen = [at for at, terms in enumerate(kinds) if terms.kind is not Kind.INDEX and not terms.collateralised]
     rows = [at for at in chosen if random.random() < (0.99 if at in held else 0.93)]
     coins = [asset for asset in world.terms.coin_prices if random.random() < 0.6]
-    sheet = RiskSheet(
+    return RiskSheet(
         f"model {random.randrange(100)}",
         "USD",
         model.unit,
@@ -38,9 +39,18 @@ def draw_sheet(world: "World", seen: Picture, wrong: float) -> RiskSheet:
         random.choice([0, 1, 800_000, 800_000, PPM]),
         random.choice([1, 500_000, 800_000, 800_000, PPM]),
     )
-    while random.random() < wrong:
-        sheet = _spoilt(random, sheet)
-    return sheet
+
+
+def nudged(random: Random, sheet: RiskSheet) -> RiskSheet:
+    """The same model a while later: what a lot gains or loses is somewhat more or less, here and there by a lot."""
+    factor = random.choice([0.7, 0.9, 0.9999, 1, 1.0001, 1.1, 1.25])
+    finer = random.choice([1, 1, 1, 10]) if sheet.unit_fine % 10 == 0 else 1
+    rows = []
+    for row in sheet.contracts:
+        own = factor * (1 if random.random() < 0.8 else random.choice([0, 0.5, 1.2, 3]))
+        values = [round(value * own * finer) for value in np.frombuffer(row.results, "<i8").tolist()]
+        rows.append(replace(row, results=packed([max(-LARGEST, min(LARGEST, value)) for value in values])))
+    return replace(sheet, contracts=tuple(rows), unit_fine=sheet.unit_fine // finer)
 
 
 def _blocks(random: Random) -> tuple[ScenarioBlock, ...]:
@@ -127,7 +137,7 @@ def packed(results: list[int]) -> bytes:
 # ---- what is wrong --------------------------------------------------------------------------------------------------
 
 
-def _spoilt(random: Random, sheet: RiskSheet) -> RiskSheet:
+def spoilt(random: Random, sheet: RiskSheet) -> RiskSheet:
     """One thing more that is wrong, or that only looks so."""
     kinds: list[Callable[[Random, RiskSheet], RiskSheet]] = [_wrong_terms, _wrong_blocks, _wrong_row, _wrong_coin]
     return random.choice(kinds)(random, sheet)

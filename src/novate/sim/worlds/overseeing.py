@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from novate.core import commands as c
 from novate.core.terms import Limit, Measure
 from novate.sim.book_picture import Picture
+from novate.sim.worlds import modelling
 from novate.sim.worlds.terms import HOUR, SECOND, draw_rulebook
 
 if TYPE_CHECKING:
@@ -79,11 +80,11 @@ def rules(world: "World", seen: Picture) -> c.AnyCommand:
     Now and then rules know nothing of a margin class or of an asset, and lapse where something is open in it.
     """
     random = world.random
-    names = list(seen["scheduled"])
+    names = [name for kind, name in seen["scheduled"] if kind == "rulebook"]
     if (names and random.random() < 0.6) or random.random() < 0.05:
         return c.CancelRulebook(random.choice([*names, *names, "nobody's"]))
     form = None if random.random() < 0.2 else world.rulebook.form
-    drawn = draw_rulebook(random, world.terms.assets, form)
+    drawn = modelling.with_bounds(world, draw_rulebook(random, world.terms.assets, form))
     if random.random() < 0.4:
         return c.AdoptRulebook(drawn)
     time_ns = world.now_ns + random.choice([-1, 0, SECOND, SECOND, HOUR, 5 * HOUR, 5 * HOUR, 30 * HOUR])

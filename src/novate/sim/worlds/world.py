@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from novate.core import commands as c
-from novate.core.terms import AccountKind, Contract, Kind
+from novate.core.terms import AccountKind, Contract, Kind, RiskSheet
 from novate.sim.book_picture import Picture
 from novate.sim.worlds import (
     afterwards,
@@ -75,6 +75,8 @@ class World:
         self.calm = self.random.uniform(0.5, 2.0)
         self.short_of_cash = self.random.random() < 0.3
         self.modelled = is_modelled(seed)
+        self.sheet: RiskSheet | None = None
+        self.sheets = 0
         self.rulebook = modelling.with_caps(self) if self.modelled else self.rulebook
 
     # ---- the first day ----------------------------------------------------------------------------------------------
@@ -236,7 +238,7 @@ class World:
             (4, partial(isolating.isolate, self)),
             (1.0 if seen["isolated"] else 0.1, partial(isolating.rejoin, self)),
             (2.5, partial(isolating.move, self)),
-            ((1.5 if seen["sheet"] else 40) * self.modelled, partial(modelling.adopt, self)),
+            ((4 if seen["sheet"] else 40) * self.modelled, partial(modelling.adopt, self)),
             ((7 if seen["sheet"] else 0.2) * self.modelled, partial(modelling.switch, self)),
         ]
         while True:
