@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.risk.walks import walk
-from tests.test_backtest import FAST, Novate, novate
+from tests.test_backtest import FAST, Novate, commands_of, novate
 
 __all__ = ["novate"]
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "accounts.toml"
@@ -99,6 +99,15 @@ def test_the_same_accounts_in_json(novate: Novate, tmp_path: Path) -> None:
     listed = [{"name": "A", "member": "A", "weights": {"BTC": 1}}]
     path = accounts(tmp_path, json.dumps({"members": ["A"], "accounts": listed}), "accounts.json")
     assert novate(written(tmp_path), "--accounts", path, "--model", "ewma")[0] == 0
+    for text, message in (
+        (path.read_text().replace('{"BTC": 1}', '{"BTC": 1, "BTC": 2}'), "it is not JSON: 'BTC' is there twice"),
+        (path.read_text().replace('"BTC": 1', '"BTC": NaN'), "weights of BTC: nan is not finite"),
+        ("[]", "expected a table, got list"),
+        ("{", "it is not JSON: "),
+    ):
+        code, _, err = novate(written(tmp_path), "--accounts", accounts(tmp_path, text, "accounts.json"))
+        assert (code, err.count("\n")) == (1, 1)
+        assert message in err
 
 
 def test_the_example_is_of_the_installed_history(novate: Novate) -> None:
@@ -151,3 +160,30 @@ def test_accounts_that_cannot_be_tested_are_said_in_one_line(
 def test_a_file_of_accounts_that_is_not_there(novate: Novate, tmp_path: Path) -> None:
     code, _, err = novate(written(tmp_path), "--accounts", "hypothetic")
     assert (code, err) == (1, "novate: hypothetic: No such file or directory\n")
+
+
+def rows_of(page: str, anchor: str, named: int) -> list[str]:
+    """The rows of a table of the page, the first columns filled down."""
+    section = page.split(f'<h2 id="{anchor}">')[1].split("</section>", maxsplit=1)[0]
+    names, found = [""] * named, []
+    for row in re.findall(r"<tr>(.*?)</tr>", section, re.DOTALL):
+        cells = re.findall(r"<td[^>]*>(.*?)</td>", row)
+        if cells:
+            names = cells[:named] if cells[0] else names
+            found.append(" | ".join([*names, *cells[named:]]))
+    return found
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("at", "accounts", "together"), [(4, 15, 10), (5, 22, 4), (6, 15, 1)])
+def test_the_page_of_backtests_says_what_the_command_prints_of_accounts(
+    novate: Novate, market_data: Path, tmp_path: Path, at: int, accounts: int, together: int
+) -> None:
+    document = (Path(__file__).parents[1] / "docs" / "backtests.md").read_text(encoding="utf-8")
+    command, rows = commands_of(document)[at]
+    assert novate(*command.replace("$NOVATE_DATA", str(market_data)).split())[0] == 0
+    page = html.unescape((tmp_path / "page.html").read_text(encoding="utf-8")).replace("\u00a0", " ")
+    known = {*rows_of(page, "accounts", 1), *rows_of(page, "members", 2)}
+    figures = [row for row in rows if not row.startswith(("account |", "member |"))]
+    assert len(figures) == accounts + together
+    assert [row for row in figures if row not in known] == []

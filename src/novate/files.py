@@ -1,5 +1,6 @@
 """Files that people write, TOML or JSON, as the structs that they stand for: what is wrong is said with its place."""
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,12 +20,22 @@ def table_of(path: Path) -> dict[str, Any]:
     """The table that a file holds: JSON where it is called so, else TOML. Raises ``FileError``, and ``OSError``."""
     try:
         data = path.read_bytes()
-        read = msgspec.json.decode(data) if path.suffix == ".json" else tomllib.loads(data.decode())
-    except (msgspec.DecodeError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        read = json.loads(data, object_pairs_hook=_once) if path.suffix == ".json" else tomllib.loads(data.decode())
+    except ValueError as error:  # also of what is no text at all
         raise FileError(f"{path}: it is not {'JSON' if path.suffix == '.json' else 'TOML'}: {error}") from error
     if not isinstance(read, dict):
         raise FileError(f"{path}: expected a table, got {type(read).__name__}")
     return read
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, which would keep the last of a name that is there twice and be silent about it."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"{name!r} is there twice: leave one out")
+        found[name] = value
+    return found
 
 
 def converted(table: dict[str, Any], kind: type[Kind], place: str, see: str) -> Kind:

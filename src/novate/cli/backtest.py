@@ -93,14 +93,14 @@ def backtest(
 class Asked:
     """What is to be tested."""
 
-    models: tuple[Name, ...]
+    names: tuple[Name, ...]
     level: float
     horizon: int
     warm_up: int
     window: int | None
 
-    def of(self) -> "list[Model]":
-        """The models."""
+    def models(self) -> "list[Model]":
+        """The models by these names."""
         from novate.risk.models.challengers import EwmaVar, HistoricalVar, SpanScan
         from novate.risk.models.filtered_shortfall import FilteredShortfall
 
@@ -110,7 +110,7 @@ class Asked:
             "ewma": EwmaVar,
             "span": SpanScan,
         }
-        return [known[name](level=self.level, horizon_steps=self.horizon) for name in self.models]
+        return [known[name](level=self.level, horizon_steps=self.horizon) for name in self.names]
 
 
 Report = tuple[dict[str, Any], "Sequence[Table]", Path]
@@ -132,7 +132,7 @@ def _of_series(known: "PriceHistory", histories: "Sequence[FactorHistory]", aske
     from novate.report.backtest import figures, sections, write_backtest
     from novate.risk.backtest.comparison import compare
 
-    models = asked.of()
+    models = asked.models()
     with busy("backtesting"):
         found = [
             compare(each, models, level=asked.level, warm_up=asked.warm_up, last=asked.window) for each in histories
@@ -160,7 +160,7 @@ def _of_accounts(
         history = reading.history(known, tuple(name for name in known.symbols if name in names))
         holding = held(listed, history, f"accounts of {Path(accounts).name}")
     with busy("backtesting"):
-        found = tested(history, holding, asked.of(), level=asked.level, warm_up=asked.warm_up, last=asked.window)
+        found = tested(history, holding, asked.models(), level=asked.level, warm_up=asked.warm_up, last=asked.window)
     return {"accounts": figures(found)}, sections(found), write_accounts(found, known.source, out)
 
 

@@ -5,14 +5,14 @@ long is positive.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from novate.risk.errors import RiskError
-from novate.risk.factors import Factor, FactorHistory
+from novate.risk.factors import FactorHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,8 @@ class Accounts:
     def __post_init__(self) -> None:
         if not self.accounts:
             raise RiskError("accounts: none: give one at least")
-        for names, what in ((self.members, "member"), ([each.name for each in self.accounts], "account")):
-            seen: set[str] = set()
-            for name in names:
-                if not name or name in seen:
-                    raise RiskError(f"{what} {name!r}: it is there twice: leave one out, or name it otherwise" if name
-                                    else f"{what} '': it has no name: give one")  # fmt: skip
-                seen.add(name)
+        _once("member", self.members)
+        _once("account", [each.name for each in self.accounts])
         for each in self.accounts:
             if each.member not in self.members:
                 raise RiskError(
@@ -123,14 +118,15 @@ def held(found: Accounts, history: FactorHistory, note: str) -> Held:
                     f"account {each.name!r}: a weight of {series}, whose price may be zero or below: give lots"
                 )
             (lots if each.lots else weights)[at, column[series]] = size
-    names = tuple(each.name for each in found.accounts)
-    return Held(names, tuple(each.member for each in found.accounts), _by_day(lots, weights, history), note)
+    relative = [factor.kind == "relative" for factor in history.factors]
+    exposures = lots * np.where(relative, history.levels, 1.0)[:, None, :] + weights
+    accounts = found.accounts
+    return Held(tuple(each.name for each in accounts), tuple(each.member for each in accounts), exposures, note)
 
 
-def _by_day(lots: NDArray[np.float64], weights: NDArray[np.float64], history: FactorHistory) -> NDArray[np.float64]:
-    value_of_one = np.where([_is_relative(factor) for factor in history.factors], history.levels, 1.0)
-    return lots * value_of_one[:, None, :] + weights
-
-
-def _is_relative(factor: Factor) -> bool:
-    return factor.kind == "relative"
+def _once(what: str, names: Sequence[str]) -> None:
+    for at, name in enumerate(names):
+        if not name:
+            raise RiskError(f"{what} '': it has no name: give one")
+        if name in names[:at]:
+            raise RiskError(f"{what} {name!r}: it is there twice: leave one out, or name it otherwise")
