@@ -7,6 +7,7 @@ import pytest
 from scipy.special import bdtrc
 
 from novate.core.terms import Kind
+from novate.report.accounts import sections
 from novate.risk.backtest.accounts import Account, Accounts, Held, held
 from novate.risk.backtest.comparison import compare
 from novate.risk.backtest.coverage import pof
@@ -211,6 +212,11 @@ def test_a_hedge_is_the_least_squares_of_the_moves_before() -> None:
         (("A", "A"), [Account("A", "A", lots={"X": 1})], "member 'A': it is there twice"),
         (("A", "B"), [Account("A", "A", lots={"X": 1})], "member 'B': it has no account: give one, or leave the"),
         (("A",), [Account("A", "C", lots={"X": 1})], "account 'A': there is no member 'C': name it in `members`"),
+        (
+            ("A", "B"),
+            [Account("A", "B", lots={"X": 1}), Account("C", "A", lots={"X": 1})],
+            "account 'A': it bears the name of a member that is not its own",
+        ),
         (("A",), [Account("", "A", lots={"X": 1})], "account '': it has no name"),
         (("A",), [], "accounts: none"),
     ],
@@ -241,3 +247,18 @@ def test_holdings_that_cannot_be_are_named() -> None:
         run_over(last=40)
     with pytest.raises(RiskError, match="models of one horizon"):
         backtest(HISTORY, held(ACCOUNTS, HISTORY, ""), [*models(1), *models(2)], level=0.99)
+
+
+def test_a_loss_against_which_nothing_was_asked_is_no_part_of_it() -> None:
+    """A price that only ever rose asks nothing of a long by its history; then it falls."""
+    levels = 100 * 1.001 ** np.arange(700.0)
+    levels[-50:] *= 0.98 * 0.99 ** np.arange(50.0)
+    history = daily(levels)
+    long = Accounts(("A",), (Account("A", "A", weights={"BTC": 1.0}),))
+    found = backtest(history, held(long, history, ""), [HistoricalVar(horizon_steps=1)], level=0.99)
+    (alone, *_) = found.covered
+    assert alone.exceptions > 0
+    assert alone.largest == pytest.approx(1 - 0.98 * 1.001)
+    assert alone.largest_on == history.labels()[-50]
+    assert alone.of_margin is None
+    assert sections(found)[0].rows[0][9:11] == ["2016-10-12", "–"]

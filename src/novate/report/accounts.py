@@ -102,7 +102,8 @@ def _row(each: Covered) -> list[str]:
 def _shortfall(each: Covered) -> list[str]:
     if each.largest_on is None:
         return ["–"] * len(SHORT)
-    return [_amount(each.largest), each.largest_on, f"{100 * each.of_margin:.1f} %", _amount(each.mean_shortfall)]
+    part = "–" if each.of_margin is None else f"{100 * each.of_margin:,.1f} %"
+    return [_amount(each.largest), each.largest_on, part, _amount(each.mean_shortfall)]
 
 
 def _amount(value: float) -> str:

@@ -68,6 +68,10 @@ class Accounts:
                 raise RiskError(
                     f"account {each.name!r}: there is no member {each.member!r}: name it in `members`, or mend it"
                 )
+            if each.name != each.member and each.name in self.members:
+                raise RiskError(
+                    f"account {each.name!r}: it bears the name of a member that is not its own: name it otherwise"
+                )
         for member in self.members:
             if all(each.member != member for each in self.accounts):
                 raise RiskError(f"member {member!r}: it has no account: give one, or leave the member out")
