@@ -11,7 +11,20 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import journal, machine, mixed, portfolio, pricing, recovery, remargin, table, ticks, trades, whatif
+from bench import (
+    journal,
+    machine,
+    mixed,
+    portfolio,
+    pricing,
+    recalibration,
+    recovery,
+    remargin,
+    table,
+    ticks,
+    trades,
+    whatif,
+)
 from bench.figures import Figure
 from bench.session import Session
 from bench.world import FULL, SMALL
@@ -35,6 +48,7 @@ FIGURES: dict[str, Callable[[Session], list[Figure]]] = {
     "remargin-book": remargin.book,
     "remargin-model": remargin.model,
     "remargin-million": remargin.million,
+    "recalibration": recalibration.full,
     "recovery-batches": recovery.batches,
     "recovery-singles": recovery.singles,
     "memory": recovery.memory,

@@ -59,7 +59,7 @@ def test_results_and_days_are_those_after_what_was_foreseen() -> None:
     levels = HISTORY.levels[:, 0]
     assert found.results[:, 0] == pytest.approx(levels[-300:] / levels[-301:-1] - 1)
     assert np.array_equal(found.results[:, 1], -found.results[:, 0])
-    gains = unit_results(Factor("OIL", "absolute"), np.array([18.31]), np.array([-36.98]))
+    gains = unit_results([Factor("OIL", "absolute")], np.array([[18.31]]), np.array([[-36.98]]))[0]
     assert gains == pytest.approx([-55.29])
 
 

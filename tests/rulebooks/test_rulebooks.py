@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from novate.files import FileError
 from novate.risk.errors import RiskError
 from novate.risk.venues.book import Book, Collateral, NotCovered
 from novate.risk.venues.requirement import Equity, answer
-from novate.rulebooks import MECHANISMS, FileError, load, margin, names, read_book
+from novate.rulebooks import MECHANISMS, load, margin, names, read_book
 from tests.rulebooks.books import book, future, option, perpetual
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "portfolio.toml"

@@ -16,7 +16,8 @@ MAY_IMPORT = {
     "risk": ("core.money", "core.terms"),
     "risk.kernels": (),  # as kernel_cache.COMPILED says
     "market": ("core.money", "core.terms"),
-    "rulebooks": ("risk",),
+    "files": ("risk.errors",),
+    "rulebooks": ("risk", "files"),
     "service": ("core", "tape", "market", "risk"),
     "sim": ("core", "market", "risk", "service.engine", "report.series"),
     "sim.proof": ("sim", "core", "service", "report.series"),

@@ -1,7 +1,8 @@
-"""``novate backtest``: margin models over a recorded price history, out of sample."""
+"""``novate backtest``: margin models over a recorded price history, out of sample, of one unit or of whole accounts."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from novate.market.history import PriceHistory
-    from novate.risk.backtest.comparison import Comparison
     from novate.risk.factors import FactorHistory
     from novate.risk.models.blocks import Model
+    from novate.views import Table
 
 Name = Literal["default", "historical", "ewma", "span"]
 NAMES: Final[tuple[Name, ...]] = ("default", "historical", "ewma", "span")
@@ -30,6 +31,7 @@ def backtest(
     history: Path | None = None,
     /,
     *,
+    accounts: str | None = None,
     model: Annotated[tuple[Name, ...], Parameter(negative="")] = (),
     series: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     level: float = 0.99,
@@ -48,6 +50,9 @@ def backtest(
     ----------
     history
         A Parquet or CSV file with a price a day. By default S&P 500, Nasdaq and WTI, which are installed with it.
+    accounts
+        Test accounts instead of one unit, long and short: a TOML or JSON file (docs/concepts/backtest.md), or
+        `hypothetical`, a set over the series.
     model
         Models to test: default, historical, ewma, span; as often as needed. All by default.
     series
@@ -71,21 +76,92 @@ def backtest(
     json
         Print one JSON object instead of tables.
     """
-    from novate.report.backtest import figures, sections, write_backtest
-
     if min(horizon, warm_up, window or 1) < 1:
         raise Failure("horizon, warm-up and window must be positive", 2)
-    with _told():
-        known = _read(history)
-        chosen = [_factor_history(known, name, absolute, vouch, gap_days) for name in _chosen(known, series, absolute)]
-        found = _compared(chosen, _models(model or NAMES, level, horizon), level, warm_up, window)
-        path = write_backtest(found, known.source, out)
+    asked = Asked(tuple(dict.fromkeys(model or NAMES)), level, horizon, warm_up, window)
+    reading = Reading(absolute, vouch, gap_days)
+    figures, tables, path = _report(history, accounts, series, reading, asked, out)
     if json:
-        print_json({"series": figures(found), "report": str(path.resolve())})
+        print_json({**figures, "report": str(path.resolve())})
         return
-    for table in sections(found):
+    for table in tables:
         print_table(output(), table)
     print(path.resolve())
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be tested."""
+
+    names: tuple[Name, ...]
+    level: float
+    horizon: int
+    warm_up: int
+    window: int | None
+
+    def models(self) -> "list[Model]":
+        """The models by these names."""
+        from novate.risk.models.challengers import EwmaVar, HistoricalVar, SpanScan
+        from novate.risk.models.filtered_shortfall import FilteredShortfall
+
+        known: dict[Name, Any] = {
+            "default": FilteredShortfall,
+            "historical": HistoricalVar,
+            "ewma": EwmaVar,
+            "span": SpanScan,
+        }
+        return [known[name](level=self.level, horizon_steps=self.horizon) for name in self.names]
+
+
+Report = tuple[dict[str, Any], "Sequence[Table]", Path]
+"""The figures as numbers, as tables, and the page."""
+
+
+def _report(
+    history: Path | None, accounts: str | None, series: Sequence[str], reading: "Reading", asked: Asked, out: Path
+) -> Report:
+    with _told():
+        known = _read(history)
+        if accounts is not None:
+            return _of_accounts(known, accounts, series, reading, asked, out)
+        names = _chosen(known, series, reading.absolute)
+        return _of_series(known, [reading.history(known, (name,)) for name in names], asked, out)
+
+
+def _of_series(known: "PriceHistory", histories: "Sequence[FactorHistory]", asked: Asked, out: Path) -> Report:
+    from novate.report.backtest import figures, sections, write_backtest
+    from novate.risk.backtest.comparison import compare
+
+    models = asked.models()
+    with busy("backtesting"):
+        found = [
+            compare(each, models, level=asked.level, warm_up=asked.warm_up, last=asked.window) for each in histories
+        ]
+    return {"series": figures(found)}, sections(found), write_backtest(found, known.source, out)
+
+
+def _of_accounts(
+    known: "PriceHistory", accounts: str, series: Sequence[str], reading: "Reading", asked: Asked, out: Path
+) -> Report:
+    from novate.files import converted, table_of
+    from novate.report.accounts import figures, sections, write_accounts
+    from novate.risk.backtest.accounts import Accounts, held
+    from novate.risk.backtest.hypothetical import hypothetical
+    from novate.risk.backtest.portfolios import backtest as tested
+
+    if accounts == "hypothetical":
+        history = reading.history(known, _chosen(known, series, reading.absolute))
+        holding = hypothetical(history)
+    elif series:
+        raise Failure("--series with --accounts FILE: the accounts say which series they hold", 2)
+    else:
+        listed = converted(table_of(Path(accounts)), Accounts, accounts, "docs/concepts/backtest.md")
+        names = set(_chosen(known, listed.series, reading.absolute))
+        history = reading.history(known, tuple(name for name in known.symbols if name in names))
+        holding = held(listed, history, f"accounts of {Path(accounts).name}")
+    with busy("backtesting"):
+        found = tested(history, holding, asked.models(), level=asked.level, warm_up=asked.warm_up, last=asked.window)
+    return {"accounts": figures(found)}, sections(found), write_accounts(found, known.source, out)
 
 
 @contextlib.contextmanager
@@ -109,61 +185,50 @@ def _read(history: Path | None) -> "PriceHistory":
     return default_history() if history is None else read_history(history, signed=True)
 
 
-def _compared(
-    histories: "Sequence[FactorHistory]", models: "Sequence[Model]", level: float, warm_up: int, last: int | None
-) -> "list[Comparison]":
-    from novate.risk.backtest.comparison import compare
-
-    with busy("backtesting"):
-        return [compare(each, models, level=level, warm_up=warm_up, last=last) for each in histories]
-
-
-def _models(names: Sequence[Name], level: float, horizon: int) -> "list[Model]":
-    from novate.risk.models.challengers import EwmaVar, HistoricalVar, SpanScan
-    from novate.risk.models.filtered_shortfall import FilteredShortfall
-
-    known: dict[Name, Any] = {
-        "default": FilteredShortfall,
-        "historical": HistoricalVar,
-        "ewma": EwmaVar,
-        "span": SpanScan,
-    }
-    return [known[name](level=level, horizon_steps=horizon) for name in dict.fromkeys(names)]
-
-
-def _chosen(known: "PriceHistory", series: Sequence[str], absolute: Sequence[str]) -> Sequence[str]:
+def _chosen(known: "PriceHistory", series: Sequence[str], absolute: Sequence[str]) -> tuple[str, ...]:
     for name in (*series, *absolute):
         if name not in known.symbols:
             raise Failure(f"{known.name} has no series {name!r}: it has {', '.join(known.symbols)}")
     return tuple(dict.fromkeys(series)) or known.symbols
 
 
-def _factor_history(
-    known: "PriceHistory", name: str, absolute: Sequence[str], vouched: tuple[str, ...], gap_days: float | None
-) -> "FactorHistory":
-    """One series by itself: a row without a price is a day on which its market was shut, and not a long one."""
-    import numpy as np
+@dataclass(frozen=True)
+class Reading:
+    """How prices are taken for factors."""
 
-    from novate.risk.factors import DAY_NS, Factor, FactorHistory
+    absolute: tuple[str, ...]
+    vouched: tuple[str, ...]
+    gap_days: float | None
 
-    column = known.close[:, known.symbols.index(name)]
-    there = ~np.isnan(column)
-    times, prices = known.times_ns[there], column[there]
-    _daily(name, times)
-    weekdays = (times // DAY_NS + 3) % 7  # the first of January 1970 was a Thursday; Monday is 0
-    never_closes = len(times) > 1 and (weekdays >= 5).mean() > WEEKEND_PART
-    usual = DAY_NS if never_closes else CLOSED_DAYS * DAY_NS
-    gap = usual if gap_days is None else round(gap_days * DAY_NS)
-    factor = Factor(name, "absolute" if name in absolute else "relative")
-    return FactorHistory((factor,), times, prices[:, None], gap_max_ns=gap, vouched=vouched)
+    def history(self, known: "PriceHistory", names: tuple[str, ...]) -> "FactorHistory":
+        """The days on which all of some series have a price: without one a market was shut, and not for long."""
+        import numpy as np
+
+        from novate.risk.factors import DAY_NS, Factor, FactorHistory
+
+        columns = known.close[:, [known.symbols.index(name) for name in names]]
+        there = ~np.isnan(columns).any(axis=1)
+        times = known.times_ns[there]
+        _daily(names, times)
+        weekdays = (times // DAY_NS + 3) % 7  # the first of January 1970 was a Thursday; Monday is 0
+        never_closes = len(times) > 1 and (weekdays >= 5).mean() > WEEKEND_PART
+        usual = DAY_NS if never_closes else CLOSED_DAYS * DAY_NS
+        gap = usual if self.gap_days is None else round(self.gap_days * DAY_NS)
+        factors = tuple(Factor(name, "absolute" if name in self.absolute else "relative") for name in names)
+        return FactorHistory(factors, times, columns[there], gap_max_ns=gap, vouched=self.vouched)
 
 
-def _daily(name: str, times: "NDArray[np.int64]") -> None:
+def _daily(names: tuple[str, ...], times: "NDArray[np.int64]") -> None:
     """Every row is called a day, and a report of hours would say days: the usual step must be one."""
     import numpy as np
 
     from novate.risk.factors import DAY_NS
 
-    if len(times) > 1 and (step := int(np.median(np.diff(times)))) != DAY_NS:
+    if len(times) < 2:
+        raise Failure(
+            f"{', '.join(names)}: {len(times)} days on which all of them have a price: name fewer series, or give "
+            "another history"
+        )
+    if (step := int(np.median(np.diff(times)))) != DAY_NS:
         hours = 24 * step / DAY_NS
-        raise Failure(f"{name}: a price every {hours:g} h, and days are tested: give one price a day")
+        raise Failure(f"{', '.join(names)}: a price every {hours:g} h, and days are tested: give one price a day")

@@ -39,8 +39,9 @@ def margin(
     json
         Print one JSON object instead of tables.
     """
+    from novate.files import FileError
     from novate.risk.errors import RiskError
-    from novate.rulebooks import FileError, load, names, read_book
+    from novate.rulebooks import load, names, read_book
     from novate.rulebooks import margin as ask
 
     if listed + compare + (rulebook is not None) != 1 or listed == (portfolio is not None):

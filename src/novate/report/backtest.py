@@ -1,6 +1,6 @@
 """The report of a backtest: tables for the terminal and the page, and one HTML file that needs nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +9,7 @@ from novate.report.charts import COLOURS, Chart, Trace
 from novate.report.html import page_parts, percent_of, templates
 from novate.risk.apc import Procyclicality
 from novate.risk.backtest.comparison import Comparison, Verdict
+from novate.risk.backtest.portfolios import Covered
 from novate.views.tables import Table
 
 SIGNIFICANCE: Final = 0.05
@@ -87,20 +88,22 @@ def sections(found: Sequence[Comparison]) -> list[Section]:
 
 def horizon_of(found: Sequence[Comparison]) -> str:
     """The horizon in words."""
-    steps = found[0].horizon_steps
+    return days_in_words(found[0].horizon_steps)
+
+
+def days_in_words(steps: int) -> str:
+    """So many days."""
     return "one day" if steps == 1 else f"{steps} days"
 
 
 def _verdict_row(one: Comparison, verdict: Verdict) -> list[str]:
-    side = "few" if verdict.exceptions < verdict.expected else "many"
-    pof = f"{verdict.pof:.3f}" + (f" {side}" if verdict.pof < SIGNIFICANCE else "")
     return [
         verdict.model,
         verdict.side,
         f"{verdict.steps:,}",
         f"{verdict.exceptions:,}",
         f"{verdict.expected:.1f}",
-        pof,
+        pof_in_words(verdict),
         f"{verdict.independence:.3f}",
         f"{verdict.conditional:.3f}",
         verdict.light.zone,
@@ -108,6 +111,14 @@ def _verdict_row(one: Comparison, verdict: Verdict) -> list[str]:
         amount(one, verdict.pinball, 3),
         amount(one, verdict.mean, 1),
     ]
+
+
+def pof_in_words(verdict: Verdict | Covered) -> str:
+    """The p-value of the proportion of failures, and on which side a rejected one lies; a dash where there is none."""
+    if verdict.pof is None:
+        return "–"
+    side = "few" if verdict.exceptions < verdict.expected else "many"
+    return f"{verdict.pof:.3f}" + (f" {side}" if verdict.pof < SIGNIFICANCE else "")
 
 
 def _ratios(each: Procyclicality) -> list[str]:
@@ -147,15 +158,29 @@ def charts(found: Sequence[Comparison]) -> list[Chart]:
 
 def write_backtest(found: Sequence[Comparison], source: str, out: Path) -> Path:
     """Write the page of a backtest to ``out`` (folders are made) and return its path."""
-    drawn = charts(found)
+    title, tested = ", ".join(one.factor.name for one in found), (horizon_of(found), percent_of(found[0].level))
+    return write_page(title, source, tested, sections(found), charts(found), GLOSSARY, out)
+
+
+def write_page(
+    title: str,
+    source: str,
+    tested: tuple[str, str],
+    tables: Sequence[Section],
+    drawn: Sequence[Chart],
+    glossary: Mapping[str, str],
+    out: Path,
+) -> Path:
+    """Write a page of tables and charts to ``out`` (folders are made) and return its path; ``tested`` are the horizon
+    and the level in words."""
     page = templates().get_template("backtest.html").render(
-        title=", ".join(one.factor.name for one in found),
+        title=title,
         source=source,
-        horizon=horizon_of(found),
-        level=percent_of(found[0].level),
-        tables=sections(found),
+        horizon=tested[0],
+        level=tested[1],
+        tables=tables,
         charts=drawn,
-        glossary=GLOSSARY,
+        glossary=glossary,
         **page_parts(drawn),
     )  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -13,9 +13,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import msgspec
 from msgspec import Struct
 
+from novate.files import FileError, converted, table_of
 from novate.risk.errors import RiskError
 from novate.risk.venues import brackets, lognormal, open_interest, pm2, scan, span, standard
 from novate.risk.venues.book import Book, checked
@@ -31,6 +31,7 @@ MECHANISMS: Final[dict[str, tuple[type[Struct], Callable[[Book, Any], Risk]]]] =
     "span": (span.Rules, span.requirement),
 }
 """Name of a mechanism -> its parameters and its rule."""
+SEE: Final = "docs/concepts/rulebooks-of-venues.md"
 
 
 class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,10 +58,6 @@ class Rulebook:
     rules: Any
 
 
-class FileError(RiskError):
-    """A portfolio or a rulebook that cannot be read; the message gives the file, the place and the cure."""
-
-
 def names() -> tuple[str, ...]:
     """The rulebooks of this package, by name."""
     files = resources.files(__name__).iterdir()
@@ -74,12 +71,12 @@ def load(name: str) -> Rulebook:
             raise FileError(f"{name}: there is no such rulebook: name one of {', '.join(names())}, or a .toml file")
         return _shipped(name)
     path = Path(name)
-    return _rulebook(path.stem, _table(path), name)
+    return _rulebook(path.stem, table_of(path), name)
 
 
 def read_book(path: Path) -> Book:
     """The portfolio of a TOML or JSON file (docs/concepts/rulebooks-of-venues.md). Raises ``FileError``."""
-    book = _converted(_table(path), Book, str(path))
+    book = converted(table_of(path), Book, str(path), SEE)
     try:
         return checked(book)
     except RiskError as error:
@@ -103,45 +100,8 @@ def _shipped(name: str) -> Rulebook:
 
 
 def _rulebook(name: str, table: dict[str, Any], file: str) -> Rulebook:
-    header = _converted(table, Header, file)
+    header = converted(table, Header, file, SEE)
     if header.mechanism not in MECHANISMS:
         raise FileError(f"{file}: $.mechanism: {header.mechanism!r} is unknown: name one of {', '.join(MECHANISMS)}")
     kind, _ = MECHANISMS[header.mechanism]
-    return Rulebook(name, header, _converted(header.parameters, kind, f"{file}: $.parameters"))
-
-
-def _table(path: Path) -> dict[str, Any]:
-    """The table that a file holds."""
-    try:
-        data = path.read_bytes()
-        read = msgspec.json.decode(data) if path.suffix == ".json" else tomllib.loads(data.decode())
-    except (msgspec.DecodeError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FileError(f"{path}: it is not {'JSON' if path.suffix == '.json' else 'TOML'}: {error}") from error
-    if not isinstance(read, dict):
-        raise FileError(f"{path}: expected a table, got {type(read).__name__}")
-    return read
-
-
-def _converted(table: dict[str, Any], kind: Any, place: str) -> Any:
-    try:
-        value = msgspec.convert(table, kind)
-    except (msgspec.ValidationError, RiskError) as error:
-        raise FileError(f"{place}: {error}: see docs/concepts/rulebooks-of-venues.md") from error
-    if lost := _lost(table, msgspec.to_builtins(value)):
-        raise FileError(f"{place}: {lost}: unknown, nothing reads it: leave it out or mend its name")
-    return value
-
-
-def _lost(given: Any, kept: Any, path: str = "$") -> str:
-    """The path of the first name that was given and not kept: dataclasses let unknown fields pass."""
-    if isinstance(given, dict) and isinstance(kept, dict):
-        for name, value in given.items():
-            if name not in kept:
-                return f"{path}.{name}"
-            if lost := _lost(value, kept[name], f"{path}.{name}"):
-                return lost
-    if isinstance(given, list) and isinstance(kept, list):
-        for at, (value, other) in enumerate(zip(given, kept, strict=True)):
-            if lost := _lost(value, other, f"{path}[{at}]"):
-                return lost
-    return ""
+    return Rulebook(name, header, converted(header.parameters, kind, f"{file}: $.parameters", SEE))

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from novate.risk.apc import Buffer, Procyclicality, capped_rise, procyclicality, with_floor, with_stress
-from novate.risk.backtest.coverage import CoverageTest, conditional_coverage, exceptions, independence, pof
+from novate.risk.backtest.coverage import exceptions
+from novate.risk.backtest.laws import laws
 from novate.risk.backtest.scores import pinball
 from novate.risk.backtest.shortfall import z2
-from novate.risk.backtest.traffic_light import TrafficLight, traffic_light
+from novate.risk.backtest.traffic_light import TrafficLight
 from novate.risk.backtest.windows import OutOfSample, bonferroni, interleaved, out_of_sample
 from novate.risk.errors import RiskError
 from novate.risk.factors import Factor, FactorHistory, Scenarios
@@ -120,19 +121,13 @@ def compare(
     if len(history.factors) != 1 or len(horizons) != 1:
         raise RiskError("expected a history of one factor, and models of one horizon")
     (steps,), factor = horizons, history.factors[0]
-    first = max(warm_up, len(history) - steps - last) if last is not None else warm_up
-    if len(history) - steps - first < STEPS_MIN:
-        raise RiskError(
-            f"{factor.name}: {len(history)} prices from {history.day(0)} to {history.day(len(history) - 1)} leave "
-            f"{max(0, len(history) - steps - first)} days to test after a warm-up of {first}, and {STEPS_MIN} at least "
-            "are needed: give a longer history, a shorter warm-up or a wider window"
-        )
+    first = first_row(history, steps, warm_up, last)
     runs = [
         (model, out_of_sample(history, _foresee(model, history), first=first, horizon_steps=steps)) for model in models
     ]
     paths = tuple(_path(model, run, [block.name for block in model.blocks(history)]) for model, run in runs)
     run = runs[0][1]
-    gains = unit_results(factor, run.before[:, 0], run.after[:, 0])
+    gains = unit_results(history.factors, run.before, run.after)[:, 0]
     results = np.stack([gains, -gains], axis=1)
     default = next((path for path in paths if {"current", "stressed", "floor"} <= path.parts.keys()), None)
     return Comparison(
@@ -149,16 +144,35 @@ def compare(
     )
 
 
-def unit_results(factor: Factor, before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What a long unit gains: the part by which the price changes, or the difference of an absolute factor."""
-    return after / before - 1 if factor.kind == "relative" else after - before
+def first_row(history: FactorHistory, horizon_steps: int, warm_up: int, last: int | None) -> int:
+    """The first row that something is foreseen at: after the warm-up, or so many from the end. RiskError where fewer
+    than 100 steps are left to test, naming the factors, their days and the cure."""
+    first = max(warm_up, len(history) - horizon_steps - last) if last is not None else warm_up
+    if len(history) - horizon_steps - first < STEPS_MIN:
+        names = ", ".join(factor.name for factor in history.factors)
+        raise RiskError(
+            f"{names}: {len(history)} prices from {history.day(0)} to {history.day(len(history) - 1)} leave "
+            f"{max(0, len(history) - horizon_steps - first)} days to test after a warm-up of {first}, and {STEPS_MIN} "
+            "at least are needed: give a longer history, a shorter warm-up or a wider window"
+        )
+    return first
+
+
+def unit_results(
+    factors: Sequence[Factor], before: NDArray[np.float64], after: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What a long unit of each factor gains, ``[step, factor]``: the part by which the price changes, or the difference
+    of an absolute factor."""
+    by_part = np.array([factor.kind == "relative" for factor in factors])
+    return (after - before) / np.where(by_part, before, 1.0)
 
 
 def unit_gains(scenarios: Scenarios) -> NDArray[np.float64]:
-    """What a long unit gains in each scenario of one factor."""
-    moves = scenarios.moves[:, 0]
-    gains = np.expm1(moves) if scenarios.factors[0].kind == "relative" else moves
-    return gains if scenarios.counted is None else gains * scenarios.counted
+    """What a long unit of each factor gains in each scenario, ``[scenario, factor]``."""
+    by_part = [factor.kind == "relative" for factor in scenarios.factors]
+    gains = scenarios.moves.copy()
+    gains[:, by_part] = np.expm1(gains[:, by_part])
+    return gains if scenarios.counted is None else gains * scenarios.counted[:, None]
 
 
 def _foresee(model: Model, history: FactorHistory) -> Callable[[FactorHistory], NDArray[np.float64]]:
@@ -171,7 +185,7 @@ def _foresee(model: Model, history: FactorHistory) -> Callable[[FactorHistory], 
 
     def foresee(past: FactorHistory) -> NDArray[np.float64]:
         blocks = model.blocks(past, None if path is None else path[: len(past)])
-        gains = [unit_gains(block.scenarios) for block in blocks]
+        gains = [unit_gains(block.scenarios)[:, 0] for block in blocks]
         both = [np.stack([each, -each], axis=1) for each in gains]
         losses = [block.loss(each) for block, each in zip(blocks, both, strict=True)]
         rows = [combined(blocks, losses)]
@@ -198,12 +212,6 @@ def _path(model: Model, run: OutOfSample, names: Sequence[str]) -> Path:
 def _verdict(path: Path, results: NDArray[np.float64], side: int, level: float, steps: int) -> Verdict:
     gains, asked = results[:, side], path.requirement[:, side]
     hits = exceptions(gains, asked)
-    samples = interleaved(hits, steps)
-
-    def p_value(test: Callable[[NDArray[np.bool_]], CoverageTest]) -> float:
-        return bonferroni([test(sample).p_value_exact for sample in samples])
-
-    lights = [traffic_light(int(sample.sum()), len(sample), level) for sample in samples]
     shortfall = None
     if path.var is not None and path.es is not None:
         gained, var, es = (interleaved(each, steps) for each in (gains, path.var[:, side], path.es[:, side]))
@@ -215,10 +223,7 @@ def _verdict(path: Path, results: NDArray[np.float64], side: int, level: float, 
         len(hits),
         int(hits.sum()),
         len(hits) * (1 - level),
-        p_value(lambda sample: pof(sample, level)),
-        p_value(independence),
-        p_value(lambda sample: conditional_coverage(sample, level)),
-        max(lights, key=lambda light: light.probability),
+        *laws(hits, level, steps),
         shortfall,
         float(pinball(gains, asked, level).mean()),
         float(asked.mean()),

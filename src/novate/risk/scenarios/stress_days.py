@@ -83,8 +83,8 @@ def stressed(history: FactorHistory, horizon_steps: int, count: int, days: tuple
     severity = np.abs(found.moves[:, scale > 0] / scale[scale > 0]).max(axis=1, initial=0.0)
     named, _ = _windows(history, horizon_steps, days)
     labels = {window: _label(day, found.labels[window], horizon_steps) for window, day in named}
-    others = (row for row in np.argsort(-severity, kind="stable").tolist() if row not in labels)
-    rows = list(islice(chain(labels, others), count))
+    worst = np.argsort(-severity, kind="stable")[: count + len(labels)].tolist()
+    rows = list(islice(chain(labels, (row for row in worst if row not in labels)), count))
     return replace(
         found,
         name=f"stressed, {horizon_steps} steps",

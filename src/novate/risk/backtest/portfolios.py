@@ -1,0 +1,242 @@
+"""Margin models over whole accounts, out of sample: what each asked of every account, member and the house, and who
+was short.
+
+All accounts stand under one sheet a day, as in a house: scenarios of all series together, each series a netting set of
+its own, offsets between them up to the model's cap; no add-ons, since a history says nothing of who trades how much.
+What an account lost beyond its requirement is its *shortfall*. Accounts do not offset each other: a member's shortfall
+is the sum of its accounts' own, its house account's among them, and so is the house's.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from novate.risk.backtest.accounts import Held
+from novate.risk.backtest.comparison import first_row, unit_gains, unit_results
+from novate.risk.backtest.laws import laws, worst_light
+from novate.risk.backtest.traffic_light import TrafficLight
+from novate.risk.backtest.windows import out_of_sample
+from novate.risk.errors import RiskError
+from novate.risk.factors import FactorHistory
+from novate.risk.measures import as_written
+from novate.risk.models.blocks import Block, Model, combined
+
+AT_ONCE: Final = 16
+"""Accounts measured together: their results in a few thousand scenarios stay near the processor."""
+
+Whose = Literal["account", "member", "house"]
+Group = tuple[Whose, str, list[int]]
+"""An account, a member or the house by its name, and the places of its accounts."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Covered:
+    """How a model's requirements of an account, of a member's accounts or of all of them did.
+
+    An *exception* is a step on which an account of theirs was short. Amounts are in units of the results.
+
+    Attributes
+    ----------
+    accounts : int
+        How many they are.
+    expected : float
+        Exceptions of a model that is right: of n accounts n times as many *at most*, since they may come together.
+    pof, conditional : float or None
+        None of several accounts, whose exceptions have no rate that is right.
+    independence : float
+        Whether exceptions come in runs.
+    light : TrafficLight or None
+        Of n accounts at 1 - n (1 - level), what n that are covered can bring at most, however they move together;
+        None where that is not above zero.
+    largest, largest_on : float, str or None
+        The largest shortfall and the day on which it was known.
+    of_margin : float or None
+        The same as a part of what was asked for that day; None without one, and where nothing was asked for.
+    mean_shortfall : float
+        Over the steps with one; 0 without.
+    mean : float
+        The mean requirement.
+    """
+
+    model: str
+    whose: Whose
+    name: str
+    accounts: int
+    steps: int
+    exceptions: int
+    expected: float
+    pof: float | None
+    independence: float
+    conditional: float | None
+    light: TrafficLight | None
+    largest: float
+    largest_on: str | None
+    of_margin: float | None
+    mean_shortfall: float
+    mean: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Portfolios:
+    """Accounts under several models.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        The days on which results were known.
+    results : ndarray of shape (n_steps, n_accounts)
+        Over the horizon; positive is a gain.
+    requirements : dict of str to ndarray of shape (n_steps, n_accounts)
+        By model.
+    covered : tuple of Covered
+        By account, then by member, then the house; of each all models.
+    """
+
+    held: Held
+    series: tuple[str, ...]
+    horizon_steps: int
+    level: float
+    labels: tuple[str, ...]
+    times_ns: NDArray[np.int64]
+    results: NDArray[np.float64]
+    requirements: dict[str, NDArray[np.float64]]
+    covered: tuple[Covered, ...]
+
+    def shortfalls(self, model: str) -> NDArray[np.float64]:
+        """Of every account at each step, ``[step, account]``; zero where it was covered."""
+        return np.maximum(-self.results - self.requirements[model], 0.0)
+
+    def groups(self) -> list[Group]:
+        """Every account, every member and the house, each with the places of its accounts."""
+        return groups(self.held)
+
+
+def groups(held: Held) -> list[Group]:
+    """Every account, every member and the house, each with the places of its accounts."""
+    every = range(len(held.names))
+    alone: list[Group] = [("account", held.names[at], [at]) for at in every]
+    members: list[Group] = [
+        ("member", member, [at for at in every if held.members[at] == member]) for member in dict.fromkeys(held.members)
+    ]
+    return [*alone, *members, ("house", "the house", list(every))]
+
+
+def backtest(
+    history: FactorHistory,
+    held: Held,
+    models: Sequence[Model],
+    *,
+    level: float,
+    warm_up: int = 500,
+    last: int | None = None,
+) -> Portfolios:
+    """Backtest models over accounts.
+
+    Parameters
+    ----------
+    history : FactorHistory
+        Of all the series that are held.
+    models : sequence of Model
+        All of the same horizon.
+    level : float
+        The coverage that requirements are tested at.
+    warm_up, last : int, int or None
+        As for ``comparison.compare``.
+
+    Raises
+    ------
+    RiskError
+        For a history with fewer than 100 steps to test, and for models of several horizons.
+    """
+    if len({model.horizon_steps for model in models}) != 1:
+        raise RiskError("expected models of one horizon")
+    steps = models[0].horizon_steps
+    first = first_row(history, steps, warm_up, last)
+    runs = {
+        model.name: out_of_sample(history, _foresee(model, history, held), first=first, horizon_steps=steps)
+        for model in models
+    }
+    run = next(iter(runs.values()))
+    units = unit_results(history.factors, run.before, run.after)
+    results = np.einsum("taf,tf->ta", held.exposures[first : len(history) - steps], units)
+    requirements = {name: each.foreseen for name, each in runs.items()}
+    covered = tuple(
+        _covered((model, whose, name), results[:, places], asked[:, places], run.labels, level, steps)
+        for whose, name, places in groups(held)
+        for model, asked in requirements.items()
+    )
+    series = tuple(factor.name for factor in history.factors)
+    times_ns = history.times_ns[first + steps :]
+    return Portfolios(held, series, steps, level, run.labels, times_ns, results, requirements, covered)
+
+
+def requirements(blocks: Sequence[Block], offset_cap: float, exposures: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What a model asks of every account, of shape (n_accounts,).
+
+    ``exposures``, of shape (n_accounts, n_factors), are held now. A measure of k units is k times that of one, so what
+    an account's series ask for one by one follows from a long and a short unit of each; only accounts of several series
+    are measured themselves.
+    """
+    longs, shorts = np.maximum(exposures, 0.0), np.maximum(-exposures, 0.0)
+    mixed = np.flatnonzero(np.count_nonzero(exposures, axis=1) > 1)
+    losses = []
+    for block in blocks:
+        gains = unit_gains(block.scenarios)
+        of_long, of_short = block.loss(gains), block.loss(-gains)
+        alone = longs @ of_long + shorts @ of_short
+        for first in range(0, len(mixed), AT_ONCE):
+            some = mixed[first : first + AT_ONCE]
+            joint = block.loss((exposures[some] @ gains.T).T)  # by account in memory: each is partitioned by itself
+            granted = offset_cap * np.maximum(alone[some] - joint, 0.0)
+            alone[some] = np.maximum(alone[some], joint) - granted
+        losses.append(alone)
+    return combined(blocks, losses)
+
+
+def _foresee(model: Model, history: FactorHistory, held: Held) -> Callable[[FactorHistory], NDArray[np.float64]]:
+    """From the past to what every account is asked for. Volatilities are worked out once, as in ``comparison``."""
+    path = model.volatilities(history)
+
+    def foresee(past: FactorHistory) -> NDArray[np.float64]:
+        blocks = model.blocks(past, None if path is None else path[: len(past)])
+        return requirements(blocks, model.offset_cap, held.exposures[len(past) - 1])
+
+    return foresee
+
+
+def _covered(
+    whose: tuple[str, Whose, str],
+    results: NDArray[np.float64],
+    asked: NDArray[np.float64],
+    labels: tuple[str, ...],
+    level: float,
+    steps: int,
+) -> Covered:
+    """The verdict on some accounts together, ``[step, account]``."""
+    short = -results > asked
+    hits = np.asarray(short.any(axis=1))
+    shortfall = np.where(short, -results - asked, 0.0).sum(axis=1)
+    worst, count = int(np.argmax(shortfall)), results.shape[1]
+    found = laws(hits, level, steps)
+    rate = count * (1 - as_written(level))
+    one, light = count == 1, worst_light(hits, float(1 - rate), steps) if rate < 1 else None
+    margin = asked.sum(axis=1)
+    return Covered(
+        *whose,
+        count,
+        len(hits),
+        int(hits.sum()),
+        len(hits) * float(min(rate, 1)),
+        found.pof if one else None,
+        found.independence,
+        found.conditional if one else None,
+        light,
+        float(shortfall[worst]),
+        labels[worst] if hits.any() else None,
+        float(shortfall[worst] / margin[worst]) if hits.any() and margin[worst] > 0 else None,
+        float(shortfall[hits].mean()) if hits.any() else 0.0,
+        float(margin.mean()),
+    )

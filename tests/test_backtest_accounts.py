@@ -1,0 +1,189 @@
+"""``novate backtest --accounts``: whole accounts by file or by the hypothetical set; what is wrong is one line."""
+
+import html
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.risk.walks import walk
+from tests.test_backtest import FAST, Novate, commands_of, novate
+
+__all__ = ["novate"]
+EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "accounts.toml"
+COINS = """
+members = ["Alder", "Birch"]
+[[accounts]]
+name = "Alder"
+member = "Alder"
+lots = { BTC = 2.0, ETH = -30.0 }
+[[accounts]]
+name = "Ann"
+member = "Alder"
+weights = { BTC = 1000 }
+[[accounts]]
+name = "Birch"
+member = "Birch"
+lots = { ETH = 5 }
+"""
+
+
+def written(folder: Path, count: int = 700) -> Path:
+    """Two coins a day from 2015 on; ETH begins ten days later, and XRP is never there with them."""
+    days = [str(np.datetime64("2015-01-01") + at) for at in range(count)]
+    prices = walk(count, seed=4, factors=2)
+    rows = []
+    for at, (day, (btc, eth)) in enumerate(zip(days, prices.tolist(), strict=True)):
+        rows += [f"{day},BTC,{btc:.4f}"] + ([f"{day},ETH,{eth:.4f}"] if at >= 10 else [])
+    rows += [f"{np.datetime64('2018-01-01') + at},XRP,{1 + at}" for at in range(3)]
+    path = folder / "coins.csv"
+    path.write_text("\n".join(["date,symbol,close", *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def accounts(folder: Path, text: str = COINS, name: str = "accounts.toml") -> Path:
+    (folder / name).write_text(text, encoding="utf-8")
+    return folder / name
+
+
+def test_accounts_members_and_the_house_are_told(novate: Novate, tmp_path: Path) -> None:
+    code, out, err = novate(written(tmp_path), "--accounts", accounts(tmp_path), *FAST)
+    assert (code, err) == (0, "")
+    words = [" ".join(line.split()) for line in out.splitlines()]
+    assert words[0] == "Accounts"
+    assert any(line.startswith("Alder historical VaR ") for line in words)
+    assert any(line.startswith("Alder: Ann historical VaR ") for line in words)
+    assert "Members and the house" in words
+    assert any(line.startswith("Alder 2 historical VaR ") and " ≤ 3.8 – " in line for line in words)
+    assert any(line.startswith("Birch 1 historical VaR ") and " 1.9 " in line for line in words)
+    assert any(line.startswith("the house 3 historical VaR ") for line in words)
+    assert max(map(len, out.splitlines())) <= 160
+
+
+def test_json_and_the_page_have_the_same_figures(novate: Novate, tmp_path: Path) -> None:
+    run = (written(tmp_path), "--accounts", accounts(tmp_path), *FAST)
+    code, out, _ = novate(*run, "--json")
+    assert code == 0
+    found = json.loads(out)["accounts"]
+    assert found["accounts"] == {"Alder": "Alder", "Ann": "Alder", "Birch": "Birch"}
+    assert (found["series"], found["from"], found["level"]) == (["BTC", "ETH"], "accounts of accounts.toml", 0.99)
+    assert [(each["whose"], each["name"]) for each in found["covered"]][::2] == [
+        ("account", "Alder"),
+        ("account", "Ann"),
+        ("account", "Birch"),
+        ("member", "Alder"),
+        ("member", "Birch"),
+        ("house", "the house"),
+    ]
+    assert all(each["steps"] == 189 for each in found["covered"])  # 690 days on which both have a price
+    page = html.unescape((tmp_path / "page.html").read_text(encoding="utf-8"))
+    for anchor in ("accounts", "members"):
+        assert f'<h2 id="{anchor}">' in page
+        assert f'<a href="#{anchor}">' in page
+    for each in found["covered"]:
+        assert f"{each['mean']:,.0f}" in page or f"{each['mean']:,.2f}" in page
+    data = json.loads(page.split('id="chart-data">')[1].split("</script>")[0].replace("\\u003c", "<"))
+    assert len(data) == 3
+    assert [trace["label"] for trace in data[0]["traces"]] == [
+        "losses",
+        "historical VaR",
+        "filtered shortfall",
+        "short under historical VaR",
+    ]
+    assert len(data[0]["x"]) == 189
+
+
+def test_the_same_accounts_in_json(novate: Novate, tmp_path: Path) -> None:
+    listed = [{"name": "A", "member": "A", "weights": {"BTC": 1}}]
+    path = accounts(tmp_path, json.dumps({"members": ["A"], "accounts": listed}), "accounts.json")
+    assert novate(written(tmp_path), "--accounts", path, "--model", "ewma")[0] == 0
+    for text, message in (
+        (path.read_text().replace('{"BTC": 1}', '{"BTC": 1, "BTC": 2}'), "it is not JSON: 'BTC' is there twice"),
+        (path.read_text().replace('"BTC": 1', '"BTC": NaN'), "weights of BTC: nan is not finite"),
+        ("[]", "expected a table, got list"),
+        ("{", "it is not JSON: "),
+    ):
+        code, _, err = novate(written(tmp_path), "--accounts", accounts(tmp_path, text, "accounts.json"))
+        assert (code, err.count("\n")) == (1, 1)
+        assert message in err
+
+
+def test_the_example_is_of_the_installed_history(novate: Novate) -> None:
+    code, out, err = novate("--accounts", EXAMPLE, "--window", "150", "--model", "historical")
+    assert (code, err) == (0, "")
+    assert "Alder: Bob" in out
+
+
+def test_hypothetical_accounts_of_some_series_or_of_all(novate: Novate, tmp_path: Path) -> None:
+    history = written(tmp_path)
+    code, out, _ = novate(history, "--accounts", "hypothetical", "--series", "BTC", "--series", "ETH", *FAST, "--json")
+    assert code == 0
+    found = json.loads(out)["accounts"]
+    assert len(found["accounts"]) == 15
+    assert found["from"] == "hypothetical accounts, the set of 2026-11-22"
+    code, _, err = novate(history, "--accounts", "hypothetical", *FAST)
+    assert (code, err) == (
+        1,
+        "novate: BTC, ETH, XRP: 0 days on which all of them have a price: name fewer series, or give another history\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "code", "message"),
+    [
+        (("ETH = 5", "GOLD = 5"), (), 1, "coins has no series 'GOLD': it has BTC, ETH, XRP"),
+        (('"Ann"', '"Birch"'), (), 1, "accounts.toml: account 'Birch': it is there twice"),
+        (('["Alder", "Birch"]', '["Alder", "Birch", "Cedar"]'), (), 1, "member 'Cedar': it has no account"),
+        (('"Birch"]', '"Beech"]'), (), 1, "account 'Birch': there is no member 'Birch'"),
+        (("BTC = 1000", "BTC = nan"), (), 1, "account 'Ann': weights of BTC: nan is not finite"),
+        (("BTC = 1000", 'BTC = "1000"'), (), 1, r"Expected `float`, got `str` - at `\$\.accounts\[1\]\.weights"),
+        (("weights", "weight"), (), 1, r"account 'Ann': it holds nothing"),
+        (("lots = { ETH", "size = 1\nlots = { ETH"), (), 1, r"\$\.accounts\[2\]\.size: unknown, nothing reads it"),
+        (("members =", "members"), (), 1, "accounts.toml: it is not TOML"),
+        (("BTC = 1000", "BTC = 1000"), ("--series", "BTC"), 2, "--series with --accounts FILE"),
+        (("BTC = 1000", "BTC = 1000"), ("--absolute", "BTC"), 1, "account 'Ann': a weight of BTC, whose price may be"),
+    ],
+)
+def test_accounts_that_cannot_be_tested_are_said_in_one_line(
+    novate: Novate, tmp_path: Path, change: tuple[str, str], options: tuple[str, ...], code: int, message: str
+) -> None:
+    assert change[0] in COINS
+    path = accounts(tmp_path, COINS.replace(*change))
+    found, out, err = novate(written(tmp_path), "--accounts", path, *FAST, *options)
+    assert (found, out, err.count("\n")) == (code, "", 1), err
+    assert re.search(message, err), err
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_a_file_of_accounts_that_is_not_there(novate: Novate, tmp_path: Path) -> None:
+    code, _, err = novate(written(tmp_path), "--accounts", "hypothetic")
+    assert (code, err) == (1, "novate: hypothetic: No such file or directory\n")
+
+
+def rows_of(page: str, anchor: str, named: int) -> list[str]:
+    """The rows of a table of the page, the first columns filled down."""
+    section = page.split(f'<h2 id="{anchor}">')[1].split("</section>", maxsplit=1)[0]
+    names, found = [""] * named, []
+    for row in re.findall(r"<tr>(.*?)</tr>", section, re.DOTALL):
+        cells = re.findall(r"<td[^>]*>(.*?)</td>", row)
+        if cells:
+            names = cells[:named] if cells[0] else names
+            found.append(" | ".join([*names, *cells[named:]]))
+    return found
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("at", "accounts", "together"), [(4, 15, 10), (5, 22, 4), (6, 15, 1)])
+def test_the_page_of_backtests_says_what_the_command_prints_of_accounts(
+    novate: Novate, market_data: Path, tmp_path: Path, at: int, accounts: int, together: int
+) -> None:
+    document = (Path(__file__).parents[1] / "docs" / "backtests.md").read_text(encoding="utf-8")
+    command, rows = commands_of(document)[at]
+    assert novate(*command.replace("$NOVATE_DATA", str(market_data)).split())[0] == 0
+    page = html.unescape((tmp_path / "page.html").read_text(encoding="utf-8")).replace("\u00a0", " ")
+    known = {*rows_of(page, "accounts", 1), *rows_of(page, "members", 2)}
+    figures = [row for row in rows if not row.startswith(("account |", "member |"))]
+    assert len(figures) == accounts + together
+    assert [row for row in figures if row not in known] == []
