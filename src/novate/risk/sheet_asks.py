@@ -4,6 +4,7 @@ For lots that are held, without resting orders. Sums are of int64, within the bo
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -43,18 +44,53 @@ def results_of(row: Row) -> Results:
     return np.frombuffer(row.results, "<i8").astype(np.int64)
 
 
-def units_asked(sheet: RiskSheet, lots: Mapping[str, int]) -> int:
-    """The initial requirement in sheet units: blocks combined, add-ons, half a unit a lot; every part rounded up."""
+@dataclass(frozen=True, slots=True)
+class UnitsAsked:
+    """What a sheet asks for, part by part, in whole sheet units.
+
+    Attributes
+    ----------
+    blocks : tuple of int
+        What each block asks after offsets and before its weight, in the order of the sheet.
+    added, of_blocks : int
+        Current and stressed blocks at their weights; the same, or the largest weighted floor where that is more.
+    add_ons : tuple of (str, int)
+        Of each row held.
+    rounding : int
+        Half a unit for every lot.
+    """
+
+    blocks: tuple[int, ...]
+    added: int
+    of_blocks: int
+    add_ons: tuple[tuple[str, int], ...]
+    rounding: int
+
+    @property
+    def initial(self) -> int:
+        """The initial requirement."""
+        return self.of_blocks + sum(units for _, units in self.add_ons) + self.rounding
+
+
+def asked_in_parts(sheet: RiskSheet, lots: Mapping[str, int]) -> UnitsAsked:
+    """The initial requirement and its parts: blocks combined, add-ons, half a unit a lot; every part rounded up."""
     held = rows_of(sheet, lots)
-    added, floors = Fraction(0), [0]
+    blocks, added, floors = [], Fraction(0), [0]
     for block, part in blocks_of(sheet):
-        asked = Fraction(_asked_by(sheet, block, part, held) * block.weight_ppm, PPM)
+        blocks.append(_asked_by(sheet, block, part, held))
+        asked = Fraction(blocks[-1] * block.weight_ppm, PPM)
         if block.part == "floor":
             floors.append(_up(asked))
         else:
             added += asked
-    units = max(_up(added), *floors) + sum(_add_on(row.add_ons, abs(size)) for row, size in held)
-    return units + ceil_div(sum(abs(size) for _, size in held), 2)
+    add_ons = tuple((row.symbol, _add_on(row.add_ons, abs(size))) for row, size in held)
+    rounding = ceil_div(sum(abs(size) for _, size in held), 2)
+    return UnitsAsked(tuple(blocks), _up(added), max(_up(added), *floors), add_ons, rounding)
+
+
+def units_asked(sheet: RiskSheet, lots: Mapping[str, int]) -> int:
+    """The initial requirement in sheet units."""
+    return asked_in_parts(sheet, lots).initial
 
 
 def blocks_of(sheet: RiskSheet) -> Iterator[tuple[ScenarioBlock, slice]]:
