@@ -75,9 +75,9 @@ def backtest(
 
     if min(horizon, warm_up, window or 1) < 1:
         raise Failure("horizon, warm-up and window must be positive", 2)
-    with _told():
+    with told():
         known = _read(history)
-        chosen = [_factor_history(known, name, absolute, vouch, gap_days) for name in _chosen(known, series, absolute)]
+        chosen = [factor_history(known, name, absolute, vouch, gap_days) for name in _chosen(known, series, absolute)]
         found = _compared(chosen, _models(model or NAMES, level, horizon), level, warm_up, window)
         path = write_backtest(found, known.source, out)
     if json:
@@ -89,7 +89,7 @@ def backtest(
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
     """Turn errors of files, histories and models into failures with one line, the cure in the command line's words."""
     from novate.market.history import HistoryError
     from novate.risk.errors import RiskError
@@ -97,10 +97,15 @@ def _told() -> Iterator[None]:
     try:
         yield
     except (RiskError, HistoryError) as error:
-        message = str(error).replace("in `vouched`", "with --vouch")
-        raise Failure(message.replace("make the factor absolute", "give the series as --absolute")) from error
+        raise Failure(in_options(error)) from error
     except OSError as error:
         raise Failure(f"{error.filename or 'input/output'}: {error.strerror or error}") from error
+
+
+def in_options(error: Exception) -> str:
+    """What is wrong with a history, the cure in the command line's words."""
+    message = str(error).replace("in `vouched`", "with --vouch").replace("rename one", "say which it is with --series")
+    return message.replace("make the factor absolute", "give the series as --absolute")
 
 
 def _read(history: Path | None) -> "PriceHistory":
@@ -138,7 +143,7 @@ def _chosen(known: "PriceHistory", series: Sequence[str], absolute: Sequence[str
     return tuple(dict.fromkeys(series)) or known.symbols
 
 
-def _factor_history(
+def factor_history(
     known: "PriceHistory", name: str, absolute: Sequence[str], vouched: tuple[str, ...], gap_days: float | None
 ) -> "FactorHistory":
     """One series by itself: a row without a price is a day on which its market was shut, and not a long one."""

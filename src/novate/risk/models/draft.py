@@ -121,7 +121,7 @@ def draft(
         The contracts, at their own marks now.
     history : FactorHistory
         Its last row is not later than ``time_ns``: nothing is foreseen from what comes after. Nor is it earlier by
-        more than ``gap_max_ns``: that would be a hole.
+        more than ``gap_max_ns``, and a day where rows are days: that would be a hole.
     levels : mapping of str to float
         The level now of every factor of the history, and of every factor that only hypothetical scenarios move.
     time_ns : int
@@ -136,10 +136,12 @@ def draft(
     """
     if history.times_ns[-1] > time_ns:
         raise RiskError(f"the history ends at {history.labels()[-1]}, after now: cut it there, or give a later time")
-    if (late_ns := time_ns - int(history.times_ns[-1])) > history.gap_max_ns:
+    # A day's close is not there before the day ends, so that the one of yesterday is the last one all day long.
+    late_max_ns = history.gap_max_ns + (DAY_NS if history.whole_days else 0)
+    if (late_ns := time_ns - int(history.times_ns[-1])) > late_max_ns:
         raise RiskError(
             f"the history ends at {history.labels()[-1]}, {late_ns / DAY_NS:g} days before now, where at most "
-            f"{history.gap_max_ns / DAY_NS:g} are no hole: add the rows since"
+            f"{late_max_ns / DAY_NS:g} are no hole: add the rows since"
         )
     markets = markets or Markets()
     blocks = model.blocks(history)
