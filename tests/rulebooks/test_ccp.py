@@ -16,7 +16,10 @@ from novate.core.terms import RiskSheet
 from novate.risk.errors import RiskError
 from novate.risk.factors import DAY_NS, Factor, FactorHistory
 from novate.risk.measures import expected_shortfall
+from novate.risk.models.basis import Basis
+from novate.risk.models.contagion import WrongWay
 from novate.risk.models.filtered_shortfall import FilteredShortfall
+from novate.risk.models.gap import Gap
 from novate.risk.models.requirement import requirement, rounding_bound
 from novate.risk.venues.book import Book, Collateral, Future, NotCovered, Option, Position
 from novate.risk.venues.house_sheet import Depth, drawn_up, unmoved
@@ -153,6 +156,23 @@ def test_size_costs_where_the_rulebook_knows_the_market() -> None:
     assert parts["BTC-PERP: for its size"] >= law
     assert parts["BTC-PERP: for its size"] == pytest.approx(law, rel=0.2)
     assert found.initial == pytest.approx(bare + parts["BTC-PERP: for its size"])
+
+
+def test_gaps_failures_and_short_options_are_parts_of_a_rulebook_of_ones_own() -> None:
+    history = past("BTC", "ETH")
+    far = option(-3, 20_000, "put", 30, 0.5)
+    held = book(far, forwards={30: 100_000.0})
+    assert asked(held, history) < 1
+    found = margin(held, ruled(short_options={"BTC": 0.005, "ETH": 0.01}), history)
+    parts = {part.what: part.initial for part in found.parts}
+    assert parts["BTC-2026-02-04-20000-P: short option"] == pytest.approx(3 * 500)
+    assert found.initial == pytest.approx(1_500, abs=1)
+    gapped = modelled(gap=Gap(least=0.6), wrong_way=(WrongWay("BTC", 0.7),))
+    one = margin(book(perpetual(1, 100_000)), gapped, history)
+    assert [name.partition(" ")[0] for name, _ in one.also] == ["current", "stressed", "floor", "gap", "wrong-way"]
+    assert one.worst == "wrong-way, BTC falls by 70 %, others as on its worst days"
+    assert 0 <= one.initial - 70_000 <= 3e-4
+    assert margin(book(perpetual(-1, 100_000)), gapped, history).worst == "gap, BTC gaps by +60 %"
 
 
 # ---- collateral -----------------------------------------------------------------------------------------------------
@@ -371,6 +391,15 @@ def test_a_rulebook_of_ones_own_names_its_path(tmp_path: Path) -> None:
         path.write_text(text.replace(*change), encoding="utf-8")
         with pytest.raises(RiskError, match=words):
             load(str(path))
+    more = "gap = { least = 0.3, indices = [] }\nwrong_way = [{ name = 'BTC', fall = 0.5 }]\nbasis = { level = 0.99 }\n"
+    path.write_text(text + more, encoding="utf-8")
+    rules = load(str(path)).rules
+    assert rules.model.gap == Gap(least=0.3)
+    assert rules.model.wrong_way == (WrongWay("BTC", 0.5),)
+    assert rules.model.basis == Basis()
+    path.write_text(text + "gap = { least = 0.3, most = 0.4 }\n", encoding="utf-8")
+    with pytest.raises(RiskError, match=r"\$\.model\.gap\.most: unknown"):
+        load(str(path))
     path.write_text(text.replace("level = 0.99", "level = 0.995"), encoding="utf-8")
     held, history = book(perpetual(1, 100_000)), past("BTC", days=1_500)
     assert margin(held, load(str(path)), history).initial > asked(held, history)

@@ -45,13 +45,17 @@ class Collateral:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Row:
-    """One lot of a contract or collateral asset: its results in every scenario of every block, in the numeraire."""
+    """One lot of a contract or collateral asset: its results in every scenario of every block, in the numeraire.
+
+    ``short_option`` is what every lot of an option that is held short adds.
+    """
 
     symbol: str
     netting_set: str
     results: NDArray[np.float64]
     add_ons: tuple[Slope, ...]
     collateral: Collateral | None = None
+    short_option: float = 0.0
 
     def add_on(self, lots: float) -> float:
         """What the size of a position adds."""
@@ -71,6 +75,12 @@ class Draft:
     def __post_init__(self) -> None:
         require_ppm("offset_cap", self.offset_cap)
         require_ppm("maintenance", self.maintenance)
+        if any(row.short_option for row in self.rows) and any(
+            block.weight < 1 for block in self.blocks if block.part == "floor"
+        ):
+            raise RiskError(
+                "short_options: a sheet holds them where floor blocks weigh 1: weigh them so, or leave them out"
+            )
 
     def row(self, symbol: str) -> Row:
         """The row of a contract or collateral asset. RiskError where there is none."""
@@ -92,14 +102,25 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Markets:
-    """What a sheet needs to know besides prices: who nets with whom, and how liquid contracts are.
+    """What a sheet needs to know besides prices: who nets with whom, how liquid contracts are, what short options add.
 
     ``netting_sets`` maps an index, or a collateral asset, to its netting set; without an entry it is one of its own.
-    ``liquidity`` maps a symbol to its market; one without an entry has no liquidity add-on.
+    ``liquidity`` maps a symbol to its market; one without an entry has no liquidity add-on. ``short_options`` maps an
+    index to what every unit of it that an option on it is short of adds, in the numeraire, zero or more.
     """
 
     netting_sets: Mapping[str, str] = field(default_factory=dict)
     liquidity: Mapping[str, Liquidity] = field(default_factory=dict)
+    short_options: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for index, charge in self.short_options.items():
+            if not (math.isfinite(charge) and charge >= 0):
+                raise RiskError(f"short_options: {index}: got {charge}: expected an amount of money, zero or more")
+
+    def of_short(self, each: Instrument) -> float:
+        """What a short lot of a contract adds: of an option alone."""
+        return each.lot * self.short_options.get(each.index, 0.0) if each.contract.is_option else 0.0
 
 
 def draft(
@@ -150,14 +171,14 @@ def draft(
     results = np.concatenate(parts, axis=1)
     bare = Draft(model.name, blocks, (), model.offset_cap, maintenance)
     held = [
-        *((each.contract.symbol, each.index, None) for each in instruments),
-        *((each.symbol, each.symbol, each) for each in collateral),
+        *((each.contract.symbol, each.index, None, markets.of_short(each)) for each in instruments),
+        *((each.symbol, each.symbol, each, 0.0) for each in collateral),
     ]
     rows = []
-    for (symbol, index, pledge), values in zip(held, results, strict=True):
+    for (symbol, index, pledge, short_option), values in zip(held, results, strict=True):
         market = markets.liquidity.get(symbol)
         add_ons = () if market is None else _add_ons(bare, values, market)
-        rows.append(Row(symbol, markets.netting_sets.get(index, index), values, add_ons, pledge))
+        rows.append(Row(symbol, markets.netting_sets.get(index, index), values, add_ons, pledge, short_option))
     return Draft(model.name, blocks, tuple(rows), model.offset_cap, maintenance)
 
 
@@ -166,15 +187,22 @@ def quantised(made: Draft, *, name: str, numeraire: str, unit_fine: int, fine_de
 
     One sheet unit is ``unit_fine`` fine units of a numeraire with ``fine_decimals``. Results are rounded to the nearest
     unit, slopes of add-ons up. Raises ``RiskError`` naming the contract whose results are 2^52 units or more.
+
+    An add-on of a sheet knows |lots| alone, and short lots are half of |lots| less lots: half of what a short lot adds
+    goes into the add-on, the other half is a gain of every lot in every scenario, which takes it off what a long is
+    asked for and puts it on what a short is.
     """
     unit = unit_fine / 10**fine_decimals
     contracts, pledged = [], []
     for row in made.rows:
         try:
-            results = quantise(row.results, unit)
+            results = quantise(row.results + row.short_option / 2, unit)
         except ValueError as error:
             raise RiskError(f"{row.symbol}: {error}") from error
-        add_ons = tuple(AddOn(slope.floor_lots, math.ceil(slope.per_lot / unit * PPM)) for slope in row.add_ons)
+        add_ons = tuple(
+            AddOn(slope.floor_lots, math.ceil((slope.per_lot + row.short_option / 2) / unit * PPM))
+            for slope in row.add_ons or ((Slope(0, 0.0),) if row.short_option else ())
+        )
         if row.collateral is None:
             contracts.append(ContractRow(row.symbol, row.netting_set, results, add_ons))
         else:

@@ -47,7 +47,8 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     A sheet unit is ``unit_fine`` of 10^-``fine_decimals`` of the ``numeraire``, the currency of cash. ``collateral``
     are weights of assets that no series and no shock moves. ``shocks`` are hypothetical scenarios by label: changes of
     factors, in parts of the level or, of a basis, premium or funding rate, as a difference; what the book does not read
-    is left out of them. ``netting_sets`` and ``liquidity`` go by underlying.
+    is left out of them. ``netting_sets``, ``liquidity`` and ``short_options`` go by underlying; the last are the parts
+    of its price that every unit sold by an option adds.
     """
 
     numeraire: str
@@ -59,6 +60,7 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     netting_sets: dict[str, str] = {}
     collateral: dict[str, Share] = {}
     liquidity: dict[str, Depth] = {}
+    short_options: dict[str, Share] = {}
     shocks: dict[str, dict[str, float]] = {}
 
 
@@ -300,4 +302,6 @@ def _markets(book: Book, rules: Rules, named: Mapping[str, Position]) -> Markets
             size, price = abs(each.amount), book.underlyings[each.underlying].price
             lot = depth.half_spread * price * size, depth.daily_units / size
             liquidity[symbol] = Liquidity(*lot, depth.closable, depth.impact)
-    return Markets(rules.netting_sets, liquidity)
+    held = [name for name in rules.short_options if name in book.held()]
+    charges = {name: rules.short_options[name] * book.underlyings[name].price for name in held}
+    return Markets(rules.netting_sets, liquidity, charges)

@@ -57,6 +57,7 @@ def _parts(drawn: Drawn, rules: Rules, found: UnitsAsked, why: Requirement) -> t
     if why.binds != "sum":
         asked.append((f"{why.binds} binds: up to {why.of_blocks:,.2f}", more))
     asked += [(f"{symbol}: for its size", amount) for symbol, amount in why.add_ons]
+    asked += [(f"{symbol}: short option", amount) for symbol, amount in why.short_options]
     parts = [Part(what, amount, drawn.made.maintenance * amount) for what, amount in asked]
     initial_fine = found.initial * rules.unit_fine
     maintenance_fine = ceil_div(initial_fine * drawn.sheet.maintenance_ppm, PPM)
