@@ -397,6 +397,10 @@ def test_a_rulebook_of_ones_own_names_its_path(tmp_path: Path) -> None:
     assert rules.model.gap == Gap(least=0.3)
     assert rules.model.wrong_way == (WrongWay("BTC", 0.5),)
     assert rules.model.basis == Basis()
+    own = "short_options = { BTC = 0.005 }\ncollateral = { EUR = 0.9 }\n"
+    own += 'shocks = { "a crash" = { BTC = -0.6, "BTC vol 30d" = 1.0 } }\n'
+    path.write_text(text.replace("fundings_a_day = 3.0\n", own), encoding="utf-8")
+    assert load(str(path)).rules.shocks == {"a crash": {"BTC": -0.6, "BTC vol 30d": 1.0}}
     path.write_text(text + "gap = { least = 0.3, most = 0.4 }\n", encoding="utf-8")
     with pytest.raises(RiskError, match=r"\$\.model\.gap\.most: unknown"):
         load(str(path))

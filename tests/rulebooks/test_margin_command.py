@@ -169,6 +169,28 @@ def test_a_day_that_is_true_is_vouched_for(ask: Any, tmp_path: Path) -> None:
     assert json.loads(out)["initial"] > 0
 
 
+def test_a_name_is_that_of_one_series(ask: Any, tmp_path: Path) -> None:
+    """The one that is said, where the file has another by the name itself; never the first of two in silence."""
+    path = written(tmp_path / "closes.csv", "BTC", "ETH")
+    plain = (EXAMPLE, "--rulebook", "ccp", "--history", path, "--json")
+    _, of_btc, _ = ask(*plain)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    scaled = [f"{day},{eth},{btc}" for day, btc, eth in (line.split(",") for line in lines[1:])]
+    path.write_text("\n".join(["date,BTC,mine", *scaled]) + "\n", encoding="utf-8")
+    assert ask(*plain, "--series", "BTC=mine")[1] == of_btc
+    twice = [
+        f"{day},{btc},{name}" for name in ("BTC", "Btc") for day, btc, _ in (line.split(",") for line in lines[1:])
+    ]
+    path.write_text("\n".join(["date,close,symbol", *twice]) + "\n", encoding="utf-8")
+    code, out, err = ask(*plain)
+    assert (code, out) == (1, "")
+    assert err == "novate: closes: BTC is that of BTC and Btc: say which it is with --series BTC=...\n"
+    path.write_text("\n".join(["date,BTC,Btc", *lines[1:]]) + "\n", encoding="utf-8")
+    code, out, err = ask(*plain)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "closes.csv: two columns are called `btc`, whatever their case: give each its own name" in err
+
+
 def test_markets_that_close_and_markets_that_do_not_meet_on_common_days(ask: Any, tmp_path: Path) -> None:
     """The joint history is that of the days that both have, each judged by its own gaps."""
     path = written(tmp_path / "closes.csv", "BTC", "ES")

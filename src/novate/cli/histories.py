@@ -66,4 +66,11 @@ def _named(known: "PriceHistory", book: "Book", pairs: Mapping[str, str]) -> "Pr
                 return name + symbol[len(name) :].casefold()
         return symbol
 
-    return replace(known, symbols=tuple(pairs.get(symbol) or meant(symbol) for symbol in known.symbols))
+    own = [symbol for symbol in known.symbols if symbol in pairs or meant(symbol) not in pairs.values()]
+    found = [pairs.get(symbol) or meant(symbol) for symbol in own]
+    for name in found:
+        if found.count(name) > 1:
+            twice = " and ".join(symbol for symbol, other in zip(own, found, strict=True) if other == name)
+            raise Failure(f"{known.name}: {name} is that of {twice}: say which it is with --series {name}=...")
+    close = known.close[:, [known.symbols.index(symbol) for symbol in own]]
+    return replace(known, symbols=tuple(found), close=close)

@@ -11,7 +11,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from novate.risk.models.blocks import Block, combined
+from novate.risk.models.blocks import Block
 from novate.risk.models.draft import Draft
 
 
@@ -76,8 +76,9 @@ def requirement(made: Draft, lots: Mapping[str, int]) -> Requirement:
         gains, shift = by_set.get(row.netting_set, (np.zeros(count), 0.0))
         by_set[row.netting_set] = gains + results[row.symbol], shift + size * row.short_option / 2
     asked = tuple(_asked(made, block, list(by_set.values()), results) for block in made.blocks)
-    shifts = sum(shift for _, shift in by_set.values())
-    of_blocks = float(combined(made.blocks, [np.asarray(each.loss - shifts) for each in asked])) + shifts
+    weighted = [(each.part, each.weight * each.loss) for each in asked]
+    added = sum(loss for part, loss in weighted if part != "floor")
+    of_blocks = max([added, *(loss for part, loss in weighted if part == "floor")])
     add_ons = tuple((row.symbol, more) for row, size in held if (more := row.add_on(size)) > 0)
     shorts = tuple((row.symbol, -size * row.short_option) for row, size in held if size < 0 < row.short_option)
     initial = of_blocks + sum(more for _, more in (*add_ons, *shorts))
