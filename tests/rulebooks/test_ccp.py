@@ -1,5 +1,7 @@
 """Our own rulebook: the default model's sheet, exactly what a house that adopts it asks for; what a history must be."""
 
+import json
+from collections.abc import Callable
 from dataclasses import fields, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 from novate import ClearingHouse
+from novate.cli import main
 from novate.core import commands as c
 from novate.core.terms import RiskSheet
 from novate.risk.errors import RiskError
@@ -416,3 +419,28 @@ def test_the_example_is_margined_by_a_history_of_its_underlying() -> None:
     assert 0 < found.maintenance < found.initial < found.equity
     with pytest.raises(NotCovered, match="it margins by a history of prices: give one"):
         margin(held, CCP)
+
+
+def test_a_coin_by_its_real_history(
+    market_file: Callable[[str], Path], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Bitcoin from 2011 on: ten years count in the current part and the floor, all of it in the stressed part."""
+    history = market_file("btcusd_daily_2011_2025.parquet")
+    book_file = tmp_path / "one.toml"
+    book_file.write_text(
+        "time = 2025-09-25T08:00:00Z\ncash = 50_000\n[underlyings.BTC]\nprice = 113_000\n[[positions]]\n"
+        'kind = "perpetual"\nunderlying = "BTC"\namount = 1\nprice = 113_000\nentry = 113_000\n',
+        encoding="utf-8",
+    )
+    series = ("--series", f"BTC={history.stem}")
+    assert main(["margin", str(book_file), "--rulebook", "ccp", "--history", str(history), *series, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert 0.15 < found["initial"] / 113_000 < 0.35
+    assert found["notes"][0] == "history: BTC; 2011-08-18 to 2025-09-24, 5,152 rows"
+    assert not any("years long" in note for note in found["notes"])
+    assert [name for name, _ in found["also"]] == [
+        "current in full, worst in the 2 days to 2020-03-12",
+        "stressed in full, worst in the 2 days to 2013-04-11",
+        "floor in full, worst in the 2 days to 2020-03-12",
+    ]
+    assert found["worst"] == "stressed, the 2 days to 2013-04-11"
