@@ -356,6 +356,13 @@ def test_a_factor_that_nothing_reads_is_refused() -> None:
         shocked("BTC skew linear", future)
     for name, held in (("BTC premium", future), ("BTC basis 90d", dated)):
         assert shocked(name, held).rows[0].results[-1] != 0
+    # A tenor that only a shock moves would hold the curve where the recorded one moves.
+    table = np.concatenate([history.levels[:, :1], walk(800, seed=4, sigma=0.001) / 10**5], axis=1)
+    history = daily(table, Factor("BTC"), Factor("BTC basis 30d", "absolute"))
+    now["BTC basis 30d"] = float(table[-1, 1])
+    with pytest.raises(RiskError, match="BTC basis 90d: where BTC basis 30d move it would stand still: move those, or"):
+        shocked("BTC basis 90d", dated)
+    assert shocked("BTC basis 30d", dated).rows[0].results[-1] != 0
 
 
 def test_a_history_that_ends_long_ago_is_refused() -> None:

@@ -108,6 +108,16 @@ def test_shocks_are_a_part_of_their_own_and_touch_what_is_held() -> None:
     assert drawn.made.rows[0].results[-1] == pytest.approx(-value, rel=0.1)
 
 
+def test_a_shock_is_one_of_the_tenors_that_are_recorded() -> None:
+    """Another tenor would stand still where the recorded ones move, and take off what they ask for."""
+    held, history = book(option(-1, 100_000, "call", 30, 0.5), forwards={30: 1e5}), past("BTC", "BTC vol 7d")
+    words = "BTC vol 30d: where BTC vol 7d move it would stand still: move those, or give its history"
+    with pytest.raises(RiskError, match=words):
+        margin(held, ruled(shocks={"up": {"BTC vol 30d": 1.0}}), history)
+    found = margin(held, ruled(shocks={"up": {"BTC vol 7d": 3.0}}), history)
+    assert found.worst == "hypothetical, up"
+
+
 def test_a_volatility_series_is_asked_for_where_there_are_options() -> None:
     both = (option(-1, 100_000, "call", 300, 0.5), option(-1, 100_000, "put", 300, 0.5))
     held = book(*both, forwards={300: 100_000.0})
@@ -117,7 +127,7 @@ def test_a_volatility_series_is_asked_for_where_there_are_options() -> None:
         f"BTC: not covered for want of a series such as {missing}: these stay as they are"
         in margin(held, CCP, without).notes
     )
-    assert list(unmoved(held, ["BTC", "BTC vol 7d"])) == [("BTC", ["BTC basis 90d"])]
+    assert unmoved(held, ["BTC", "BTC vol 7d"]) == {"BTC": ["BTC basis 90d"]}
     same = FactorHistory(beside.factors[:1], beside.times_ns, beside.levels[:, :1], gap_max_ns=DAY_NS)
     assert asked(held, beside) > 1.1 * asked(held, same)
     # A perpetual reads no volatility, and a series that nothing reads shortens and changes nothing.

@@ -234,6 +234,18 @@ def _check_read(
             raise RiskError(f"{name}: volatilities are not rotated here: shock volatilities by tenor, or leave it out")
         if name not in known and not any(_reads(each, name) for each in instruments):
             raise RiskError(f"{name}: no contract or collateral moves by it: correct its name, or leave it out")
+        if name not in known and (
+            beside := [other for other in known if _curve(other) and _curve(other) == _curve(name)]
+        ):
+            raise RiskError(
+                f"{name}: where {', '.join(beside)} move it would stand still: move those, or give its history"
+            )
+
+
+def _curve(name: str) -> str:
+    """The curve that a factor is a tenor of: "BTC vol" of "BTC vol 30d"; none of others."""
+    found = re.fullmatch(r"(.+ (?:basis|vol)) \d+(?:\.\d*)?d", name)
+    return found[1] if found else ""
 
 
 def _reads(each: Instrument, name: str) -> bool:

@@ -96,35 +96,31 @@ def series_read(book: Book, known: Collection[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _beside(each: Position) -> dict[str, str]:
+    """What moves a position beside the price of its underlying: an example, and the pattern of its name."""
+    if isinstance(each, Perpetual):
+        return {"premium": "premium", "funding": "funding"}
+    dated = {"basis 90d": f"basis {CURVE}"}
+    return dated | {"vol 30d": f"vol {CURVE}"} if isinstance(each, Option) else dated
+
+
 def _is_read(book: Book, name: str) -> bool:
     """Whether a factor beside a price moves something that the book holds."""
-    return any(re.fullmatch(f"{re.escape(each.underlying)} ({_beside(each)})", name) for each in book.positions)
+    return any(_is_of(each, pattern, name) for each in book.positions for pattern in _beside(each).values())
 
 
-def _beside(each: Position) -> str:
-    """What moves a position beside the price of its underlying, as a pattern of names."""
-    if isinstance(each, Perpetual):
-        return "premium|funding"
-    return f"(basis|vol) {CURVE}" if isinstance(each, Option) else f"basis {CURVE}"
+def _is_of(each: Position, pattern: str, name: str) -> bool:
+    return re.fullmatch(f"{re.escape(each.underlying)} {pattern}", name) is not None
 
 
-def unmoved(book: Book, known: Collection[str]) -> Iterator[tuple[str, list[str]]]:
-    """Underlyings, each with what stays as it is for want of a series: an example of the name that one would have."""
-    for name in book.held():
-        wanted: dict[str, str] = {}
-        for each in book.positions:
-            if each.underlying == name and isinstance(each, Perpetual):
-                wanted |= {"premium": "premium", "funding": "funding"}
-            elif each.underlying == name:
-                wanted |= {"basis 90d": f"basis {CURVE}"}
-                wanted |= {"vol 30d": f"vol {CURVE}"} if isinstance(each, Option) else {}
-        missing = [
-            f"{name} {example}"
-            for example, pattern in wanted.items()
-            if not any(re.fullmatch(f"{re.escape(name)} {pattern}", series) for series in known)
-        ]
-        if missing:
-            yield name, missing
+def unmoved(book: Book, known: Collection[str]) -> dict[str, list[str]]:
+    """What stays as it is for want of a series, by underlying: an example of the name that one would have."""
+    found: dict[str, dict[str, None]] = {}
+    for each in book.positions:
+        for example, pattern in _beside(each).items():
+            if not any(_is_of(each, pattern, name) for name in known):
+                found.setdefault(each.underlying, {})[f"{each.underlying} {example}"] = None
+    return {name: list(examples) for name, examples in found.items()}
 
 
 def drawn_up(book: Book, rules: Rules, history: FactorHistory) -> Drawn:

@@ -90,7 +90,7 @@ def _notes(book: Book, rules: Rules, drawn: Drawn, known: list[str]) -> tuple[st
         notes.append(
             f"it is {years:.1f} years long, where the rules look back {rules.model.years:g}: all of it is used"
         )
-    for name, missing in unmoved(book, names):
+    for name, missing in unmoved(book, names).items():
         wanted = ", ".join(f"'{each}'" for each in missing)
         notes.append(f"{name}: not covered for want of a series such as {wanted}: these stay as they are")
     runs, _ = carried(book, rules, known)
