@@ -4,6 +4,7 @@ short options. Each by hand, each never less than without it, each said where it
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
@@ -23,7 +24,7 @@ from novate.risk.models.contagion import WrongWay, contagion
 from novate.risk.models.draft import Draft, Markets, draft, quantised
 from novate.risk.models.filtered_shortfall import FilteredShortfall
 from novate.risk.models.gap import Gap
-from novate.risk.models.requirement import requirement
+from novate.risk.models.requirement import requirement, rounding_bound
 from novate.risk.sheet_asks import units_asked
 from tests.risk.test_models import at_end, drawn_up, two_coins
 from tests.risk.test_revaluation import contract
@@ -212,10 +213,10 @@ def test_a_long_that_can_lose_less_than_half_a_charge_is_asked_for_half_a_charge
 
 def test_the_sheet_holds_it_exactly() -> None:
     made = with_options(FilteredShortfall(), CHARGE)
-    sheet = quantised(made, name="shorts", numeraire="USD", unit_fine=1, fine_decimals=8)
+    sheet = quantised(made, name="shorts", numeraire="USD", unit_fine=100, fine_decimals=8)
     for lots in ({"CALL": -4}, {"PUT": -3, "CALL": 2}, {"PUT": 10}, {"PERP": 1, "PUT": -1}):
-        asked = units_asked(sheet, lots) / 1e8
-        assert 0 <= asked - requirement(made, lots).initial < 1e-6
+        asked = units_asked(sheet, lots) / 1e6
+        assert 0 <= asked - requirement(made, lots).initial <= rounding_bound(made, lots, Fraction(1, 10**6))
 
 
 # ---- all of them ----------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from novate import ClearingHouse
 from novate.core import commands as c
+from novate.core import risk_sheet
 from novate.core.book import Book
 from novate.core.facts import RiskSheetAdopted
 from novate.core.margin import judge
@@ -32,6 +33,7 @@ from novate.risk.models.gap import Gap
 from novate.risk.models.liquidity import Liquidity
 from novate.risk.models.requirement import requirement, rounding_bound
 from novate.risk.scenarios.hypothetical import basis_shocks
+from novate.risk.sheet import ADD_ON_RATE_MAX
 from novate.service.replay import open_whole, replay
 from tests.core.worlds import rich_contracts, rich_house
 from tests.house.opened import opened
@@ -183,5 +185,9 @@ def test_a_requirement_follows_from_the_sheet_and_not_from_the_mark() -> None:
 def test_a_sheet_that_would_not_be_exact_is_not_made() -> None:
     with opened() as house:
         made = coin_draft(HistoricalVar(), 50_000.0, house.time_ns)
+    # Rates of a sheet end at 2^40 ppm of a unit a lot, in units of a millionth of a cent at about a cent.
+    assert ADD_ON_RATE_MAX == risk_sheet.ADD_ON_RATE_MAX
+    with pytest.raises(RiskError, match=r"BTC-PERP: add-ons of a lot reach beyond 0\.0109951: use smaller lots or a"):
+        quantised(made, name="too fine", numeraire="USD", unit_fine=1, fine_decimals=8)
     with pytest.raises(RiskError, match=r"BTC-PERP: results\[\d+\]: .* use a larger unit"):
         quantised(made, name="too fine", numeraire="USD", unit_fine=1, fine_decimals=20)

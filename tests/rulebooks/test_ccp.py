@@ -15,7 +15,6 @@ import pytest
 from novate import ClearingHouse
 from novate.cli import main
 from novate.core import commands as c
-from novate.core.terms import RiskSheet
 from novate.risk.errors import RiskError
 from novate.risk.factors import DAY_NS, Factor, FactorHistory
 from novate.risk.measures import expected_shortfall
@@ -25,7 +24,7 @@ from novate.risk.models.filtered_shortfall import FilteredShortfall
 from novate.risk.models.gap import Gap
 from novate.risk.models.requirement import requirement, rounding_bound
 from novate.risk.venues.book import Book, Collateral, Future, NotCovered, Option, Position
-from novate.risk.venues.house_sheet import Depth, drawn_up, unmoved
+from novate.risk.venues.house_sheet import Depth, Drawn, drawn_up, unmoved
 from novate.rulebooks import Rulebook, load, margin, read_book
 from tests.house.opened import RULES
 from tests.risk.walks import daily
@@ -168,7 +167,8 @@ def test_size_costs_where_the_rulebook_knows_the_market() -> None:
     law = 160 * 50 + sigma * 160 * np.sqrt(1.6) + bare * (np.sqrt(160 / 40) - 1)
     assert parts["BTC-PERP: for its size"] >= law
     assert parts["BTC-PERP: for its size"] == pytest.approx(law, rel=0.2)
-    assert found.initial == pytest.approx(bare + parts["BTC-PERP: for its size"])
+    # A lot is a millionth of the position, so that the sheet holds its rates, and half a unit a lot is 50.
+    assert found.initial == pytest.approx(bare + parts["BTC-PERP: for its size"] + 50, abs=3)
 
 
 def test_gaps_failures_and_short_options_are_parts_of_a_rulebook_of_ones_own() -> None:
@@ -234,11 +234,12 @@ def test_collateral_without_a_series_has_a_weight_or_is_refused() -> None:
 # ---- the house asks the same ----------------------------------------------------------------------------------------
 
 
-def listed(house: ClearingHouse, each: Position, symbol: str) -> None:
-    """A position's contract, of which one lot is all of it."""
-    lot = str(abs(each.amount))
+def listed(house: ClearingHouse, each: Position, count: int) -> None:
+    """A position's contract, of which it is so many lots."""
+    size, symbol = Decimal(str(abs(each.amount))), each.symbol
+    lot = f"{size / count:f}"
     terms: dict[str, Any] = {"settlement": "USD", "tick_size": "0.5", "lot_size": lot, "stale_after": "9h"}
-    terms |= {"price_min": "0.5", "price_max": 1_000_000, "position_limit": lot, "margin_class": "major"}
+    terms |= {"price_min": "0.5", "price_max": 1_000_000, "position_limit": size, "margin_class": "major"}
     if isinstance(each, Option):
         terms |= {"underlying": "BTC", "strike": str(each.strike), "expiry": f"{each.expiry:%Y-%m-%dT%H:%M:%SZ}"}
         house.list_contract(symbol, each.right, **terms).expect()
@@ -248,7 +249,7 @@ def listed(house: ClearingHouse, each: Position, symbol: str) -> None:
         house.list_contract(symbol, "perpetual", **terms).expect()
 
 
-def house_holding(held: Book, sheet: RiskSheet, marks: dict[str, int]) -> ClearingHouse:
+def house_holding(held: Book, drawn: Drawn, marks: dict[str, int]) -> ClearingHouse:
     """A house that adopted a sheet, in which alice holds the book."""
     house = ClearingHouse()
     house.add_asset("USD", 2, 8, time=f"{held.time:%Y-%m-%dT%H:%M:%SZ}").expect()
@@ -259,7 +260,7 @@ def house_holding(held: Book, sheet: RiskSheet, marks: dict[str, int]) -> Cleari
     index: dict[str, Any] = {"tick_size": "0.5", "lot_size": 1, "price_min": "0.5", "price_max": 1_000_000}
     house.list_contract("BTC", "index", settlement="USD", position_limit=1, stale_after="9h", **index).expect()
     for each in held.positions:
-        listed(house, each, each.symbol)
+        listed(house, each, abs(drawn.lots[each.symbol]))
     for member, client in (("Alpha", "alice"), ("Beta", "bob")):
         house.add_member(member).expect()
         house.open_account(client, member=member).expect()
@@ -271,7 +272,7 @@ def house_holding(held: Book, sheet: RiskSheet, marks: dict[str, int]) -> Cleari
         buyer, seller = ("alice", "bob") if each.amount > 0 else ("bob", "alice")
         size, price = str(abs(each.amount)), marks[each.symbol]
         house.trade(each.symbol, buyer=buyer, seller=seller, quantity=size, price=price).expect()
-    house.apply(c.AdoptRiskSheet(sheet)).expect()
+    house.apply(c.AdoptRiskSheet(drawn.sheet)).expect()
     house.set_margin_mode("alice", "portfolio").expect()
     return house
 
@@ -289,18 +290,31 @@ BOOKS: dict[str, tuple[Position, ...]] = {
 }
 
 
+EVERYTHING = ruled(
+    model=replace(CCP.rules.model, gap=Gap(), wrong_way=(WrongWay("BTC", 0.3),)),
+    liquidity={"BTC": Depth(half_spread=0.0003, daily_units=20.0)},
+    short_options={"BTC": 0.0075},
+    shocks={"a crash": {"BTC": -0.25, "BTC vol 30d": 0.5}},
+)
+
+
 @pytest.mark.parametrize("name", BOOKS)
 @pytest.mark.parametrize("coins", [0.0, 0.75])
-def test_a_house_that_adopts_the_sheet_asks_for_the_same_to_the_last_unit(name: str, coins: float) -> None:
+@pytest.mark.parametrize("rulebook", [CCP, EVERYTHING], ids=["ccp", "with every add-on"])
+def test_a_house_that_adopts_the_sheet_asks_for_the_same_to_the_last_unit(
+    name: str, coins: float, rulebook: Rulebook
+) -> None:
     pledged = (Collateral(asset="BTC", amount=coins, price=100_000.0),) if coins else ()
     held = book(*BOOKS[name], forwards={25: 100_400.0, 60: 101_300.0}, collateral=pledged)
     history = past("BTC", "BTC vol 30d") if name == "options" else past("BTC")
-    found, drawn = margin(held, CCP, history), drawn_up(held, CCP.rules, history)
+    found, drawn = margin(held, rulebook, history), drawn_up(held, rulebook.rules, history)
     marks = {each.symbol: 1_000 if isinstance(each, Option) else int(each.price) for each in held.positions}
-    with house_holding(held, drawn.sheet, marks | {"BTC": 100_000}) as house:
+    with house_holding(held, drawn, marks | {"BTC": 100_000}) as house:
         account = house.account("alice")
         assert account.initial == Decimal(f"{found.initial:.8f}")
         assert account.maintenance == Decimal(f"{found.maintenance:.8f}")
+    estimate = requirement(drawn.made, drawn.lots).initial
+    assert -1e-6 <= found.initial - estimate <= rounding_bound(drawn.made, drawn.lots, Fraction(1, 10_000)) + 1e-6
 
 
 def test_lots_of_a_houses_own_ask_for_as_much_but_for_rounding() -> None:

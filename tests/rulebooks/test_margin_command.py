@@ -130,6 +130,7 @@ def test_series_by_other_names_in_a_long_file(ask: Any, tmp_path: Path) -> None:
             (),
             "the history has no series of this name: it has BTC/USD, other: add it, or say which it is with --series",
         ),
+        (("--series", "BTC=BTC/USD", "--absolute", "CL"), "long has no series 'CL': it has BTC, other"),
         (("--series", "BTC=gold"), "long has no series 'gold': it has BTC/USD, other"),
         (("--series", "BTC"), "--series BTC: expected what it stands for and its name in the file"),
     ):
@@ -215,6 +216,7 @@ def test_markets_that_close_and_markets_that_do_not_meet_on_common_days(ask: Any
         ([EXAMPLE, "--list"], 2, "or --list alone"),
         ([EXAMPLE, "--rulebook", "vega", "--compare"], 2, "give a portfolio"),
         (["--compare"], 2, "give a portfolio"),
+        ([EXAMPLE, "--compare", "--vouch", "2020-03-12"], 2, "are of a history: give one with --history FILE"),
         ([EXAMPLE, "--rulebook", "ccp"], 2, "ccp margins by a history of prices: give one with --history FILE"),
         (
             [EXAMPLE, "--rulebook", "vega", "--history", "a.csv"],

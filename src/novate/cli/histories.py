@@ -33,6 +33,9 @@ def history_of(
 
     with told():
         known = _named(read_history(path, signed=True), book, _pairs(series))
+        for name in absolute:
+            if name not in known.symbols:
+                raise Failure(f"{known.name} has no series {name!r}: it has {', '.join(known.symbols)}")
         differences = (*absolute, *(name for name in known.symbols if ABSOLUTE.fullmatch(name)))
         read = series_read(book, known.symbols)
         return in_common([factor_history(known, name, differences, vouched, gap_days) for name in read])

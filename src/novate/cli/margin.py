@@ -63,6 +63,8 @@ def margin(
 
     if listed + compare + (rulebook is not None) != 1 or listed == (portfolio is not None):
         raise Failure("give a portfolio with --rulebook NAME or --compare, or --list alone", 2)
+    if history is None and (series or absolute or vouch or gap_days is not None):
+        raise Failure("--series, --absolute, --vouch and --gap-days are of a history: give one with --history FILE", 2)
     with _told(portfolio, rulebook):
         if portfolio is None:
             _show_list([load(name) for name in names()], json)

@@ -20,7 +20,7 @@ from novate.risk.instruments import Instrument
 from novate.risk.models.blocks import Block, Model, combined, require_ppm
 from novate.risk.models.liquidity import Liquidity, Slope, added, slopes
 from novate.risk.revaluation import Levels, results_of_one_lot
-from novate.risk.sheet import quantise
+from novate.risk.sheet import ADD_ON_RATE_MAX, quantise
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,11 @@ class Row:
     add_ons: tuple[Slope, ...]
     collateral: Collateral | None = None
     short_option: float = 0.0
+
+    @property
+    def most_added(self) -> float:
+        """The most that one more lot adds at any size, as a sheet writes it."""
+        return max((piece.per_lot for piece in self.add_ons), default=0.0) + self.short_option / 2
 
     def add_on(self, lots: float) -> float:
         """What the size of a position adds."""
@@ -186,7 +191,8 @@ def quantised(made: Draft, *, name: str, numeraire: str, unit_fine: int, fine_de
     """The draft as the sheet that the house adopts.
 
     One sheet unit is ``unit_fine`` fine units of a numeraire with ``fine_decimals``. Results are rounded to the nearest
-    unit, slopes of add-ons up. Raises ``RiskError`` naming the contract whose results are 2^52 units or more.
+    unit, slopes of add-ons up. Raises ``RiskError`` naming the contract whose results are 2^52 units or more, or whose
+    add-on is more for a lot than a sheet holds.
 
     An add-on of a sheet knows |lots| alone, and short lots are half of |lots| less lots: half of what a short lot adds
     goes into the add-on, the other half is a gain of every lot in every scenario, which takes it off what a long is
@@ -203,6 +209,9 @@ def quantised(made: Draft, *, name: str, numeraire: str, unit_fine: int, fine_de
             AddOn(slope.floor_lots, math.ceil((slope.per_lot + row.short_option / 2) / unit * PPM))
             for slope in row.add_ons or ((Slope(0, 0.0),) if row.short_option else ())
         )
+        if any(piece.rate_ppm > ADD_ON_RATE_MAX for piece in add_ons):
+            most = ADD_ON_RATE_MAX / PPM * unit
+            raise RiskError(f"{row.symbol}: add-ons of a lot reach beyond {most:g}: use smaller lots or a larger unit")
         if row.collateral is None:
             contracts.append(ContractRow(row.symbol, row.netting_set, results, add_ons))
         else:

@@ -1,9 +1,11 @@
 """A book as one of our own houses would hold it: the default model's risk sheet for its contracts, and its lots.
 
 One lot of each contract is the whole position, so that amounts stay exactly as they are given, and rounding to whole
-sheet units costs half a unit a position. A collateral asset is one lot likewise.
+sheet units costs half a unit a position. Where add-ons of so large a lot are more than a sheet holds it is a tenth, a
+hundredth and so on of the position. Of a collateral asset all there is is one lot.
 """
 
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,14 +16,16 @@ from typing import Annotated, Final
 import numpy as np
 from msgspec import Meta, Struct
 
+from novate.core.money import PPM
 from novate.core.terms import Contract, Kind, RiskSheet
 from novate.risk.errors import RiskError
 from novate.risk.factors import DAY_NS, Factor, FactorHistory
 from novate.risk.instruments import Instrument
-from novate.risk.models.draft import Collateral, Draft, Markets, draft, quantised
+from novate.risk.models.draft import Collateral, Draft, Markets, Row, draft, quantised
 from novate.risk.models.filtered_shortfall import FilteredShortfall
 from novate.risk.models.liquidity import Liquidity
 from novate.risk.scenarios.hypothetical import hypothetical
+from novate.risk.sheet import ADD_ON_RATE_MAX
 from novate.risk.venues.book import Book, NotCovered, Option, Perpetual, Position
 from novate.risk.venues.requirement import Share
 
@@ -137,35 +141,51 @@ def drawn_up(book: Book, rules: Rules, history: FactorHistory) -> Drawn:
     time_ns = (book.time - EPOCH) // timedelta(microseconds=1) * 1000
     names = series_read(book, [factor.name for factor in history.factors])
     past = _known_by(history.of(names), time_ns)
-    kinds = {factor.name: factor.kind for factor in past.factors}
-    model, levels = _model(book, rules, past), _levels(book, rules, past)
-    _judge_levels(past, levels, time_ns)
+    _judge_levels(past, _levels(book, rules, past), time_ns)
     held = [each for each in book.positions if each.amount]
     named = dict(zip(_symbols(held), held, strict=True))
-    instruments = [
-        _instrument(book, rules, symbol, each, normal=kinds[each.underlying] == "absolute")
-        for symbol, each in named.items()
-    ]
-    pledged = [_pledge(asset, amount, value / levels[asset]) for asset, amount, value in _moving(book, rules, past)]
-    made = draft(
-        model,
-        instruments,
-        past,
-        levels,
-        time_ns,
-        collateral=pledged,
-        markets=_markets(book, rules, named),
-        maintenance=rules.maintenance,
-    )
+    counts = dict.fromkeys(named, 1)
+    made = _made(book, rules, past, time_ns, named, counts)
+    while wide := {row.symbol: tens for row in made.rows if (tens := _tens(row, rules)) > 1}:
+        counts |= {symbol: counts[symbol] * tens for symbol, tens in wide.items()}
+        made = _made(book, rules, past, time_ns, named, counts)
     sheet = quantised(
         made,
-        name=f"{model.name}, {book.time:%Y-%m-%d %H:%M}",
+        name=f"{made.name}, {book.time:%Y-%m-%d %H:%M}",
         numeraire=rules.numeraire,
         unit_fine=rules.unit_fine,
         fine_decimals=rules.fine_decimals,
     )
-    lots = {symbol: 1 if each.amount > 0 else -1 for symbol, each in named.items()}
-    return Drawn(made, sheet, {**lots, **{each.symbol: 1 for each in pledged}}, past)
+    shorts = [symbol for symbol, each in named.items() if each.amount < 0]
+    lots = {row.symbol: (-1 if row.symbol in shorts else 1) * counts.get(row.symbol, 1) for row in made.rows}
+    return Drawn(made, sheet, lots, past)
+
+
+def _made(
+    book: Book,
+    rules: Rules,
+    past: FactorHistory,
+    time_ns: int,
+    named: Mapping[str, Position],
+    counts: Mapping[str, int],
+) -> Draft:
+    """The draft, each position being so many lots."""
+    kinds, levels = {factor.name: factor.kind for factor in past.factors}, _levels(book, rules, past)
+    instruments = [
+        _instrument(book, rules, symbol, each, counts[symbol], normal=kinds[each.underlying] == "absolute")
+        for symbol, each in named.items()
+    ]
+    pledged = [_pledge(asset, amount, value / levels[asset]) for asset, amount, value in _moving(book, rules, past)]
+    markets = _markets(book, rules, named, counts)
+    model = _model(book, rules, past)
+    part = rules.maintenance
+    return draft(model, instruments, past, levels, time_ns, collateral=pledged, markets=markets, maintenance=part)
+
+
+def _tens(row: Row, rules: Rules) -> int:
+    """By which power of ten a lot is too large for a sheet to hold the rates of its add-ons; 1 where it is not."""
+    rate_ppm = row.most_added * 10**rules.fine_decimals / rules.unit_fine * PPM
+    return 10 ** math.ceil(math.log10(rate_ppm / ADD_ON_RATE_MAX)) if rate_ppm > ADD_ON_RATE_MAX else 1
 
 
 def carried(book: Book, rules: Rules, known: Collection[str]) -> tuple[list[str], float]:
@@ -242,8 +262,8 @@ def _symbols(held: Collection[Position]) -> list[str]:
     ]
 
 
-def _instrument(book: Book, rules: Rules, symbol: str, each: Position, *, normal: bool) -> Instrument:
-    """A position as a contract of which one lot is all of it."""
+def _instrument(book: Book, rules: Rules, symbol: str, each: Position, count: int, *, normal: bool) -> Instrument:
+    """A position as a contract of which it is so many lots."""
     option = each if isinstance(each, Option) else None
     if option is not None and normal:
         raise NotCovered(
@@ -257,10 +277,10 @@ def _instrument(book: Book, rules: Rules, symbol: str, each: Position, *, normal
         kind=kind,
         settlement=rules.numeraire,
         tick_size="0.01",
-        lot_size=f"{Decimal(repr(abs(each.amount))):f}",
+        lot_size=f"{Decimal(repr(abs(each.amount))) / count:f}",
         price_min_ticks=-(2**53) if normal else 1,
         price_max_ticks=2**53,
-        position_limit_lots=1,
+        position_limit_lots=count,
         margin_class=each.underlying,
         stale_after_ns=DAY_NS,
         underlying=each.underlying if option else None,
@@ -290,12 +310,12 @@ def _pledge(asset: str, amount: float, units: float) -> Collateral:
     return Collateral(asset, max(1, int(Decimal(repr(amount)) * 10**8)), units, 1)
 
 
-def _markets(book: Book, rules: Rules, named: Mapping[str, Position]) -> Markets:
-    """Who nets with whom, and the market of each lot, which is a whole position."""
+def _markets(book: Book, rules: Rules, named: Mapping[str, Position], counts: Mapping[str, int]) -> Markets:
+    """Who nets with whom, the market of each lot, and what short options add."""
     liquidity = {}
     for symbol, each in named.items():
         if depth := rules.liquidity.get(each.underlying):
-            size, price = abs(each.amount), book.underlyings[each.underlying].price
+            size, price = abs(each.amount) / counts[symbol], book.underlyings[each.underlying].price
             lot = depth.half_spread * price * size, depth.daily_units / size
             liquidity[symbol] = Liquidity(*lot, depth.closable, depth.impact)
     held = [name for name in rules.short_options if name in book.held()]
