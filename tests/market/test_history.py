@@ -88,6 +88,7 @@ def test_the_mark_is_preferred_to_the_last_trade(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("symbol,close\nX,1\n", "no column of times: expected one of ts"),
+        ("ts,X,x\n2025-01-01,1,2\n", "two columns are called `x`, whatever their case: give each its own name"),
         ("symbol,ts,funding\nX,2025-01-01,0.1\n", "no column of prices: a file with symbols needs one of"),
         ("ts,name\n2025-01-01,X\n", "no column of prices"),
         ("ts,close\n", "no rows"),

@@ -13,6 +13,7 @@ from novate.risk.factors import (
     Factor,
     FactorHistory,
     Scenarios,
+    in_common,
     levels_after,
     move_to,
     moves,
@@ -159,3 +160,33 @@ def test_levels_are_checked_before_they_move() -> None:
         levels_after(np.array([0.0, 1.0]), scenarios)
     with pytest.raises(RiskError, match="expected 2 levels"):
         levels_after(np.array([1.0]), scenarios)
+
+
+def test_series_meet_on_the_days_that_all_of_them_have() -> None:
+    coin = daily(walk(20, seed=1), Factor("BTC"), first="2024-01-01", vouched=("2024-01-02",))
+    open_days = [day for day in range(20) if day % 7 < 5]
+    shares = FactorHistory(
+        (Factor("ES"), Factor("ES basis 90d", "absolute")),
+        coin.times_ns[open_days] + DAY_NS,
+        walk(len(open_days), seed=2, factors=2),
+        gap_max_ns=3 * DAY_NS,
+        vouched=("2024-01-09",),
+    )
+    both = in_common([coin, shares])
+    days = [day for day in range(20) if day - 1 in open_days]
+    assert [factor.name for factor in both.factors] == ["BTC", "ES", "ES basis 90d"]
+    assert both.times_ns.tolist() == coin.times_ns[days].tolist()
+    assert both.column("BTC").tolist() == coin.levels[days, 0].tolist()
+    assert both.column("ES").tolist() == shares.column("ES")[: len(days)].tolist()
+    assert (both.gap_max_ns, both.vouched) == (3 * DAY_NS, ("2024-01-02", "2024-01-09"))
+    part = both.of(("ES basis 90d", "BTC"))
+    assert [factor.name for factor in part.factors] == ["BTC", "ES basis 90d"]
+    assert (part.levels == both.levels[:, [0, 2]]).all()
+    with pytest.raises(RiskError, match="there is no factor 'ETH': the history has BTC, ES, ES basis 90d"):
+        both.of(("ETH",))
+    later = daily(walk(20, seed=1), Factor("ETH"), first="2025-01-01")
+    words = "0 days in common: BTC from 2024-01-01 to 2024-01-20; ETH from 2025-01-01 to 2025-01-20: give series"
+    with pytest.raises(RiskError, match=words):
+        in_common([coin, later])
+    with pytest.raises(RiskError, match="none: give one"):
+        in_common([])

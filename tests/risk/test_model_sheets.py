@@ -1,5 +1,6 @@
 """In the house: a model's sheet is adopted, margins exactly, comes again from the journal; estimates agree with it."""
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from novate import ClearingHouse
 from novate.core import commands as c
+from novate.core import risk_sheet
 from novate.core.book import Book
 from novate.core.facts import RiskSheetAdopted
 from novate.core.margin import judge
@@ -21,13 +23,17 @@ from novate.core.terms import Kind, RiskSheet
 from novate.risk.errors import RiskError
 from novate.risk.factors import Factor, FactorHistory
 from novate.risk.instruments import Instrument
+from novate.risk.models.basis import Basis
 from novate.risk.models.blocks import Model
 from novate.risk.models.challengers import EwmaVar, HistoricalVar, SpanScan
+from novate.risk.models.contagion import WrongWay
 from novate.risk.models.draft import Collateral, Draft, Markets, draft, quantised
 from novate.risk.models.filtered_shortfall import FilteredShortfall
+from novate.risk.models.gap import Gap
 from novate.risk.models.liquidity import Liquidity
 from novate.risk.models.requirement import requirement, rounding_bound
 from novate.risk.scenarios.hypothetical import basis_shocks
+from novate.risk.sheet import ADD_ON_RATE_MAX
 from novate.service.replay import open_whole, replay
 from tests.core.worlds import rich_contracts, rich_house
 from tests.house.opened import opened
@@ -49,6 +55,13 @@ def model_of(name: str) -> Model:
     """A model with few scenarios, so that the plain evaluation stays quick."""
     many: dict[str, Model] = {
         "default": FilteredShortfall(years=0.6, stress_count=100, hypothetical=(basis_shocks("BTC", [90], [0.2]),)),
+        "every add-on": FilteredShortfall(
+            years=0.6,
+            stress_count=100,
+            gap=Gap(years=0.6),
+            wrong_way=(WrongWay("INDEX", 0.9),),
+            basis=Basis(beside={"INDEX": "BTC"}),
+        ),
         "historical": HistoricalVar(years=0.6),
         "EWMA": EwmaVar(draws=300),
         "SPAN": SpanScan(),
@@ -71,6 +84,8 @@ def rich(name: str) -> tuple[Book, Draft]:
             settlement = "BTC" if terms.settlement == "BTC" else None
             instruments.append(Instrument(terms, "BTC", settlement, 50_500.0, 0.6))
     markets = Markets({"BTC": "coins"}, {"FUT": Liquidity(0.5, 300.0), "BTC": Liquidity(0.1, 5_000.0)})
+    if name in ("every add-on", "SPAN"):
+        markets = replace(markets, short_options={"BTC": 250.0, "INDEX": 1.5})
     made = draft(model_of(name), instruments, history(), now, 0, collateral=[PLEDGE], markets=markets)
     sheet = quantised(made, name=name, numeraire="USD", unit_fine=CENT, fine_decimals=8)
     assert list(check_sheet(house.book, sheet)) == []
@@ -78,7 +93,7 @@ def rich(name: str) -> tuple[Book, Draft]:
     return house.book, made
 
 
-MODELS = ("default", "historical", "EWMA", "SPAN")
+MODELS = ("default", "every add-on", "historical", "EWMA", "SPAN")
 SYMBOLS = tuple(row.symbol for row in rich("SPAN")[1].rows if row.collateral is None)
 POSITIONS = st.dictionaries(st.sampled_from(SYMBOLS), st.integers(-50_000, 50_000) | st.integers(-3, 3), max_size=6)
 
@@ -170,5 +185,9 @@ def test_a_requirement_follows_from_the_sheet_and_not_from_the_mark() -> None:
 def test_a_sheet_that_would_not_be_exact_is_not_made() -> None:
     with opened() as house:
         made = coin_draft(HistoricalVar(), 50_000.0, house.time_ns)
+    # Rates of a sheet end at 2^40 ppm of a unit a lot, in units of a millionth of a cent at about a cent.
+    assert ADD_ON_RATE_MAX == risk_sheet.ADD_ON_RATE_MAX
+    with pytest.raises(RiskError, match=r"BTC-PERP: add-ons of a lot reach beyond 0\.0109951: use smaller lots or a"):
+        quantised(made, name="too fine", numeraire="USD", unit_fine=1, fine_decimals=8)
     with pytest.raises(RiskError, match=r"BTC-PERP: results\[\d+\]: .* use a larger unit"):
         quantised(made, name="too fine", numeraire="USD", unit_fine=1, fine_decimals=20)

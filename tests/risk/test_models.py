@@ -356,14 +356,25 @@ def test_a_factor_that_nothing_reads_is_refused() -> None:
         shocked("BTC skew linear", future)
     for name, held in (("BTC premium", future), ("BTC basis 90d", dated)):
         assert shocked(name, held).rows[0].results[-1] != 0
+    # A tenor that only a shock moves would hold the curve where the recorded one moves.
+    table = np.concatenate([history.levels[:, :1], walk(800, seed=4, sigma=0.001) / 10**5], axis=1)
+    history = daily(table, Factor("BTC"), Factor("BTC basis 30d", "absolute"))
+    now["BTC basis 30d"] = float(table[-1, 1])
+    with pytest.raises(RiskError, match="BTC basis 90d: where BTC basis 30d move it would stand still: move those, or"):
+        shocked("BTC basis 90d", dated)
+    assert shocked("BTC basis 30d", dated).rows[0].results[-1] != 0
 
 
 def test_a_history_that_ends_long_ago_is_refused() -> None:
     history = two_coins()
     future, last = perpetual("BTC-PERP", "BTC", 100.0), int(history.times_ns[-1])
-    assert draft(HistoricalVar(), [future], history, at_end(history), last + DAY_NS).rows
-    with pytest.raises(RiskError, match=r"ends at 2017-03-10, 1\.5 days before now, where at most 1 are no hole: add"):
-        draft(HistoricalVar(), [future], history, at_end(history), last + 3 * DAY_NS // 2)
+    # The close of the 11th is not there before that day ends.
+    assert draft(HistoricalVar(), [future], history, at_end(history), last + 2 * DAY_NS).rows
+    with pytest.raises(RiskError, match=r"ends at 2017-03-10, 2\.5 days before now, where at most 2 are no hole: add"):
+        draft(HistoricalVar(), [future], history, at_end(history), last + 5 * DAY_NS // 2)
+    hourly = replace(history, times_ns=history.times_ns[-1] + DAY_NS // 24 * np.arange(-len(history), 0))
+    with pytest.raises(RiskError, match=r"where at most 1 are no hole: add"):
+        draft(HistoricalVar(), [future], hourly, at_end(history), last + DAY_NS)
 
 
 def test_a_combination_takes_the_floor_where_it_is_more() -> None:

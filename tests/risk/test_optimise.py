@@ -21,8 +21,8 @@ from novate.risk.factors import Factor, moves
 from novate.risk.optimise.cheapest import Eligible, cheapest_collateral, counted
 from novate.risk.optimise.freeing import Tradable, freeing_trades
 from novate.risk.optimise.program import Program
-from novate.risk.optimise.sheet_asks import units_asked
 from novate.risk.sheet import quantise
+from novate.risk.sheet_asks import units_asked
 from tests.core.sheets import contract_row, results, sheets, small_sheet
 from tests.core.worlds import MILLION, USD, future, reasons, rulebook, small_house
 from tests.risk.test_real_series import read

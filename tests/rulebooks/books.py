@@ -1,9 +1,14 @@
 """Books for tests of rulebooks, in few words."""
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Literal
 
+import numpy as np
+
+from novate.risk.factors import Factor, FactorHistory
 from novate.risk.venues import book as b
+from tests.risk.walks import daily, walk
 
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
 
@@ -53,3 +58,12 @@ def book(
             stable_price=1.0,
         )
     )
+
+
+@cache
+def past(*names: str, days: int = 1_500, seed: int = 7, sigma: float = 0.03) -> FactorHistory:
+    """Closes of so many days before ``NOW``, of relative series that end at 100,000 (BTC), 3,000 (ETH) or 0.5."""
+    table = walk(days, seed=seed, sigma=sigma, factors=len(names))
+    last = np.array([{"BTC": 1e5, "ETH": 3e3}.get(name, 0.5) for name in names])
+    first = np.datetime64(NOW.date()) - days
+    return daily(table / table[-1] * last, *map(Factor, names), first=str(first))

@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from novate.cli import main
 from novate.rulebooks import load, margin, names, read_book
+from tests.rulebooks.books import past
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "portfolio.toml"
 
@@ -68,6 +70,145 @@ def test_answers_in_json(ask: Any) -> None:
     assert set(json.loads(out)["rulebooks"]) == set(names())
 
 
+def written(path: Path, *names: str, **changes: str) -> Path:
+    """A CSV file of closes until the day before the example's, at its price; ``changes`` by day, as y2025_06_10="…"."""
+    known = past(*names)
+    rows = [",".join(["date", *names])]
+    for day, levels in zip(known.labels(), known.levels.tolist(), strict=True):
+        cells = [f"{0.92 * level:.6f}" for level in levels]
+        if (given := changes.get("y" + day.replace("-", "_"))) is not None:
+            cells[0] = given
+        if cells[0] != "absent":
+            rows.append(",".join([day, *cells]))
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+def test_our_own_rulebook_says_what_binds_when_and_what_it_rests_on(ask: Any, tmp_path: Path) -> None:
+    history = written(tmp_path / "closes.csv", "BTC", "BTC vol 30d")
+    code, out, err = ask(EXAMPLE, "--rulebook", "ccp", "--history", history)
+    assert (code, err) == (0, "")
+    words = " ".join(out.split())
+    assert "novate, default margin model, rules of 2026-" in words
+    for part in (
+        "current: 75 % of ",
+        "stressed: 25 % of ",
+        "rounding to whole sheet units",
+        "floor in full, worst in ",
+    ):
+        assert part in words
+    assert "history: BTC, BTC vol 30d; 2021-11-27 to 2026-01-04, 1,500 rows" in words
+    assert "BTC: not covered for want of a series such as 'BTC premium', 'BTC funding', 'BTC basis 90d'" in words
+    _, out, _ = ask(EXAMPLE, "--rulebook", "ccp", "--history", history, "--json")
+    found = json.loads(out)
+    assert sum(part["initial"] for part in found["parts"]) == pytest.approx(found["initial"])
+    assert found["notes"][0].startswith("history: BTC, BTC vol 30d;")
+    # In exact sheet units of a hundredth of a cent.
+    assert found["initial"] == round(found["initial"], 4)
+
+
+def test_a_comparison_has_our_own_rulebook_where_there_is_a_history(ask: Any, tmp_path: Path) -> None:
+    history = written(tmp_path / "closes.csv", "BTC")
+    _, without, _ = ask(EXAMPLE, "--compare", "--json")
+    assert json.loads(without)["ccp"] == {"cannot": "it margins by a history of prices: give one (--history FILE)"}
+    _, out, _ = ask(EXAMPLE, "--compare", "--history", history, "--json")
+    assert json.loads(out)["ccp"]["initial"] > 0
+    assert {**json.loads(out), "ccp": None} == {**json.loads(without), "ccp": None}
+
+
+def test_series_by_other_names_in_a_long_file(ask: Any, tmp_path: Path) -> None:
+    plain = written(tmp_path / "closes.csv", "BTC")
+    lines = plain.read_text(encoding="utf-8").splitlines()[1:]
+    rows = [f"{line},BTC/USD" for line in lines] + [f"{line},other" for line in lines[:50]]
+    path = tmp_path / "long.csv"
+    path.write_text("\n".join(["date,close,symbol", *rows]) + "\n", encoding="utf-8")
+    _, expected, _ = ask(EXAMPLE, "--rulebook", "ccp", "--history", plain, "--json")
+    code, out, _ = ask(EXAMPLE, "--rulebook", "ccp", "--history", path, "--series", "BTC=BTC/USD", "--json")
+    assert (code, out) == (0, expected)
+    for given, words in (
+        (
+            (),
+            "the history has no series of this name: it has BTC/USD, other: add it, or say which it is with --series",
+        ),
+        (("--series", "BTC=BTC/USD", "--absolute", "CL"), "long has no series 'CL': it has BTC, other"),
+        (("--series", "BTC=gold"), "long has no series 'gold': it has BTC/USD, other"),
+        (("--series", "BTC"), "--series BTC: expected what it stands for and its name in the file"),
+    ):
+        code, out, err = ask(EXAMPLE, "--rulebook", "ccp", "--history", path, *given)
+        assert code in (1, 2)
+        assert (out, err.count("\n")) == ("", 1)
+        assert words in err
+
+
+@pytest.mark.parametrize(
+    ("day", "cell", "words"),
+    [
+        ("y2025_06_10", "absent", "BTC: nothing between 2025-06-09 and 2025-06-11, 2 days where at most 1 are no hole"),
+        ("y2025_06_10", "-3", "BTC, 2025-06-10: -3 is not above zero: correct it, or give the series as --absolute"),
+        ("y2025_06_10", "9e9", "to 9e+09 is a move of"),
+        ("y2025_06_10", "9e9", "name the day with --vouch"),
+        ("y2026_01_04", "3.5", "BTC, 2026-01-04: from "),
+    ],
+)
+def test_a_history_that_cannot_be_is_refused_with_series_day_and_cure(
+    ask: Any, tmp_path: Path, day: str, cell: str, words: str
+) -> None:
+    history = written(tmp_path / "closes.csv", "BTC", **{day: cell})
+    code, out, err = ask(EXAMPLE, "--rulebook", "ccp", "--history", history)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert words in err
+
+
+def test_a_day_that_is_true_is_vouched_for(ask: Any, tmp_path: Path) -> None:
+    history = written(tmp_path / "closes.csv", "BTC", y2026_01_04="3.5")
+    margined = (EXAMPLE, "--rulebook", "ccp", "--history", history, "--json")
+    code, _, err = ask(*margined, "--vouch", "2026-01-04")
+    assert code == 1
+    assert "ccp: BTC, 2026-01-05: from 3.5 to 92000 is a move of" in err
+    code, out, _ = ask(*margined, "--vouch", "2026-01-04", "--vouch", "2026-01-05")
+    assert code == 0
+    assert json.loads(out)["initial"] > 0
+
+
+def test_a_name_is_that_of_one_series(ask: Any, tmp_path: Path) -> None:
+    """The one that is said, where the file has another by the name itself; never the first of two in silence."""
+    path = written(tmp_path / "closes.csv", "BTC", "ETH")
+    plain = (EXAMPLE, "--rulebook", "ccp", "--history", path, "--json")
+    _, of_btc, _ = ask(*plain)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    scaled = [f"{day},{eth},{btc}" for day, btc, eth in (line.split(",") for line in lines[1:])]
+    path.write_text("\n".join(["date,BTC,mine", *scaled]) + "\n", encoding="utf-8")
+    assert ask(*plain, "--series", "BTC=mine")[1] == of_btc
+    twice = [
+        f"{day},{btc},{name}" for name in ("BTC", "Btc") for day, btc, _ in (line.split(",") for line in lines[1:])
+    ]
+    path.write_text("\n".join(["date,close,symbol", *twice]) + "\n", encoding="utf-8")
+    code, out, err = ask(*plain)
+    assert (code, out) == (1, "")
+    assert err == "novate: closes: BTC is that of BTC and Btc: say which it is with --series BTC=...\n"
+    path.write_text("\n".join(["date,BTC,Btc", *lines[1:]]) + "\n", encoding="utf-8")
+    code, out, err = ask(*plain)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "closes.csv: two columns are called `btc`, whatever their case: give each its own name" in err
+
+
+def test_markets_that_close_and_markets_that_do_not_meet_on_common_days(ask: Any, tmp_path: Path) -> None:
+    """The joint history is that of the days that both have, each judged by its own gaps."""
+    path = written(tmp_path / "closes.csv", "BTC", "ES")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    shut = [line if np.is_busday(line[:10]) else line.rpartition(",")[0] + "," for line in lines[1:]]
+    path.write_text("\n".join([lines[0], *shut]) + "\n", encoding="utf-8")
+    book = tmp_path / "both.toml"
+    text = EXAMPLE.read_text(encoding="utf-8")
+    more = '[underlyings.ES]\nprice = 0.46\n[[positions]]\nkind = "perpetual"\nunderlying = "ES"\n'
+    book.write_text(text + more + "amount = 1.0\nprice = 0.46\nentry = 0.46\n", encoding="utf-8")
+    code, out, _ = ask(book, "--rulebook", "ccp", "--history", path, "--json")
+    assert code == 0
+    weekdays = sum(np.is_busday(line[:10]) for line in lines[1:])
+    assert json.loads(out)["notes"][0] == f"history: BTC, ES; 2021-11-29 to 2026-01-02, {weekdays:,} rows"
+    assert ask(book, "--rulebook", "ccp", "--history", path, "--gap-days", "2")[0] == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -75,6 +216,14 @@ def test_answers_in_json(ask: Any) -> None:
         ([EXAMPLE, "--list"], 2, "or --list alone"),
         ([EXAMPLE, "--rulebook", "vega", "--compare"], 2, "give a portfolio"),
         (["--compare"], 2, "give a portfolio"),
+        ([EXAMPLE, "--compare", "--vouch", "2020-03-12"], 2, "are of a history: give one with --history FILE"),
+        ([EXAMPLE, "--rulebook", "ccp"], 2, "ccp margins by a history of prices: give one with --history FILE"),
+        (
+            [EXAMPLE, "--rulebook", "vega", "--history", "a.csv"],
+            2,
+            "vega margins by no history of prices: leave --history out",
+        ),
+        ([EXAMPLE, "--rulebook", "ccp", "--history", "none.csv"], 1, "none.csv: no such file: give a Parquet or CSV"),
         ([EXAMPLE, "--rulebook", "mars"], 2, "mars: there is no such rulebook: name one of binance"),
         (["nowhere.toml", "--compare"], 1, "nowhere.toml: No such file or directory"),
         ([EXAMPLE, "--rulebook", "dydx-v4"], 1, "dydx-v4: BTC-2026-01-30-95000-C: the rules cover perpetuals alone"),

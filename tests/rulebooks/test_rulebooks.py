@@ -12,8 +12,8 @@ from novate.files import FileError
 from novate.risk.errors import RiskError
 from novate.risk.venues.book import Book, Collateral, NotCovered
 from novate.risk.venues.requirement import Equity, answer
-from novate.rulebooks import MECHANISMS, load, margin, names, read_book
-from tests.rulebooks.books import book, future, option, perpetual
+from novate.rulebooks import MECHANISMS, load, margin, names, read_book, risk_of
+from tests.rulebooks.books import book, future, option, past, perpetual
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "portfolio.toml"
 PERPETUALS = {"binance", "hyperliquid", "dydx-v4", "vega"}
@@ -21,7 +21,7 @@ PERPETUALS = {"binance", "hyperliquid", "dydx-v4", "vega"}
 
 def a_book(name: str) -> Book:
     """One that the rulebook can margin, with a result since entry, and options and collateral where it takes them."""
-    takes: Any = load(name).rules.collateral
+    takes: Any = ("BTC",) if name == "ccp" else load(name).rules.collateral
     collateral = (Collateral(asset="BTC", amount=0.5, price=99_000.0),) if "BTC" in takes else ()
     if name == "cme-span":
         return book(future(1000, 90.0, 30, 88.0, on="CL"), prices={"CL": 91.0}, cash=5000.0)
@@ -48,7 +48,7 @@ def test_a_rulebook_says_when_and_where_it_is_from(name: str) -> None:
 
 
 def test_only_what_is_found_in_integers_may_be_adopted() -> None:
-    assert [name for name in names() if load(name).header.evaluation == "exact"] == ["dydx-v4"]
+    assert [name for name in names() if load(name).header.evaluation == "exact"] == ["ccp", "dydx-v4"]
 
 
 def test_every_mechanism_is_shipped() -> None:
@@ -59,9 +59,8 @@ def test_every_mechanism_is_shipped() -> None:
 def test_every_amount_counts_once(name: str) -> None:
     """Equity less requirement is the same whether option value, result and collateral stand in equity or not."""
     rulebook, held = load(name), a_book(name)
-    _, requirement = MECHANISMS[rulebook.header.mechanism]
-    risk = requirement(held, rulebook.rules)
-    left = margin(held, rulebook)
+    risk = risk_of(held, rulebook, past("BTC"))
+    left = margin(held, rulebook, past("BTC"))
     for places in itertools.product(("in", "out"), repeat=3):
         declared = msgspec.convert(dict(zip(Equity.__struct_fields__, places, strict=True)), Equity)
         found = answer(held, declared, risk)
@@ -81,7 +80,7 @@ def test_every_amount_counts_once(name: str) -> None:
 def test_the_result_and_cash_are_one_to_one(name: str) -> None:
     """A dollar of cash, of result and of funding each adds a dollar to what is left."""
     held, rulebook = a_book(name), load(name)
-    before = margin(held, rulebook)
+    before = margin(held, rulebook, past("BTC"))
     first: Any = held.positions[0]
     for changed in (
         msgspec.structs.replace(held, cash=held.cash + 1),
@@ -92,7 +91,7 @@ def test_the_result_and_cash_are_one_to_one(name: str) -> None:
             held, positions=(msgspec.structs.replace(first, funding=first.funding + 1), *held.positions[1:])
         ),
     ):
-        after = margin(changed, rulebook)
+        after = margin(changed, rulebook, past("BTC"))
         assert after.equity - after.initial == pytest.approx(before.equity - before.initial + 1)
 
 
@@ -123,13 +122,13 @@ def test_what_a_venue_does_not_know_is_not_covered() -> None:
             margin(held, load(name))
 
 
-@pytest.mark.parametrize("name", ["cme-span", "deribit-pm", "derive-pm2", "derive-srm", "paradex-pm"])
+@pytest.mark.parametrize("name", ["ccp", "cme-span", "deribit-pm", "derive-pm2", "derive-srm", "paradex-pm"])
 def test_twice_the_book_asks_for_twice_as_much(name: str) -> None:
     """Rules without brackets or steps are homogeneous."""
     held, rulebook = a_book(name), load(name)
     positions: Any = tuple(msgspec.structs.replace(each, amount=2 * each.amount) for each in held.positions)
-    once = margin(msgspec.structs.replace(held, collateral=()), rulebook)
-    twice = margin(msgspec.structs.replace(held, positions=positions, collateral=()), rulebook)
+    once = margin(msgspec.structs.replace(held, collateral=()), rulebook, past("BTC"))
+    twice = margin(msgspec.structs.replace(held, positions=positions, collateral=()), rulebook, past("BTC"))
     assert 0 < once.maintenance <= once.initial
     assert twice.maintenance == pytest.approx(2 * once.maintenance)
     assert twice.initial == pytest.approx(2 * once.initial)
@@ -138,14 +137,14 @@ def test_twice_the_book_asks_for_twice_as_much(name: str) -> None:
 def test_a_perpetual_is_margined_everywhere_but_at_cme() -> None:
     held = book(perpetual(-1, 100_000, 98_000), cash=50_000.0, open_interest=1e9)
     for name in set(names()) - {"cme-span"}:
-        found = margin(held, load(name))
+        found = margin(held, load(name), past("BTC"))
         assert found.equity == 48_000
         assert 0 < found.maintenance <= found.initial <= 20_000
 
 
 @pytest.mark.parametrize("name", names())
 def test_a_book_without_positions_asks_for_nothing(name: str) -> None:
-    found = margin(book(cash=7.0), load(name))
+    found = margin(book(cash=7.0), load(name), past("BTC"))
     assert (found.initial, found.maintenance, found.equity, found.parts) == (0, 0, 7, ())
 
 

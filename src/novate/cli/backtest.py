@@ -120,7 +120,7 @@ Report = tuple[dict[str, Any], "Sequence[Table]", Path]
 def _report(
     history: Path | None, accounts: str | None, series: Sequence[str], reading: "Reading", asked: Asked, out: Path
 ) -> Report:
-    with _told():
+    with told():
         known = _read(history)
         if accounts is not None:
             return _of_accounts(known, accounts, series, reading, asked, out)
@@ -165,7 +165,7 @@ def _of_accounts(
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
     """Turn errors of files, histories and models into failures with one line, the cure in the command line's words."""
     from novate.market.history import HistoryError
     from novate.risk.errors import RiskError
@@ -173,10 +173,15 @@ def _told() -> Iterator[None]:
     try:
         yield
     except (RiskError, HistoryError) as error:
-        message = str(error).replace("in `vouched`", "with --vouch")
-        raise Failure(message.replace("make the factor absolute", "give the series as --absolute")) from error
+        raise Failure(in_options(error)) from error
     except OSError as error:
         raise Failure(f"{error.filename or 'input/output'}: {error.strerror or error}") from error
+
+
+def in_options(error: Exception) -> str:
+    """What is wrong with a history, the cure in the command line's words."""
+    message = str(error).replace("in `vouched`", "with --vouch").replace("rename one", "say which it is with --series")
+    return message.replace("make the factor absolute", "give the series as --absolute")
 
 
 def _read(history: Path | None) -> "PriceHistory":

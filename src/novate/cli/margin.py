@@ -1,6 +1,7 @@
 """``novate margin``: what a venue would ask for of a portfolio, and why; or every venue's answer side by side."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +11,7 @@ from cyclopts import Parameter
 from novate.terminal import Failure, output, print_json, print_table
 
 if TYPE_CHECKING:
+    from novate.risk.factors import FactorHistory
     from novate.risk.venues.book import Book
     from novate.risk.venues.requirement import Answer
     from novate.rulebooks import Rulebook
@@ -22,6 +24,11 @@ def margin(
     rulebook: str | None = None,
     compare: Annotated[bool, Parameter(negative="")] = False,
     listed: Annotated[bool, Parameter(name="--list", negative="")] = False,
+    history: Path | None = None,
+    series: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    absolute: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    vouch: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    gap_days: float | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """What a venue's rules ask for of a portfolio: initial and maintenance margin, equity, and why.
@@ -36,32 +43,64 @@ def margin(
         Every rulebook side by side; one that cannot margin something in the portfolio says so in its row.
     listed
         Show the rulebooks with their dates and sources.
+    history
+        For our own rulebook `ccp`: a Parquet or CSV file with a price a day of every underlying, and of what else is to
+        move ("BTC vol 30d", "BTC basis 90d", "BTC premium", "BTC funding", collateral).
+    series
+        Which series of the history stands for what, where they go by other names (CL=wti_usd_bbl); as often as needed.
+    absolute
+        Underlyings that move by differences because their price may be zero or below; as often as needed.
+    vouch
+        Days (2020-04-20) whose moves are true however large; as often as needed.
+    gap_days
+        Longest time without a price that is no hole. By default one step of a market that trades on weekends, else 7.
     json
         Print one JSON object instead of tables.
     """
-    from novate.files import FileError
-    from novate.risk.errors import RiskError
+    from novate.cli.histories import history_of
     from novate.rulebooks import load, names, read_book
     from novate.rulebooks import margin as ask
 
     if listed + compare + (rulebook is not None) != 1 or listed == (portfolio is not None):
         raise Failure("give a portfolio with --rulebook NAME or --compare, or --list alone", 2)
-    try:
+    if history is None and (series or absolute or vouch or gap_days is not None):
+        raise Failure("--series, --absolute, --vouch and --gap-days are of a history: give one with --history FILE", 2)
+    with _told(portfolio, rulebook):
         if portfolio is None:
             _show_list([load(name) for name in names()], json)
             return
         book = read_book(portfolio)
-        if rulebook is None:
-            _show_comparison(book, [load(name) for name in names()], json)
+        rules = None if rulebook is None else _fit(load(rulebook), history)
+        past = None if history is None else history_of(book, history, series, absolute, vouch, gap_days)
+        if rules is None:
+            _show_comparison(book, [load(name) for name in names()], past, json)
         else:
-            rules = load(rulebook)
-            _show_answer(rules, ask(book, rules), json)
+            _show_answer(rules, ask(book, rules, past), json)
+
+
+@contextlib.contextmanager
+def _told(portfolio: Path | None, rulebook: str | None) -> Iterator[None]:
+    """Turn errors of files and rules into failures with one line, the cure in the command line's words."""
+    from novate.cli.backtest import in_options
+    from novate.files import FileError
+    from novate.risk.errors import RiskError
+
+    try:
+        yield
     except FileError as error:
         raise Failure(str(error), 2) from error
     except RiskError as error:
-        raise Failure(f"{portfolio}: {rulebook}: {error}") from error
+        raise Failure(f"{portfolio}: {rulebook}: {in_options(error)}") from error
     except OSError as error:
         raise Failure(f"{error.filename}: {error.strerror or error}") from error
+
+
+def _fit(rules: "Rulebook", history: Path | None) -> "Rulebook":
+    """The rulebook, where it is given a history just if it margins by one."""
+    if rules.from_history == (history is not None):
+        return rules
+    cure = "give one with --history FILE" if history is None else "leave --history out"
+    raise Failure(f"{rules.name} margins by {'a' if history is None else 'no'} history of prices: {cure}", 2)
 
 
 def _show_list(rulebooks: "Sequence[Rulebook]", json: bool) -> None:
@@ -111,10 +150,14 @@ def _show_answer(rulebook: "Rulebook", found: "Answer", json: bool) -> None:
         print_table(console, Table(title, ("largest contributors", "loss"), losses, ("loss",)))
     if rulebook.header.evaluation == "calculator":
         console.print("a calculator in floats: no house may margin by it", highlight=False)
-    console.print(f"not covered: {rulebook.header.not_covered}", highlight=False)
+    for line in (*found.notes, f"not covered: {rulebook.header.not_covered}"):
+        console.print(line, highlight=False)
 
 
-def _show_comparison(book: "Book", rulebooks: "Sequence[Rulebook]", json: bool) -> None:
+def _show_comparison(
+    book: "Book", rulebooks: "Sequence[Rulebook]", history: "FactorHistory | None", json: bool
+) -> None:
+    from novate.cli.backtest import in_options
     from novate.risk.errors import RiskError
     from novate.rulebooks import margin as ask
     from novate.views import Table
@@ -122,9 +165,9 @@ def _show_comparison(book: "Book", rulebooks: "Sequence[Rulebook]", json: bool) 
     answers: dict[str, Answer | str] = {}
     for each in rulebooks:
         try:
-            answers[each.name] = ask(book, each)
+            answers[each.name] = ask(book, each, history)
         except RiskError as error:
-            answers[each.name] = str(error)
+            answers[each.name] = in_options(error)
     if json:
         print_json({name: {"cannot": of} if isinstance(of, str) else _plain(of) for name, of in answers.items()})
         return

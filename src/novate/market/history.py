@@ -131,7 +131,10 @@ def read_history(path: Path, *, signed: bool = False) -> PriceHistory:
     that are not there.
     """
     table = _read_table(path)
-    table = table.rename_columns([name.strip().lower() for name in table.column_names])
+    columns = [name.strip().lower() for name in table.column_names]
+    if twice := [name for name in columns if columns.count(name) > 1]:
+        raise HistoryError(f"{path}: two columns are called `{twice[0]}`, whatever their case: give each its own name")
+    table = table.rename_columns(columns)
     time_name = _pick(table, TIME_COLUMNS)
     if time_name is None:
         raise HistoryError(

@@ -9,6 +9,7 @@ An instrument is valued at levels, so nothing in a scenario needs a case of its 
 the factor "BTC vol 30d" at another level.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -196,7 +197,7 @@ class FactorHistory:
         self._check_times()
         self._check_levels()
         self._check_moves()
-        unit = "D" if not (times % DAY_NS).any() else "m"
+        unit = "D" if self.whole_days else "m"
         written = np.datetime_as_string(times.astype("datetime64[ns]"), unit=unit)
         object.__setattr__(self, "_labels", tuple(written.tolist()))
 
@@ -207,6 +208,11 @@ class FactorHistory:
     def step_ns(self) -> int:
         """The usual time between two rows: the median."""
         return int(np.median(np.diff(self.times_ns)))
+
+    @property
+    def whole_days(self) -> bool:
+        """Whether its rows are days: closes, labelled by their day and known when it ends."""
+        return not (self.times_ns % DAY_NS).any()
 
     def labels(self) -> tuple[str, ...]:
         """ISO dates of the rows; with minutes where rows are not whole days."""
@@ -234,6 +240,20 @@ class FactorHistory:
         object.__setattr__(part, "levels", _frozen(self.levels[first:last], np.float64))
         object.__setattr__(part, "_labels", self._labels[first:last])
         return part
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """The levels of a factor. RiskError where there is none of that name."""
+        for at, factor in enumerate(self.factors):
+            if factor.name == name:
+                return self.levels[:, at]
+        raise RiskError(f"there is no factor {name!r}: the history has {', '.join(each.name for each in self.factors)}")
+
+    def of(self, names: Sequence[str]) -> "FactorHistory":
+        """The same rows of some of its factors, in the order in which it has them; one at least, each of them known."""
+        for name in names:
+            self.column(name)
+        kept = [at for at, factor in enumerate(self.factors) if factor.name in names]
+        return replace(self, factors=tuple(self.factors[at] for at in kept), levels=self.levels[:, kept])
 
     def _check_times(self) -> None:
         steps = np.diff(self.times_ns)
@@ -277,14 +297,45 @@ class FactorHistory:
 
 
 def require_up_to(history: FactorHistory, time_ns: int) -> None:
-    """RiskError for a history that reaches beyond a time, or ends so long before it that there is a hole."""
+    """RiskError for a history that reaches beyond a time, or ends so long before it that there is a hole.
+
+    A day's close is not there before the day ends, so that the one of yesterday is the last one all day long.
+    """
     if history.times_ns[-1] > time_ns:
         raise RiskError(f"the history ends at {history.labels()[-1]}, after now: cut it there, or give a later time")
-    if (late_ns := time_ns - int(history.times_ns[-1])) > history.gap_max_ns:
+    late_max_ns = history.gap_max_ns + (DAY_NS if history.whole_days else 0)
+    if (late_ns := time_ns - int(history.times_ns[-1])) > late_max_ns:
         raise RiskError(
             f"the history ends at {history.labels()[-1]}, {late_ns / DAY_NS:g} days before now, where at most "
-            f"{history.gap_max_ns / DAY_NS:g} are no hole: add the rows since"
+            f"{late_max_ns / DAY_NS:g} are no hole: add the rows since"
         )
+
+
+def in_common(histories: Sequence[FactorHistory]) -> FactorHistory:
+    """Factors of several histories at the times that all of them have: a day on which one market was shut is left out
+    for all, and the move over it is one move of each.
+
+    A gap is a hole where it is one for every one of them; each was judged by its own when it was made.
+    """
+    if not histories:
+        raise RiskError("histories: none: give one at least")
+    times = histories[0].times_ns
+    for each in histories[1:]:
+        times = np.intersect1d(times, each.times_ns, assume_unique=True)
+    if len(times) < 2:
+        ranges = "; ".join(
+            f"{each.factors[0].name} from {each.day(0)} to {each.day(len(each) - 1)}" for each in histories
+        )
+        raise RiskError(f"the series have {len(times)} days in common: {ranges}: give series of the same days")
+    columns = [each.levels[np.searchsorted(each.times_ns, times)] for each in histories]
+    return FactorHistory(
+        tuple(factor for each in histories for factor in each.factors),
+        times,
+        np.concatenate(columns, axis=1),
+        gap_max_ns=max(each.gap_max_ns for each in histories),
+        move_limit=max(each.move_limit for each in histories),
+        vouched=tuple(dict.fromkeys(day for each in histories for day in each.vouched)),
+    )
 
 
 def one_step_moves(history: FactorHistory) -> NDArray[np.float64]:

@@ -16,8 +16,8 @@ from novate.core.terms import RiskSheet, ScenarioBlock
 from novate.risk.errors import RiskError
 from novate.risk.factors import FactorHistory, one_step_moves, require_up_to
 from novate.risk.models.draft import Draft, Row
-from novate.risk.optimise.sheet_asks import asked_alone, results_of
 from novate.risk.sheet import quantise
+from novate.risk.sheet_asks import asked_alone, results_of
 from novate.risk.volatility import CCP_DECAY, ewma
 
 SIDES = ("long", "short")

@@ -1,11 +1,15 @@
 """From floats to the risk sheet: results by scenario rounded to whole sheet units, and what that rounding can hide."""
 
 import math
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from novate.core.money import SHEET_BOUND
+
+ADD_ON_RATE_MAX: Final = 2**40
+"""The most of a sheet unit per lot, in ppm, that the house takes for a piece of an add-on."""
 
 
 def quantise(results: NDArray[np.float64], unit: float) -> bytes:

@@ -17,11 +17,13 @@ from msgspec import Struct
 
 from novate.files import FileError, converted, table_of
 from novate.risk.errors import RiskError
-from novate.risk.venues import brackets, lognormal, open_interest, pm2, scan, span, standard
-from novate.risk.venues.book import Book, checked
+from novate.risk.factors import FactorHistory
+from novate.risk.venues import brackets, house_sheet, lognormal, open_interest, pm2, scan, shortfall, span, standard
+from novate.risk.venues.book import Book, NotCovered, checked
 from novate.risk.venues.requirement import Answer, Equity, Risk, answer
 
-MECHANISMS: Final[dict[str, tuple[type[Struct], Callable[[Book, Any], Risk]]]] = {
+MECHANISMS: Final[dict[str, tuple[type[Struct], Callable[..., Risk]]]] = {
+    "filtered_shortfall": (house_sheet.Rules, shortfall.requirement),
     "standard": (standard.Rules, standard.requirement),
     "scan": (scan.Rules, scan.requirement),
     "pm2": (pm2.Rules, pm2.requirement),
@@ -30,7 +32,9 @@ MECHANISMS: Final[dict[str, tuple[type[Struct], Callable[[Book, Any], Risk]]]] =
     "lognormal": (lognormal.Rules, lognormal.requirement),
     "span": (span.Rules, span.requirement),
 }
-"""Name of a mechanism -> its parameters and its rule."""
+"""Name of a mechanism -> its parameters and its rule, from a book, the parameters and, of some, a history."""
+FROM_HISTORY: Final = ("filtered_shortfall",)
+"""Mechanisms whose scenarios come from a history of prices."""
 SEE: Final = "docs/concepts/rulebooks-of-venues.md"
 
 
@@ -56,6 +60,11 @@ class Rulebook:
     name: str
     header: Header
     rules: Any
+
+    @property
+    def from_history(self) -> bool:
+        """Whether a history of prices is part of what it margins by."""
+        return self.header.mechanism in FROM_HISTORY
 
 
 def names() -> tuple[str, ...]:
@@ -83,14 +92,24 @@ def read_book(path: Path) -> Book:
         raise FileError(f"{path}: {error}") from error
 
 
-def margin(book: Book, rulebook: Rulebook) -> Answer:
+def margin(book: Book, rulebook: Rulebook, history: FactorHistory | None = None) -> Answer:
     """What a venue asks for of a book, what equity it would see, and why.
 
-    Raises ``NotCovered`` for what its rules say nothing of, and ``RiskError`` for a figure that they need and the book
-    lacks.
+    ``history`` is that of the underlyings, for rules that margin by one; others do not look at it. Raises
+    ``NotCovered`` for what the rules say nothing of, and ``RiskError`` for a figure that they need and the book or the
+    history lacks.
     """
+    return answer(book, rulebook.header.equity, risk_of(book, rulebook, history))
+
+
+def risk_of(book: Book, rulebook: Rulebook, history: FactorHistory | None = None) -> Risk:
+    """What a rulebook's mechanism finds before equity is held against it; as ``margin``."""
     _, requirement = MECHANISMS[rulebook.header.mechanism]
-    return answer(book, rulebook.header.equity, requirement(book, rulebook.rules))
+    if not rulebook.from_history:
+        return requirement(book, rulebook.rules)
+    if history is None:
+        raise NotCovered("it margins by a history of prices: give one (--history FILE)")
+    return requirement(book, rulebook.rules, history)
 
 
 @cache

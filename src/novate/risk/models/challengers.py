@@ -92,8 +92,8 @@ class SpanScan:
     last ``short_years`` and of the last ``long_years``, as the London Metal Exchange sets it. Volatilities are scanned
     by the same rule. Of a relative factor the quantile q is of logarithmic moves, and the range level x (1 - exp(-q)),
     both ways: less than level x (exp(q) - 1), by which it rises in such a move.
-    Netting sets do not offset each other: inter-commodity credits are not part of it, nor are spread
-    charges and the short option minimum.
+    Netting sets do not offset each other unless ``offset_cap`` credits pairs of equal risk; spread charges between
+    months are not part of it.
     """
 
     horizon_steps: int = 2

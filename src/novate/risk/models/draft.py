@@ -20,7 +20,7 @@ from novate.risk.instruments import Instrument
 from novate.risk.models.blocks import Block, Model, combined, require_ppm
 from novate.risk.models.liquidity import Liquidity, Slope, added, slopes
 from novate.risk.revaluation import Levels, results_of_one_lot
-from novate.risk.sheet import quantise
+from novate.risk.sheet import ADD_ON_RATE_MAX, quantise
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,22 @@ class Collateral:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Row:
-    """One lot of a contract or collateral asset: its results in every scenario of every block, in the numeraire."""
+    """One lot of a contract or collateral asset: its results in every scenario of every block, in the numeraire.
+
+    ``short_option`` is what every lot of an option that is held short adds.
+    """
 
     symbol: str
     netting_set: str
     results: NDArray[np.float64]
     add_ons: tuple[Slope, ...]
     collateral: Collateral | None = None
+    short_option: float = 0.0
+
+    @property
+    def most_added(self) -> float:
+        """The most that one more lot adds at any size, as a sheet writes it."""
+        return max((piece.per_lot for piece in self.add_ons), default=0.0) + self.short_option / 2
 
     def add_on(self, lots: float) -> float:
         """What the size of a position adds."""
@@ -71,6 +80,12 @@ class Draft:
     def __post_init__(self) -> None:
         require_ppm("offset_cap", self.offset_cap)
         require_ppm("maintenance", self.maintenance)
+        if any(row.short_option for row in self.rows) and any(
+            block.weight < 1 for block in self.blocks if block.part == "floor"
+        ):
+            raise RiskError(
+                "short_options: a sheet holds them where floor blocks weigh 1: weigh them so, or leave them out"
+            )
 
     def row(self, symbol: str) -> Row:
         """The row of a contract or collateral asset. RiskError where there is none."""
@@ -92,14 +107,25 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Markets:
-    """What a sheet needs to know besides prices: who nets with whom, and how liquid contracts are.
+    """What a sheet needs to know besides prices: who nets with whom, how liquid contracts are, what short options add.
 
     ``netting_sets`` maps an index, or a collateral asset, to its netting set; without an entry it is one of its own.
-    ``liquidity`` maps a symbol to its market; one without an entry has no liquidity add-on.
+    ``liquidity`` maps a symbol to its market; one without an entry has no liquidity add-on. ``short_options`` maps an
+    index to what every unit of it that an option on it is short of adds, in the numeraire, zero or more.
     """
 
     netting_sets: Mapping[str, str] = field(default_factory=dict)
     liquidity: Mapping[str, Liquidity] = field(default_factory=dict)
+    short_options: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for index, charge in self.short_options.items():
+            if not (math.isfinite(charge) and charge >= 0):
+                raise RiskError(f"short_options: {index}: got {charge}: expected an amount of money, zero or more")
+
+    def of_short(self, each: Instrument) -> float:
+        """What a short lot of a contract adds: of an option alone."""
+        return each.lot * self.short_options.get(each.index, 0.0) if each.contract.is_option else 0.0
 
 
 def draft(
@@ -121,7 +147,7 @@ def draft(
         The contracts, at their own marks now.
     history : FactorHistory
         Its last row is not later than ``time_ns``: nothing is foreseen from what comes after. Nor is it earlier by
-        more than ``gap_max_ns``: that would be a hole.
+        more than ``gap_max_ns``, and a day where rows are days: that would be a hole.
     levels : mapping of str to float
         The level now of every factor of the history, and of every factor that only hypothetical scenarios move.
     time_ns : int
@@ -142,14 +168,14 @@ def draft(
     results = np.concatenate(parts, axis=1)
     bare = Draft(model.name, blocks, (), model.offset_cap, maintenance)
     held = [
-        *((each.contract.symbol, each.index, None) for each in instruments),
-        *((each.symbol, each.symbol, each) for each in collateral),
+        *((each.contract.symbol, each.index, None, markets.of_short(each)) for each in instruments),
+        *((each.symbol, each.symbol, each, 0.0) for each in collateral),
     ]
     rows = []
-    for (symbol, index, pledge), values in zip(held, results, strict=True):
+    for (symbol, index, pledge, short_option), values in zip(held, results, strict=True):
         market = markets.liquidity.get(symbol)
         add_ons = () if market is None else _add_ons(bare, values, market)
-        rows.append(Row(symbol, markets.netting_sets.get(index, index), values, add_ons, pledge))
+        rows.append(Row(symbol, markets.netting_sets.get(index, index), values, add_ons, pledge, short_option))
     return Draft(model.name, blocks, tuple(rows), model.offset_cap, maintenance)
 
 
@@ -157,16 +183,27 @@ def quantised(made: Draft, *, name: str, numeraire: str, unit_fine: int, fine_de
     """The draft as the sheet that the house adopts.
 
     One sheet unit is ``unit_fine`` fine units of a numeraire with ``fine_decimals``. Results are rounded to the nearest
-    unit, slopes of add-ons up. Raises ``RiskError`` naming the contract whose results are 2^52 units or more.
+    unit, slopes of add-ons up. Raises ``RiskError`` naming the contract whose results are 2^52 units or more, or whose
+    add-on is more for a lot than a sheet holds.
+
+    An add-on of a sheet knows |lots| alone, and short lots are half of |lots| less lots: half of what a short lot adds
+    goes into the add-on, the other half is a gain of every lot in every scenario, which takes it off what a long is
+    asked for and puts it on what a short is.
     """
     unit = unit_fine / 10**fine_decimals
     contracts, pledged = [], []
     for row in made.rows:
         try:
-            results = quantise(row.results, unit)
+            results = quantise(row.results + row.short_option / 2, unit)
         except ValueError as error:
             raise RiskError(f"{row.symbol}: {error}") from error
-        add_ons = tuple(AddOn(slope.floor_lots, math.ceil(slope.per_lot / unit * PPM)) for slope in row.add_ons)
+        add_ons = tuple(
+            AddOn(slope.floor_lots, math.ceil((slope.per_lot + row.short_option / 2) / unit * PPM))
+            for slope in row.add_ons or ((Slope(0, 0.0),) if row.short_option else ())
+        )
+        if any(piece.rate_ppm > ADD_ON_RATE_MAX for piece in add_ons):
+            most = ADD_ON_RATE_MAX / PPM * unit
+            raise RiskError(f"{row.symbol}: add-ons of a lot reach beyond {most:g}: use smaller lots or a larger unit")
         if row.collateral is None:
             contracts.append(ContractRow(row.symbol, row.netting_set, results, add_ons))
         else:
@@ -198,6 +235,18 @@ def _check_read(
             raise RiskError(f"{name}: volatilities are not rotated here: shock volatilities by tenor, or leave it out")
         if name not in known and not any(_reads(each, name) for each in instruments):
             raise RiskError(f"{name}: no contract or collateral moves by it: correct its name, or leave it out")
+        if name not in known and (
+            beside := [other for other in known if _curve(other) and _curve(other) == _curve(name)]
+        ):
+            raise RiskError(
+                f"{name}: where {', '.join(beside)} move it would stand still: move those, or give its history"
+            )
+
+
+def _curve(name: str) -> str:
+    """The curve that a factor is a tenor of: "BTC vol" of "BTC vol 30d"; none of others."""
+    found = re.fullmatch(r"(.+ (?:basis|vol)) \d+(?:\.\d*)?d", name)
+    return found[1] if found else ""
 
 
 def _reads(each: Instrument, name: str) -> bool:

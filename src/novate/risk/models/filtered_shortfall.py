@@ -1,7 +1,8 @@
 """The default model: filtered-historical expected shortfall, a stressed part, and a floor of ten years.
 
 Requirement = max(3/4 current + 1/4 stressed, floor), each the expected shortfall at 99 % over two days, plus add-ons;
-and at least the worst of hypothetical scenarios, where there are any.
+and at least, where there are any, the worst of hypothetical scenarios, of gaps of single names and of failures that
+spread, and the expected shortfall of what hedges leave open.
 
 - *Current*: the moves of ten years, scaled half-way to today's volatility (EWMA 0.97, no lower than the 25 % quantile
   of its own past).
@@ -10,6 +11,7 @@ and at least the worst of hypothetical scenarios, where there are any.
 - *Floor*: the moves of ten years as they were, article 28(1)(c).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +19,10 @@ from numpy.typing import NDArray
 
 from novate.risk.errors import RiskError
 from novate.risk.factors import FactorHistory, Scenarios, one_step_moves, stacked
+from novate.risk.models.basis import Basis
 from novate.risk.models.blocks import Block, longer, require_moves, require_ppm, windows_within
+from novate.risk.models.contagion import WrongWay, contagion
+from novate.risk.models.gap import Gap
 from novate.risk.scenarios.filtered import Scaling, filtered
 from novate.risk.scenarios.historical import historical
 from novate.risk.scenarios.stress_days import NAMED, StressDay, stressed
@@ -47,6 +52,8 @@ class FilteredShortfall:
     hypothetical : tuple of Scenarios
         Moves that need not have happened and are a block of their own, of which the worst is the
         least that is asked: a lost peg, a basis that widens.
+    gap, wrong_way, basis : Gap, tuple of WrongWay, Basis
+        Blocks of their own, the least that is asked for each: see ``models.gap``, ``contagion``, ``basis``.
     unscaled : tuple of str
         Factors that move as they were recorded: a peg has no volatility worth scaling by.
     """
@@ -62,6 +69,9 @@ class FilteredShortfall:
     stress_weight: float = 0.25
     named: tuple[StressDay, ...] = NAMED
     hypothetical: tuple[Scenarios, ...] = ()
+    gap: Gap | None = None
+    wrong_way: tuple[WrongWay, ...] = ()
+    basis: Basis | None = None
     unscaled: tuple[str, ...] = ()
     offset_cap: float = 0.8
     name: str = "filtered shortfall"
@@ -80,7 +90,7 @@ class FilteredShortfall:
         return ewma(moves, decay=self.decay, seed_count=self.seed_count, floor_quantile=self.vol_floor_quantile)
 
     def blocks(self, past: FactorHistory, path: NDArray[np.float64] | None = None) -> tuple[Block, ...]:
-        """Current, stressed, floor, and hypothetical where there is any."""
+        """Current, stressed, floor, and those of the other parts that there are."""
         steps = self.horizon_steps
         require_moves(past, self.seed_count + steps)
         path = self.volatilities(past) if path is None else path
@@ -89,16 +99,26 @@ class FilteredShortfall:
         count = windows_within(past, steps, self.years)
         worst = stressed(past, steps, self.stress_count, self.named)
         more = f"raise stress_count ({self.stress_count})" if len(worst) == self.stress_count else longer(past)
-        blocks = (
+        return (
             self._block("current", scaled.last(min(count, len(scaled))), 1 - self.stress_weight, longer(past)),
             self._block("stressed", worst, self.stress_weight, more),
             self._block("floor", plain.last(min(count, len(plain))), 1.0, longer(past)),
+            *self._least(past, min(count, len(plain)), plain.horizon_days),
         )
-        if not self.hypothetical:
-            return blocks
-        added = [replace(each, horizon_days=plain.horizon_days) for each in self.hypothetical]
-        stated = stacked("hypothetical", *added)
-        return (*blocks, Block("hypothetical", "floor", stated, "worst", self.level))
+
+    def _least(self, past: FactorHistory, count: int, horizon_days: float) -> Iterator[Block]:
+        """What is asked at least, whatever moves were recorded together."""
+        if self.hypothetical:
+            stated = [replace(each, horizon_days=horizon_days) for each in self.hypothetical]
+            yield Block("hypothetical", "floor", stacked("hypothetical", *stated), "worst", self.level)
+        if self.gap is not None:
+            yield Block("gap", "floor", self.gap.scenarios(past), "worst", self.level)
+        if self.wrong_way:
+            spread = contagion(self.wrong_way, past, self.horizon_steps)
+            yield Block("wrong-way", "floor", spread, "worst", self.level)
+        if self.basis is not None:
+            left = self.basis.scenarios(past, self.horizon_steps, count)
+            yield Block("basis", "floor", left, "expected_shortfall", self.basis.level, cure=longer(past))
 
     def _block(self, part: str, scenarios: Scenarios, weight: float, cure: str) -> Block:
         return Block(part, part, scenarios, "expected_shortfall", self.level, weight, cure)  # pyright: ignore[reportArgumentType]

@@ -4,14 +4,14 @@ The same steps as ``novate.core.plain.sheet``, before rounding: losses by nettin
 cap, blocks at their weights, the floor, add-ons. ``rounding_bound`` is by how much the house may ask for more.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from novate.risk.models.blocks import Block, combined
+from novate.risk.models.blocks import Block
 from novate.risk.models.draft import Draft
 
 
@@ -43,13 +43,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """An estimate in whole units of the numeraire: initial is what blocks ask together, and the add-ons."""
+    """An estimate in whole units of the numeraire: initial is what blocks ask together, the add-ons, and what short
+    lots of options add. Where these are charged, what blocks ask is not cut off at zero (``quantised``)."""
 
     initial: float
     maintenance: float
     of_blocks: float
     blocks: tuple[Asked, ...]
     add_ons: tuple[tuple[str, float], ...]
+    short_options: tuple[tuple[str, float], ...] = ()
 
     @property
     def binds(self) -> str:
@@ -69,27 +71,33 @@ def requirement(made: Draft, lots: Mapping[str, int]) -> Requirement:
     held = [(made.row(symbol), size) for symbol, size in lots.items() if size]
     count = sum(len(block.scenarios) for block in made.blocks)
     results = {row.symbol: size * row.results for row, size in held}
-    by_set: dict[str, NDArray[np.float64]] = {}
-    for row, _ in held:
-        by_set[row.netting_set] = by_set.get(row.netting_set, np.zeros(count)) + results[row.symbol]
-    together = sum(by_set.values(), np.zeros(count))
-    asked = tuple(_asked(made, block, together, by_set, results) for block in made.blocks)
-    of_blocks = float(combined(made.blocks, [np.asarray(each.loss) for each in asked]))
+    by_set: dict[str, tuple[NDArray[np.float64], float]] = {}
+    for row, size in held:
+        gains, shift = by_set.get(row.netting_set, (np.zeros(count), 0.0))
+        by_set[row.netting_set] = gains + results[row.symbol], shift + size * row.short_option / 2
+    asked = tuple(_asked(made, block, list(by_set.values()), results) for block in made.blocks)
+    weighted = [(each.part, each.weight * each.loss) for each in asked]
+    added = sum(loss for part, loss in weighted if part != "floor")
+    of_blocks = max([added, *(loss for part, loss in weighted if part == "floor")])
     add_ons = tuple((row.symbol, more) for row, size in held if (more := row.add_on(size)) > 0)
-    initial = of_blocks + sum(more for _, more in add_ons)
-    return Requirement(initial, made.maintenance * initial, of_blocks, asked, add_ons)
+    shorts = tuple((row.symbol, -size * row.short_option) for row, size in held if size < 0 < row.short_option)
+    initial = of_blocks + sum(more for _, more in (*add_ons, *shorts))
+    return Requirement(initial, made.maintenance * initial, of_blocks, asked, add_ons, shorts)
 
 
 def _asked(
     made: Draft,
     block: Block,
-    together: NDArray[np.float64],
-    by_set: Mapping[str, NDArray[np.float64]],
+    by_set: Sequence[tuple[NDArray[np.float64], float]],
     results: Mapping[str, NDArray[np.float64]],
 ) -> Asked:
-    whole = made.in_block(together, block)
-    joint = float(block.loss(whole))
-    alone = sum(float(block.loss(made.in_block(each, block))) for each in by_set.values())
+    """``by_set`` are results of each netting set, and what every scenario gains for its options (``quantised``): losses
+    are measured and cut off at zero with it, and told without it."""
+    gains = [(made.in_block(each, block), shift) for each, shift in by_set]
+    whole = sum((each for each, _ in gains), np.zeros(len(block.scenarios)))
+    shifts = sum(shift for _, shift in by_set)
+    joint = float(block.loss(whole + shifts))
+    alone = sum(float(block.loss(each + shift)) for each, shift in gains)
     loss = joint if alone <= joint else alone - made.offset_cap * (alone - joint)
     worst = int(np.argmin(whole))
     parts = [(symbol, -float(made.in_block(each, block)[worst])) for symbol, each in results.items()]
@@ -97,8 +105,8 @@ def _asked(
         block.name,
         block.part,
         block.weight,
-        loss,
-        alone,
+        loss + shifts,
+        alone + shifts,
         block.scenarios.labels[worst],
         -float(whole[worst]),
         tuple(sorted(parts, key=lambda part: -part[1])),
@@ -115,5 +123,5 @@ def rounding_bound(made: Draft, lots: Mapping[str, int], unit: Fraction) -> floa
     held = [(made.row(symbol), abs(size)) for symbol, size in lots.items() if size]
     sizes = sum(size for _, size in held)
     sets = len({row.netting_set for row, _ in held})
-    pieces = sum(len(row.add_ons) for row, _ in held)
+    pieces = sum(len(row.add_ons) or row.short_option > 0 for row, _ in held)
     return float(unit * (sizes + sets + 4 + pieces + Fraction(sizes, 10**6)))

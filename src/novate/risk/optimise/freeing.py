@@ -14,7 +14,7 @@ from novate.core.money import PPM
 from novate.core.terms import ContractRow, RiskSheet, ScenarioBlock
 from novate.risk.errors import RiskError
 from novate.risk.optimise.program import Program
-from novate.risk.optimise.sheet_asks import Row, blocks_of, results_of, rows_of, units_asked
+from novate.risk.sheet_asks import Row, blocks_of, results_of, rows_of, units_asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ its own, so that equity less requirement is the same under every declaration.
 """
 
 from dataclasses import dataclass
+from math import fsum
 from typing import Annotated, Literal, NamedTuple, TypeVar
 
 from msgspec import Meta, Struct
@@ -42,6 +43,8 @@ class Risk:
         What asks for most first: positions and their loss there.
     also : tuple of (str, float)
         Other levels that the venue has.
+    notes : tuple of str
+        What the answer rests on, and what it leaves out of this book.
     """
 
     parts: tuple[Part, ...]
@@ -51,6 +54,7 @@ class Risk:
     worst: str = ""
     contributors: tuple[tuple[str, float], ...] = ()
     also: tuple[tuple[str, float], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 InOrOut = Literal["in", "out"]
@@ -76,6 +80,7 @@ class Answer:
     worst: str
     contributors: tuple[tuple[str, float], ...]
     also: tuple[tuple[str, float], ...]
+    notes: tuple[str, ...]
 
 
 def answer(book: Book, declared: Equity, risk: Risk) -> Answer:
@@ -94,14 +99,15 @@ def answer(book: Book, declared: Equity, risk: Risk) -> Answer:
     place("value of options", risk.option_value, declared.option_value, risk.measured_from_value)
     place("collateral", risk.collateral, declared.collateral, True)
     return Answer(
-        initial=sum(part.initial for part in parts),
-        maintenance=sum(part.maintenance for part in parts),
-        equity=sum(amount for _, amount in carried),
+        initial=fsum(part.initial for part in parts),
+        maintenance=fsum(part.maintenance for part in parts),
+        equity=fsum(amount for _, amount in carried),
         parts=tuple(part for part in parts if part.initial or part.maintenance),
         equity_parts=tuple(carried),
         worst=risk.worst,
         contributors=risk.contributors,
         also=risk.also,
+        notes=risk.notes,
     )
 
 

@@ -5,6 +5,7 @@ For lots that are held, without resting orders. Sums are of int64, within the bo
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -44,12 +45,48 @@ def results_of(row: Row) -> Results:
     return np.frombuffer(row.results, "<i8").astype(np.int64)
 
 
-def units_asked(sheet: RiskSheet, lots: Mapping[str, int]) -> int:
-    """The initial requirement in sheet units: blocks combined, add-ons, half a unit a lot; every part rounded up."""
+@dataclass(frozen=True, slots=True)
+class UnitsAsked:
+    """What a sheet asks for, part by part, in whole sheet units.
+
+    Attributes
+    ----------
+    blocks : tuple of int
+        What each block asks after offsets and before its weight, in the order of the sheet.
+    added, of_blocks : int
+        Current and stressed blocks at their weights; the same, or the largest weighted floor where that is more.
+    add_ons : tuple of (str, int)
+        Of each row held.
+    rounding : int
+        Half a unit for every lot.
+    """
+
+    blocks: tuple[int, ...]
+    added: int
+    of_blocks: int
+    add_ons: tuple[tuple[str, int], ...]
+    rounding: int
+
+    @property
+    def initial(self) -> int:
+        """The initial requirement."""
+        return self.of_blocks + sum(units for _, units in self.add_ons) + self.rounding
+
+
+def asked_in_parts(sheet: RiskSheet, lots: Mapping[str, int]) -> UnitsAsked:
+    """The initial requirement and its parts: blocks combined, add-ons, half a unit a lot; every part rounded up."""
     held = rows_of(sheet, lots)
-    units = _combined(sheet.blocks, [_asked_by(sheet, block, part, held) for block, part in blocks_of(sheet.blocks)])
-    units += sum(_add_on(row.add_ons, abs(size)) for row, size in held)
-    return units + ceil_div(sum(abs(size) for _, size in held), 2)
+    parts = list(blocks_of(sheet.blocks))
+    blocks = [_asked_by(sheet, block, part, held) for block, part in parts]
+    added = _weighted(sheet.blocks, blocks)
+    add_ons = tuple((row.symbol, _add_on(row.add_ons, abs(size))) for row, size in held)
+    rounding = ceil_div(sum(abs(size) for _, size in held), 2)
+    return UnitsAsked(tuple(blocks), added, _combined(sheet.blocks, blocks), add_ons, rounding)
+
+
+def units_asked(sheet: RiskSheet, lots: Mapping[str, int]) -> int:
+    """The initial requirement in sheet units."""
+    return asked_in_parts(sheet, lots).initial
 
 
 def asked_alone(blocks: Sequence[ScenarioBlock], results: Results) -> tuple[int, int]:
@@ -69,14 +106,13 @@ def blocks_of(blocks: Sequence[ScenarioBlock]) -> Iterator[tuple[ScenarioBlock, 
 
 def _combined(blocks: Sequence[ScenarioBlock], asked: Sequence[int]) -> int:
     """What blocks ask together: the weighted sum, no less than any weighted floor, rounded up."""
-    added, floors = Fraction(0), [0]
-    for block, units in zip(blocks, asked, strict=True):
-        weighted = Fraction(units * block.weight_ppm, PPM)
-        if block.part == "floor":
-            floors.append(_up(weighted))
-        else:
-            added += weighted
-    return max(_up(added), *floors)
+    floors = (_up(Fraction(n * of.weight_ppm, PPM)) for of, n in zip(blocks, asked, strict=True) if of.part == "floor")
+    return max(_weighted(blocks, asked), 0, *floors)
+
+
+def _weighted(blocks: Sequence[ScenarioBlock], asked: Sequence[int]) -> int:
+    """Current and stressed blocks at their weights, rounded up."""
+    return ceil_div(sum(n * of.weight_ppm for of, n in zip(blocks, asked, strict=True) if of.part != "floor"), PPM)
 
 
 def _asked_by(sheet: RiskSheet, block: ScenarioBlock, part: slice, held: list[tuple[Row, int]]) -> int:

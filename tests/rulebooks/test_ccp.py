@@ -1,0 +1,470 @@
+"""Our own rulebook: the default model's sheet, exactly what a house that adopts it asks for; what a history must be."""
+
+import json
+from collections.abc import Callable
+from dataclasses import fields, replace
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from novate import ClearingHouse
+from novate.cli import main
+from novate.core import commands as c
+from novate.risk.errors import RiskError
+from novate.risk.factors import DAY_NS, Factor, FactorHistory
+from novate.risk.measures import expected_shortfall
+from novate.risk.models.basis import Basis
+from novate.risk.models.contagion import WrongWay
+from novate.risk.models.filtered_shortfall import FilteredShortfall
+from novate.risk.models.gap import Gap
+from novate.risk.models.requirement import requirement, rounding_bound
+from novate.risk.venues.book import Book, Collateral, Future, NotCovered, Option, Position
+from novate.risk.venues.house_sheet import Depth, Drawn, drawn_up, unmoved
+from novate.rulebooks import Rulebook, load, margin, read_book
+from tests.house.opened import RULES
+from tests.risk.walks import daily
+from tests.rulebooks.books import NOW, book, future, option, past, perpetual
+
+CCP = load("ccp")
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "portfolio.toml"
+
+
+def ruled(**changes: Any) -> Rulebook:
+    """The rulebook with other parameters."""
+    return replace(CCP, rules=msgspec.structs.replace(CCP.rules, **changes))
+
+
+def modelled(**changes: Any) -> Rulebook:
+    """The rulebook with other parameters of its model."""
+    return ruled(model=replace(CCP.rules.model, **changes))
+
+
+def asked(held: Book, history: FactorHistory, rulebook: Rulebook = CCP) -> float:
+    return margin(held, rulebook, history).initial
+
+
+# ---- what it asks for -----------------------------------------------------------------------------------------------
+
+
+def test_its_parameters_are_the_default_models() -> None:
+    default = FilteredShortfall()
+    for field in fields(default):
+        assert getattr(CCP.rules.model, field.name) == getattr(default, field.name)
+    assert CCP.rules.maintenance == 0.8
+    assert CCP.header.evaluation == "exact"
+
+
+def test_a_perpetual_by_hand() -> None:
+    history = past("BTC", days=1_000)
+    found = margin(book(perpetual(-2, 100_000), cash=50_000.0), CCP, history)
+    blocks = CCP.rules.model.blocks(history)
+    losses = [float(expected_shortfall(-2e5 * np.expm1(each.scenarios.moves[:, 0]), 0.99)) for each in blocks]
+    current, stressed, floor = losses
+    of_blocks = max(0.75 * current + 0.25 * stressed, floor)
+    assert 0 <= found.initial - of_blocks <= 3e-4
+    assert 0 <= found.maintenance - 0.8 * of_blocks <= 3e-4
+    assert found.equity == 50_000
+    assert [loss for _, loss in found.also] == pytest.approx(losses)
+    assert found.contributors[0][0] == "BTC-PERP"
+    first = f"current: 75 % of {current:,.2f}"
+    assert {part.what: part.initial for part in found.parts}[first] == pytest.approx(0.75 * current)
+
+
+def test_the_parts_say_what_binds_and_when() -> None:
+    wild, calm = past("BTC", days=700, sigma=0.04), past("BTC", days=700, seed=8, sigma=0.004)
+    table = np.concatenate([wild.levels * calm.levels[0] / wild.levels[-1], calm.levels])
+    history = daily(table, Factor("BTC"), first=str(np.datetime64(NOW.date()) - 1_400))
+    found = margin(book(perpetual(1, 100_000)), CCP, history)
+    what = [part.what.split(":")[0] for part in found.parts]
+    assert what == ["current", "stressed", "floor binds", "rounding to whole sheet units"]
+    named, _, day = found.worst.partition(", the 2 days to ")
+    assert named == "floor"
+    moves = np.log(history.levels[2:, 0] / history.levels[:-2, 0])
+    assert day == history.labels()[2:][int(np.argmin(moves))]
+    assert sum(part.initial for part in found.parts) == pytest.approx(found.initial)
+    assert f"history: BTC; {history.day(0)} to 2026-01-04, 1,400 rows" in found.notes
+    assert any(note.startswith("it is 3.8 years long, where the rules look back 10") for note in found.notes)
+
+
+def test_shocks_are_a_part_of_their_own_and_touch_what_is_held() -> None:
+    history = past("BTC", "ETH")
+    shocks = {"a crash": {"BTC": -0.6, "SOL": -0.9}, "vols double": {"BTC vol 30d": 1.0}, "elsewhere": {"SOL": -0.9}}
+    rulebook = ruled(shocks=shocks)
+    found = margin(book(perpetual(1, 100_000)), rulebook, history)
+    assert 0 <= found.initial - 60_000 <= 3e-4
+    assert found.worst == "hypothetical, a crash"
+    held = book(option(-1, 100_000, "call", 30, 0.5), forwards={30: 100_000.0})
+    drawn = drawn_up(held, rulebook.rules, history)
+    assert [len(block.scenarios) for block in drawn.made.blocks][3:] == [2]
+    assert drawn.made.blocks[3].scenarios.labels == ("a crash", "vols double")
+    # At the money a call is worth about 0.4 F v √T: twice the volatility, about twice the value.
+    value = dict(margin(held, rulebook, history).equity_parts)["value of options"]
+    assert drawn.made.rows[0].results[-1] == pytest.approx(-value, rel=0.1)
+
+
+def test_a_shock_is_one_of_the_tenors_that_are_recorded() -> None:
+    """Another tenor would stand still where the recorded ones move, and take off what they ask for."""
+    held, history = book(option(-1, 100_000, "call", 30, 0.5), forwards={30: 1e5}), past("BTC", "BTC vol 7d")
+    words = "BTC vol 30d: where BTC vol 7d move it would stand still: move those, or give its history"
+    with pytest.raises(RiskError, match=words):
+        margin(held, ruled(shocks={"up": {"BTC vol 30d": 1.0}}), history)
+    found = margin(held, ruled(shocks={"up": {"BTC vol 7d": 3.0}}), history)
+    assert found.worst == "hypothetical, up"
+
+
+def test_a_volatility_series_is_asked_for_where_there_are_options() -> None:
+    both = (option(-1, 100_000, "call", 300, 0.5), option(-1, 100_000, "put", 300, 0.5))
+    held = book(*both, forwards={300: 100_000.0})
+    without, beside = past("BTC"), past("BTC", "BTC vol 30d")
+    missing = "'BTC basis 90d', 'BTC vol 30d'"
+    assert (
+        f"BTC: not covered for want of a series such as {missing}: these stay as they are"
+        in margin(held, CCP, without).notes
+    )
+    assert unmoved(held, ["BTC", "BTC vol 7d"]) == {"BTC": ["BTC basis 90d"]}
+    same = FactorHistory(beside.factors[:1], beside.times_ns, beside.levels[:, :1], gap_max_ns=DAY_NS)
+    assert asked(held, beside) > 1.1 * asked(held, same)
+    # A perpetual reads no volatility, and a series that nothing reads shortens and changes nothing.
+    only = book(perpetual(-1, 100_000))
+    assert asked(only, beside) == asked(only, same)
+
+
+def test_a_hedged_book_is_asked_for_its_basis() -> None:
+    held = book(perpetual(1, 100_000), future(-1, 101_000, 90))
+    prices, basis = past("BTC"), np.cumsum(0.004 * np.random.default_rng(3).standard_normal(1_500))
+    factors = (*prices.factors, Factor("BTC basis 90d", "absolute"))
+    history = FactorHistory(factors, prices.times_ns, np.stack([prices.levels[:, 0], basis], axis=1), gap_max_ns=DAY_NS)
+    alone, moved = asked(held, prices), asked(held, history)
+    assert alone < 0.003 * 100_000
+    # 90 days are a quarter of a year: the moves of the basis over two days, on 100,000, at 99 %.
+    assert moved == pytest.approx(1e5 * 88 / 365 * 0.004 * 2**0.5 * 2.67, rel=0.4)
+
+
+def test_funding_is_paid_three_times_a_day() -> None:
+    prices = past("BTC")
+    rates = np.full((1_500, 1), 1e-4)
+    factors = (*prices.factors, Factor("BTC funding", "absolute"))
+    history = FactorHistory(factors, prices.times_ns, np.concatenate([prices.levels, rates], axis=1), gap_max_ns=DAY_NS)
+    model = replace(CCP.rules.model, unscaled=("BTC funding",))
+    more = asked(book(perpetual(1, 100_000)), history, ruled(model=model)) - asked(book(perpetual(1, 100_000)), prices)
+    assert 0 < more < 6e-4 * 1e5
+    with pytest.raises(RiskError, match="say how often it is paid"):
+        asked(book(perpetual(1, 100_000)), history, ruled(model=model, fundings_a_day=0.0))
+
+
+def test_size_costs_where_the_rulebook_knows_the_market() -> None:
+    depth = Depth(half_spread=0.0005, daily_units=100.0)
+    held, history = book(perpetual(160, 100_000)), past("BTC")
+    found = margin(held, ruled(liquidity={"BTC": depth}), history)
+    parts = {part.what: part.initial for part in found.parts}
+    bare = asked(held, history)
+    sigma = np.sqrt(float((np.expm1(CCP.rules.model.blocks(history)[0].scenarios.moves) ** 2).mean()) / 2) * 1e5
+    law = 160 * 50 + sigma * 160 * np.sqrt(1.6) + bare * (np.sqrt(160 / 40) - 1)
+    assert parts["BTC-PERP: for its size"] >= law
+    assert parts["BTC-PERP: for its size"] == pytest.approx(law, rel=0.2)
+    # A lot is a millionth of the position, so that the sheet holds its rates, and half a unit a lot is 50.
+    assert found.initial == pytest.approx(bare + parts["BTC-PERP: for its size"] + 50, abs=3)
+
+
+def test_gaps_failures_and_short_options_are_parts_of_a_rulebook_of_ones_own() -> None:
+    history = past("BTC", "ETH")
+    far = option(-3, 20_000, "put", 30, 0.5)
+    held = book(far, forwards={30: 100_000.0})
+    assert asked(held, history) < 1
+    found = margin(held, ruled(short_options={"BTC": 0.005, "ETH": 0.01}), history)
+    parts = {part.what: part.initial for part in found.parts}
+    assert parts["BTC-2026-02-04-20000-P: short option"] == pytest.approx(3 * 500)
+    assert found.initial == pytest.approx(1_500, abs=1)
+    gapped = modelled(gap=Gap(least=0.6), wrong_way=(WrongWay("BTC", 0.7),))
+    one = margin(book(perpetual(1, 100_000)), gapped, history)
+    assert [name.partition(" ")[0] for name, _ in one.also] == ["current", "stressed", "floor", "gap", "wrong-way"]
+    assert one.worst == "wrong-way, BTC falls by 70 %, others as on its worst days"
+    assert 0 <= one.initial - 70_000 <= 3e-4
+    assert margin(book(perpetual(-1, 100_000)), gapped, history).worst == "gap, BTC gaps by +60 %"
+
+
+# ---- collateral -----------------------------------------------------------------------------------------------------
+
+
+def test_collateral_with_a_series_runs_the_scenarios_and_hedges() -> None:
+    history = past("BTC", "ETH")
+    coin = Collateral(asset="BTC", amount=1.0, price=100_000.0)
+    long, short = book(perpetual(1, 100_000), collateral=(coin,)), book(perpetual(-1, 100_000), collateral=(coin,))
+    bare = margin(book(perpetual(1, 100_000)), CCP, history)
+    both = margin(long, CCP, history)
+    assert both.initial == pytest.approx(2 * bare.initial, rel=1e-6)
+    assert both.equity == bare.equity + 100_000
+    assert asked(short, history) < 0.01
+    twice = msgspec.structs.replace(long, collateral=(coin, coin))
+    assert asked(twice, history) == pytest.approx(3 * bare.initial, rel=1e-6)
+    # Alone, at another price than the index.
+    alone = book(collateral=(Collateral(asset="ETH", amount=10.0, price=2_900.0),), prices={"BTC": 1e5})
+    cheap = asked(alone, history)
+    assert cheap == pytest.approx(
+        29_000 / 30_000 * asked(book(perpetual(10, 3_000, on="ETH"), prices={"ETH": 3_000.0}), history), rel=1e-6
+    )
+
+
+def test_collateral_without_a_series_has_a_weight_or_is_refused() -> None:
+    history = past("BTC")
+    held = book(perpetual(1, 100_000), collateral=(Collateral(asset="EUR", amount=1_000.0, price=1.1),))
+    with pytest.raises(
+        NotCovered, match="EUR: nothing says what it may lose: give its series in the history, or its weight"
+    ):
+        margin(held, CCP, history)
+    found = margin(held, ruled(collateral={"EUR": 0.9}), history)
+    assert found.equity == pytest.approx(990)
+    assert found.initial == asked(book(perpetual(1, 100_000)), history)
+    assert "collateral by its weight, not by scenarios: EUR" in found.notes
+    # A shock alone moves it too: a peg that breaks.
+    pegged = margin(held, ruled(shocks={"EUR at 0.88": {"EUR": -0.2}}), history)
+    assert pegged.equity == pytest.approx(1_100)
+    many = book(perpetual(1, 100_000), collateral=(Collateral(asset="EUR", amount=1e6, price=1.1),))
+    broken = margin(many, ruled(shocks={"EUR at 0.88": {"EUR": -0.2}}), history)
+    assert 0 <= broken.initial - 220_000 <= 3e-4
+    with pytest.raises(RiskError, match="nothing that the book holds has a series: the history has BTC: add one"):
+        margin(msgspec.structs.replace(many, positions=()), ruled(shocks={"EUR at 0.88": {"EUR": -0.2}}), history)
+
+
+# ---- the house asks the same ----------------------------------------------------------------------------------------
+
+
+def listed(house: ClearingHouse, each: Position, count: int) -> None:
+    """A position's contract, of which it is so many lots."""
+    size, symbol = Decimal(str(abs(each.amount))), each.symbol
+    lot = f"{size / count:f}"
+    terms: dict[str, Any] = {"settlement": "USD", "tick_size": "0.5", "lot_size": lot, "stale_after": "9h"}
+    terms |= {"price_min": "0.5", "price_max": 1_000_000, "position_limit": size, "margin_class": "major"}
+    if isinstance(each, Option):
+        terms |= {"underlying": "BTC", "strike": str(each.strike), "expiry": f"{each.expiry:%Y-%m-%dT%H:%M:%SZ}"}
+        house.list_contract(symbol, each.right, **terms).expect()
+    elif isinstance(each, Future):
+        house.list_contract(symbol, "future", expiry=f"{each.expiry:%Y-%m-%dT%H:%M:%SZ}", **terms).expect()
+    else:
+        house.list_contract(symbol, "perpetual", **terms).expect()
+
+
+def house_holding(held: Book, drawn: Drawn, marks: dict[str, int]) -> ClearingHouse:
+    """A house that adopted a sheet, in which alice holds the book."""
+    house = ClearingHouse()
+    house.add_asset("USD", 2, 8, time=f"{held.time:%Y-%m-%dT%H:%M:%SZ}").expect()
+    house.add_asset("BTC", 8, 12, price_max=1_000_000, price_in="USD", stale_after="9h").expect()
+    tier = [{"above": 0, "initial": "10%", "maintenance": "5%", "initial_least": "5%", "maintenance_least": "3%"}]
+    rules = {**RULES, "margin_classes": {"major": tier}, "collateral": {"USD": 0, "BTC": "10%"}}
+    house.adopt_rulebook("rules", **rules).expect()
+    index: dict[str, Any] = {"tick_size": "0.5", "lot_size": 1, "price_min": "0.5", "price_max": 1_000_000}
+    house.list_contract("BTC", "index", settlement="USD", position_limit=1, stale_after="9h", **index).expect()
+    for each in held.positions:
+        listed(house, each, abs(drawn.lots[each.symbol]))
+    for member, client in (("Alpha", "alice"), ("Beta", "bob")):
+        house.add_member(member).expect()
+        house.open_account(client, member=member).expect()
+        house.deposit(client, "USD", 10_000_000).expect()
+    house.marks(marks, asset_prices={"BTC": marks["BTC"]}).expect()
+    for each in held.collateral:
+        house.deposit("alice", each.asset, str(each.amount)).expect()
+    for each in held.positions:
+        buyer, seller = ("alice", "bob") if each.amount > 0 else ("bob", "alice")
+        size, price = str(abs(each.amount)), marks[each.symbol]
+        house.trade(each.symbol, buyer=buyer, seller=seller, quantity=size, price=price).expect()
+    house.apply(c.AdoptRiskSheet(drawn.sheet)).expect()
+    house.set_margin_mode("alice", "portfolio").expect()
+    return house
+
+
+BOOKS: dict[str, tuple[Position, ...]] = {
+    "perpetual": (perpetual(-1, 100_000, 98_000),),
+    "spread": (perpetual(2.5, 100_000), future(-2.25, 101_000, 90)),
+    "options": (
+        perpetual(-0.3, 100_000),
+        future(0.125, 101_000, 90),
+        option(4, 105_000, "call", 25, 0.44),
+        option(-4.5, 120_000, "call", 25, 0.46),
+        option(-2, 80_000, "put", 60, 0.52),
+    ),
+}
+
+
+EVERYTHING = ruled(
+    model=replace(CCP.rules.model, gap=Gap(), wrong_way=(WrongWay("BTC", 0.3),)),
+    liquidity={"BTC": Depth(half_spread=0.0003, daily_units=20.0)},
+    short_options={"BTC": 0.0075},
+    shocks={"a crash": {"BTC": -0.25, "BTC vol 30d": 0.5}},
+)
+
+
+@pytest.mark.parametrize("name", BOOKS)
+@pytest.mark.parametrize("coins", [0.0, 0.75])
+@pytest.mark.parametrize("rulebook", [CCP, EVERYTHING], ids=["ccp", "with every add-on"])
+def test_a_house_that_adopts_the_sheet_asks_for_the_same_to_the_last_unit(
+    name: str, coins: float, rulebook: Rulebook
+) -> None:
+    pledged = (Collateral(asset="BTC", amount=coins, price=100_000.0),) if coins else ()
+    held = book(*BOOKS[name], forwards={25: 100_400.0, 60: 101_300.0}, collateral=pledged)
+    history = past("BTC", "BTC vol 30d") if name == "options" else past("BTC")
+    found, drawn = margin(held, rulebook, history), drawn_up(held, rulebook.rules, history)
+    marks = {each.symbol: 1_000 if isinstance(each, Option) else int(each.price) for each in held.positions}
+    with house_holding(held, drawn, marks | {"BTC": 100_000}) as house:
+        account = house.account("alice")
+        assert account.initial == Decimal(f"{found.initial:.8f}")
+        assert account.maintenance == Decimal(f"{found.maintenance:.8f}")
+    estimate = requirement(drawn.made, drawn.lots).initial
+    assert -1e-6 <= found.initial - estimate <= rounding_bound(drawn.made, drawn.lots, Fraction(1, 10_000)) + 1e-6
+
+
+def test_lots_of_a_houses_own_ask_for_as_much_but_for_rounding() -> None:
+    """One lot of all of it, or a thousand lots of a thousandth: half a unit a lot is all the difference."""
+    history, held = past("BTC"), book(perpetual(1, 100_000))
+    drawn = drawn_up(held, CCP.rules, history)
+    (row,) = drawn.made.rows
+    fine = replace(drawn.made, rows=(replace(row, results=row.results / 1_000),))
+    whole, parted = requirement(drawn.made, {"BTC-PERP": 1}), requirement(fine, {"BTC-PERP": 1_000})
+    assert parted.initial == pytest.approx(whole.initial)
+    assert rounding_bound(fine, {"BTC-PERP": 1_000}, Fraction(1, 10_000)) < 0.11
+
+
+# ---- what a book and a history must be ------------------------------------------------------------------------------
+
+
+def test_amounts_stay_as_they_are() -> None:
+    history = past("BTC")
+    odd = 0.1 + 0.2
+    drawn = drawn_up(book(perpetual(odd, 100_000)), CCP.rules, history)
+    assert drawn.lots == {"BTC-PERP": 1}
+    exact = drawn_up(book(perpetual(3e-7, 100_000)), CCP.rules, history)
+    ratio = drawn.made.rows[0].results / exact.made.rows[0].results
+    assert ratio == pytest.approx(odd / 3e-7)
+
+
+def test_expiries_of_one_day_are_two_rows() -> None:
+    near = 20 + 1 / 86_400
+    held = book(option(1, 90_000, "put", 20), option(-1, 90_000, "put", near), forwards={20: 1e5, near: 1e5})
+    drawn = drawn_up(held, CCP.rules, past("BTC"))
+    assert list(drawn.lots) == ["BTC-2026-01-25-90000-P, 08:00:00", "BTC-2026-01-25-90000-P, 08:00:01"]
+    assert asked(held, past("BTC")) < 1
+
+
+def test_rows_after_the_books_time_are_not_known() -> None:
+    """The close of the day itself neither: it is there when the day ends."""
+    later = past("BTC")
+    shifted = replace(later, times_ns=later.times_ns + 3 * DAY_NS)
+    drawn = drawn_up(book(perpetual(1, 100_000)), CCP.rules, replace(shifted, levels=shifted.levels))
+    assert drawn.past.labels()[-1] == "2026-01-04"
+    assert len(drawn.past) == len(later) - 3
+
+
+def oil(*prices: float) -> FactorHistory:
+    """A history of crude oil that ends with these prices."""
+    table = 60 + np.cumsum(np.random.default_rng(1).standard_normal(600))
+    table[-len(prices) :] = prices
+    start = str(np.datetime64(NOW.date()) - 600)
+    return daily(table, Factor("CL", "absolute"), first=start, vouched=("2026-01-03", "2026-01-04"))
+
+
+def test_a_price_may_be_negative_where_it_moves_by_differences() -> None:
+    history = oil(18.0, -37.0, 10.0)
+    held = book(future(1_000, 10.5, 30, on="CL"), prices={"CL": 10.0})
+    # A fall by 55 in two days is among the scenarios, whatever the price is now.
+    found = margin(held, CCP, history)
+    assert found.initial > 40_000
+    with pytest.raises(
+        NotCovered, match="CL-2026-02-04-12-C: CL moves by differences, and the volatility of its options"
+    ):
+        margin(book(option(1, 12.0, "call", 30, on="CL"), prices={"CL": 10.0}, forwards={30: 10.5}), CCP, history)
+
+
+def test_a_history_that_cannot_do_is_refused_with_series_day_and_cure() -> None:
+    one = book(perpetual(1, 100_000))
+    ether = book(perpetual(1, 3_000, on="ETH"), prices={"ETH": 3_000.0})
+    cheap = book(perpetual(1, 100), prices={"BTC": 100.0})
+    for held, history, words in (
+        (ether, past("BTC"), "ETH: the history has no series of this name: it has BTC: add it"),
+        (one, past("BTC", days=40), "BTC: 39 moves end at 2026-01-04, and a volatility starts from 62: give a longer"),
+        (one, past("BTC", days=130), "current: 68 scenarios of BTC: 100 at least .*2026-01-04: give a longer history"),
+        (cheap, past("BTC"), "BTC, 2026-01-05: from 100000 to 100 is a move of .*: correct the level or"),
+    ):
+        with pytest.raises(RiskError, match=words):
+            margin(held, CCP, history)
+
+
+def test_a_history_that_ended_long_ago_is_refused() -> None:
+    history = past("BTC")
+    old = replace(history, times_ns=history.times_ns - 9 * DAY_NS)
+    with pytest.raises(
+        RiskError, match="BTC: nothing between 2025-12-26 and 2026-01-05, 10 days where at most 1 are no hole: add"
+    ):
+        asked(book(perpetual(1, 100_000)), old)
+    late = replace(history, times_ns=history.times_ns + 1_499 * DAY_NS)
+    with pytest.raises(
+        RiskError, match="begins at 2026-01-04, and 1 of its rows end by the book's time: give a history"
+    ):
+        asked(book(perpetual(1, 100_000)), late)
+
+
+def test_a_rulebook_of_ones_own_names_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    text = (EXAMPLE.parents[1] / "src/novate/rulebooks/ccp.toml").read_text(encoding="utf-8")
+    for change, words in (
+        (("stress_weight = 0.25", "stress_weight = 2.5"), "stress_weight 2.5"),
+        (("level = 0.99", "levels = 0.99"), r"\$\.model\.levels: unknown"),
+        (('scaling = "mid"', 'scaling = "half"'), r"Invalid enum value 'half' - at `\$\.model\.scaling`"),
+        (("unit_fine = 10_000", "unit_fine = 0"), r">= 1 - at `\$\.unit_fine`"),
+    ):
+        path.write_text(text.replace(*change), encoding="utf-8")
+        with pytest.raises(RiskError, match=words):
+            load(str(path))
+    more = "gap = { least = 0.3, indices = [] }\nwrong_way = [{ name = 'BTC', fall = 0.5 }]\nbasis = { level = 0.99 }\n"
+    path.write_text(text + more, encoding="utf-8")
+    rules = load(str(path)).rules
+    assert rules.model.gap == Gap(least=0.3)
+    assert rules.model.wrong_way == (WrongWay("BTC", 0.5),)
+    assert rules.model.basis == Basis()
+    own = "short_options = { BTC = 0.005 }\ncollateral = { EUR = 0.9 }\n"
+    own += 'shocks = { "a crash" = { BTC = -0.6, "BTC vol 30d" = 1.0 } }\n'
+    path.write_text(text.replace("fundings_a_day = 3.0\n", own), encoding="utf-8")
+    assert load(str(path)).rules.shocks == {"a crash": {"BTC": -0.6, "BTC vol 30d": 1.0}}
+    path.write_text(text + "gap = { least = 0.3, most = 0.4 }\n", encoding="utf-8")
+    with pytest.raises(RiskError, match=r"\$\.model\.gap\.most: unknown"):
+        load(str(path))
+    path.write_text(text.replace("level = 0.99", "level = 0.995"), encoding="utf-8")
+    held, history = book(perpetual(1, 100_000)), past("BTC", days=1_500)
+    assert margin(held, load(str(path)), history).initial > asked(held, history)
+
+
+def test_the_example_is_margined_by_a_history_of_its_underlying() -> None:
+    held = read_book(EXAMPLE)
+    history = past("BTC")
+    found = margin(held, CCP, replace(history, levels=history.levels * 0.92))
+    assert 0 < found.maintenance < found.initial < found.equity
+    with pytest.raises(NotCovered, match="it margins by a history of prices: give one"):
+        margin(held, CCP)
+
+
+def test_a_coin_by_its_real_history(
+    market_file: Callable[[str], Path], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Bitcoin from 2011 on: ten years count in the current part and the floor, all of it in the stressed part."""
+    history = market_file("btcusd_daily_2011_2025.parquet")
+    book_file = tmp_path / "one.toml"
+    book_file.write_text(
+        "time = 2025-09-25T08:00:00Z\ncash = 50_000\n[underlyings.BTC]\nprice = 113_000\n[[positions]]\n"
+        'kind = "perpetual"\nunderlying = "BTC"\namount = 1\nprice = 113_000\nentry = 113_000\n',
+        encoding="utf-8",
+    )
+    series = ("--series", f"BTC={history.stem}")
+    assert main(["margin", str(book_file), "--rulebook", "ccp", "--history", str(history), *series, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert 0.15 < found["initial"] / 113_000 < 0.35
+    assert found["notes"][0] == "history: BTC; 2011-08-18 to 2025-09-24, 5,152 rows"
+    assert not any("years long" in note for note in found["notes"])
+    assert [name for name, _ in found["also"]] == [
+        "current in full, worst in the 2 days to 2020-03-12",
+        "stressed in full, worst in the 2 days to 2013-04-11",
+        "floor in full, worst in the 2 days to 2020-03-12",
+    ]
+    assert found["worst"] == "stressed, the 2 days to 2013-04-11"
