@@ -71,8 +71,16 @@ from novate.core.money_facts import (
 from novate.core.novation import holders_of
 from novate.core.portfolio import is_portfolio
 from novate.core.porting import porting_opened
+from novate.core.relief import reliefs_over
 from novate.core.rows import FUNDED, MARKED, MOVED, POSTED, RESERVED
-from novate.core.supervision import AccountReleased, AccountRestricted, CallPaid, TradingResumed
+from novate.core.supervision import (
+    AccountReleased,
+    AccountRestricted,
+    CallPaid,
+    MaintenanceRelieved,
+    ReliefEnded,
+    TradingResumed,
+)
 from novate.core.withdrawals import holders, let_go, recall
 
 WITHOUT = frozenset(
@@ -101,6 +109,8 @@ WITHOUT = frozenset(
         ConversionClosed,
         AccountRestricted,
         AccountReleased,
+        MaintenanceRelieved,
+        ReliefEnded,
         *lifecycle.WITHOUT,
     )
 )
@@ -126,9 +136,17 @@ MOVES_GATES = frozenset(
 
 def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
     """The facts that follow from facts already folded; called again with its own answer until nothing follows."""
+    over = reliefs_over(book, facts) if book.registers.relieved else []
     facts = [fact for fact in facts if type(fact) not in WITHOUT]
-    if not facts:
-        return []
+    follow = _following(book, facts) if facts else []
+    if not over:
+        return follow
+    begun = dict.fromkeys(fact.bucket for fact in follow if isinstance(fact, Breached))
+    return [*follow, *(ended for ended in over if ended.bucket not in begun)]
+
+
+def _following(book: Book, facts: list[Fact]) -> list[Fact]:
+    """What follows from facts that are not of every day."""
     follow: list[Fact] = []
     steps: dict[int, None] = {}
     for fact in facts:

@@ -55,11 +55,11 @@ def take_force(book: Book) -> list[Fact]:
     """Decide the first rulebook that is due again, on the book as it is; where it does not fit, the old one stays."""
     scheduled = book.registers.scheduled
     name = min(scheduled, key=lambda each: scheduled[each].effective_ns)  # the first of equals was scheduled first
-    (fact,) = decide_at_once(book, AdoptRulebook(scheduled[name].rulebook), book.registers.time_ns)
+    fact, *reliefs = decide_at_once(book, AdoptRulebook(scheduled[name].rulebook), book.registers.time_ns)
     if isinstance(fact, Rejected):
         return [RulebookLapsed(name, fact.reason, fact.path, fact.message)]
     assert isinstance(fact, RulebookAdopted)
-    return [RulebookAdopted(fact.rulebook, fact.settlement_due_ns, fact.rates, scheduled=True)]
+    return [RulebookAdopted(fact.rulebook, fact.settlement_due_ns, fact.rates, scheduled=True), *reliefs]
 
 
 def fold_rulebook_adopted(book: Book, fact: RulebookAdopted) -> None:

@@ -10,6 +10,7 @@ from novate.core.terms import Role, Rulebook
 from novate.sim.auditor.admission import adoption
 from novate.sim.auditor.house import Disagreement, House, Scheduled
 from novate.sim.auditor.numbering import rejected
+from novate.sim.auditor.reliefs import after_rules
 from novate.sim.auditor.trades import lots_of
 
 
@@ -28,7 +29,8 @@ def decide_adopt(house: House, command: AdoptRulebook, answer: Sequence[Fact]) -
         return [RulebookScheduled(command.rulebook, effective_ns)]
     if misfit := does_not_fit(house, command.rulebook):
         raise Disagreement("rules", f"they are in force and do not fit: {misfit}")
-    return [adoption(house, command.rulebook)]
+    adopted = adoption(house, command.rulebook)
+    return [adopted, *after_rules(house, adopted)]
 
 
 def decide_cancel(house: House, command: CancelRulebook) -> list[Fact]:
@@ -47,7 +49,8 @@ def first_due(house: House) -> list[Fact]:
     rules = min(due, key=lambda each: each[:2])[2].rulebook
     if misfit := does_not_fit(house, rules):
         return [RulebookLapsed(rules.name, Reason.RULEBOOK_INVALID, f"$.rulebook.{misfit}", "")]
-    return [adoption(house, rules, scheduled=True)]
+    adopted = adoption(house, rules, scheduled=True)
+    return [adopted, *after_rules(house, adopted)]
 
 
 def does_not_fit(house: House, rules: Rulebook) -> str | None:

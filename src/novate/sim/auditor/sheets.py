@@ -21,6 +21,7 @@ from novate.core.terms import (
 )
 from novate.sim.auditor.house import House
 from novate.sim.auditor.numbering import rejected
+from novate.sim.auditor.reliefs import after_sheet
 from novate.sim.auditor.rounding import PPM, VALUE_LARGEST
 from novate.sim.auditor.scenarios import EXACT_BELOW, add_on, beyond_sheet, collateral_takes, results_of
 from novate.sim.auditor.worth import judge
@@ -45,7 +46,8 @@ def decide_adopt(house: House, command: AdoptRiskSheet) -> list[Fact]:
         reason = beyond_sheet(house, sheet, bucket) if bucket.portfolio else None
         if reason:
             return [rejected(reason, "$.sheet.contracts")]
-    return [RiskSheetAdopted(sheet, hashlib.sha256(msgspec.msgpack.encode(sheet)).hexdigest())]
+    adopted = RiskSheetAdopted(sheet, hashlib.sha256(msgspec.msgpack.encode(sheet)).hexdigest())
+    return [adopted, *after_sheet(house, sheet)]
 
 
 def wrong_with(house: House, sheet: RiskSheet) -> Iterator[Wrong]:

@@ -75,6 +75,7 @@ class World:
         self.calm = self.random.uniform(0.5, 2.0)
         self.short_of_cash = self.random.random() < 0.3
         self.modelled = is_modelled(seed)
+        self.strictness = Random(f"stricter rules of {seed}")
         self.rulebook = modelling.with_caps(self) if self.modelled else self.rulebook
 
     # ---- the first day ----------------------------------------------------------------------------------------------
