@@ -51,7 +51,7 @@ from novate.core.facts import (
 )
 from novate.core.gate import gate_facts
 from novate.core.give_ups import settled_give_ups
-from novate.core.levels import WHOLE_HOUSE_SHARE, below_level, eased, fallen, paid, recovered
+from novate.core.levels import WHOLE_HOUSE_SHARE, below_level, eased, fallen, paid, recovered, spared
 from novate.core.liquidation import next_step, take_over
 from novate.core.margin import judge
 from novate.core.money_facts import (
@@ -372,9 +372,12 @@ def check(book: Book, buckets: np.ndarray, marked: dict[int, None] | None = None
     """
     facts: list[Fact] = []
     short = below_level(book, buckets)
+    holding = holders(book) if short else {}
+    if book.registers.relieved:
+        let_be = spared(book, (bucket for bucket in short if bucket not in holding))
+        short = [bucket for bucket in short if bucket not in let_be]
     if marked and len(buckets):
         short = [bucket for bucket in short if _holds(book, bucket, marked)]
-    holding = holders(book) if short else {}
     for bucket in short:
         back = recall(book, bucket) if bucket in holding else []
         facts += back or fallen(book, bucket)

@@ -111,6 +111,20 @@ def below_level(book: Book, buckets: np.ndarray) -> list[int]:
     return [bucket for bucket in found if book.buckets[bucket]["access"] in JUDGED_ACCESS]
 
 
+def spared(book: Book, short: Iterable[int]) -> dict[int, None]:
+    """Those of buckets below a level of a venue of whom nothing becomes: relieved, and restricted if they are to be."""
+    relieved, rules = book.registers.relieved, book.rulebook
+    asked = [bucket for bucket in short if bucket in relieved]
+    if rules.reduce_only_ppm:
+        asked = [bucket for bucket in asked if book.buckets[bucket]["access"] != layout.OPEN]
+    rows = judge_many(book, np.array(asked, np.int64))[["equity_fine", "maintenance_fine"]].tolist()
+    return {
+        bucket: None
+        for bucket, (equity, maintenance) in zip(asked, rows, strict=True)
+        if equity + relief_of(book, bucket, maintenance) >= maintenance
+    }
+
+
 def fallen(book: Book, bucket: int) -> list[Fact]:
     """What becomes of a bucket below a level: a breach, or a call and a restriction."""
     verdict = judge(book, bucket)
