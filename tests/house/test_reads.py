@@ -1,5 +1,6 @@
 """What can be read of a house, with names and decimals, as things happen to it."""
 
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,28 @@ def test_a_bet_shows_what_it_locks_and_ends_with_its_event() -> None:
         assert [fact["cause"] for fact in house.facts() if fact["fact"] == "contract_expired"] == ["voided"]
         house.clock("2024-03-04T16:00:00Z").expect()
         assert house.account("alice").balance("USD") == 1015
+
+
+def test_a_relief_is_shown_until_it_is_over() -> None:
+    """alice has 1,000 for 200 lots worth 10,000; of the 1,500 that the stricter rules ask a third counts."""
+    venue = RULES | {"form": "venue", "waterfall": ["insurance_fund", "gains_haircut"]}
+    stricter = venue | {"margin_classes": {"major": [{"above": 0, "initial": "30%", "maintenance": "15%"}]}}
+    with opened() as house:
+        house.adopt_rulebook("venue", **venue).expect()
+        house.deposit("bob", "USD", 9000).expect()
+        house.trade("BTC-PERP", buyer="alice", seller="bob", lots=200, price=50_000).expect()
+        assert house.account("alice").relief == 0
+        house.adopt_rulebook("stricter", **stricter).expect()
+        alice = house.account("alice")
+        assert (alice.equity, alice.maintenance, alice.relief, alice.free) == (1000, 1500, 1000, 0)
+        assert json.loads(views.to_json(alice))["relief"] == "1000.00000000"
+        (told,) = [fact for fact in house.facts() if fact["fact"] == "maintenance_relieved"]
+        assert (told["account"], told["relief"], told["of_equity"]) == ("alice", 1000, 0)
+        shown = house.read(lambda book: views.tables(views.house(book, 0)))[0].rows
+        assert [row[3] for row in shown if row[0] in ("alice", "bob")] == ["open, relieved", "open"]
+        house.deposit("alice", "USD", 2000).expect()
+        assert house.account("alice").relief == 0
+        assert [fact["account"] for fact in house.facts() if fact["fact"] == "relief_ended"] == ["alice"]
 
 
 def test_limits_halts_and_rules_to_come_are_set_and_read() -> None:

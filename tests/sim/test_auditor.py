@@ -50,7 +50,7 @@ from novate.sim.auditor import auditor
 from novate.sim.worlds.many import Report, play_many
 from novate.sim.worlds.play import Failure, Played, play
 from tests.rubbish import RUBBISH
-from tests.sim import pool_bugs
+from tests.sim import pool_bugs, relief_bugs
 
 JOBS = min(4, os.cpu_count() or 1)
 
@@ -335,8 +335,12 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "a liquidation that ends too soon": (liquidation, "sound_from", lambda _, verdict: verdict.initial_fine),
     "a requirement out of date": (variation, "set_marks", one_ppm_off),
     **pool_bugs.BUGS,
+    **relief_bugs.BUGS,
 }
-QUICK = ("a settlement rounded up", "fees rounded down", "withdrawals without margin", "a requirement out of date")
+QUICK = (
+    *("a settlement rounded up", "fees rounded down", "withdrawals without margin", "a requirement out of date"),
+    *("rules that liquidate", "a haircut that is not given back"),
+)
 
 
 @pytest.mark.parametrize("bug", [bug if bug in QUICK else pytest.param(bug, marks=pytest.mark.long) for bug in BUGS])

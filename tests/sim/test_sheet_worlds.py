@@ -160,6 +160,7 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     ),
     "add-ons that begin anew": (sheet_columns, "accumulate", from_nothing),
     "a sheet that forgets what is held": (risk_sheet, "first_uncovered", lambda *_: (-1, -1)),
+    "a sheet that liquidates": (risk_sheet, "reliefs", lambda *_: []),
     "a switch without a row for all": (risk_sheet, "uncovered_in", lambda *_: -1),
     "a switch into a shortfall": (risk_sheet, "judge_as", lambda *of: honest_as(*of)._replace(initial_fine=0)),
     "a sheet that is not judged by at once": (consequences, "RiskSheetAdopted", type("Never", (), {})),

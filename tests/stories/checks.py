@@ -10,6 +10,7 @@ from novate import views
 from novate.core import layout
 from novate.core.margin import judge
 from novate.core.registers import Call
+from novate.core.relief import relief_of
 from novate.views.state import block_name
 from tests.stories.compare import account_of, compare
 from tests.stories.parse import Step, StoryError
@@ -77,13 +78,15 @@ def accounts(world: World, step: Step) -> None:
     """Each account judged in the numeraire."""
     words, said, found = Words(world.book), step.records(), []
     for row in said:
-        verdict = judge(world.book, account_of(world, step, row["account"]))
+        account = account_of(world, step, row["account"])
+        verdict = judge(world.book, account)
         figures = {
             "equity": verdict.equity_fine,
             "settled": verdict.settled_fine,
             "initial": verdict.initial_fine,
             "maintenance": verdict.maintenance_fine,
             "free": verdict.free_fine if verdict.priced else 0,
+            "relief": relief_of(world.book, account, verdict.maintenance_fine),
         }
         own = {name: words.fine(figure, words.numeraire()) for name, figure in figures.items()}
         found.append({"account": row["account"], **own})

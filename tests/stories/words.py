@@ -159,8 +159,10 @@ class Words:
                 return self.contract(fact.contract), ""
             case sv.CallPaid():
                 return self.account(fact.bucket), f"{self.judged(fact.paid_fine)}, {self.judged(fact.open_fine)} open"
-            case sv.AccountRestricted() | sv.AccountReleased():
+            case sv.AccountRestricted() | sv.AccountReleased() | sv.ReliefEnded():
                 return self.account(fact.bucket), ""
+            case sv.MaintenanceRelieved():
+                return self.account(fact.bucket), self.judged(fact.relief_fine)
         return None
 
     def of_trading(self, fact: Fact) -> tuple[str, str] | None:

@@ -20,6 +20,7 @@ from novate.core.levels import check_levels
 from novate.core.money import EXPOSURE_MAX, PPM, VALUE_MAX
 from novate.core.overdrafts import check_overdrafts
 from novate.core.reasons import Reason
+from novate.core.relief import in_draft, reliefs
 from novate.core.terms import TRADING, Account, Cap, Layer, Member, Role, Rulebook
 from novate.core.tiers import accumulate_tiers, check_tiers
 
@@ -158,14 +159,19 @@ def open_account(book: Book, name: str, role: Role, member: int) -> int:
 
 
 def decide_adopt_rulebook(book: Book, command: AdoptRulebook, time_ns: int) -> list[Fact]:
-    """Put a rulebook in force that is complete for everything listed."""
+    """Put a rulebook in force that is complete for everything listed; it liquidates nobody by itself."""
     rulebook = command.rulebook
     for path, message in check_rulebook(book, rulebook):
         return [Rejected(Reason.RULEBOOK_INVALID, f"$.rulebook.{path}", message)]
     due = book.registers.settlement_due_ns
     if due is None or book.rulebook.settlement_interval_ns != rulebook.settlement_interval_ns:
         due = (time_ns // rulebook.settlement_interval_ns + 1) * rulebook.settlement_interval_ns
-    return [RulebookAdopted(rulebook, due, rates_under(book, rulebook))]
+    adopted = RulebookAdopted(rulebook, due, rates_under(book, rulebook))
+    if book.registers.rulebook is None:
+        return [adopted]
+    changed = in_draft(book)
+    fold_rulebook_adopted(changed, adopted)
+    return [adopted, *reliefs(book, changed)]
 
 
 def check_rulebook(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:

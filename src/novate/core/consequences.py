@@ -51,7 +51,7 @@ from novate.core.facts import (
 )
 from novate.core.gate import gate_facts
 from novate.core.give_ups import settled_give_ups
-from novate.core.levels import WHOLE_HOUSE_SHARE, below_level, eased, fallen, paid, recovered
+from novate.core.levels import WHOLE_HOUSE_SHARE, below_level, eased, fallen, paid, recovered, spared
 from novate.core.liquidation import next_step, take_over
 from novate.core.margin import judge
 from novate.core.money_facts import (
@@ -71,8 +71,17 @@ from novate.core.money_facts import (
 from novate.core.novation import holders_of
 from novate.core.portfolio import is_portfolio
 from novate.core.porting import porting_opened
+from novate.core.relief import reliefs_over
 from novate.core.rows import FUNDED, MARKED, MOVED, POSTED, RESERVED
-from novate.core.supervision import AccountReleased, AccountRestricted, CallPaid, RiskSheetTookForce, TradingResumed
+from novate.core.supervision import (
+    AccountReleased,
+    AccountRestricted,
+    CallPaid,
+    MaintenanceRelieved,
+    ReliefEnded,
+    RiskSheetTookForce,
+    TradingResumed,
+)
 from novate.core.withdrawals import holders, let_go, recall
 
 WITHOUT = frozenset(
@@ -101,6 +110,8 @@ WITHOUT = frozenset(
         ConversionClosed,
         AccountRestricted,
         AccountReleased,
+        MaintenanceRelieved,
+        ReliefEnded,
         *lifecycle.WITHOUT,
     )
 )
@@ -126,9 +137,17 @@ MOVES_GATES = frozenset(
 
 def consequences(book: Book, facts: list[Fact]) -> list[Fact]:
     """The facts that follow from facts already folded; called again with its own answer until nothing follows."""
+    over = reliefs_over(book, facts) if book.registers.relieved else []
     facts = [fact for fact in facts if type(fact) not in WITHOUT]
-    if not facts:
-        return []
+    follow = _following(book, facts) if facts else []
+    if not over:
+        return follow
+    begun = dict.fromkeys(fact.bucket for fact in follow if isinstance(fact, Breached))
+    return [*follow, *(ended for ended in over if ended.bucket not in begun)]
+
+
+def _following(book: Book, facts: list[Fact]) -> list[Fact]:
+    """What follows from facts that are not of every day."""
     follow: list[Fact] = []
     steps: dict[int, None] = {}
     for fact in facts:
@@ -354,9 +373,12 @@ def check(book: Book, buckets: np.ndarray, marked: dict[int, None] | None = None
     """
     facts: list[Fact] = []
     short = below_level(book, buckets)
+    holding = holders(book) if short else {}
+    if book.registers.relieved:
+        let_be = spared(book, (bucket for bucket in short if bucket not in holding))
+        short = [bucket for bucket in short if bucket not in let_be]
     if marked and len(buckets):
         short = [bucket for bucket in short if _holds(book, bucket, marked)]
-    holding = holders(book) if short else {}
     for bucket in short:
         back = recall(book, bucket) if bucket in holding else []
         facts += back or fallen(book, bucket)

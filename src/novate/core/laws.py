@@ -9,6 +9,8 @@ from novate.core.kernels.lots import set_lots
 from novate.core.kernels.portfolio import first_uncovered, same_sheet
 from novate.core.kernels.settle import first_unbalanced, recount
 from novate.core.ledger import balance_of
+from novate.core.margin import JUDGED_ACCESS, judge_many
+from novate.core.relief import is_sound
 from novate.core.sheet_columns import columns_of
 from novate.core.terms import TREASURY, Role
 from novate.core.withdrawals import TRANSIT
@@ -37,6 +39,7 @@ def check_whole(book: Book) -> None:
     sub_accounts_have_no_money(book)
     lot_terms_are_current(book)
     sheet_covers(book)
+    reliefs_are_due(book)
     limits_recount(book)
     record_of_trades_is_whole(book)
 
@@ -177,6 +180,23 @@ def sheet_covers(book: Book) -> None:
     if bucket >= 0:
         what = "more than the sheet can judge exactly" if contract < 0 else "a contract without a row in the sheet"
         raise LawBroken(f"{book.registers.accounts[int(bucket)].name} holds {what}")
+
+
+def reliefs_are_due(book: Book) -> None:
+    """Only whoever may trade at a venue, with money of its own and below its initial requirement, is relieved; of some
+    of maintenance or by some credit, and never of more than all of it."""
+    relieved = book.registers.relieved
+    rows = judge_many(book, np.array([*relieved], np.int64)) if relieved else ()
+    for (bucket, relief), row in zip(relieved.items(), rows, strict=True):
+        name = book.registers.accounts[bucket].name
+        acts = book.rulebook.form == "venue" and book.buckets[bucket]["access"] in JUDGED_ACCESS
+        if not acts or book.purse_of(bucket) != bucket:
+            raise LawBroken(f"{name} is relieved and is not a venue's to liquidate")
+        amounts = 0 <= relief.kept_fine <= relief.asked_fine and relief.asked_fine > 0 and relief.credit_fine >= 0
+        if not amounts or relief.credit_fine + relief.asked_fine == relief.kept_fine:
+            raise LawBroken(f"{name} is relieved of nothing, or of more than it must hold: {relief}")
+        if is_sound(row):
+            raise LawBroken(f"{name} is relieved, and it is at its initial requirement")
 
 
 def limits_recount(book: Book) -> None:

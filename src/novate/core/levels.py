@@ -1,8 +1,9 @@
 """The levels that equity passes on its way down and up: call, restriction, breach, release.
 
 Downwards: below the trigger a bucket is called, below the reduce-only level it may only reduce, below maintenance a
-venue liquidates it. Upwards: a call is met by payment, or by price as the rulebook says; a restriction ends at the
-release level, and so does a liquidation. Levels are rounded up, against the account.
+venue liquidates it, unless nothing but a change of rules put it there (``relief``). Upwards: a call is met by payment,
+or by price as the rulebook says; a restriction ends at the release level, and so does a liquidation. Levels are rounded
+up, against the account.
 """
 
 from collections.abc import Iterable
@@ -13,17 +14,17 @@ from novate.core import layout
 from novate.core.book import Book
 from novate.core.facts import Breached, CallMet, MarginCalled, MemberDefaulted
 from novate.core.ledger import check_withdrawal, fits
-from novate.core.margin import Judgement, judge, judge_house, judge_many, why_called
+from novate.core.margin import JUDGED_ACCESS, Judgement, judge, judge_house, judge_many, why_called
 from novate.core.money import EXPOSURE_MAX, PPM, ceil_div, charge
 from novate.core.money_facts import CollateralTransferred
 from novate.core.reasons import Reason
 from novate.core.record import Fact
 from novate.core.registers import Call
+from novate.core.relief import relief_of
 from novate.core.rows import MOVED
 from novate.core.supervision import AccountReleased, AccountRestricted, CallPaid
 from novate.core.terms import Role, Rulebook
 
-JUDGED_ACCESS = (layout.OPEN, layout.REDUCE_ONLY, layout.RESTRICTED)
 LEVEL_MAX = 100 * PPM
 WHOLE_HOUSE_SHARE = 8
 """Beyond 1/8 of all buckets, judging every bucket on all cores is cheaper than choosing."""
@@ -110,10 +111,25 @@ def below_level(book: Book, buckets: np.ndarray) -> list[int]:
     return [bucket for bucket in found if book.buckets[bucket]["access"] in JUDGED_ACCESS]
 
 
+def spared(book: Book, short: Iterable[int]) -> dict[int, None]:
+    """Those of buckets below a level of a venue of whom nothing becomes: relieved, and restricted if they are to be."""
+    relieved, rules = book.registers.relieved, book.rulebook
+    asked = [bucket for bucket in short if bucket in relieved]
+    if rules.reduce_only_ppm:
+        asked = [bucket for bucket in asked if book.buckets[bucket]["access"] != layout.OPEN]
+    rows = judge_many(book, np.array(asked, np.int64))[["equity_fine", "maintenance_fine"]].tolist()
+    return {
+        bucket: None
+        for bucket, (equity, maintenance) in zip(asked, rows, strict=True)
+        if equity + relief_of(book, bucket, maintenance) >= maintenance
+    }
+
+
 def fallen(book: Book, bucket: int) -> list[Fact]:
     """What becomes of a bucket below a level: a breach, or a call and a restriction."""
     verdict = judge(book, bucket)
-    if book.rulebook.form == "venue" and verdict.equity_fine < verdict.maintenance_fine:
+    relief = relief_of(book, bucket, verdict.maintenance_fine)
+    if book.rulebook.form == "venue" and verdict.equity_fine + relief < verdict.maintenance_fine:
         return [Breached(bucket, "below_maintenance", verdict.equity_fine, verdict.maintenance_fine)]
     facts: list[Fact] = []
     if book.rulebook.form == "clearing_house":

@@ -297,6 +297,7 @@ def fold_breached(book: Book, fact: Breached) -> None:
     drop_orders(book, fact.bucket)
     book.registers.calls.pop(fact.bucket, None)
     book.registers.restricted.pop(fact.bucket, None)
+    book.registers.relieved.pop(fact.bucket, None)
     book.registers.liquidations[fact.bucket] = Liquidation(close_out=fact.cause == "not_ported")
     book.set_access(fact.bucket, layout.LIQUIDATING)
 
@@ -308,6 +309,7 @@ def fold_member_defaulted(book: Book, fact: MemberDefaulted) -> None:
     for bucket in np.flatnonzero(book.buckets[: book.account_count]["member"] == fact.member).tolist():
         drop_orders(book, bucket)
     book.registers.calls.pop(member.house_account, None)
+    book.registers.relieved.pop(member.house_account, None)
     book.registers.liquidations[member.house_account] = Liquidation()
     clients = book.buckets[: book.account_count]
     may_trade = (clients["access"] == layout.OPEN) | (clients["access"] == layout.RESTRICTED)

@@ -16,6 +16,7 @@ from novate.core.portfolio import is_portfolio, why
 from novate.core.terms import TRADING, MarginMode
 
 CONTRIBUTORS_MAX = 3
+JUDGED_ACCESS = (layout.OPEN, layout.REDUCE_ONLY, layout.RESTRICTED)
 TOGETHER_LEAST = 5_000  # below this many portfolio buckets it is not worth compiling for
 FEW = 500  # below this many the sheet is packed for too few
 NONE_ASKED = np.zeros((0, 2), np.int64)

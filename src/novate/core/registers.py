@@ -22,6 +22,18 @@ class Call(msgspec.Struct):
     worst: tuple[WorstScenario, ...] = ()
 
 
+class Relief(msgspec.Struct, frozen=True):
+    """What changes of rules took of a bucket's distance to liquidation, in numeraire fine units, none negative.
+
+    Where a venue looks whether to liquidate it, and nowhere else, ``credit_fine`` is added to its equity, and of every
+    ``asked_fine`` of its maintenance requirement only ``kept_fine`` count.
+    """
+
+    credit_fine: int
+    kept_fine: int
+    asked_fine: int
+
+
 class Halt(msgspec.Struct, frozen=True):
     """Why and since when the operator has stopped trading in a contract."""
 
@@ -172,6 +184,7 @@ class Registers(msgspec.Struct):
     next_limit: int = 0
     halts: dict[int, Halt] = {}
     restricted: dict[int, int] = {}
+    relieved: dict[int, Relief] = {}
     give_ups: dict[int, PendingGiveUp] = {}
     next_give_up: int = 0
     undone_trades: dict[str, list[int]] = {}

@@ -18,6 +18,7 @@ from novate.core.money import EXPOSURE_MAX, PPM, SHEET_BOUND, VALUE_MAX, charge
 from novate.core.portfolio import explain_uncovered
 from novate.core.reasons import Reason
 from novate.core.recalibration import beyond_bounds
+from novate.core.relief import reliefs, under_sheet
 from novate.core.sheet_columns import accumulate, collateral_bound, columns_of, largest_units, lay_out_sheet
 from novate.core.terms import OWNED, CollateralRow, ContractRow, Kind, MarginMode, RiskSheet, Role, ScenarioBlock
 
@@ -57,7 +58,7 @@ def decide_adopt_risk_sheet(book: Book, command: AdoptRiskSheet) -> list[Fact]:
     if bucket >= 0:
         reason, message = explain_uncovered(book, int(bucket), int(contract))
         return [Rejected(reason, "$.sheet.contracts", message)]
-    return [RiskSheetAdopted(sheet, digest_of(sheet))]
+    return [RiskSheetAdopted(sheet, digest_of(sheet)), *reliefs(book, under_sheet(book, tables))]
 
 
 def check_sheet(book: Book, sheet: RiskSheet) -> Iterator[Wrong]:

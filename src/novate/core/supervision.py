@@ -1,4 +1,5 @@
-"""What can have happened under the house's eye: rules to come, limits, halts, and levels that equity fell through."""
+"""What can have happened under the house's eye: rules to come, limits, halts, levels that equity fell through, and
+what is given back of what a change of rules took."""
 
 from novate.core.reasons import Reason
 from novate.core.record import Fact
@@ -106,6 +107,32 @@ class AccountReleased(Fact, frozen=True):
     bucket: int
 
 
+class MaintenanceRelieved(Fact, frozen=True):
+    """A change of rules took a bucket nearer to liquidation, and what it took is given back.
+
+    Where a venue looks whether to liquidate the bucket, ``credit_fine`` is added to its equity, and of every
+    ``asked_fine`` of its maintenance requirement only ``kept_fine`` count, rounded up. All are numeraire fine units and
+    not negative; ``asked_fine`` is what the new rules ask at the marks of the change. It takes the place of what the
+    bucket was relieved of before.
+    """
+
+    bucket: int
+    credit_fine: int
+    kept_fine: int
+    asked_fine: int
+
+    @property
+    def relief_fine(self) -> int:
+        """How far below maintenance equity may be, at the marks of the change."""
+        return self.credit_fine + self.asked_fine - self.kept_fine
+
+
+class ReliefEnded(Fact, frozen=True):
+    """A relieved bucket is at its initial requirement, or a later change of rules gave back what one had taken."""
+
+    bucket: int
+
+
 SupervisionFact = (
     RulebookScheduled
     | RulebookCancelled
@@ -121,4 +148,6 @@ SupervisionFact = (
     | CallPaid
     | AccountRestricted
     | AccountReleased
+    | MaintenanceRelieved
+    | ReliefEnded
 )

@@ -18,6 +18,7 @@ from novate.core.layout import CROSS, LIVE
 from novate.core.ledger import check_deposit, count_in
 from novate.core.margin import Judgement
 from novate.core.reasons import Reason
+from novate.core.relief import relief_of
 from novate.core.rows import MARK, TRADE
 from novate.core.stretches import BOUNDED, floors, holdings, last, lowest, sizes, stretches, turns, worst_asked
 from novate.core.terms import FEES
@@ -78,7 +79,8 @@ class Threshold(NamedTuple):
 class Thresholds(NamedTuple):
     """Where one contract's mark, all else equal, takes a bucket below its requirements.
 
-    ``initial`` is where a clearing house calls, ``maintenance`` where a venue liquidates. ``reason`` is
+    ``initial`` is where a clearing house calls, ``maintenance`` where a venue liquidates, after the bucket's relief.
+    ``reason`` is
     ``PRICE_MISSING`` where something that the bucket holds, or the contract itself, has no live price.
     """
 
@@ -258,7 +260,7 @@ def thresholds(book: Book, account: int, contract: int) -> Thresholds:
     overlay = Overlay(book, holder_of(book, account, contract), contract)
     if row["state"] != LIVE or not overlay.judge(int(row["price_ticks"])).priced:
         return Thresholds(Reason.PRICE_MISSING, nowhere, nowhere)
-    ends = prices(overlay)
+    ends, purse = prices(overlay), book.purse_of(overlay.bucket)
 
     def short_of_initial(price: int) -> bool:
         verdict = overlay.judge(price)
@@ -266,7 +268,8 @@ def thresholds(book: Book, account: int, contract: int) -> Thresholds:
 
     def short_of_maintenance(price: int) -> bool:
         verdict = overlay.judge(price)
-        return verdict.equity_fine < verdict.maintenance_fine
+        relief = relief_of(book, purse, verdict.maintenance_fine)
+        return verdict.equity_fine + relief < verdict.maintenance_fine
 
     mark = int(row["price_ticks"])
     found = [

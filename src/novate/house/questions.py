@@ -98,8 +98,8 @@ class LiquidationPrice(msgspec.Struct, frozen=True):
 
     ``call_below`` is the highest mark at or below the present one at which equity is less than the initial requirement
     (a clearing house calls), ``call_above`` the lowest at or above it; ``liquidation_below`` and ``liquidation_above``
-    say the same of maintenance (a venue liquidates). None where no price inside the contract's limits does it;
-    ``reason`` says why where all four are None.
+    say the same of maintenance, less what the account is relieved of (a venue liquidates). None where no price inside
+    the contract's limits does it; ``reason`` says why where all four are None.
     """
 
     seq: int

@@ -1,5 +1,6 @@
 """The book as plain dicts, noun by noun: what an auditor is shown of it, and what simulated people look at."""
 
+from fractions import Fraction
 from typing import Any
 
 import msgspec
@@ -38,6 +39,10 @@ def picture_of(book: Book) -> Picture:
         "asset": _assets(book),
         "member in default": {at: member.defaulted for at, member in enumerate(registers.members)},
         "call": {bucket: (call.amount_fine, call.due_ns) for bucket, call in registers.calls.items()},
+        "relief": {
+            bucket: (relief.credit_fine, Fraction(relief.kept_fine, relief.asked_fine))
+            for bucket, relief in registers.relieved.items()
+        },
         "order": {
             number: (one.bucket, one.contract, one.lots, one.open_lots, one.limit_price_ticks, one.expiry_ns)
             for number, one in registers.orders.items()

@@ -28,6 +28,7 @@ from novate.core.layout import (
 from novate.core.margin import Judgement, judge, judge_alone, locked_by
 from novate.core.money import charge
 from novate.core.orders import open_orders_of
+from novate.core.relief import relief_of
 from novate.core.terms import CLIENTS, TRADING, Asset, RiskSheet, Role
 from novate.tape.decimals import decimal
 from novate.tape.encode import price_decimal, quantity_decimal
@@ -107,9 +108,10 @@ class Account(msgspec.Struct, frozen=True):
     where the account holds something without a live price. ``status`` is ``open``, ``reduce_only``
     (its member is in default), ``restricted`` (only reduce: equity fell through the rulebook's level),
     ``in_liquidation`` or ``house``, ``mode`` ``cross`` (tiers) or ``portfolio`` (the risk sheet). ``warned`` is True
-    where equity is below the rulebook's warning level. An isolated bucket stands as an account of its own that names
-    its ``owner``, and so does a sub-account: it has its own requirements, and the money is its owner's (``equity`` and
-    ``free`` are None).
+    where equity is below the rulebook's warning level. ``relief`` is how far below maintenance a venue lets it be, for
+    what a change of rules took (0 as a rule). An isolated bucket stands as an account of its own that names its
+    ``owner``, and so does a sub-account: it has its own requirements, and the money is its owner's (``equity``,
+    ``free`` and ``relief`` are None).
     """
 
     name: str
@@ -129,6 +131,7 @@ class Account(msgspec.Struct, frozen=True):
     call: MarginCall | None
     mode: str = "cross"
     warned: bool = False
+    relief: Decimal | None = None
 
     def balance(self, asset: str) -> Decimal:
         """Settled cash in an asset; zero where there is none."""
@@ -210,16 +213,17 @@ def account(book: Book, index: int) -> Account:
     registers = book.registers
     terms = registers.accounts[index]
     asset = numeraire(book)
-    figures: tuple[Decimal | None, ...] = (None, None, None, None)
+    figures: tuple[Decimal | None, ...] = (None,) * 5
     priced, warned = True, False
     if asset is not None:
         judged = judge(book, index) if terms.role is not Role.SUB_ACCOUNT else judge_alone(book, index)
-        amounts = (judged.equity_fine, judged.initial_fine, judged.maintenance_fine, judged.free_fine)
+        relief = relief_of(book, index, judged.maintenance_fine)
+        amounts = (judged.equity_fine, judged.initial_fine, judged.maintenance_fine, judged.free_fine, relief)
         figures = tuple(decimal(int(amount), asset.fine_decimals) for amount in amounts)
         alone = terms.role is Role.SUB_ACCOUNT
-        figures = (None, *figures[1:3], None) if alone else figures
+        figures = (None, *figures[1:3], None, None) if alone else figures
         priced, warned = judged.priced, not alone and is_warned(book, judged)
-    equity, initial, maintenance, free = figures
+    equity, initial, maintenance, free, relief = figures
     return Account(
         name=terms.name,
         role=terms.role.name.lower(),
@@ -240,6 +244,7 @@ def account(book: Book, index: int) -> Account:
         call=call(book, index),
         mode="portfolio" if book.buckets[index]["portfolio"] else "cross",
         warned=warned,
+        relief=relief,
     )
 
 

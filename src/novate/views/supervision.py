@@ -55,6 +55,9 @@ def supervision_rows(fact: Fact, named: Names) -> list[Row]:
         case core.AccountRestricted():
             equity, maintenance = named.numeraire(fact.equity_fine), named.numeraire(fact.maintenance_fine)
             return [{"account": named.account(fact.bucket), "equity": equity, "maintenance": maintenance}]
-        case core.AccountReleased():
+        case core.AccountReleased() | core.ReliefEnded():
             return [{"account": named.account(fact.bucket)}]
+        case core.MaintenanceRelieved():
+            relief, credit = named.numeraire(fact.relief_fine), named.numeraire(fact.credit_fine)
+            return [{"account": named.account(fact.bucket), "relief": relief, "of_equity": credit}]
     return []

@@ -147,6 +147,7 @@ def rounded(numbers: Iterable[Decimal | None], places: int, rounding: str) -> li
 
 def _status(account: state.Account) -> str:
     words = account.status.replace("_", " ") + (", portfolio" if account.mode == "portfolio" else "")
+    words += ", relieved" if account.relief else ""
     return words if account.priced else f"{words}, not priced"
 
 

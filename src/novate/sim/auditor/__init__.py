@@ -16,7 +16,7 @@ time in ``rounding``; whatever has no named rounding is exact. Slow, and meant t
     omnibus                              accounts that share one purse
     scenarios, sheets                    what a risk sheet asks; who is margined by which
     record, afterwards, give_ups         the trades of the cycle, and what becomes of them
-    levels                               the levels of equity
+    levels, reliefs                      the levels of equity, and what changes of rules may not do at them
     limits                               what the operator allows
     moves, sides                         positions and clients that change accounts
     purse, overdrafts                    who pays, and what is lent

@@ -44,6 +44,7 @@ from novate.sim.auditor import (
     prices,
     purse,
     record,
+    reliefs,
     reversals,
     sheets,
     trades,
@@ -53,7 +54,7 @@ from novate.sim.auditor import (
     withdrawals,
 )
 from novate.sim.auditor.following import follow
-from novate.sim.auditor.house import Disagreement, House
+from novate.sim.auditor.house import Disagreement, House, Relief
 from novate.sim.auditor.numbering import numbered, rejected, unpacked
 from novate.sim.auditor.picture import Picture, differences, picture
 from novate.sim.auditor.rounding import part_up
@@ -190,6 +191,8 @@ APPLIES: dict[type, Callable[[House, Any], None]] = {
     seen_to.CallPaid: calls.apply_call_paid,
     seen_to.AccountRestricted: levels.apply_restricted,
     seen_to.AccountReleased: levels.apply_released,
+    seen_to.MaintenanceRelieved: reliefs.apply_relieved,
+    seen_to.ReliefEnded: reliefs.apply_ended,
     seen_to.LimitSet: limits.apply_limit_set,
     seen_to.LimitRemoved: limits.apply_limit_removed,
     seen_to.TradingHalted: limits.apply_halted,
@@ -325,12 +328,14 @@ class Auditor:
         for index, (equity, _, initial, maintenance, _) in own["judged"].items():
             if not house.buckets[index].may_be_called:
                 continue
+            relief = house.reliefs.get(index, Relief())
             lack, rules = part_up(initial, house.rules.call_target_ppm) - equity, house.rules
             sound = equity >= part_up(initial, rules.call_trigger_ppm)
             called = index in house.calls or sound or lack < rules.call_minimum_fine
             # What collateral alone is asked for by a sheet, nobody can be sold down for.
             holds = any(held.lots for held in house.buckets[index].positions.values())
-            if holds and equity < maintenance if house.is_venue else not called:
+            short = equity + relief.credit < maintenance * relief.part
+            if holds and short if house.is_venue else not called:
                 raise Disagreement("unnoticed", f"bucket {index} has {equity} of {initial}, {maintenance} at least")
 
     def _money_is_conserved(self) -> None:

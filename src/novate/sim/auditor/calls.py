@@ -20,6 +20,7 @@ from novate.sim.auditor.cash import may_leave
 from novate.sim.auditor.house import Call, House
 from novate.sim.auditor.levels import released, restricted, restriction, target, trigger
 from novate.sim.auditor.numbering import FINE, packed
+from novate.sim.auditor.reliefs import distance
 from novate.sim.auditor.rounding import LARGEST, up
 from novate.sim.auditor.scenarios import lost_by, worst_scenarios
 from novate.sim.auditor.withdrawals import recall
@@ -45,7 +46,7 @@ def short(house: House, among: Iterable[int]) -> list[Fact]:
         facts += back
         if back:
             continue
-        if house.is_venue and verdict.equity < verdict.maintenance:
+        if house.is_venue and distance(house, index, verdict) < 0:
             facts.append(Breached(index, "below_maintenance", verdict.equity, verdict.maintenance))
             continue
         if not house.is_venue:

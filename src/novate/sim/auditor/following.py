@@ -42,7 +42,17 @@ from novate.core.rows import FUNDED, MARKED, POSTED, RESERVED
 from novate.core.rows import MOVED as MOVED_ROW
 from novate.core.supervision import AccountReleased, RiskSheetTookForce, TradingResumed
 from novate.core.terms import TRADING
-from novate.sim.auditor import calls, conversions, estates, give_ups, moves, overdrafts, trouble, withdrawals
+from novate.sim.auditor import (
+    calls,
+    conversions,
+    estates,
+    give_ups,
+    moves,
+    overdrafts,
+    reliefs,
+    trouble,
+    withdrawals,
+)
 from novate.sim.auditor.house import House
 from novate.sim.auditor.numbering import unpacked
 from novate.sim.auditor.trouble import Choices
@@ -115,6 +125,7 @@ def follow(house: House, facts: Sequence[Fact], choices: Choices) -> list[Fact]:
             said = told if isinstance(fact, CallMet | MarginCalled | AccountReleased) else breached
             found += [fact] if _bucket_of(fact) not in said | breached else []
     begun = [fact.bucket for fact in found if isinstance(fact, Breached | TakenOver)]
+    found += [ended for ended in reliefs.over(house) if ended.bucket not in begun]
     for estate in dict.fromkeys(going_on):
         if estate in house.cases and estate not in begun:
             found += withdrawals.recall(house, estate) or choices.next_step(house, estate)

@@ -21,6 +21,7 @@ from novate.sim.auditor import sheets
 from novate.sim.auditor.admission import adoption
 from novate.sim.auditor.house import Disagreement, House, Scheduled
 from novate.sim.auditor.numbering import rejected
+from novate.sim.auditor.reliefs import after_rules, after_sheet
 from novate.sim.auditor.trades import lots_of
 
 
@@ -39,7 +40,8 @@ def decide_adopt(house: House, command: AdoptRulebook, answer: Sequence[Fact]) -
         return [RulebookScheduled(command.rulebook, effective_ns)]
     if misfit := does_not_fit(house, command.rulebook):
         raise Disagreement("rules", f"they are in force and do not fit: {misfit}")
-    return [adoption(house, command.rulebook)]
+    adopted = adoption(house, command.rulebook)
+    return [adopted, *after_rules(house, adopted)]
 
 
 def decide_cancel(house: House, command: CancelRulebook | CancelRiskSheet) -> list[Fact]:
@@ -60,12 +62,13 @@ def first_due(house: House) -> list[Fact]:
         return []
     rules = min(due, key=lambda each: each[:2])[2].rules
     if isinstance(rules, RiskSheet):
-        digest = sheets.digest_of(rules)
-        refused = sheets.refusal(house, rules)
-        return [RiskSheetLapsed(rules.name, *refused, "") if refused else RiskSheetTookForce(rules.name, digest)]
+        if refused := sheets.refusal(house, rules):
+            return [RiskSheetLapsed(rules.name, *refused, "")]
+        return [RiskSheetTookForce(rules.name, sheets.digest_of(rules)), *after_sheet(house, rules)]
     if misfit := does_not_fit(house, rules):
         return [RulebookLapsed(rules.name, Reason.RULEBOOK_INVALID, f"$.rulebook.{misfit}", "")]
-    return [adoption(house, rules, scheduled=True)]
+    adopted = adoption(house, rules, scheduled=True)
+    return [adopted, *after_rules(house, adopted)]
 
 
 def does_not_fit(house: House, rules: Rulebook) -> str | None:

@@ -107,6 +107,14 @@ class Call:
 
 
 @dataclass
+class Relief:
+    """What a bucket is spared of changes of rules: so much more equity, and of maintenance only a part."""
+
+    credit: int = 0
+    part: Fraction = Fraction(1)
+
+
+@dataclass
 class Slice:
     """A liquidation order; lots are signed."""
 
@@ -252,6 +260,7 @@ class House:
     next_sale: int = 0
     sources: dict[str, int] = field(default_factory=dict)
     calls: dict[int, Call] = field(default_factory=dict)
+    reliefs: dict[int, Relief] = field(default_factory=dict)
     orders: dict[int, Slice] = field(default_factory=dict)
     next_order: int = 0
     cases: dict[int, Case] = field(default_factory=dict)

@@ -23,6 +23,7 @@ from novate.core.terms import (
 from novate.sim.auditor import recalibration
 from novate.sim.auditor.house import House, Scheduled
 from novate.sim.auditor.numbering import rejected
+from novate.sim.auditor.reliefs import after_sheet
 from novate.sim.auditor.rounding import PPM, VALUE_LARGEST
 from novate.sim.auditor.scenarios import EXACT_BELOW, add_on, beyond_sheet, collateral_takes, results_of
 from novate.sim.auditor.worth import judge
@@ -43,8 +44,9 @@ def decide_adopt(house: House, command: AdoptRiskSheet) -> list[Fact]:
     """A sheet at once, or on the schedule."""
     sheet, effective_ns = command.sheet, command.effective_ns
     if effective_ns is None or effective_ns == house.now_ns:
-        refused = refusal(house, sheet)
-        return [rejected(*refused) if refused else RiskSheetAdopted(sheet, digest_of(sheet))]
+        if refused := refusal(house, sheet):
+            return [rejected(*refused)]
+        return [RiskSheetAdopted(sheet, digest_of(sheet)), *after_sheet(house, sheet)]
     if effective_ns < house.now_ns:
         return [rejected(Reason.EFFECTIVE_TIME_PAST, "$.effective_ns")]
     waiting = [one for (kind, _), one in house.scheduled.items() if kind == "sheet"]

@@ -221,6 +221,7 @@ def take_over(house: House, estate: int) -> TakenOver:
 def apply_breached(house: House, fact: Breached) -> None:
     """The bucket does nothing for itself any more; its orders are gone."""
     house.calls.pop(fact.bucket, None)
+    house.reliefs.pop(fact.bucket, None)
     house.cases[fact.bucket] = Case(to_the_end=fact.cause == "not_ported")
     house.buckets[fact.bucket].let("liquidating")
     for one in house.buckets[fact.bucket].together:
@@ -232,6 +233,7 @@ def apply_member_defaulted(house: House, fact: MemberDefaulted) -> None:
     member = house.members[fact.member]
     member.defaulted = True
     house.calls.pop(member.house, None)
+    house.reliefs.pop(member.house, None)
     house.cases[member.house] = Case()
     for bucket in house.buckets.values():
         if bucket.member == fact.member:

@@ -1,14 +1,15 @@
 """What the operator does: limits on groups, halts of trading, other rules at once or at their time."""
 
+from random import Random
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from novate.core import commands as c
-from novate.core.terms import Limit, Measure
+from novate.core.terms import Limit, Measure, Rulebook, Tier
 from novate.sim.book_picture import Picture
 from novate.sim.worlds import modelling
-from novate.sim.worlds.terms import HOUR, SECOND, draw_rulebook
+from novate.sim.worlds.terms import HOUR, PPM, SECOND, draw_rulebook
 
 if TYPE_CHECKING:
     from novate.sim.worlds.world import World
@@ -85,6 +86,7 @@ def rules(world: "World", seen: Picture) -> c.AnyCommand:
         return c.CancelRulebook(random.choice([*names, *names, "nobody's"]))
     form = None if random.random() < 0.2 else world.rulebook.form
     drawn = modelling.with_bounds(world, draw_rulebook(random, world.terms.assets, form))
+    drawn = stricter(world.strictness, drawn) if world.strictness.random() < 0.4 else drawn
     if random.random() < 0.4:
         return c.AdoptRulebook(drawn)
     time_ns = world.now_ns + random.choice([-1, 0, SECOND, SECOND, HOUR, 5 * HOUR, 5 * HOUR, 30 * HOUR])
@@ -108,3 +110,17 @@ def rules(world: "World", seen: Picture) -> c.AnyCommand:
         overdrafts=overdrafts,
     )
     return c.AdoptRulebook(to_come, time_ns)
+
+
+def stricter(random: Random, rules: Rulebook) -> Rulebook:
+    """Rules that ask several times as much, or of whose collateral hardly anything counts."""
+    rates = ("initial_ppm", "maintenance_ppm", "initial_least_ppm", "maintenance_least_ppm")
+    times = random.choice([1, 3, 10])
+
+    def raised(tier: Tier) -> Tier:
+        return replace(tier, **{rate: min(PPM, times * getattr(tier, rate)) for rate in rates})
+
+    classes = {name: tuple(map(raised, tiers)) for name, tiers in rules.margin_classes.items()}
+    least = random.choice([0, 500_000, 950_000])
+    collateral = {one: max(least, haircut) if one != "USD" else 0 for one, haircut in rules.collateral.items()}
+    return replace(rules, margin_classes=classes, collateral=collateral)

@@ -77,6 +77,7 @@ class World:
         self.modelled = is_modelled(seed)
         self.sheet: RiskSheet | None = None
         self.sheets = 0
+        self.strictness = Random(f"stricter rules of {seed}")
         self.rulebook = modelling.with_caps(self) if self.modelled else self.rulebook
 
     # ---- the first day ----------------------------------------------------------------------------------------------

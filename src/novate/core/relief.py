@@ -1,0 +1,154 @@
+"""A change of rules liquidates nobody: what it takes of a bucket's distance to liquidation is given back.
+
+Where equity falls below maintenance a venue liquidates. A rulebook or a risk sheet that asks for more, or counts
+collateral for less, could do the same without any price having moved. So whoever stands below its initial requirement
+under the new rules is *relieved*: what they took from its equity is added to it, and of its maintenance requirement
+only that part counts which leaves it as far from liquidation as it was. Nothing else looks at either: trades,
+withdrawals, restrictions and calls are judged by the new rules. At the initial requirement the relief is over.
+"""
+
+from copy import copy
+from typing import Final
+
+import numpy as np
+
+from novate.core.book import Book
+from novate.core.facts import Fact, OrdersChanged, OrdersFilled, Rejected, RowsRefused, SourceAdvanced, TradesNovated
+from novate.core.kernels.sheet import SheetTables
+from novate.core.margin import JUDGED_ACCESS, judge_house, judge_many
+from novate.core.money import ceil_div
+from novate.core.registers import Relief
+from novate.core.rows import NOVATED, RESERVED
+from novate.core.supervision import MaintenanceRelieved, ReliefEnded
+
+CREDIT_MAX: Final = 2**63 - 1
+"""More than two equities can be apart; a relief that adds up to more than that is cut."""
+
+LOOKED_AT: Final = ["equity_fine", "maintenance_fine"]
+"""What of a judged bucket says how far it is from liquidation."""
+
+UNMOVED: Final = frozenset((Rejected, RowsRefused, SourceAdvanced))
+"""Facts that leave every bucket as it is."""
+
+SIDES: Final = {
+    TradesNovated: (NOVATED, ("buyer", "seller")),
+    OrdersChanged: (RESERVED, ("bucket",)),
+    OrdersFilled: (RESERVED, ("bucket",)),
+}
+"""Facts that move no buckets but those in their rows, in these columns."""
+
+
+def relief_of(book: Book, purse: int, maintenance_fine: int) -> int:
+    """How far below this maintenance requirement a purse may be before a venue liquidates it.
+
+    Numeraire fine units, rounded down; 0 where it is not relieved.
+    """
+    relief = book.registers.relieved.get(purse)
+    if relief is None:
+        return 0
+    counts = ceil_div(maintenance_fine * relief.kept_fine, relief.asked_fine)
+    return relief.credit_fine + maintenance_fine - counts
+
+
+# ---- a change of rules ----------------------------------------------------------------------------------------------
+
+
+def in_draft(book: Book) -> Book:
+    """A copy in which rules may be changed; all that rules do not change is the book's own and must not be touched."""
+    draft = copy(book)
+    draft.registers = copy(book.registers)
+    draft.assets, draft.contracts, draft.lot_terms = book.assets.copy(), book.contracts.copy(), book.lot_terms.copy()
+    return draft
+
+
+def under_sheet(book: Book, sheet: SheetTables) -> Book:
+    """A copy of the book that is judged by another risk sheet."""
+    draft = copy(book)
+    draft.sheet = sheet
+    return draft
+
+
+def reliefs(book: Book, changed: Book) -> list[Fact]:
+    """What a change of rules does to reliefs; ``changed`` is the book as the change would leave it, at the same marks.
+
+    The distance to liquidation stays what it was, and is nothing where a bucket was below maintenance already. Whoever
+    has its initial requirement, or is as far from liquidation without a relief, has none.
+    """
+    relieved = book.registers.relieved
+    if changed.rulebook.form != "venue":
+        return [ReliefEnded(bucket) for bucket in sorted(relieved)]
+    after = judge_house(changed)
+    short = ~is_sound(after) & np.isin(book.buckets["access"][: book.account_count], JUDGED_ACCESS)
+    chosen = np.union1d(np.flatnonzero(short), np.array(sorted(relieved), np.int64)).astype(np.int64)
+    before = judge_many(book, chosen)[LOOKED_AT].tolist()
+    facts: list[Fact] = []
+    for bucket, was, now in zip(chosen.tolist(), before, after[chosen][LOOKED_AT].tolist(), strict=True):
+        if bucket in relieved and short[bucket] and was == now:
+            continue  # the change is not about what it has or must have
+        given = given_back(book, bucket, was, now) if short[bucket] else None
+        if given is not None:
+            facts.append(given)
+        elif bucket in relieved:
+            facts.append(ReliefEnded(bucket))
+    return facts
+
+
+def is_sound(rows: np.ndarray) -> np.ndarray:
+    """Which of judged buckets (rows of ``layout.JUDGED``) have all that the rules ask for, and need no relief."""
+    return rows["equity_fine"] >= np.maximum(rows["initial_fine"], rows["maintenance_fine"])
+
+
+def given_back(book: Book, bucket: int, was: tuple[int, int], now: tuple[int, int]) -> MaintenanceRelieved | None:
+    """The relief that leaves a bucket as far from liquidation as it was; None where it needs none for that.
+
+    ``was`` and ``now`` are its ``(equity, maintenance)``. What was taken from equity is given back as credit, the rest
+    off maintenance, of which never less than nothing counts.
+    """
+    (equity, former), (left, asked) = was, now
+    relief = book.registers.relieved.get(bucket)
+    taken = max(0, equity + relief_of(book, bucket, former) - former) - (left - asked)
+    if taken <= 0:
+        return None
+    of_equity = min(taken, max(0, equity + (relief.credit_fine if relief else 0) - left))
+    of_maintenance = min(asked, taken - of_equity)
+    kept, asked = (asked - of_maintenance, asked) if asked else (1, 1)  # of nothing all counts
+    return MaintenanceRelieved(bucket, min(CREDIT_MAX, taken - of_maintenance), kept, asked)
+
+
+# ---- its end --------------------------------------------------------------------------------------------------------
+
+
+def reliefs_over(book: Book, facts: list[Fact]) -> list[ReliefEnded]:
+    """Reliefs that are over: equity is at the initial requirement, whatever brought it there."""
+    touched = _touched(book, facts)
+    if not len(touched):
+        return []
+    return [ReliefEnded(bucket) for bucket in touched[is_sound(judge_many(book, touched))].tolist()]
+
+
+def _touched(book: Book, facts: list[Fact]) -> np.ndarray:
+    """Relieved purses (int64, ascending) that facts may have moved: the sides of trades and orders, or all."""
+    relieved = book.registers.relieved
+    buckets: dict[int, None] = {}
+    for fact in facts:
+        if type(fact) in SIDES:
+            layout, columns = SIDES[type(fact)]
+            rows = np.frombuffer(fact.rows, layout)  # type: ignore[attr-defined]
+            buckets |= dict.fromkeys(bucket for column in columns for bucket in rows[column].tolist())
+        elif type(fact) not in UNMOVED:
+            return np.array(sorted(relieved), np.int64)
+    purses = dict.fromkeys(book.purse_of(bucket) for bucket in buckets)
+    return np.array(sorted(purse for purse in purses if purse in relieved), np.int64)
+
+
+# ---- folding --------------------------------------------------------------------------------------------------------
+
+
+def fold_maintenance_relieved(book: Book, fact: MaintenanceRelieved) -> None:
+    """Relieve a bucket, or put another relief in the place of its former one."""
+    book.registers.relieved[fact.bucket] = Relief(fact.credit_fine, fact.kept_fine, fact.asked_fine)
+
+
+def fold_relief_ended(book: Book, fact: ReliefEnded) -> None:
+    """Nothing but the rules counts."""
+    del book.registers.relieved[fact.bucket]

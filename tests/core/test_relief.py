@@ -1,0 +1,335 @@
+"""A change of rules starts no liquidation, and takes nobody nearer to one: on random houses, and in some corners."""
+
+from collections.abc import Callable
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from msgspec.structs import replace
+
+from novate.core import commands as c
+from novate.core import layout
+from novate.core.book import Book
+from novate.core.commands import AdoptRiskSheet, AdoptRulebook
+from novate.core.consequences import consequences
+from novate.core.decide import decide
+from novate.core.evolve import evolve
+from novate.core.facts import Breached, Fact, MemberDefaulted, Rejected
+from novate.core.laws import LawBroken, check_whole, reliefs_are_due
+from novate.core.margin import JUDGED_ACCESS, judge_house
+from novate.core.registers import Relief
+from novate.core.relief import is_sound, relief_of
+from novate.core.terms import MarginMode, Rulebook, Tier
+from novate.core.whatif import thresholds
+from tests.core.planted import examples, planted
+from tests.core.sheets import contract_row, sheets, small_sheet
+from tests.core.test_sheets import planted_portfolios
+from tests.core.worlds import (
+    DAY,
+    MILLION,
+    USD,
+    House,
+    decoded,
+    names_of,
+    of,
+    orders,
+    rich_rulebook,
+    rulebook,
+    small_house,
+    traded,
+)
+
+QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
+STRICT = rulebook("venue", margin_classes={"flat": (Tier(0, 200_000, 100_000),)})
+
+
+# ---- random houses --------------------------------------------------------------------------------------------------
+
+
+def distances(book: Book) -> dict[int, int]:
+    """What each bucket that may trade can still lose before a venue liquidates it."""
+    rows = judge_house(book)
+    acts = np.isin(book.buckets["access"][: book.account_count], JUDGED_ACCESS)
+    return {at: row[0] + relief_of(book, at, row[3]) - row[3] for at, row in enumerate(rows.tolist()) if acts[at]}
+
+
+def adopt(book: Book, command: Any) -> None:
+    """Decide a change of rules, fold it, and hold what it did against what each bucket could lose before."""
+    before = distances(book)
+    facts = decide(book, command)
+    if isinstance(facts[0], Rejected):
+        return
+    for fact in facts:
+        evolve(book, fact)
+    rows, after, relieved = judge_house(book), distances(book), book.registers.relieved
+    for bucket, distance in before.items():
+        if bucket in relieved:
+            assert after[bucket] == max(0, distance)
+            assert not is_sound(rows[bucket])
+        else:
+            assert is_sound(rows[bucket]) or after[bucket] >= max(0, distance)
+    assert not of(consequences(book, facts), Breached)
+
+
+@st.composite
+def rules(draw: st.DrawFn, *, stricter: bool = False) -> Rulebook:
+    """The rich house's rules as a venue's, asking for more (or less), counting collateral for less (or more)."""
+    milder = [] if stricter else [200, 500]
+    thousandths = draw(st.sampled_from([*milder, 1_000, 1_000, 1_300, 3_000, 10_000]))
+    rates = ("initial_ppm", "maintenance_ppm", "initial_least_ppm", "maintenance_least_ppm")
+    own = rich_rulebook("venue", reserved_trades=draw(st.sampled_from(["checked", "guaranteed"])))
+
+    def scaled(tier: Tier) -> Tier:
+        return replace(tier, **{rate: min(10**6, getattr(tier, rate) * thousandths // 1_000) for rate in rates})
+
+    haircuts = st.sampled_from([*([] if stricter else [0, 33_333]), 100_000, 500_000, 999_999])
+    return replace(
+        own,
+        margin_classes={name: tuple(map(scaled, tiers)) for name, tiers in own.margin_classes.items()},
+        collateral={"USD": 0, "BTC": draw(haircuts), "EUR": draw(haircuts)},
+        gains_ppm=draw(st.sampled_from([0, 900_000])),
+        long_option_ppm=draw(st.sampled_from([0, 800_000])),
+        reduce_only_ppm=draw(st.sampled_from([0, 1_500_000])),
+    )
+
+
+@pytest.mark.parametrize("count", examples(60, 1_500))
+def test_no_rulebook_liquidates_anybody(count: int) -> None:
+    @settings(max_examples=count, suppress_health_check=QUIET)
+    @given(planted(), st.lists(rules(), min_size=1, max_size=3))
+    def run(book: Book, changes: list[Rulebook]) -> None:
+        for each in (rich_rulebook("venue"), *changes):  # the first makes a venue of it
+            adopt(book, AdoptRulebook(each))
+            assert Book.loads(book.dumps()).registers.relieved == book.registers.relieved
+
+    run()
+
+
+@pytest.mark.parametrize("count", examples(40, 1_000))
+def test_no_sheet_liquidates_anybody(count: int) -> None:
+    @settings(max_examples=count, suppress_health_check=QUIET)
+    @given(planted_portfolios(large=False), st.lists(sheets(large=False), min_size=1, max_size=2))
+    def run(book: Book, changes: list[Any]) -> None:
+        book.registers.rulebook = replace(book.rulebook, form="venue")
+        for each in changes:
+            adopt(book, AdoptRiskSheet(each))
+
+    run()
+
+
+@pytest.mark.parametrize("count", examples(60, 1_500))
+def test_stricter_rules_that_are_taken_back_leave_nothing_behind(count: int) -> None:
+    @settings(max_examples=count, suppress_health_check=QUIET)
+    @given(planted(), st.lists(rules(stricter=True), min_size=1, max_size=2))
+    def run(book: Book, changes: list[Rulebook]) -> None:
+        first = rich_rulebook("venue")
+        book.registers.rulebook = replace(book.rulebook, form="venue")
+        adopt(book, AdoptRulebook(first))
+        before = dict(book.registers.relieved)
+        for each in (*changes, first):
+            adopt(book, AdoptRulebook(each))
+        assert {*book.registers.relieved} <= {*before}
+
+    run()
+
+
+# ---- beside a house whose rules never changed -----------------------------------------------------------------------
+
+
+def crowd(positions: list[tuple[int, int]]) -> House:
+    """Members with so many dollars in the place of what they must have, each with a position against a rich one."""
+    house = small_house("venue", members=len(positions) + 1)
+    rich = house.account(f"m{len(positions)}")
+    house.deposit(rich, USD, 1_000 * MILLION)
+    for at, (lots, percent) in enumerate(positions):
+        account = house.account(f"m{at}")
+        house.deposit(account, USD, abs(lots) * 10_000 * percent // 100)
+        sides = (account, rich) if lots > 0 else (rich, account)
+        house.trade(0, *sides, abs(lots), 200)
+    return house
+
+
+def breached(facts: list[Fact]) -> list[int]:
+    return [fact.bucket for fact in of(facts, Breached)]
+
+
+holdings = st.tuples(st.integers(-500, 500).filter(bool), st.integers(10, 19))
+
+
+@settings(max_examples=60, suppress_health_check=QUIET, deadline=None)
+@given(
+    st.lists(holdings, min_size=6, max_size=6),
+    st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 5), st.integers(0, 400)), min_size=4, max_size=12),
+    st.lists(st.sampled_from([2, 3, 4, 6]), min_size=1, max_size=2),
+)
+def test_a_relieved_bucket_is_liquidated_when_it_would_have_been(
+    positions: list[tuple[int, int]], moves: list[tuple[int, int, int]], factors: list[int]
+) -> None:
+    """At the very mark at which it is in a house that kept its rules: not before, and not after, whatever it closed."""
+    plain, changed = crowd(positions), crowd(positions)
+    for factor in factors:
+        classes = {"flat": (Tier(0, min(10**6, 100_000 * factor), 50_000 * factor),)}
+        assert not breached(changed.ok(c.AdoptRulebook(rulebook("venue", margin_classes=classes))))
+    price = 200
+    followed = dict(changed.book.registers.relieved)
+    for move, who, lots in moves:
+        price += move
+        own, beside = changed.mark((0, price)), plain.mark((0, price))
+        for bucket in followed:
+            assert (bucket in breached(own)) == (bucket in breached(beside))
+        account, rich = changed.account(f"m{who % len(positions)}"), changed.account(f"m{len(positions)}")
+        held, _ = changed.book.position_of(account, 0)
+        if account in followed and account not in breached(own) and lots and held:
+            sides = (rich, account) if held > 0 else (account, rich)
+            for house in (changed, plain):
+                house.trade(0, *sides, min(lots, abs(held)), price)
+        followed = {at: relief for at, relief in followed.items() if at in changed.book.registers.relieved}
+    check_whole(changed.book)
+
+
+# ---- corners --------------------------------------------------------------------------------------------------------
+
+
+def relieved_house(**terms: Any) -> House:
+    """m0 long 100 lots at 100 dollars with 1,000: half of its maintenance counts, and it has 500 to lose."""
+    house = traded("venue", cash=1_000_00)
+    house.ok(c.AdoptRulebook(replace(STRICT, **terms)))
+    assert list(house.book.registers.relieved) == [house.account("m0")]
+    return house
+
+
+def test_a_replay_and_a_snapshot_know_the_relief() -> None:
+    house = traded("venue", cash=1_000_00)
+    before = house.book.dumps()
+    facts = house.ok(c.AdoptRulebook(STRICT))
+    book = Book.loads(before)
+    for fact in decoded(facts):
+        evolve(book, fact)
+    assert book.digest() == Book.loads(house.book.dumps()).digest() == house.book.digest()
+    assert book.registers.relieved == house.book.registers.relieved != {}
+
+
+def test_a_decision_leaves_the_book_as_it_is() -> None:
+    house = traded("venue", cash=1_000_00)
+    before = house.book.digest()
+    facts = decide(house.book, c.AdoptRulebook(STRICT))
+    assert names_of(facts) == ["RulebookAdopted", "MaintenanceRelieved"]
+    assert house.book.digest() == before
+    house.ok(c.AdoptRiskSheet(small_sheet()))
+    house.ok(c.SetMarginMode(house.account("m0"), MarginMode.PORTFOLIO))
+    before = house.book.digest()
+    facts = decide(house.book, c.AdoptRiskSheet(small_sheet(contract_row("FUT", [-2_000, 200, 800]))))
+    assert names_of(facts) == ["RiskSheetAdopted", "MaintenanceRelieved"]
+    assert house.book.digest() == before
+
+
+def test_an_order_that_is_cancelled_can_end_a_relief() -> None:
+    """What rests counts for the initial requirement; without it the bucket has all that the rules ask for."""
+    house = traded("venue", cash=3_000_00)
+    m0 = house.account("m0")
+    house.ok(c.ChangeOrders("venue", orders([(house.next(), 150, 0, m0, 0)])))
+    house.ok(c.AdoptRulebook(STRICT))
+    assert list(house.book.registers.relieved) == [m0]
+    facts = house.ok(c.ChangeOrders("venue", orders([(house.next(), -100, 0, m0, 0)])))
+    assert names_of(facts) == ["OrdersChanged", "SourceAdvanced", "ReliefEnded"]
+
+
+def test_trades_of_others_end_nobodys_relief() -> None:
+    house = relieved_house()
+    m1, m0 = house.account("m1"), house.account("m0")
+    house.ok(c.AddMember("m2"))
+    m2 = house.account("m2")
+    house.deposit(m2, USD, MILLION)
+    house.trade(0, m2, m1, 1, 200)
+    assert list(house.book.registers.relieved) == [m0]
+    house.trade(0, m1, m0, 60, 200)
+    assert not house.book.registers.relieved
+
+
+def test_a_restriction_beside_a_relief() -> None:
+    """The level that restricts is the new rules': below maintenance, and not liquidated, it may only reduce."""
+    house = traded("venue", cash=1_000_00)
+    facts = house.ok(c.AdoptRulebook(replace(STRICT, reduce_only_ppm=1_000_001)))
+    assert names_of(facts) == ["RulebookAdopted", "MaintenanceRelieved", "AccountRestricted"]
+    facts = house.deposit(house.account("m0"), USD, 1_000_00)
+    assert names_of(facts) == ["Deposited", "SourceAdvanced", "AccountReleased", "ReliefEnded"]
+
+
+def test_a_default_ends_the_relief_of_the_member_and_not_of_its_client() -> None:
+    """The client may only reduce now; that its member failed is no fall of its own."""
+    house = traded("venue", cash=1_000_00)
+    m0, m1 = house.account("m0"), house.account("m1")
+    house.ok(c.OpenAccount(0, "client"))
+    client = house.account("client")
+    house.deposit(client, USD, 1_000_00)
+    house.trade(0, client, m1, 100, 200)
+    house.ok(c.AdoptRulebook(STRICT))
+    assert list(house.book.registers.relieved) == [m0, client]
+    evolve(house.book, MemberDefaulted(0, "reversal_missed"))
+    assert list(house.book.registers.relieved) == [client]
+    assert house.book.buckets[client]["access"] == layout.REDUCE_ONLY
+    assert breached(house.mark((0, 190))) == []
+    assert breached(house.mark((0, 189))) == [client]
+    assert not house.book.registers.relieved
+
+
+def test_the_mark_that_liquidates_a_relieved_bucket_is_the_one_that_is_told() -> None:
+    house = relieved_house()
+    m0 = house.account("m0")
+    told = thresholds(house.book, m0, 0).maintenance.below_ticks
+    assert told is not None
+    assert breached(house.mark((0, told + 1))) == []
+    assert breached(house.mark((0, told))) == [m0]
+
+
+# ---- the law --------------------------------------------------------------------------------------------------------
+
+
+def as_clearing_house(book: Book, _: int) -> None:
+    book.registers.rulebook = replace(book.rulebook, form="clearing_house")
+
+
+def in_liquidation(book: Book, bucket: int) -> None:
+    book.set_access(bucket, layout.LIQUIDATING)
+
+
+def with_money(book: Book, bucket: int) -> None:
+    book.balances[bucket, USD]["balance_minor"] += MILLION
+
+
+def relieved_of(*figures: int) -> Callable[[Book, int], None]:
+    def plant(book: Book, bucket: int) -> None:
+        book.registers.relieved[bucket] = Relief(*figures)
+
+    return plant
+
+
+BREAKS = {
+    "in a clearing house": (as_clearing_house, "m0 is relieved and is not a venue's to liquidate"),
+    "in liquidation": (in_liquidation, "m0 is relieved and is not a venue's to liquidate"),
+    "with money": (with_money, "m0 is relieved, and it is at its initial requirement"),
+    "of nothing": (relieved_of(0, 5, 5), "m0 is relieved of nothing"),
+    "of a debt": (relieved_of(-1, 4, 5), "m0 is relieved of nothing, or of more than it must hold"),
+    "of less than nothing": (relieved_of(0, 6, 5), "or of more than it must hold"),
+    "of a part of nothing": (relieved_of(7, 0, 0), "or of more than it must hold"),
+    "of more than all": (relieved_of(0, -1, 5), "or of more than it must hold"),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_a_relief_that_is_not_due_breaks_a_law(name: str) -> None:
+    plant, message = BREAKS[name]
+    house = relieved_house()
+    reliefs_are_due(house.book)
+    plant(house.book, house.account("m0"))
+    with pytest.raises(LawBroken, match=message):
+        reliefs_are_due(house.book)
+
+
+def test_the_law_is_asked_at_a_settlement() -> None:
+    house = relieved_house()
+    house.book.registers.relieved[house.account("m0")] = Relief(0, 6, 5)
+    with pytest.raises(LawBroken, match="m0 is relieved"):
+        house.clock(2 * DAY)
