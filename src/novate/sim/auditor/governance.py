@@ -58,10 +58,11 @@ def first_due(house: House) -> list[Fact]:
     due = [each for each in due if each[0] <= house.now_ns]
     if not due:
         return []
-    rules = min(due, key=lambda each: each[:2])[2].rules
+    first = min(due, key=lambda each: each[:2])[2]
+    rules = first.rules
     if isinstance(rules, RiskSheet):
         digest = sheets.digest_of(rules)
-        refused = sheets.refusal(house, rules)
+        refused = sheets.refusal(house, rules, first.effective_ns)
         return [RiskSheetLapsed(rules.name, *refused, "") if refused else RiskSheetTookForce(rules.name, digest)]
     if misfit := does_not_fit(house, rules):
         return [RulebookLapsed(rules.name, Reason.RULEBOOK_INVALID, f"$.rulebook.{misfit}", "")]
