@@ -60,7 +60,7 @@ def test_what_took_force_is_not_journaled_twice_and_comes_back_from_facts_and_sn
     fold(waiting, facts, 2 * HOUR)
     assert waiting.digest() == house.book.digest()
     assert house.book.registers.sheet == coming
-    assert house.book.registers.sheet_since_ns == 2 * HOUR
+    assert house.book.registers.sheet_since_ns == HOUR, "its time, not that of the first command after it"
     assert house.book.registers.scheduled == []
     laws.check_whole(house.book)
 
@@ -157,13 +157,24 @@ def test_a_step_that_is_taken_back_takes_those_after_it_along() -> None:
     assert house.book.registers.sheet == small_sheet(CALM)
 
 
-def test_sheets_that_slept_through_their_times_do_not_follow_at_once() -> None:
+@pytest.mark.parametrize("late_ns", [0, 1, 2 * HOUR])
+def test_what_waited_counts_from_its_time_however_late_a_command_comes(late_ns: int) -> None:
+    """A step a day is a step a day though the first command of a day is a moment late, or a whole day is slept over."""
     house = bounded(recalibration_every_ns=HOUR)
     house.ok(c.AdoptRiskSheet(sheet_of(501, "first"), HOUR))
     house.ok(c.AdoptRiskSheet(sheet_of(502, "second"), 2 * HOUR))
-    facts = house.clock(3 * HOUR)
-    assert names_of(facts)[:2] == ["RiskSheetTookForce", "RiskSheetLapsed"]
-    assert of(facts, sv.RiskSheetLapsed)[0].reason is Reason.RECALIBRATION_TOO_SOON
+    first, second = house.clock(HOUR + late_ns), house.clock(max(2 * HOUR, HOUR + late_ns))
+    took_force = of([*first, *second], sv.RiskSheetTookForce)
+    assert [fact.name for fact in took_force] == ["first", "second"]
+    assert reasons(house.do(c.AdoptRiskSheet(sheet_of(503)))) == [Reason.RECALIBRATION_TOO_SOON] * (late_ns < 2 * HOUR)
+
+
+def test_a_sheet_at_once_puts_off_those_to_come() -> None:
+    house = bounded(recalibration_every_ns=HOUR)
+    house.ok(c.AdoptRiskSheet(sheet_of(501, "to come"), 2 * HOUR))
+    house.ok(c.AdoptRiskSheet(sheet_of(502, "at once")), HOUR + 1)
+    (lapsed,) = of(house.clock(2 * HOUR), sv.RiskSheetLapsed)
+    assert lapsed.reason is Reason.RECALIBRATION_TOO_SOON
 
 
 @pytest.mark.parametrize(

@@ -132,10 +132,9 @@ def in_units(sheet: RiskSheet) -> list[Any]:
     return [(symbol, side, asked // sheet.unit_fine) for symbol, side, asked in honest_lots(sheet)]
 
 
-def since_the_beginning(book: Any, sheet: RiskSheet) -> None:
-    """A sheet that nobody notes the time of."""
-    honest_force(book, sheet)
-    book.registers.sheet_since_ns = 0
+def since_the_command(book: Any, sheet: RiskSheet, _: int) -> None:
+    """A sheet that counts from the command that came after its time."""
+    honest_force(book, sheet, book.registers.time_ns)
 
 
 BUGS: dict[str, tuple[Any, str, Any]] = {
@@ -148,7 +147,7 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     ),
     "bounds for long lots alone": (recalibration, "lots_of", longs_alone),
     "bounds in units of two sheets": (recalibration, "lots_of", in_units),
-    "a sheet in force since the beginning": (governance, "put_in_force", since_the_beginning),
+    "a sheet in force since a late command": (governance, "put_in_force", since_the_command),
     "a sheet that took force and is not judged by": (consequences, "RiskSheetTookForce", type("Never", (), {})),
     "offsets beyond the cap": (risk_sheet, "columns_of", laid_out(lambda sheet: replace(sheet, offset_cap_ppm=PPM))),
     "a floor that is added": (risk_sheet, "columns_of", laid_out(floor_is_added)),

@@ -125,7 +125,7 @@ def fold_risk_sheet_took_force(book: Book, fact: RiskSheetTookForce) -> None:
     """Put the sheet in force that is on the schedule under this name."""
     coming = _take_off(book, ScheduledSheet, fact.name)
     assert isinstance(coming, ScheduledSheet)
-    put_in_force(book, coming.sheet)
+    put_in_force(book, coming.sheet, coming.effective_ns)
 
 
 def fold_risk_sheet_over(book: Book, fact: RiskSheetCancelled | RiskSheetLapsed) -> None:
@@ -151,7 +151,7 @@ def take_force(book: Book) -> list[Fact]:
             return [RulebookLapsed(coming.name, fact.reason, fact.path, fact.message)]
         assert isinstance(fact, RulebookAdopted)
         return [RulebookAdopted(fact.rulebook, fact.settlement_due_ns, fact.rates, scheduled=True), *others]
-    fact, *others = decide_sheet_at_once(book, AdoptRiskSheet(coming.sheet))
+    fact, *others = decide_sheet_at_once(book, AdoptRiskSheet(coming.sheet, coming.effective_ns))
     if isinstance(fact, Rejected):
         return [RiskSheetLapsed(coming.name, fact.reason, fact.path, fact.message)]
     assert isinstance(fact, RiskSheetAdopted)

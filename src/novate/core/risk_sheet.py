@@ -46,12 +46,13 @@ def digest_of(sheet: RiskSheet) -> str:
 
 def decide_adopt_risk_sheet(book: Book, command: AdoptRiskSheet) -> list[Fact]:
     """Adopt a sheet now that is well formed, not too far from the one in force, and can judge every portfolio bucket
-    there is; otherwise reject it whole."""
+    there is; otherwise reject it whole. One that waited for its time counts from then, however late a command comes."""
     sheet, registers = command.sheet, book.registers
+    at_ns = registers.time_ns if command.effective_ns is None else command.effective_ns
     for reason, path, message in check_sheet(book, sheet):
         return [Rejected(reason, f"$.sheet.{path}", message)]
     former, since_ns = registers.sheet, registers.sheet_since_ns
-    if former is not None and (refused := beyond_bounds(book, sheet, former, since_ns, registers.time_ns)):
+    if former is not None and (refused := beyond_bounds(book, sheet, former, since_ns, at_ns)):
         return [refused]
     tables = lay_out_sheet(sheet, book.registers.symbols, book.registers.assets)
     bucket, contract = first_uncovered(book.account_count, book.tables(), tables)
@@ -170,12 +171,12 @@ def _check_collateral(book: Book, row: CollateralRow, path: str) -> Iterator[Wro
 
 def fold_risk_sheet_adopted(book: Book, fact: RiskSheetAdopted) -> None:
     """Put the sheet in force."""
-    put_in_force(book, fact.sheet)
+    put_in_force(book, fact.sheet, book.registers.time_ns)
 
 
-def put_in_force(book: Book, sheet: RiskSheet) -> None:
-    """The sheet judges from now. For ``evolve`` only."""
-    book.registers.sheet, book.registers.sheet_since_ns = sheet, book.registers.time_ns
+def put_in_force(book: Book, sheet: RiskSheet, since_ns: int) -> None:
+    """The sheet judges from now, and counts as in force since a time. For ``evolve`` only."""
+    book.registers.sheet, book.registers.sheet_since_ns = sheet, since_ns
     former, book.sheet = book.sheet, columns_of(book.registers)
     if former is not None:
         inherit(former, book.sheet)

@@ -194,18 +194,18 @@ def _require_progress(
 def _asked(row: Row, blocks: tuple[ScenarioBlock, ...], unit: float) -> tuple[int, int]:
     """What the house will ask for one lot, long and short, in sheet units."""
     try:
-        return asked_alone(blocks, np.frombuffer(quantise(row.results, unit), "<i8"))
+        return asked_alone(blocks, np.frombuffer(quantise(row.in_sheet, unit), "<i8"))
     except ValueError as error:
         raise RiskError(f"{row.symbol}: {error}") from error
 
 
 def _scaled(row: Row, blocks: tuple[ScenarioBlock, ...], unit: float, limits: list[Limits]) -> Row:
     """The row with its losses and its gains scaled until both sides are within their limits; itself where they are."""
-    losing, factors = row.results < 0, [1.0, 1.0]
+    held, factors = row.in_sheet, [1.0, 1.0]
 
     def scaled(side: int, factor: float) -> Row:
         tried = [*factors[:side], factor, *factors[side + 1 :]]
-        return replace(row, results=row.results * np.where(losing, *tried))
+        return replace(row, results=held * np.where(held < 0, *tried) - row.short_option / 2)
 
     asked = _asked(row, blocks, unit)
     for _ in range(ROUNDS_MAX):  # a tail that reaches into the other side's results takes more than one

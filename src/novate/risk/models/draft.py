@@ -58,6 +58,11 @@ class Row:
     short_option: float = 0.0
 
     @property
+    def in_sheet(self) -> NDArray[np.float64]:
+        """What a sheet has as the results: with half of what a short option adds, see ``quantised``."""
+        return self.results + self.short_option / 2
+
+    @property
     def most_added(self) -> float:
         """The most that one more lot adds at any size, as a sheet writes it."""
         return max((piece.per_lot for piece in self.add_ons), default=0.0) + self.short_option / 2
@@ -194,7 +199,7 @@ def quantised(made: Draft, *, name: str, numeraire: str, unit_fine: int, fine_de
     contracts, pledged = [], []
     for row in made.rows:
         try:
-            results = quantise(row.results + row.short_option / 2, unit)
+            results = quantise(row.in_sheet, unit)
         except ValueError as error:
             raise RiskError(f"{row.symbol}: {error}") from error
         add_ons = tuple(

@@ -60,9 +60,10 @@ def first_due(house: House) -> list[Fact]:
     due = [each for each in due if each[0] <= house.now_ns]
     if not due:
         return []
-    rules = min(due, key=lambda each: each[:2])[2].rules
+    first = min(due, key=lambda each: each[:2])[2]
+    rules = first.rules
     if isinstance(rules, RiskSheet):
-        if refused := sheets.refusal(house, rules):
+        if refused := sheets.refusal(house, rules, first.effective_ns):
             return [RiskSheetLapsed(rules.name, *refused, "")]
         return [RiskSheetTookForce(rules.name, sheets.digest_of(rules)), *after_sheet(house, rules)]
     if misfit := does_not_fit(house, rules):

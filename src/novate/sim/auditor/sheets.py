@@ -44,7 +44,7 @@ def decide_adopt(house: House, command: AdoptRiskSheet) -> list[Fact]:
     """A sheet at once, or on the schedule."""
     sheet, effective_ns = command.sheet, command.effective_ns
     if effective_ns is None or effective_ns == house.now_ns:
-        if refused := refusal(house, sheet):
+        if refused := refusal(house, sheet, house.now_ns):
             return [rejected(*refused)]
         return [RiskSheetAdopted(sheet, digest_of(sheet)), *after_sheet(house, sheet)]
     if effective_ns < house.now_ns:
@@ -67,12 +67,12 @@ def decide_adopt(house: House, command: AdoptRiskSheet) -> list[Fact]:
     return [RiskSheetScheduled(sheet, digest_of(sheet), effective_ns)]
 
 
-def refusal(house: House, sheet: RiskSheet) -> Wrong | None:
-    """Why a sheet cannot take force now: it must be sound in itself, not too far from the one before, and able to judge
-    every portfolio bucket there is."""
+def refusal(house: House, sheet: RiskSheet, at_ns: int) -> Wrong | None:
+    """Why a sheet cannot take force now, as of a time: it must be sound in itself, not too far from the one before, and
+    able to judge every portfolio bucket there is."""
     for reason, path in wrong_with(house, sheet):
         return reason, f"$.sheet.{path}"
-    former, gone_ns = house.sheet_in_force, house.now_ns - house.sheet_since_ns
+    former, gone_ns = house.sheet_in_force, at_ns - house.sheet_since_ns
     if former and (far := recalibration.too_far(house, sheet, former, gone_ns)):
         return far
     for bucket in house.buckets.values():
@@ -243,10 +243,10 @@ def apply_over(house: House, fact: RiskSheetCancelled | RiskSheetLapsed) -> None
 
 def apply_took_force(house: House, fact: RiskSheetTookForce) -> None:
     """What waited under the name judges from now."""
-    rules = house.scheduled.pop(("sheet", fact.name)).rules
-    if not isinstance(rules, RiskSheet):
+    waited = house.scheduled.pop(("sheet", fact.name))
+    if not isinstance(waited.rules, RiskSheet):
         raise TypeError(f"{fact.name} is no risk sheet")
-    house.sheet_in_force, house.sheet_since_ns = rules, house.now_ns
+    house.sheet_in_force, house.sheet_since_ns = waited.rules, waited.effective_ns
 
 
 def apply_mode_set(house: House, fact: MarginModeSet) -> None:
