@@ -13,13 +13,13 @@ from novate.risk.factors import (
     Factor,
     FactorHistory,
     Scenarios,
-    in_common,
     levels_after,
     move_to,
     moves,
     one_step_moves,
     stacked,
 )
+from novate.risk.histories import in_common
 from tests.risk.walks import daily, walk
 
 BTC, WTI, BASIS = Factor("BTC"), Factor("WTI", "absolute"), Factor("BTC basis 90d", "absolute")

@@ -1,5 +1,6 @@
 """When a new sheet is due, and steps towards the model that the house takes, to the unit."""
 
+from dataclasses import replace
 from typing import Any
 
 import hypothesis.strategies as st
@@ -200,7 +201,10 @@ def drafts(draw: st.DrawFn) -> Draft:
     count = sum(len(each.scenarios) for each in blocks)
     moves = np.random.default_rng(draw(st.integers(0, 10**6))).standard_normal(count)
     sizes = st.sampled_from([30.0, 100.0, 1_000.0])
-    return draft_of(blocks, **{name.replace(" ", "_"): draw(sizes) * shape(moves) for name, shape in SHAPES.items()})
+    made = draft_of(blocks, **{name.replace(" ", "_"): draw(sizes) * shape(moves) for name, shape in SHAPES.items()})
+    if len(parts) < 3 and draw(st.booleans()):  # a sheet holds no charge on short options beside a floor of less weight
+        made = replace(made, rows=tuple(replace(row, short_option=draw(sizes) / 10) for row in made.rows))
+    return made
 
 
 def step_if_any(former: RiskSheet, made: Draft, rise: int, fall: int, unit_fine: int) -> Step | None:

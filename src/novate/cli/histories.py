@@ -28,7 +28,7 @@ def history_of(
     for one that is not there, a hole, an absurd price, and series without days in common.
     """
     from novate.market.history import read_history
-    from novate.risk.factors import in_common
+    from novate.risk.histories import in_common
     from novate.risk.venues.house_sheet import ABSOLUTE, series_read
 
     with told():

@@ -14,7 +14,8 @@ import numpy as np
 from novate.core.money import PPM, ceil_div
 from novate.core.terms import RiskSheet, ScenarioBlock
 from novate.risk.errors import RiskError
-from novate.risk.factors import FactorHistory, one_step_moves, require_up_to
+from novate.risk.factors import FactorHistory, one_step_moves
+from novate.risk.histories import require_up_to
 from novate.risk.models.draft import Draft, Row
 from novate.risk.sheet import quantise
 from novate.risk.sheet_asks import asked_alone, results_of

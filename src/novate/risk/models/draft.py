@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from novate.core.money import PPM
 from novate.core.terms import AddOn, CollateralRow, ContractRow, Kind, RiskSheet
 from novate.risk.errors import RiskError
-from novate.risk.factors import FactorHistory, levels_after, require_up_to
+from novate.risk.factors import FactorHistory, levels_after
+from novate.risk.histories import require_up_to
 from novate.risk.instruments import Instrument
 from novate.risk.models.blocks import Block, Model, combined, require_ppm
 from novate.risk.models.liquidity import Liquidity, Slope, added, slopes
