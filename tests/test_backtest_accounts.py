@@ -104,6 +104,8 @@ def test_the_same_accounts_in_json(novate: Novate, tmp_path: Path) -> None:
         (path.read_text().replace('"BTC": 1', '"BTC": NaN'), "weights of BTC: nan is not finite"),
         ("[]", "expected a table, got list"),
         ("{", "it is not JSON: "),
+        ("[" * 100_000, "it is not JSON: "),
+        (path.read_text().replace('"BTC": 1', '"BTC": 1e200'), "weights of BTC: 1e+200 is more than 1e+100: correct"),
     ):
         code, _, err = novate(written(tmp_path), "--accounts", accounts(tmp_path, text, "accounts.json"))
         assert (code, err.count("\n")) == (1, 1)

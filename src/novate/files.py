@@ -21,7 +21,7 @@ def table_of(path: Path) -> dict[str, Any]:
     try:
         data = path.read_bytes()
         read = json.loads(data, object_pairs_hook=_once) if path.suffix == ".json" else tomllib.loads(data.decode())
-    except ValueError as error:  # also of what is no text at all
+    except (ValueError, RecursionError) as error:  # also of what is no text at all, and of a nest without end
         raise FileError(f"{path}: it is not {'JSON' if path.suffix == '.json' else 'TOML'}: {error}") from error
     if not isinstance(read, dict):
         raise FileError(f"{path}: expected a table, got {type(read).__name__}")

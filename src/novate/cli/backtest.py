@@ -25,6 +25,8 @@ WEEKEND_PART: Final = 0.1
 """With more of its days than this on weekends a market does not close."""
 CLOSED_DAYS: Final = 7
 """The longest that a market which closes has been closed since 1945: after 11 September 2001."""
+GAP_DAYS_MAX: Final = 100_000
+"""Longer than any recorded history, and what its nanoseconds can count."""
 
 
 def backtest(
@@ -76,7 +78,7 @@ def backtest(
     json
         Print one JSON object instead of tables.
     """
-    if min(horizon, warm_up, window or 1) < 1:
+    if min(horizon, warm_up, 1 if window is None else window) < 1:
         raise Failure("horizon, warm-up and window must be positive", 2)
     asked = Asked(tuple(dict.fromkeys(model or NAMES)), level, horizon, warm_up, window)
     reading = Reading(absolute, vouch, gap_days)
@@ -204,6 +206,10 @@ class Reading:
     absolute: tuple[str, ...]
     vouched: tuple[str, ...]
     gap_days: float | None
+
+    def __post_init__(self) -> None:
+        if self.gap_days is not None and not 0 < self.gap_days <= GAP_DAYS_MAX:
+            raise Failure(f"--gap-days {self.gap_days:g}: expected days above 0, {GAP_DAYS_MAX:,} at most", 2)
 
     def history(self, known: "PriceHistory", names: tuple[str, ...]) -> "FactorHistory":
         """The days on which all of some series have a price: without one a market was shut, and not for long."""
