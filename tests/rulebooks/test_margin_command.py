@@ -133,6 +133,8 @@ def test_series_by_other_names_in_a_long_file(ask: Any, tmp_path: Path) -> None:
         (("--series", "BTC=BTC/USD", "--absolute", "CL"), "long has no series 'CL': it has BTC, other"),
         (("--series", "BTC=gold"), "long has no series 'gold': it has BTC/USD, other"),
         (("--series", "BTC"), "--series BTC: expected what it stands for and its name in the file"),
+        (("--series", "BTC=BTC/USD", "--gap-days", "nan"), "--gap-days nan: expected days above 0, 100,000 at most"),
+        (("--series", "BTC=BTC/USD", "--gap-days", "inf"), "--gap-days inf: expected days above 0"),
     ):
         code, out, err = ask(EXAMPLE, "--rulebook", "ccp", "--history", path, *given)
         assert code in (1, 2)
@@ -168,6 +170,15 @@ def test_a_day_that_is_true_is_vouched_for(ask: Any, tmp_path: Path) -> None:
     code, out, _ = ask(*margined, "--vouch", "2026-01-04", "--vouch", "2026-01-05")
     assert code == 0
     assert json.loads(out)["initial"] > 0
+
+
+def test_a_book_of_cash_is_asked_for_nothing(ask: Any, tmp_path: Path) -> None:
+    path = tmp_path / "cash.toml"
+    path.write_text("time = 2026-01-05T08:00:00Z\ncash = 5.0\npositions = []\n[underlyings]\n", encoding="utf-8")
+    history = written(tmp_path / "closes.csv", "BTC")
+    code, out, err = ask(path, "--rulebook", "ccp", "--history", history, "--json")
+    assert (code, err) == (0, "")
+    assert (json.loads(out)["initial"], json.loads(out)["equity"]) == (0, 5)
 
 
 def test_a_name_is_that_of_one_series(ask: Any, tmp_path: Path) -> None:

@@ -12,17 +12,19 @@ if TYPE_CHECKING:
     from novate.market.history import PriceHistory
     from novate.risk.factors import FactorHistory
     from novate.risk.venues.book import Book
+    from novate.risk.venues.house_sheet import Rules
 
 
 def history_of(
     book: "Book",
+    rules: "Rules",
     path: Path,
     series: Sequence[str],
     absolute: Sequence[str],
     vouched: tuple[str, ...],
     gap_days: float | None,
 ) -> "FactorHistory":
-    """What a book is margined by, of a file of one price a day.
+    """What a book is margined by under rules, of a file of one price a day.
 
     ``series`` says which series of the file stands for what where they go by other names ("CL=wti_usd_bbl"). Failure
     for one that is not there, a hole, an absurd price, and series without days in common.
@@ -37,7 +39,7 @@ def history_of(
             if name not in known.symbols:
                 raise Failure(f"{known.name} has no series {name!r}: it has {', '.join(known.symbols)}")
         differences = (*absolute, *(name for name in known.symbols if ABSOLUTE.fullmatch(name)))
-        read = series_read(book, known.symbols)
+        read = series_read(book, rules, known.symbols) or known.symbols[:1]  # of nothing held any history will do
         reading = Reading(differences, vouched, gap_days)
         return in_common([reading.history(known, (name,)) for name in read])
 
