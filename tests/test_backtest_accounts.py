@@ -125,11 +125,24 @@ def test_hypothetical_accounts_of_some_series_or_of_all(novate: Novate, tmp_path
     found = json.loads(out)["accounts"]
     assert len(found["accounts"]) == 15
     assert found["from"] == "hypothetical accounts, the set of 2026-11-22"
-    code, _, err = novate(history, "--accounts", "hypothetical", *FAST)
-    assert (code, err) == (
-        1,
-        "novate: BTC, ETH, XRP: 0 days on which all of them have a price: name fewer series, or give another history\n",
-    )
+    code, out, err = novate(history, "--accounts", "hypothetical", *FAST)
+    assert (code, out) == (1, "")
+    assert err.startswith("novate: the series have 0 days in common: BTC from 2015-01-01 to 2016-11-30; ETH from 2015-")
+    assert err.endswith("; XRP from 2018-01-01 to 2018-01-03: give series of the same days\n")
+
+
+def test_a_hole_of_one_market_is_none_because_another_was_shut(novate: Novate, tmp_path: Path) -> None:
+    """Each series is judged by its own days before they meet, as in ``novate margin``."""
+    lines = written(tmp_path, 1_000).read_text(encoding="utf-8").splitlines()
+    shut = [line for line in lines if ",ETH," not in line or np.is_busday(line[:10])]
+    (tmp_path / "week.csv").write_text("\n".join(shut) + "\n", encoding="utf-8")
+    plain = (tmp_path / "week.csv", "--accounts", accounts(tmp_path), *FAST)
+    assert novate(*plain)[0] == 0
+    gone = [line for line in shut if not ("2016-03-01" <= line[:10] <= "2016-03-03" and ",BTC," in line)]
+    (tmp_path / "week.csv").write_text("\n".join(gone) + "\n", encoding="utf-8")
+    code, out, err = novate(*plain)
+    assert (code, out) == (1, "")
+    assert "BTC: nothing between 2016-02-29 and 2016-03-04, 4 days where at most 1 are no hole" in err
 
 
 @pytest.mark.parametrize(

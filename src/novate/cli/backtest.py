@@ -127,7 +127,7 @@ def _report(
         if accounts is not None:
             return _of_accounts(known, accounts, series, reading, asked, out)
         names = _chosen(known, series, reading.absolute)
-        return _of_series(known, [reading.history(known, (name,)) for name in names], asked, out)
+        return _of_series(known, [reading.history(known, name) for name in names], asked, out)
 
 
 def _of_series(known: "PriceHistory", histories: "Sequence[FactorHistory]", asked: Asked, out: Path) -> Report:
@@ -152,14 +152,14 @@ def _of_accounts(
     from novate.risk.backtest.portfolios import backtest as tested
 
     if accounts == "hypothetical":
-        history = reading.history(known, _chosen(known, series, reading.absolute))
+        history = reading.histories(known, _chosen(known, series, reading.absolute))
         holding = hypothetical(history)
     elif series:
         raise Failure("--series with --accounts FILE: the accounts say which series they hold", 2)
     else:
         listed = converted(table_of(Path(accounts)), Accounts, accounts, "docs/concepts/backtest.md")
         names = set(_chosen(known, listed.series, reading.absolute))
-        history = reading.history(known, tuple(name for name in known.symbols if name in names))
+        history = reading.histories(known, tuple(name for name in known.symbols if name in names))
         holding = held(listed, history, f"accounts of {Path(accounts).name}")
     with busy("backtesting"):
         found = tested(history, holding, asked.models(), level=asked.level, warm_up=asked.warm_up, last=asked.window)
@@ -211,35 +211,38 @@ class Reading:
         if self.gap_days is not None and not 0 < self.gap_days <= GAP_DAYS_MAX:
             raise Failure(f"--gap-days {self.gap_days:g}: expected days above 0, {GAP_DAYS_MAX:,} at most", 2)
 
-    def history(self, known: "PriceHistory", names: tuple[str, ...]) -> "FactorHistory":
-        """The days on which all of some series have a price: without one a market was shut, and not for long."""
+    def histories(self, known: "PriceHistory", names: Sequence[str]) -> "FactorHistory":
+        """Several series on the days on which all of them have a price, each judged by itself before they meet."""
+        from novate.risk.histories import in_common
+
+        return in_common([self.history(known, name) for name in names])
+
+    def history(self, known: "PriceHistory", name: str) -> "FactorHistory":
+        """The days on which a series has a price: without one a market was shut, and not for long."""
         import numpy as np
 
         from novate.risk.factors import DAY_NS, Factor, FactorHistory
 
-        columns = known.close[:, [known.symbols.index(name) for name in names]]
-        there = ~np.isnan(columns).any(axis=1)
+        column = known.close[:, known.symbols.index(name)]
+        there = ~np.isnan(column)
         times = known.times_ns[there]
-        _daily(names, times)
+        _daily(name, times)
         weekdays = (times // DAY_NS + 3) % 7  # the first of January 1970 was a Thursday; Monday is 0
         never_closes = len(times) > 1 and (weekdays >= 5).mean() > WEEKEND_PART
         usual = DAY_NS if never_closes else CLOSED_DAYS * DAY_NS
         gap = usual if self.gap_days is None else round(self.gap_days * DAY_NS)
-        factors = tuple(Factor(name, "absolute" if name in self.absolute else "relative") for name in names)
-        return FactorHistory(factors, times, columns[there], gap_max_ns=gap, vouched=self.vouched)
+        factor = Factor(name, "absolute" if name in self.absolute else "relative")
+        return FactorHistory((factor,), times, column[there][:, None], gap_max_ns=gap, vouched=self.vouched)
 
 
-def _daily(names: tuple[str, ...], times: "NDArray[np.int64]") -> None:
+def _daily(name: str, times: "NDArray[np.int64]") -> None:
     """Every row is called a day, and a report of hours would say days: the usual step must be one."""
     import numpy as np
 
     from novate.risk.factors import DAY_NS
 
     if len(times) < 2:
-        raise Failure(
-            f"{', '.join(names)}: {len(times)} days on which all of them have a price: name fewer series, or give "
-            "another history"
-        )
+        raise Failure(f"{name}: {len(times)} days with a price: leave it out, or give another history")
     if (step := int(np.median(np.diff(times)))) != DAY_NS:
         hours = 24 * step / DAY_NS
-        raise Failure(f"{', '.join(names)}: a price every {hours:g} h, and days are tested: give one price a day")
+        raise Failure(f"{name}: a price every {hours:g} h, and days are tested: give one price a day")

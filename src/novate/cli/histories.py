@@ -30,7 +30,6 @@ def history_of(
     for one that is not there, a hole, an absurd price, and series without days in common.
     """
     from novate.market.history import read_history
-    from novate.risk.histories import in_common
     from novate.risk.venues.house_sheet import ABSOLUTE, series_read
 
     with told():
@@ -40,8 +39,7 @@ def history_of(
                 raise Failure(f"{known.name} has no series {name!r}: it has {', '.join(known.symbols)}")
         differences = (*absolute, *(name for name in known.symbols if ABSOLUTE.fullmatch(name)))
         read = series_read(book, rules, known.symbols) or known.symbols[:1]  # of nothing held any history will do
-        reading = Reading(differences, vouched, gap_days)
-        return in_common([reading.history(known, (name,)) for name in read])
+        return Reading(differences, vouched, gap_days).histories(known, read)
 
 
 def _pairs(series: Sequence[str]) -> dict[str, str]:
