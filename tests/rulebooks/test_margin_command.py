@@ -181,6 +181,19 @@ def test_a_book_of_cash_is_asked_for_nothing(ask: Any, tmp_path: Path) -> None:
     assert (json.loads(out)["initial"], json.loads(out)["equity"]) == (0, 5)
 
 
+def test_a_rulebook_of_ones_own_reads_the_series_that_it_names(ask: Any, tmp_path: Path) -> None:
+    """Columns of a wide file by their names whatever their case, though the book holds nothing of them."""
+    shipped = (EXAMPLE.parents[1] / "src/novate/rulebooks/ccp.toml").read_text(encoding="utf-8")
+    mine = tmp_path / "mine.toml"
+    mine.write_text(shipped + 'wrong_way = [{ name = "FTT", fall = 0.9 }]\n', encoding="utf-8")
+    code, out, err = ask(EXAMPLE, "--rulebook", mine, "--history", written(tmp_path / "closes.csv", "BTC", "FTT"))
+    assert (code, err) == (0, "")
+    assert "wrong-way in full, worst in FTT falls by 90 %" in " ".join(out.split())
+    code, _, err = ask(EXAMPLE, "--rulebook", mine, "--history", written(tmp_path / "closes.csv", "BTC"))
+    assert (code, err.count("\n")) == (1, 1)
+    assert "wrong_way: there is no factor 'FTT': the history has BTC" in err
+
+
 def test_a_name_is_that_of_one_series(ask: Any, tmp_path: Path) -> None:
     """The one that is said, where the file has another by the name itself; never the first of two in silence."""
     path = written(tmp_path / "closes.csv", "BTC", "ETH")

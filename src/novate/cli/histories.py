@@ -30,10 +30,12 @@ def history_of(
     for one that is not there, a hole, an absurd price, and series without days in common.
     """
     from novate.market.history import read_history
-    from novate.risk.venues.house_sheet import ABSOLUTE, series_read
+    from novate.risk.venues.house_sheet import ABSOLUTE, beside_held, series_read
 
     with told():
-        known = _named(read_history(path, signed=True), book, _pairs(series))
+        held = (*book.held(), *(each.asset for each in book.collateral))
+        meant = (*held, *beside_held(held, rules))
+        known = _named(read_history(path, signed=True), meant, _pairs(series))
         for name in absolute:
             if name not in known.symbols:
                 raise Failure(f"{known.name} has no series {name!r}: it has {', '.join(known.symbols)}")
@@ -55,12 +57,11 @@ def _pairs(series: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def _named(known: "PriceHistory", book: "Book", pairs: Mapping[str, str]) -> "PriceHistory":
-    """The history, its series by the book's names: those that pairs give them, else their own, whatever their case."""
+def _named(known: "PriceHistory", names: Sequence[str], pairs: Mapping[str, str]) -> "PriceHistory":
+    """The history, its series by the names that are meant: those of pairs, else their own, whatever their case."""
     for of_file in pairs:
         if of_file not in known.symbols:
             raise Failure(f"{known.name} has no series {of_file!r}: it has {', '.join(known.symbols)}")
-    names = (*book.held(), *(each.asset for each in book.collateral))
 
     def meant(symbol: str) -> str:
         for name in names:

@@ -99,10 +99,14 @@ def series_read(book: Book, rules: Rules, known: Collection[str]) -> tuple[str, 
     found |= dict.fromkeys(each.asset for each in book.collateral if each.asset in known)
     found |= dict.fromkeys(name for name in known if _is_read(book, name))
     if found:
-        beside = {} if rules.model.basis is None else rules.model.basis.beside
-        others = [*(each.name for each in rules.model.wrong_way), *(beside[name] for name in found if name in beside)]
-        found |= dict.fromkeys(name for name in others if name in known)
+        found |= dict.fromkeys(name for name in beside_held(found, rules) if name in known)
     return tuple(found)
+
+
+def beside_held(names: Collection[str], rules: Rules) -> tuple[str, ...]:
+    """Names whose failure spreads, whether held or not, and the leaders of those held that net with another."""
+    leaders = {} if rules.model.basis is None else rules.model.basis.beside
+    return (*(each.name for each in rules.model.wrong_way), *(leaders[name] for name in names if name in leaders))
 
 
 def _beside(each: Position) -> dict[str, str]:
