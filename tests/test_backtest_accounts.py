@@ -151,6 +151,7 @@ def test_a_hole_of_one_market_is_none_because_another_was_shut(novate: Novate, t
         (("ETH = 5", "GOLD = 5"), (), 1, "coins has no series 'GOLD': it has BTC, ETH, XRP"),
         (('"Ann"', '"Birch"'), (), 1, "accounts.toml: account 'Birch': it is there twice"),
         (('["Alder", "Birch"]', '["Alder", "Birch", "Cedar"]'), (), 1, "member 'Cedar': it has no account"),
+        (('"Birch"]', '"Birch", "the house"]'), (), 1, "member 'the house': that is what all members together are"),
         (('"Birch"]', '"Beech"]'), (), 1, "account 'Birch': there is no member 'Birch'"),
         (("BTC = 1000", "BTC = nan"), (), 1, "account 'Ann': weights of BTC: nan is not finite"),
         (("BTC = 1000", 'BTC = "1000"'), (), 1, r"Expected `float`, got `str` - at `\$\.accounts\[1\]\.weights"),

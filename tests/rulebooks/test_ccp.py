@@ -483,6 +483,7 @@ def test_a_rulebook_of_ones_own_names_its_path(tmp_path: Path) -> None:
         load(str(path))
     for change, words in (
         (("level = 0.99", "level = nan"), "level nan: expected a probability"),
+        (("fundings_a_day = 3.0", "shocks.x = { BTC = 1e308 }"), "BTC, scenario 0: level: got inf: leave the scenario"),
         (("fundings_a_day = 3.0", "liquidity.BTC = { half_spread = 0.0, daily_units = inf }"), "daily_lots inf"),
         (
             ("fundings_a_day = 3.0", "liquidity.BTC = { half_spread = 1.0, daily_units = 1e-300, impact = 1e300 }"),

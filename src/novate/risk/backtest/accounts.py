@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from novate.risk.errors import RiskError
 from novate.risk.factors import FactorHistory
 
+HOUSE: Final = "the house"
+"""All accounts together, in tables and figures."""
 SIZE_MAX: Final = 1e100
 """Of a position: larger than any, and its sums and squares are numbers still."""
 
@@ -78,6 +80,8 @@ class Accounts:
                     f"account {each.name!r}: it bears the name of a member that is not its own: name it otherwise"
                 )
         for member in self.members:
+            if member == HOUSE:
+                raise RiskError(f"member {member!r}: that is what all members together are called: name it otherwise")
             if all(each.member != member for each in self.accounts):
                 raise RiskError(f"member {member!r}: it has no account: give one, or leave the member out")
 
