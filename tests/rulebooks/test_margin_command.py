@@ -231,6 +231,11 @@ def test_markets_that_close_and_markets_that_do_not_meet_on_common_days(ask: Any
     weekdays = sum(np.is_busday(line[:10]) for line in lines[1:])
     assert json.loads(out)["notes"][0] == f"history: BTC, ES; 2021-11-29 to 2026-01-02, {weekdays:,} rows"
     assert ask(book, "--rulebook", "ccp", "--history", path, "--gap-days", "2")[0] == 1
+    ended = [line if line[:10] < "2025-12-31" else f"{line[:10]},," + line.rpartition(",")[2] for line in shut]
+    path.write_text("\n".join([lines[0], *ended]) + "\n", encoding="utf-8")
+    code, out, err = ask(book, "--rulebook", "ccp", "--history", path)
+    assert (code, out) == (1, "")
+    assert "BTC: nothing between 2025-12-30 and 2026-01-05, 6 days where at most 1 are no hole: add the missing" in err
 
 
 @pytest.mark.parametrize(

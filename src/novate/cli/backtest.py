@@ -150,16 +150,20 @@ def _of_accounts(
     from novate.risk.backtest.accounts import Accounts, held
     from novate.risk.backtest.hypothetical import hypothetical
     from novate.risk.backtest.portfolios import backtest as tested
+    from novate.risk.histories import in_common
+
+    def joint(names: Sequence[str]) -> "FactorHistory":
+        return in_common([reading.history(known, name) for name in names])
 
     if accounts == "hypothetical":
-        history = reading.histories(known, _chosen(known, series, reading.absolute))
+        history = joint(_chosen(known, series, reading.absolute))
         holding = hypothetical(history)
     elif series:
         raise Failure("--series with --accounts FILE: the accounts say which series they hold", 2)
     else:
         listed = converted(table_of(Path(accounts)), Accounts, accounts, "docs/concepts/backtest.md")
         names = set(_chosen(known, listed.series, reading.absolute))
-        history = reading.histories(known, tuple(name for name in known.symbols if name in names))
+        history = joint([name for name in known.symbols if name in names])
         holding = held(listed, history, f"accounts of {Path(accounts).name}")
     with busy("backtesting"):
         found = tested(history, holding, asked.models(), level=asked.level, warm_up=asked.warm_up, last=asked.window)
@@ -210,12 +214,6 @@ class Reading:
     def __post_init__(self) -> None:
         if self.gap_days is not None and not 0 < self.gap_days <= GAP_DAYS_MAX:
             raise Failure(f"--gap-days {self.gap_days:g}: expected days above 0, {GAP_DAYS_MAX:,} at most", 2)
-
-    def histories(self, known: "PriceHistory", names: Sequence[str]) -> "FactorHistory":
-        """Several series on the days on which all of them have a price, each judged by itself before they meet."""
-        from novate.risk.histories import in_common
-
-        return in_common([self.history(known, name) for name in names])
 
     def history(self, known: "PriceHistory", name: str) -> "FactorHistory":
         """The days on which a series has a price: without one a market was shut, and not for long."""

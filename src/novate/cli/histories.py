@@ -30,7 +30,8 @@ def history_of(
     for one that is not there, a hole, an absurd price, and series without days in common.
     """
     from novate.market.history import read_history
-    from novate.risk.venues.house_sheet import ABSOLUTE, beside_held, series_read
+    from novate.risk.histories import in_common
+    from novate.risk.venues.house_sheet import ABSOLUTE, beside_held, judge_end, series_read
 
     with told():
         held = (*book.held(), *(each.asset for each in book.collateral))
@@ -41,7 +42,11 @@ def history_of(
                 raise Failure(f"{known.name} has no series {name!r}: it has {', '.join(known.symbols)}")
         differences = (*absolute, *(name for name in known.symbols if ABSOLUTE.fullmatch(name)))
         read = series_read(book, rules, known.symbols) or known.symbols[:1]  # of nothing held any history will do
-        return Reading(differences, vouched, gap_days).histories(known, read)
+        reading = Reading(differences, vouched, gap_days)
+        each = [reading.history(known, name) for name in read]
+        for one in each:
+            judge_end(one, book)
+        return in_common(each)
 
 
 def _pairs(series: Sequence[str]) -> dict[str, str]:
