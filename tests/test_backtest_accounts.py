@@ -105,11 +105,22 @@ def test_the_same_accounts_in_json(novate: Novate, tmp_path: Path) -> None:
         ("[]", "expected a table, got list"),
         ("{", "it is not JSON: "),
         ("[" * 100_000, "it is not JSON: "),
+        (path.read_text().replace('"name": "A"', r'"name": "\ud800"'), "it is not JSON: 'utf-8' codec can't encode"),
         (path.read_text().replace('"BTC": 1', '"BTC": 1e200'), "weights of BTC: 1e+200 is more than 1e+100: correct"),
     ):
         code, _, err = novate(written(tmp_path), "--accounts", accounts(tmp_path, text, "accounts.json"))
         assert (code, err.count("\n")) == (1, 1)
         assert message in err
+
+
+def test_files_as_other_systems_write_them(novate: Novate, tmp_path: Path) -> None:
+    """The ending in capitals; the mark of byte order in front of the text."""
+    listed = json.dumps({"members": ["A"], "accounts": [{"name": "A", "member": "A", "weights": {"BTC": 1}}]})
+    for path in (
+        accounts(tmp_path, listed, "LISTED.JSON"),
+        accounts(tmp_path, "\ufeff" + COINS.lstrip(), "marked.toml"),
+    ):
+        assert novate(written(tmp_path), "--accounts", path, "--model", "historical")[0] == 0
 
 
 def test_the_example_is_of_the_installed_history(novate: Novate) -> None:
