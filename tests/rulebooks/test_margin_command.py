@@ -172,6 +172,18 @@ def test_a_day_that_is_true_is_vouched_for(ask: Any, tmp_path: Path) -> None:
     assert json.loads(out)["initial"] > 0
 
 
+def test_rows_after_the_books_time_are_not_judged(ask: Any, tmp_path: Path) -> None:
+    until = written(tmp_path / "closes.csv", "BTC")
+    beyond = tmp_path / "later.csv"
+    beyond.write_text(until.read_text() + "2026-01-06,3.5\n2026-02-06,92000\n", encoding="utf-8")
+    answers = [ask(EXAMPLE, "--rulebook", "ccp", "--history", path, "--json") for path in (until, beyond)]
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 0
+    early = tmp_path / "early.toml"
+    early.write_text(EXAMPLE.read_text().replace("time = 2026", "time = 2012"), encoding="utf-8")
+    assert "the history begins at" in ask(early, "--rulebook", "ccp", "--history", until)[2]
+
+
 def test_a_book_of_cash_is_asked_for_nothing(ask: Any, tmp_path: Path) -> None:
     path = tmp_path / "cash.toml"
     path.write_text("time = 2026-01-05T08:00:00Z\ncash = 5.0\npositions = []\n[underlyings]\n", encoding="utf-8")

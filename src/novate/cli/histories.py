@@ -31,12 +31,12 @@ def history_of(
     """
     from novate.market.history import read_history
     from novate.risk.histories import in_common
-    from novate.risk.venues.house_sheet import ABSOLUTE, beside_held, judge_end, series_read
+    from novate.risk.venues.house_sheet import ABSOLUTE, beside_held, judge_end, now_ns, series_read
 
     with told():
         held = (*book.held(), *(each.asset for each in book.collateral))
         meant = (*held, *beside_held(held, rules))
-        known = _named(read_history(path, signed=True), meant, _pairs(series))
+        known = _named(_until(read_history(path, signed=True), now_ns(book)), meant, _pairs(series))
         for name in absolute:
             if name not in known.symbols:
                 raise Failure(f"{known.name} has no series {name!r}: it has {', '.join(known.symbols)}")
@@ -47,6 +47,12 @@ def history_of(
         for one in each:
             judge_end(one, book)
         return in_common(each)
+
+
+def _until(known: "PriceHistory", time_ns: int) -> "PriceHistory":
+    """The rows until a time, which alone are asked for and judged; the first two where it is before them."""
+    rows = max(2, int(known.times_ns.searchsorted(time_ns, side="right")))
+    return replace(known, times_ns=known.times_ns[:rows], close=known.close[:rows])
 
 
 def _pairs(series: Sequence[str]) -> dict[str, str]:

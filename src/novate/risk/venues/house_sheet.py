@@ -147,7 +147,7 @@ def drawn_up(book: Book, rules: Rules, history: FactorHistory) -> Drawn:
     NotCovered
         For an option on an underlying that may be zero or below, and collateral that nothing says the risk of.
     """
-    time_ns = _time_ns(book)
+    time_ns = now_ns(book)
     known = [factor.name for factor in history.factors]
     if not (names := series_read(book, rules, known)):
         raise RiskError(f"nothing that the book holds has a series: the history has {', '.join(known)}: add one")
@@ -178,14 +178,15 @@ def drawn_up(book: Book, rules: Rules, history: FactorHistory) -> Drawn:
 def judge_end(one: FactorHistory, book: Book) -> None:
     """RiskError where a series by itself ends so long before the book's time that there is a hole: beside one of a
     market that closes it would pass for shut."""
-    time_ns = _time_ns(book)
+    time_ns = now_ns(book)
     past = _known_by(one, time_ns)
     _judge_levels(
         past, {factor.name: level for factor, level in zip(past.factors, past.levels[-1], strict=True)}, time_ns
     )
 
 
-def _time_ns(book: Book) -> int:
+def now_ns(book: Book) -> int:
+    """The time of a book in nanoseconds since 1970."""
     return (book.time - EPOCH) // timedelta(microseconds=1) * 1000
 
 
