@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from msgspec.structs import replace
 
 from novate.core import commands as c
-from novate.core import layout
+from novate.core import layout, relief
 from novate.core.book import Book
 from novate.core.commands import AdoptRiskSheet, AdoptRulebook
 from novate.core.consequences import consequences
@@ -275,6 +275,25 @@ def test_trades_of_others_end_nobodys_relief() -> None:
     assert list(house.book.registers.relieved) == [m0]
     house.trade(0, m1, m0, 60, 200)
     assert not house.book.registers.relieved
+
+
+def test_of_money_that_comes_in_only_its_owner_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are relieved: a deposit costs what it costs in a house where nobody is."""
+    house = relieved_house()
+    m0, m1 = house.account("m0"), house.account("m1")
+    looked_at: list[list[int]] = []
+    honest = relief.judge_many
+
+    def seen(book: Book, buckets: np.ndarray) -> np.ndarray:
+        looked_at.append(buckets.tolist())
+        return honest(book, buckets)
+
+    monkeypatch.setattr(relief, "judge_many", seen)
+    house.deposit(m1, USD, 100)
+    house.withdraw(m1, USD, 100)
+    assert looked_at == []
+    house.deposit(m0, USD, 100)
+    assert looked_at == [[m0]]
 
 
 def test_a_restriction_beside_a_relief() -> None:

@@ -16,12 +16,23 @@ from msgspec.structs import replace
 
 from novate.core.book import Book
 from novate.core.collateral import rates_under, set_rate
-from novate.core.facts import Fact, OrdersChanged, OrdersFilled, Rejected, RowsRefused, SourceAdvanced, TradesNovated
+from novate.core.facts import (
+    Deposited,
+    Fact,
+    OrdersChanged,
+    OrdersFilled,
+    Rejected,
+    RowsRefused,
+    SourceAdvanced,
+    TradesNovated,
+    Withdrawn,
+)
 from novate.core.kernels.sheet import SheetTables
 from novate.core.margin import JUDGED_ACCESS, Judgement, judge, judge_house, judge_many
 from novate.core.money import EXPOSURE_MAX, PPM, ceil_div
+from novate.core.money_facts import CollateralTransferred, WithdrawalsRequested
 from novate.core.registers import Relief
-from novate.core.rows import NOVATED, RESERVED
+from novate.core.rows import MOVED, NOVATED, POSTED, RESERVED
 from novate.core.supervision import MaintenanceRelieved, ReliefEnded
 
 CREDIT_MAX: Final = 2**63 - 1
@@ -37,6 +48,10 @@ SIDES: Final = {
     TradesNovated: (NOVATED, ("buyer", "seller")),
     OrdersChanged: (RESERVED, ("bucket",)),
     OrdersFilled: (RESERVED, ("bucket",)),
+    Deposited: (POSTED, ("account",)),
+    Withdrawn: (POSTED, ("account",)),
+    WithdrawalsRequested: (POSTED, ("account",)),
+    CollateralTransferred: (MOVED, ("payer", "payee")),
 }
 """Facts that move no buckets but those in their rows, in these columns."""
 
@@ -175,7 +190,7 @@ def reliefs_over(book: Book, facts: list[Fact]) -> list[ReliefEnded]:
 
 
 def _touched(book: Book, facts: list[Fact]) -> np.ndarray:
-    """Relieved purses (int64, ascending) that facts may have moved: the sides of trades and orders, or all."""
+    """Relieved purses (int64, ascending) that facts may have moved: those in their rows, or all."""
     relieved = book.registers.relieved
     buckets: dict[int, None] = {}
     for fact in facts:

@@ -261,7 +261,7 @@ def thresholds(book: Book, account: int, contract: int) -> Thresholds:
     if row["state"] != LIVE or not overlay.judge(int(row["price_ticks"])).priced:
         return Thresholds(Reason.PRICE_MISSING, nowhere, nowhere)
     ends, relief = prices(overlay), book.registers.relieved.get(book.purse_of(overlay.bucket))
-    whole = Overlay(in_full(book), overlay.bucket, contract)
+    whole = Overlay(in_full(book), overlay.bucket, contract) if relief else None
 
     def short_of_initial(price: int) -> bool:
         verdict = overlay.judge(price)
@@ -269,7 +269,7 @@ def thresholds(book: Book, account: int, contract: int) -> Thresholds:
 
     def short_of_maintenance(price: int) -> bool:
         verdict = overlay.judge(price)
-        uncounted = whole.judge(price).equity_fine - verdict.equity_fine if relief else 0
+        uncounted = whole.judge(price).equity_fine - verdict.equity_fine if whole else 0
         return verdict.equity_fine + relief_of(relief, uncounted, verdict.maintenance_fine) < verdict.maintenance_fine
 
     mark = int(row["price_ticks"])
