@@ -296,6 +296,23 @@ def test_of_money_that_comes_in_only_its_owner_is_looked_at(monkeypatch: pytest.
     assert looked_at == [[m0]]
 
 
+def test_who_has_nothing_left_is_not_relieved_by_what_it_brings() -> None:
+    """A credit of more than collateral left out is no part of it: a deposit adds what it counts for and no more."""
+    house = coin_house(form="venue")
+    m0, m1 = house.account("m0"), house.account("m1")
+    house.deposit(m0, USD, 10_000_00)
+    house.deposit(m0, BTC, 1)  # 0.0005 dollars, of which a tenth does not count
+    house.deposit(m1, USD, MILLION)
+    house.trade(0, m0, m1, 400, 200)
+    house.book.balances[m0, USD]["balance_minor"] -= 12_000_00
+    house.book.balances[m1, USD]["balance_minor"] += 12_000_00
+    house.ok(c.AdoptRulebook(replace(house.book.rulebook, margin_classes=STRICT.margin_classes)))
+    before = distances(house.book)[m0]
+    house.deposit(m0, BTC, 100_000)
+    assert (before, distances(house.book)[m0]) == (0, 45 * 10**8)
+    assert breached(house.mark((0, 199))) == [m0]
+
+
 def test_a_restriction_beside_a_relief() -> None:
     """The level that restricts is the new rules': below maintenance, and not liquidated, it may only reduce."""
     house = traded("venue", cash=1_000_00)

@@ -26,7 +26,7 @@ class Relief(msgspec.Struct, frozen=True):
     """What changes of rules took of a bucket's distance to liquidation, in numeraire fine units, none negative.
 
     Where a venue looks whether to liquidate it, and nowhere else, of every ``uncounted_fine`` that its worth is above
-    its equity ``credit_fine`` are added to that (all of them where it was above it by nothing), and of every
+    its equity ``credit_fine`` are added to that (all of them where these are more), and of every
     ``asked_fine`` of its maintenance requirement only ``kept_fine`` count.
     """
 

@@ -68,9 +68,12 @@ def relief_of(relief: Relief | None, uncounted_fine: int, maintenance_fine: int)
 
 
 def credit_of(relief: Relief, uncounted_fine: int) -> int:
-    """What is added to a relieved purse's equity, which shrinks and grows with what does not count."""
-    was_fine = relief.uncounted_fine
-    return relief.credit_fine * uncounted_fine // was_fine if was_fine else relief.credit_fine
+    """What is added to a relieved purse's equity, which shrinks and grows with what does not count.
+
+    Whoever lacked more than that could ever be had nothing to lose, and is credited what it lacked.
+    """
+    credit_fine, was_fine = relief.credit_fine, relief.uncounted_fine
+    return credit_fine * uncounted_fine // was_fine if 0 < credit_fine <= was_fine else credit_fine
 
 
 def in_full(book: Book) -> Book:

@@ -113,8 +113,8 @@ class MaintenanceRelieved(Fact, frozen=True):
     Where a venue looks whether to liquidate the bucket, of every ``uncounted_fine`` that its worth is above its equity
     ``credit_fine`` are added to that, rounded down, and of every ``asked_fine`` of its maintenance requirement only
     ``kept_fine`` count, rounded up. All are numeraire fine units and not negative; ``uncounted_fine`` and
-    ``asked_fine`` are what the new rules leave out and ask for at the marks of the change. What is worth no more than
-    it counts for has all of its credit. It takes the place of what the bucket was relieved of before.
+    ``asked_fine`` are what the new rules leave out and ask for at the marks of the change. A credit of more than
+    was left out is added as it is. It takes the place of what the bucket was relieved of before.
     """
 
     bucket: int

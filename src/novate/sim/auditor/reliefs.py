@@ -30,7 +30,7 @@ def distance(house: House, index: int, verdict: Verdict) -> int:
 def credited(house: House, index: int, equity: int) -> int:
     """What a relief adds to equity now: the same part of what equity leaves out as at the change of rules."""
     relief = house.reliefs.get(index, Relief())
-    if not relief.credit or not relief.of:
+    if not 0 < relief.credit <= relief.of:
         return relief.credit
     return down(Fraction(relief.credit, relief.of) * (worth_in_full(house, index) - equity))
 
