@@ -213,3 +213,23 @@ def test_the_page_of_backtests_says_what_the_command_prints(
     figures = [row for row in rows if not row.startswith(("model |", "margin |", "over two days |"))]
     assert len(figures) == 8 + 4 + 6 + 2
     assert [row for row in figures if row not in known] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("--level", "nan"), 1, "level nan: expected a probability between 0 and 1, such as 0.99"),
+        (("--level", "1", "--model", "span"), 1, "level 1.0: expected a probability between 0 and 1"),
+        (("--level", "1.5", "--model", "span"), 1, "level 1.5: expected a probability between 0 and 1"),
+        (("--gap-days", "nan"), 2, "--gap-days nan: expected days above 0, 100,000 at most"),
+        (("--gap-days", "1e300"), 2, "--gap-days 1e+300: expected days above 0"),
+        (("--window", "0"), 2, "horizon, warm-up and window must be positive"),
+    ],
+)
+def test_options_that_are_no_numbers_to_count_with_are_said_in_one_line(
+    novate: Novate, tmp_path: Path, options: tuple[str, ...], code: int, message: str
+) -> None:
+    models = () if "--model" in options else FAST
+    found, out, err = novate(written(tmp_path / "coin.csv"), *models, *options)
+    assert (found, out, err.count("\n")) == (code, "", 1), err
+    assert message in err

@@ -104,10 +104,23 @@ def test_the_same_accounts_in_json(novate: Novate, tmp_path: Path) -> None:
         (path.read_text().replace('"BTC": 1', '"BTC": NaN'), "weights of BTC: nan is not finite"),
         ("[]", "expected a table, got list"),
         ("{", "it is not JSON: "),
+        ("[" * 100_000, "it is not JSON: "),
+        (path.read_text().replace('"name": "A"', r'"name": "\ud800"'), "it is not JSON: 'utf-8' codec can't encode"),
+        (path.read_text().replace('"BTC": 1', '"BTC": 1e200'), "weights of BTC: 1e+200 is more than 1e+100: correct"),
     ):
         code, _, err = novate(written(tmp_path), "--accounts", accounts(tmp_path, text, "accounts.json"))
         assert (code, err.count("\n")) == (1, 1)
         assert message in err
+
+
+def test_files_as_other_systems_write_them(novate: Novate, tmp_path: Path) -> None:
+    """The ending in capitals; the mark of byte order in front of the text."""
+    listed = json.dumps({"members": ["A"], "accounts": [{"name": "A", "member": "A", "weights": {"BTC": 1}}]})
+    for path in (
+        accounts(tmp_path, listed, "LISTED.JSON"),
+        accounts(tmp_path, "\ufeff" + COINS.lstrip(), "marked.toml"),
+    ):
+        assert novate(written(tmp_path), "--accounts", path, "--model", "historical")[0] == 0
 
 
 def test_the_example_is_of_the_installed_history(novate: Novate) -> None:
@@ -123,11 +136,24 @@ def test_hypothetical_accounts_of_some_series_or_of_all(novate: Novate, tmp_path
     found = json.loads(out)["accounts"]
     assert len(found["accounts"]) == 15
     assert found["from"] == "hypothetical accounts, the set of 2026-11-22"
-    code, _, err = novate(history, "--accounts", "hypothetical", *FAST)
-    assert (code, err) == (
-        1,
-        "novate: BTC, ETH, XRP: 0 days on which all of them have a price: name fewer series, or give another history\n",
-    )
+    code, out, err = novate(history, "--accounts", "hypothetical", *FAST)
+    assert (code, out) == (1, "")
+    assert err.startswith("novate: the series have 0 days in common: BTC from 2015-01-01 to 2016-11-30; ETH from 2015-")
+    assert err.endswith("; XRP from 2018-01-01 to 2018-01-03: give series of the same days\n")
+
+
+def test_a_hole_of_one_market_is_none_because_another_was_shut(novate: Novate, tmp_path: Path) -> None:
+    """Each series is judged by its own days before they meet, as in ``novate margin``."""
+    lines = written(tmp_path, 1_000).read_text(encoding="utf-8").splitlines()
+    shut = [line for line in lines if ",ETH," not in line or np.is_busday(line[:10])]
+    (tmp_path / "week.csv").write_text("\n".join(shut) + "\n", encoding="utf-8")
+    plain = (tmp_path / "week.csv", "--accounts", accounts(tmp_path), *FAST)
+    assert novate(*plain)[0] == 0
+    gone = [line for line in shut if not ("2016-03-01" <= line[:10] <= "2016-03-03" and ",BTC," in line)]
+    (tmp_path / "week.csv").write_text("\n".join(gone) + "\n", encoding="utf-8")
+    code, out, err = novate(*plain)
+    assert (code, out) == (1, "")
+    assert "BTC: nothing between 2016-02-29 and 2016-03-04, 4 days where at most 1 are no hole" in err
 
 
 @pytest.mark.parametrize(
@@ -136,6 +162,7 @@ def test_hypothetical_accounts_of_some_series_or_of_all(novate: Novate, tmp_path
         (("ETH = 5", "GOLD = 5"), (), 1, "coins has no series 'GOLD': it has BTC, ETH, XRP"),
         (('"Ann"', '"Birch"'), (), 1, "accounts.toml: account 'Birch': it is there twice"),
         (('["Alder", "Birch"]', '["Alder", "Birch", "Cedar"]'), (), 1, "member 'Cedar': it has no account"),
+        (('"Birch"]', '"Birch", "the house"]'), (), 1, "member 'the house': that is what all members together are"),
         (('"Birch"]', '"Beech"]'), (), 1, "account 'Birch': there is no member 'Birch'"),
         (("BTC = 1000", "BTC = nan"), (), 1, "account 'Ann': weights of BTC: nan is not finite"),
         (("BTC = 1000", 'BTC = "1000"'), (), 1, r"Expected `float`, got `str` - at `\$\.accounts\[1\]\.weights"),

@@ -18,13 +18,20 @@ class FileError(RiskError):
 
 def table_of(path: Path) -> dict[str, Any]:
     """The table that a file holds: JSON where it is called so, else TOML. Raises ``FileError``, and ``OSError``."""
+    is_json = path.suffix.lower() == ".json"
     try:
         data = path.read_bytes()
-        read = json.loads(data, object_pairs_hook=_once) if path.suffix == ".json" else tomllib.loads(data.decode())
-    except ValueError as error:  # also of what is no text at all
-        raise FileError(f"{path}: it is not {'JSON' if path.suffix == '.json' else 'TOML'}: {error}") from error
+        read = _json(data) if is_json else tomllib.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:  # also of what is no text at all, and of a nest without end
+        raise FileError(f"{path}: it is not {'JSON' if is_json else 'TOML'}: {error}") from error
     if not isinstance(read, dict):
         raise FileError(f"{path}: expected a table, got {type(read).__name__}")
+    return read
+
+
+def _json(data: bytes) -> Any:
+    read = json.loads(data, object_pairs_hook=_once)
+    json.dumps(read, ensure_ascii=False).encode()  # halves of characters can be escaped, and are no text
     return read
 
 

@@ -248,6 +248,7 @@ def test_what_an_add_on_cannot_be_given_is_said() -> None:
     oil = daily(100 + walk(300, seed=1), Factor("OIL", "absolute"))
     for made, words in (
         (lambda: Gap(stress_from="2008"), "gap: stress_from '2008': expected a day such as 2008-09-01"),
+        (lambda: Gap(level=1.0), r"level 1\.0: expected a probability between 0 and 1"),
         (lambda: Gap(least=1.5), r"gap: steps 3, least 1\.5, .*a haircut between 0 and 1"),
         (
             lambda: Gap(indices=("S&P",)).haircuts(history),

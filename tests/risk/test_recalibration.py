@@ -51,11 +51,24 @@ def test_a_recalibration_is_due_on_schedule_or_where_volatility_rose() -> None:
 
 
 def test_between_rows_what_was_known_counts() -> None:
-    """Calibrated between two rows, the volatility is that of the rows before it."""
+    """Calibrated between two rows, the volatility is that of the rows known then: a day's close when its day ends."""
     wild = grown_wild(20)
     now = int(wild.times_ns[-1])
     found = due(WEEKLY, wild, now - 20 * DAY_NS + 5, now + 5)
-    assert found == due(WEEKLY, wild, now - 20 * DAY_NS, now)
+    assert found == due(WEEKLY, wild, now - 21 * DAY_NS, now)
+
+
+def test_a_crash_on_the_day_of_the_last_calibration_is_reason_enough() -> None:
+    """Calibrated on a Monday morning from closes up to Sunday's: Monday's close was not known."""
+    levels = grown_wild(0).levels.copy()
+    levels[-1] = 0.6 * levels[-2]
+    vouched = (grown_wild(0).labels()[-1],)
+    crashed = daily(levels, Factor("BTC"), Factor("STOCK"), vouched=vouched)
+    monday = int(crashed.times_ns[-1]) + DAY_NS // 3
+    found = due(WEEKLY, crashed, monday, monday + DAY_NS)
+    assert found is not None
+    assert found.because == "volatility"
+    assert due(WEEKLY, crashed, monday + DAY_NS, monday + DAY_NS) is None
 
 
 def test_a_factor_that_did_not_move_and_now_does_is_reason_enough() -> None:

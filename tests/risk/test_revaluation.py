@@ -223,3 +223,10 @@ def test_levels_of_the_wrong_shape_are_refused() -> None:
 def test_a_year_has_365_days() -> None:
     assert YEAR_NS == 365 * DAY_NS
     assert option().years(NOW) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("names", [("BTC vol 0d",), ("BTC vol 30d", "BTC vol 30.0d")])
+def test_tenors_are_of_some_days_and_there_once(names: tuple[str, ...]) -> None:
+    levels = Levels(names, np.full(len(names), 0.5), np.full((1, len(names)), 0.6), 2.0)
+    with pytest.raises(RiskError, match=f"{names[-1]}: of no days, or there twice: tenors are above zero, one series"):
+        levels.tenors("BTC", "vol")

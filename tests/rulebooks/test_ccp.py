@@ -188,6 +188,37 @@ def test_gaps_failures_and_short_options_are_parts_of_a_rulebook_of_ones_own() -
     assert margin(book(perpetual(-1, 100_000)), gapped, history).worst == "gap, BTC gaps by +60 %"
 
 
+def test_a_failure_strikes_books_that_hold_nothing_of_the_name() -> None:
+    """What was recorded on the name's worst days is asked of its like, so the name's series is read for that."""
+    coin = past("BTC", days=1_500, seed=7)
+    like = np.concatenate([coin.levels, 0.1 * coin.levels], axis=1)
+    history = replace(coin, factors=(Factor("BTC"), Factor("FTT")), levels=like)
+    spread = modelled(wrong_way=(WrongWay("FTT", 0.9),))
+    found = margin(book(perpetual(1, 100_000)), spread, history)
+    moves = np.sort(np.log(like[2:, 0] / like[:-2, 0]))[:15].mean()  # 1 % of 1,498 windows
+    assert {name.partition(" ")[0]: amount for name, amount in found.also}["wrong-way"] == pytest.approx(
+        -1e5 * np.expm1(moves)
+    )
+    with pytest.raises(RiskError, match="there is no factor 'FTT': the history has BTC"):
+        margin(book(perpetual(1, 100_000)), spread, coin)
+
+
+def test_a_rulebook_serves_books_that_hold_a_part_of_what_it_names() -> None:
+    history = past("BTC", "ETH")
+    coin, ether = (
+        book(perpetual(1, 100_000)),
+        book(perpetual(1, 3_000, on="ETH"), prices={"ETH": 3_000.0}),
+    )
+    gapped = modelled(gap=Gap(indices=("BTC",)), basis=Basis(beside={"ETH": "BTC"}))
+
+    def parts(of: Book) -> list[str]:
+        return [name.partition(" ")[0] for name, _ in margin(of, gapped, history).also][3:]
+
+    assert parts(coin) == []  # an index that does not gap, and nothing that nets with it
+    assert parts(ether) == ["gap", "basis"]  # against its leader, which is read for that
+    assert asked(coin, history, gapped) == asked(coin, history)
+
+
 # ---- collateral -----------------------------------------------------------------------------------------------------
 
 
@@ -349,6 +380,24 @@ def test_expiries_of_one_day_are_two_rows() -> None:
     assert asked(held, past("BTC")) < 1
 
 
+def test_strikes_that_differ_in_the_seventh_figure_are_two_rows() -> None:
+    prices, forwards = {"BTC": 150e6}, {20: 150e6}
+    sold, small = option(-100, 150_000_100.0, "call", 20), option(-1, 150_000_200.5, "call", 20)
+    both = book(sold, small, prices=prices, forwards=forwards)
+    history = past("BTC")
+    history = replace(history, levels=history.levels * 1_500)
+    drawn = drawn_up(both, CCP.rules, history)
+    assert list(drawn.lots) == ["BTC-2026-01-25-150000100-C", "BTC-2026-01-25-150000200.5-C"]
+    alone = asked(book(sold, prices=prices, forwards=forwards), history)
+    assert asked(both, history) == pytest.approx(1.01 * alone, rel=1e-4)
+
+
+def test_collateral_is_not_called_as_a_position_is() -> None:
+    pledged = (Collateral(asset="BTC-PERP", amount=1.0, price=0.5),)
+    with pytest.raises(RiskError, match="BTC-PERP: it is the symbol of a position and of collateral: name the asset"):
+        asked(book(perpetual(1, 100_000), collateral=pledged), past("BTC", "BTC-PERP"))
+
+
 def test_rows_after_the_books_time_are_not_known() -> None:
     """The close of the day itself neither: it is there when the day ends."""
     later = past("BTC")
@@ -414,6 +463,7 @@ def test_a_rulebook_of_ones_own_names_its_path(tmp_path: Path) -> None:
         (("level = 0.99", "levels = 0.99"), r"\$\.model\.levels: unknown"),
         (('scaling = "mid"', 'scaling = "half"'), r"Invalid enum value 'half' - at `\$\.model\.scaling`"),
         (("unit_fine = 10_000", "unit_fine = 0"), r">= 1 - at `\$\.unit_fine`"),
+        (("offset_cap = 0.8", "gap = { level = 1.0 }"), r"level 1\.0: expected a probability .* at `\$\.model\.gap`"),
     ):
         path.write_text(text.replace(*change), encoding="utf-8")
         with pytest.raises(RiskError, match=words):
@@ -431,6 +481,20 @@ def test_a_rulebook_of_ones_own_names_its_path(tmp_path: Path) -> None:
     path.write_text(text + "gap = { least = 0.3, most = 0.4 }\n", encoding="utf-8")
     with pytest.raises(RiskError, match=r"\$\.model\.gap\.most: unknown"):
         load(str(path))
+    for change, words in (
+        (("level = 0.99", "level = nan"), "level nan: expected a probability"),
+        (("fundings_a_day = 3.0", "shocks.x = { BTC = 1e308 }"), "BTC, scenario 0: level: got inf: leave the scenario"),
+        (("fundings_a_day = 3.0", "liquidity.BTC = { half_spread = 0.0, daily_units = inf }"), "daily_lots inf"),
+        (
+            ("fundings_a_day = 3.0", "liquidity.BTC = { half_spread = 1.0, daily_units = 1e-300, impact = 1e300 }"),
+            r"impact=1e\+300\): 1 lots would cost inf to close: correct what it says",
+        ),
+    ):
+        path.write_text(text.replace(*change), encoding="utf-8")
+        with pytest.raises(RiskError, match=words):
+            asked(book(perpetual(1, 100_000)), past("BTC"), load(str(path)))
+    path.write_text(text.replace("years = 10.0", "years = inf"), encoding="utf-8")
+    assert asked(book(perpetual(1, 1e5)), past("BTC"), load(str(path))) == asked(book(perpetual(1, 1e5)), past("BTC"))
     path.write_text(text.replace("level = 0.99", "level = 0.995"), encoding="utf-8")
     held, history = book(perpetual(1, 100_000)), past("BTC", days=1_500)
     assert margin(held, load(str(path)), history).initial > asked(held, history)

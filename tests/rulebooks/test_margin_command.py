@@ -133,6 +133,8 @@ def test_series_by_other_names_in_a_long_file(ask: Any, tmp_path: Path) -> None:
         (("--series", "BTC=BTC/USD", "--absolute", "CL"), "long has no series 'CL': it has BTC, other"),
         (("--series", "BTC=gold"), "long has no series 'gold': it has BTC/USD, other"),
         (("--series", "BTC"), "--series BTC: expected what it stands for and its name in the file"),
+        (("--series", "BTC=BTC/USD", "--gap-days", "nan"), "--gap-days nan: expected days above 0, 100,000 at most"),
+        (("--series", "BTC=BTC/USD", "--gap-days", "inf"), "--gap-days inf: expected days above 0"),
     ):
         code, out, err = ask(EXAMPLE, "--rulebook", "ccp", "--history", path, *given)
         assert code in (1, 2)
@@ -168,6 +170,28 @@ def test_a_day_that_is_true_is_vouched_for(ask: Any, tmp_path: Path) -> None:
     code, out, _ = ask(*margined, "--vouch", "2026-01-04", "--vouch", "2026-01-05")
     assert code == 0
     assert json.loads(out)["initial"] > 0
+
+
+def test_a_book_of_cash_is_asked_for_nothing(ask: Any, tmp_path: Path) -> None:
+    path = tmp_path / "cash.toml"
+    path.write_text("time = 2026-01-05T08:00:00Z\ncash = 5.0\npositions = []\n[underlyings]\n", encoding="utf-8")
+    history = written(tmp_path / "closes.csv", "BTC")
+    code, out, err = ask(path, "--rulebook", "ccp", "--history", history, "--json")
+    assert (code, err) == (0, "")
+    assert (json.loads(out)["initial"], json.loads(out)["equity"]) == (0, 5)
+
+
+def test_a_rulebook_of_ones_own_reads_the_series_that_it_names(ask: Any, tmp_path: Path) -> None:
+    """Columns of a wide file by their names whatever their case, though the book holds nothing of them."""
+    shipped = (EXAMPLE.parents[1] / "src/novate/rulebooks/ccp.toml").read_text(encoding="utf-8")
+    mine = tmp_path / "mine.toml"
+    mine.write_text(shipped + 'wrong_way = [{ name = "FTT", fall = 0.9 }]\n', encoding="utf-8")
+    code, out, err = ask(EXAMPLE, "--rulebook", mine, "--history", written(tmp_path / "closes.csv", "BTC", "FTT"))
+    assert (code, err) == (0, "")
+    assert "wrong-way in full, worst in FTT falls by 90 %" in " ".join(out.split())
+    code, _, err = ask(EXAMPLE, "--rulebook", mine, "--history", written(tmp_path / "closes.csv", "BTC"))
+    assert (code, err.count("\n")) == (1, 1)
+    assert "wrong_way: there is no factor 'FTT': the history has BTC" in err
 
 
 def test_a_name_is_that_of_one_series(ask: Any, tmp_path: Path) -> None:
@@ -207,6 +231,11 @@ def test_markets_that_close_and_markets_that_do_not_meet_on_common_days(ask: Any
     weekdays = sum(np.is_busday(line[:10]) for line in lines[1:])
     assert json.loads(out)["notes"][0] == f"history: BTC, ES; 2021-11-29 to 2026-01-02, {weekdays:,} rows"
     assert ask(book, "--rulebook", "ccp", "--history", path, "--gap-days", "2")[0] == 1
+    ended = [line if line[:10] < "2025-12-31" else f"{line[:10]},," + line.rpartition(",")[2] for line in shut]
+    path.write_text("\n".join([lines[0], *ended]) + "\n", encoding="utf-8")
+    code, out, err = ask(book, "--rulebook", "ccp", "--history", path)
+    assert (code, out) == (1, "")
+    assert "BTC: nothing between 2025-12-30 and 2026-01-05, 6 days where at most 1 are no hole: add the missing" in err
 
 
 @pytest.mark.parametrize(

@@ -250,6 +250,8 @@ def test_the_example_is_margined_by_who_knows_options() -> None:
         ),
         (("time = 2026-01-05", "time = 2026-02-05"), r"\$\.positions\[1\]\.expiry: BTC-2026-01-30-95000-C has expired"),
         (("time = 2026-01-05T08:00:00Z", "time = 2026-01-05T08:00:00"), r"\$\.time: it has no time zone"),
+        (("time = 2026-01-05T08:00:00Z", "time = 0001-01-01T00:00:00+10:00"), "in UTC it is before the year 1"),
+        (("cash = 60_000.0", f"cash = {'[' * 10_000}"), "it is not TOML"),
         (("cash = 60_000.0", ""), "missing required field `cash`"),
         (("cash = 60_000.0", "cash = 60_000.0\nmoney = 1"), "unknown field `money`"),
         (("cash = 60_000.0", "cash ="), "it is not TOML"),

@@ -168,7 +168,7 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "hedges that weigh in a package": (liquidation, "freed_by", hedges_weigh),
     "new collateral that nobody looks at": (consequences, "is_portfolio", lambda *_: False),
 }
-QUICK = ("offsets beyond the cap", "a switch into a shortfall", "sheets without bounds")
+QUICK = ("offsets beyond the cap", "sheets without bounds")
 
 
 def first_failure() -> Failure:

@@ -25,6 +25,8 @@ WEEKEND_PART: Final = 0.1
 """With more of its days than this on weekends a market does not close."""
 CLOSED_DAYS: Final = 7
 """The longest that a market which closes has been closed since 1945: after 11 September 2001."""
+GAP_DAYS_MAX: Final = 100_000
+"""Longer than any recorded history, and what its nanoseconds can count."""
 
 
 def backtest(
@@ -76,7 +78,7 @@ def backtest(
     json
         Print one JSON object instead of tables.
     """
-    if min(horizon, warm_up, window or 1) < 1:
+    if min(horizon, warm_up, 1 if window is None else window) < 1:
         raise Failure("horizon, warm-up and window must be positive", 2)
     asked = Asked(tuple(dict.fromkeys(model or NAMES)), level, horizon, warm_up, window)
     reading = Reading(absolute, vouch, gap_days)
@@ -125,7 +127,7 @@ def _report(
         if accounts is not None:
             return _of_accounts(known, accounts, series, reading, asked, out)
         names = _chosen(known, series, reading.absolute)
-        return _of_series(known, [reading.history(known, (name,)) for name in names], asked, out)
+        return _of_series(known, [reading.history(known, name) for name in names], asked, out)
 
 
 def _of_series(known: "PriceHistory", histories: "Sequence[FactorHistory]", asked: Asked, out: Path) -> Report:
@@ -148,16 +150,20 @@ def _of_accounts(
     from novate.risk.backtest.accounts import Accounts, held
     from novate.risk.backtest.hypothetical import hypothetical
     from novate.risk.backtest.portfolios import backtest as tested
+    from novate.risk.histories import in_common
+
+    def joint(names: Sequence[str]) -> "FactorHistory":
+        return in_common([reading.history(known, name) for name in names])
 
     if accounts == "hypothetical":
-        history = reading.history(known, _chosen(known, series, reading.absolute))
+        history = joint(_chosen(known, series, reading.absolute))
         holding = hypothetical(history)
     elif series:
         raise Failure("--series with --accounts FILE: the accounts say which series they hold", 2)
     else:
         listed = converted(table_of(Path(accounts)), Accounts, accounts, "docs/concepts/backtest.md")
         names = set(_chosen(known, listed.series, reading.absolute))
-        history = reading.history(known, tuple(name for name in known.symbols if name in names))
+        history = joint([name for name in known.symbols if name in names])
         holding = held(listed, history, f"accounts of {Path(accounts).name}")
     with busy("backtesting"):
         found = tested(history, holding, asked.models(), level=asked.level, warm_up=asked.warm_up, last=asked.window)
@@ -205,35 +211,36 @@ class Reading:
     vouched: tuple[str, ...]
     gap_days: float | None
 
-    def history(self, known: "PriceHistory", names: tuple[str, ...]) -> "FactorHistory":
-        """The days on which all of some series have a price: without one a market was shut, and not for long."""
+    def __post_init__(self) -> None:
+        if self.gap_days is not None and not 0 < self.gap_days <= GAP_DAYS_MAX:
+            raise Failure(f"--gap-days {self.gap_days:g}: expected days above 0, {GAP_DAYS_MAX:,} at most", 2)
+
+    def history(self, known: "PriceHistory", name: str) -> "FactorHistory":
+        """The days on which a series has a price: without one a market was shut, and not for long."""
         import numpy as np
 
         from novate.risk.factors import DAY_NS, Factor, FactorHistory
 
-        columns = known.close[:, [known.symbols.index(name) for name in names]]
-        there = ~np.isnan(columns).any(axis=1)
+        column = known.close[:, known.symbols.index(name)]
+        there = ~np.isnan(column)
         times = known.times_ns[there]
-        _daily(names, times)
+        _daily(name, times)
         weekdays = (times // DAY_NS + 3) % 7  # the first of January 1970 was a Thursday; Monday is 0
         never_closes = len(times) > 1 and (weekdays >= 5).mean() > WEEKEND_PART
         usual = DAY_NS if never_closes else CLOSED_DAYS * DAY_NS
         gap = usual if self.gap_days is None else round(self.gap_days * DAY_NS)
-        factors = tuple(Factor(name, "absolute" if name in self.absolute else "relative") for name in names)
-        return FactorHistory(factors, times, columns[there], gap_max_ns=gap, vouched=self.vouched)
+        factor = Factor(name, "absolute" if name in self.absolute else "relative")
+        return FactorHistory((factor,), times, column[there][:, None], gap_max_ns=gap, vouched=self.vouched)
 
 
-def _daily(names: tuple[str, ...], times: "NDArray[np.int64]") -> None:
+def _daily(name: str, times: "NDArray[np.int64]") -> None:
     """Every row is called a day, and a report of hours would say days: the usual step must be one."""
     import numpy as np
 
     from novate.risk.factors import DAY_NS
 
     if len(times) < 2:
-        raise Failure(
-            f"{', '.join(names)}: {len(times)} days on which all of them have a price: name fewer series, or give "
-            "another history"
-        )
+        raise Failure(f"{name}: {len(times)} days with a price: leave it out, or give another history")
     if (step := int(np.median(np.diff(times)))) != DAY_NS:
         hours = 24 * step / DAY_NS
-        raise Failure(f"{', '.join(names)}: a price every {hours:g} h, and days are tested: give one price a day")
+        raise Failure(f"{name}: a price every {hours:g} h, and days are tested: give one price a day")

@@ -12,34 +12,41 @@ if TYPE_CHECKING:
     from novate.market.history import PriceHistory
     from novate.risk.factors import FactorHistory
     from novate.risk.venues.book import Book
+    from novate.risk.venues.house_sheet import Rules
 
 
 def history_of(
     book: "Book",
+    rules: "Rules",
     path: Path,
     series: Sequence[str],
     absolute: Sequence[str],
     vouched: tuple[str, ...],
     gap_days: float | None,
 ) -> "FactorHistory":
-    """What a book is margined by, of a file of one price a day.
+    """What a book is margined by under rules, of a file of one price a day.
 
     ``series`` says which series of the file stands for what where they go by other names ("CL=wti_usd_bbl"). Failure
     for one that is not there, a hole, an absurd price, and series without days in common.
     """
     from novate.market.history import read_history
     from novate.risk.histories import in_common
-    from novate.risk.venues.house_sheet import ABSOLUTE, series_read
+    from novate.risk.venues.house_sheet import ABSOLUTE, beside_held, judge_end, series_read
 
     with told():
-        known = _named(read_history(path, signed=True), book, _pairs(series))
+        held = (*book.held(), *(each.asset for each in book.collateral))
+        meant = (*held, *beside_held(held, rules))
+        known = _named(read_history(path, signed=True), meant, _pairs(series))
         for name in absolute:
             if name not in known.symbols:
                 raise Failure(f"{known.name} has no series {name!r}: it has {', '.join(known.symbols)}")
         differences = (*absolute, *(name for name in known.symbols if ABSOLUTE.fullmatch(name)))
-        read = series_read(book, known.symbols)
+        read = series_read(book, rules, known.symbols) or known.symbols[:1]  # of nothing held any history will do
         reading = Reading(differences, vouched, gap_days)
-        return in_common([reading.history(known, (name,)) for name in read])
+        each = [reading.history(known, name) for name in read]
+        for one in each:
+            judge_end(one, book)
+        return in_common(each)
 
 
 def _pairs(series: Sequence[str]) -> dict[str, str]:
@@ -55,12 +62,11 @@ def _pairs(series: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def _named(known: "PriceHistory", book: "Book", pairs: Mapping[str, str]) -> "PriceHistory":
-    """The history, its series by the book's names: those that pairs give them, else their own, whatever their case."""
+def _named(known: "PriceHistory", names: Sequence[str], pairs: Mapping[str, str]) -> "PriceHistory":
+    """The history, its series by the names that are meant: those of pairs, else their own, whatever their case."""
     for of_file in pairs:
         if of_file not in known.symbols:
             raise Failure(f"{known.name} has no series {of_file!r}: it has {', '.join(known.symbols)}")
-    names = (*book.held(), *(each.asset for each in book.collateral))
 
     def meant(symbol: str) -> str:
         for name in names:

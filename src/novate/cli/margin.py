@@ -71,7 +71,8 @@ def margin(
             return
         book = read_book(portfolio)
         rules = None if rulebook is None else _fit(load(rulebook), history)
-        past = None if history is None else history_of(book, history, series, absolute, vouch, gap_days)
+        of = (rules or load("ccp")).rules
+        past = None if history is None else history_of(book, of, history, series, absolute, vouch, gap_days)
         if rules is None:
             _show_comparison(book, [load(name) for name in names()], past, json)
         else:

@@ -133,7 +133,6 @@ def asked_together(book: Book, buckets: np.ndarray, least: int = TOGETHER_LEAST,
             standing.require_each(own[changed], tables, book.sheet, anew)
         else:
             remargined(book, own[changed], anew)
-        standing.note(own[changed], anew, tables, book.sheet)
         asked[changed] = anew
     rows[chosen] = asked
     return rows

@@ -114,7 +114,8 @@ def levels_after(levels: NDArray[np.float64], scenarios: Scenarios) -> NDArray[n
     relative = _relative(scenarios.factors)
     for factor, level in zip(scenarios.factors, now, strict=True):
         _check_level(factor, level, "now")
-    return np.where(relative, now * np.exp(np.where(relative, scenarios.moves, 0.0)), now + scenarios.moves)
+    with np.errstate(over="ignore"):  # a level that is no number is refused where it is used
+        return np.where(relative, now * np.exp(np.where(relative, scenarios.moves, 0.0)), now + scenarios.moves)
 
 
 def stacked(name: str, *sets: Scenarios) -> Scenarios:

@@ -23,6 +23,15 @@ def require_up_to(history: FactorHistory, time_ns: int) -> None:
         )
 
 
+def rows_known(history: FactorHistory, time_ns: int) -> int:
+    """How many rows were known at a time: a day's close when its day has ended, or at the very time that it bears,
+    which is then that at which it was taken."""
+    known = int(np.searchsorted(history.times_ns, time_ns, side="right"))
+    if not history.whole_days or (known and history.times_ns[known - 1] == time_ns):
+        return known
+    return int(np.searchsorted(history.times_ns, time_ns - DAY_NS, side="right"))
+
+
 def in_common(histories: Sequence[FactorHistory]) -> FactorHistory:
     """Factors of several histories at the times that all of them have: a day on which one market was shut is left out
     for all, and the move over it is one move of each.

@@ -39,10 +39,9 @@ ES_CONVENTIONS: Final[dict[str, str]] = {
 @lru_cache
 def as_written(level: float | Fraction) -> Fraction:
     """A level as the decimal that it is written as: 0.99 is 99/100. RiskError where it is not between 0 and 1."""
-    exact = level if isinstance(level, Fraction) else Fraction(str(level))
-    if not 0 < exact < 1:
+    if not 0 < level < 1:  # nor what is no number
         raise RiskError(f"level {level}: expected a probability between 0 and 1, such as 0.99")
-    return exact
+    return level if isinstance(level, Fraction) else Fraction(str(level))
 
 
 def value_at_risk(

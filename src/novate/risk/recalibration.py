@@ -15,7 +15,7 @@ from novate.core.money import PPM, ceil_div
 from novate.core.terms import RiskSheet, ScenarioBlock
 from novate.risk.errors import RiskError
 from novate.risk.factors import FactorHistory, one_step_moves
-from novate.risk.histories import require_up_to
+from novate.risk.histories import require_up_to, rows_known
 from novate.risk.models.draft import Draft, Row
 from novate.risk.sheet import quantise
 from novate.risk.sheet_asks import asked_alone, results_of
@@ -67,12 +67,12 @@ class Due:
 def due(policy: Policy, history: FactorHistory, calibrated_ns: int, time_ns: int) -> Due | None:
     """Why a recalibration is due at a time, after one at another; None where it is not.
 
-    Volatilities are those foreseen from the rows up to either time. Volatility is named before the schedule where both
-    are reason enough. RiskError for a history that reaches beyond now, has a hole before it or is too short for a
-    volatility at the last calibration.
+    Volatilities are those foreseen from the rows that were known at either time. Volatility is named before the
+    schedule where both are reason enough. RiskError for a history that reaches beyond now, has a hole before it or is
+    too short for a volatility at the last calibration.
     """
     require_up_to(history, time_ns)
-    known = int(np.searchsorted(history.times_ns, calibrated_ns, side="right"))
+    known = rows_known(history, calibrated_ns)
     if not policy.seed_count < known or calibrated_ns > time_ns:
         raise RiskError(
             f"calibrated at {calibrated_ns} ns, {known} rows into a history that begins on {history.labels()[0]}: "

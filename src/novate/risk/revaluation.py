@@ -70,6 +70,11 @@ class Levels:
             if name.startswith(start) and name.endswith("d") and name[len(start) : -1].replace(".", "", 1).isdigit()
         ]
         found.sort()
+        for (days, at), (before, _) in zip(found, [(0.0, -1), *found], strict=False):
+            if not days > before:
+                raise RiskError(
+                    f"{self.factors[at]}: of no days, or there twice: tenors are above zero, one series each"
+                )
         columns = [at for _, at in found]
         return np.array([days for days, _ in found]), self.now[columns], self.after[:, columns]
 

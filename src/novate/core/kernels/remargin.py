@@ -8,9 +8,9 @@ import numpy as np
 from numba import njit, prange
 
 from novate.core.kernels.measures import rank_of
-from novate.core.kernels.portfolio import COUNTS, collateral_lots, count_row, in_money, rows_of
+from novate.core.kernels.portfolio import COUNTS, collateral_lots, count_row, in_money
 from novate.core.kernels.sheet import row_of, row_of_asset
-from novate.core.kernels.standing import take_memory
+from novate.core.kernels.standing import note_answer, note_rows, take_memory
 from novate.core.kernels.tails import measure_cases, relaxed
 from novate.core.layout import CASE
 
@@ -21,21 +21,18 @@ NARROW, WIDE = np.empty(0, np.int32), np.empty(0, np.float64)
 
 
 @njit(cache=True)
-def held_by(bucket, tables, sheet):
-    """``(rows of the sheet, [fewest, own, most] lots)`` of what a bucket holds, has resting and has as collateral."""
-    own = tables.buckets[bucket]
-    held = rows_of(own.start, own.count, tables.positions, tables.orders)
-    width = tables.balances.shape[1]
-    rows, lots = np.empty(len(held) + width, np.int32), np.empty((3, len(held) + width), np.int64)
-    count = 0
-    for at in range(len(held)):
-        row = row_of(held[at].contract, sheet)
-        if row >= 0:
-            rows[count] = row
-            lots[0, count], lots[1, count] = held[at].lots - held[at].asks, held[at].lots
-            lots[2, count] = held[at].lots + held[at].bids
+def held_by(bucket, tables, sheet, rows, lots):
+    """Write the rows of the sheet that a bucket holds, has resting or as collateral, and its ``[fewest, own, most]``
+    lots of each; returns how many there are."""
+    own, count = tables.buckets[bucket], 0
+    for at in range(own.start, own.start + own.count):
+        position = tables.positions[at]
+        rest, row = tables.orders[np.uint32(position.orders)], row_of(position.contract, sheet)
+        if row >= 0 and (position.lots != 0 or rest.bids != 0 or rest.asks != 0):
+            rows[count], lots[1, count] = row, position.lots
+            lots[0, count], lots[2, count] = position.lots - rest.asks, position.lots + rest.bids
             count += 1
-    for asset in range(width):
+    for asset in range(tables.balances.shape[1]):
         row = row_of_asset(asset, sheet)
         if row >= 0:
             own_lots = collateral_lots(tables.balances[bucket, asset].balance_minor, sheet.rows[row])
@@ -43,51 +40,38 @@ def held_by(bucket, tables, sheet):
                 rows[count] = row
                 lots[:, count] = own_lots
                 count += 1
-    return rows[:count], lots[:, :count]
+    return count
 
 
 @njit(cache=True)
-def count_view(rows, lots, resting, sheet, counts):
+def count_view(rows, lots, held, resting, sheet, counts):
     """A view's counts, as ``portfolio.fill`` has them."""
     counts[:] = 0
-    for at in range(len(rows)):
+    for at in range(held):
         low, high = (lots[0, at], lots[2, at]) if resting else (lots[1, at], lots[1, at])
         count_row(sheet.rows[rows[at]], (0, 0), (low, high), sheet.add_ons, counts)
 
 
 @njit(cache=True)
-def sets_in(bits):
-    """How many netting sets a bit stands for each."""
-    count = 0
-    while bits:
-        bits &= bits - 1
-        count += 1
-    return count
-
-
-@njit(cache=True)
-def survey(first, last, buckets, tables, sheet):
-    """``(cases, entries)`` that portfolio buckets ``buckets[first:last]`` will have."""
-    cases, entries = 0, 0
-    counts = np.empty(COUNTS, np.int64)
+def room_of(first, last, buckets, tables, sheet):
+    """``(rows of one bucket, cases, entries)`` that portfolio buckets ``buckets[first:last]`` can have at most."""
+    most, rows = np.int64(0), np.int64(0)
     for at in range(first, last):
-        rows, lots = held_by(buckets[at], tables, sheet)
-        count_view(rows, lots, True, sheet, counts)
-        touched = sets_in(counts[3])
-        views = 2 if counts[4] > 0 else 1
-        cases += views * (touched + 1 if touched > 1 else touched)
-        entries += views * len(rows) * (2 if touched > 1 else 1)
-    return cases, entries
+        held = np.int64(tables.buckets[buckets[at]].count) + tables.balances.shape[1]
+        most, rows = max(most, held), rows + held
+    sets = np.int64(sheet.sheet[0].netting_sets)
+    several = sets > 1  # each row is then in the case of its set and in that of all
+    return most, 2 * (last - first) * (sets + 1 if several else 1), 2 * rows * (2 if several else 1)
 
 
 @njit(cache=True)
-def add_case(netting_set, rows, lots, resting, sheet, case, entries):
+def add_case(netting_set, rows, lots, held, resting, sheet, case, entries):
     """Write a case of the rows of one netting set, or of all for -1; what orders may change comes last."""
     own_rows, low, high = entries
     case.end = case.start
     for ranged in range(2):
         case.ranges = case.end if ranged else case.ranges
-        for at in range(len(rows)):
+        for at in range(held):
             least, most = (lots[0, at], lots[2, at]) if resting else (lots[1, at], lots[1, at])
             inside = netting_set < 0 or sheet.rows[rows[at]].netting_set == netting_set
             if inside and (least != most) == (ranged == 1):
@@ -96,16 +80,16 @@ def add_case(netting_set, rows, lots, resting, sheet, case, entries):
 
 
 @njit(cache=True)
-def add_view(rows, lots, resting, bits, sheet, cases, count, entries):
+def add_view(rows, lots, held, resting, bits, sheet, cases, count, entries):
     """Write the cases of a view, that of all its rows last; returns how many cases there are then."""
     touched, several = bits, bits & (bits - 1)
     for netting_set in range(sheet.sheet[0].netting_sets):
         if (touched >> netting_set) & 1 and several:
             count = begin_case(cases, count)
-            add_case(netting_set, rows, lots, resting, sheet, cases[count - 1], entries)
+            add_case(netting_set, rows, lots, held, resting, sheet, cases[count - 1], entries)
     if touched:
         count = begin_case(cases, count)
-        add_case(-1, rows, lots, resting, sheet, cases[count - 1], entries)
+        add_case(-1, rows, lots, held, resting, sheet, cases[count - 1], entries)
     return count
 
 
@@ -134,29 +118,30 @@ def asked_of_view(bits, counts, found, at, sheet, measures):
 @njit(cache=True)
 def remargin_chunk(first, last, buckets, tables, sheet, packs, primes, asked):
     """``asked[at] = (initial, maintenance)`` of portfolio bucket ``buckets[at]``, for a chunk of them."""
-    n_cases, n_entries = survey(first, last, buckets, tables, sheet)
-    cases = np.zeros(n_cases, CASE)
+    most, n_cases, n_entries = room_of(first, last, buckets, tables, sheet)
+    rows, lots, cases = np.empty(most, np.int32), np.empty((3, most), np.int64), np.empty(n_cases, CASE)
     entries = (np.empty(n_entries, np.int32), np.empty(n_entries, np.float64), np.empty(n_entries, np.float64))
     bits, views = np.empty(last - first, np.int64), np.empty(last - first, np.int64)
     counts, whole = np.empty((last - first, 2, COUNTS), np.int64), np.full((last - first, 2), -1, np.int64)
     count = 0
     for at in range(first, last):
         one = at - first
-        rows, lots = held_by(buckets[at], tables, sheet)
-        count_view(rows, lots, True, sheet, counts[one, 0])
+        held = held_by(buckets[at], tables, sheet, rows, lots)
+        note_rows(buckets[at], tables, sheet)
+        count_view(rows, lots, held, True, sheet, counts[one, 0])
         bits[one], views[one] = counts[one, 0, 3], 2 if counts[one, 0, 4] > 0 else 1
         for view in range(views[one]):
             if view == 1:
-                count_view(rows, lots, False, sheet, counts[one, 1])
-            count = add_view(rows, lots, view == 0, bits[one], sheet, cases, count, entries)
+                count_view(rows, lots, held, False, sheet, counts[one, 1])
+            count = add_view(rows, lots, held, view == 0, bits[one], sheet, cases, count, entries)
             whole[one, view] = count - 1
-    known = np.full((n_cases, len(sheet.blocks)), np.inf)
+    known = np.full((count, len(sheet.blocks)), np.inf)
     for at in range(first, last):
         if bits[at - first]:
             for block in range(len(sheet.blocks)):
                 known[whole[at - first, 0], block] = relaxed(primes[buckets[at], block])
-    found = np.empty((n_cases, len(sheet.blocks)), np.int64)
-    measure_cases(cases, entries[0], entries[1], entries[2], sheet, packs, known, found)
+    found = np.empty((count, len(sheet.blocks)), np.int64)
+    measure_cases(cases[:count], entries[0], entries[1], entries[2], sheet, packs, known, found)
     sets = sheet.sheet[0].netting_sets
     measures = np.empty((sets + 1 if sets > 1 else 1, len(sheet.blocks)), np.int64)
     case = 0
@@ -171,6 +156,7 @@ def remargin_chunk(first, last, buckets, tables, sheet, packs, primes, asked):
             case = whole[one, view] + 1
         if bits[one]:
             primes[buckets[at]] = known[whole[one, 0]]
+        note_answer(buckets[at], asked[at], tables, sheet)
 
 
 @njit(cache=True)
@@ -211,7 +197,8 @@ def presume(value, sheet):
 def remargin_all(buckets, tables, sheet, packs, chunk, asked):
     """``asked[at] = (initial, maintenance)`` of the portfolio buckets given, chunk by chunk on all cores.
 
-    ``packs`` are the sheet's results as ``packed`` has them; ``ready`` has made room.
+    ``packs`` are the sheet's results as ``packed`` has them; ``ready`` and ``standing.make_room`` have made room. What
+    is asked is noted at once.
     """
     chunks, primes = (len(buckets) + chunk - 1) // chunk, sheet.pool.primes
     for at in prange(chunks):

@@ -67,14 +67,24 @@ def same_rows(bucket, start, count, positions, orders, asked_for):
     return True
 
 
-@borrowing
-def note_rows(bucket, start, count, positions, orders, asked_for):
-    """Note the lots and orders of a bucket."""
-    for at in range(start, start + count):
-        position, noted = positions[at], asked_for[at]
-        resting = orders[np.uint32(position.orders)]
+@njit(cache=True)
+def note_rows(bucket, tables, sheet):
+    """Note the lots, orders and collateral of a bucket, which is about to be asked for what they must have."""
+    own, pool = tables.buckets[bucket], sheet.pool
+    for at in range(own.start, own.start + own.count):
+        position, noted = tables.positions[at], pool.asked_for[at]
+        resting = tables.orders[np.uint32(position.orders)]
         noted.bucket, noted.contract, noted.lots = bucket, position.contract, position.lots
         noted.bids, noted.asks = resting.bids, resting.asks
+    for asset in range(tables.balances.shape[1]):
+        pool.answered_lots[bucket, asset] = lots_carried(tables.balances, bucket, asset, sheet)
+
+
+@njit(cache=True)
+def note_answer(bucket, asked, tables, sheet):
+    """Note what is asked of a bucket, ``(initial, maintenance)``, for what ``note_rows`` has noted of it."""
+    own, answer = tables.buckets[bucket], sheet.pool.answers[bucket]
+    answer.start, answer.count, answer.initial_fine, answer.maintenance_fine = own.start, own.count, asked[0], asked[1]
 
 
 @njit(cache=True)
@@ -107,30 +117,14 @@ def recall(buckets, tables, sheet, asked, changed):
                 changed[at] = True
 
 
-@njit(cache=True, parallel=True)
-def note(buckets, asked, tables, sheet):
-    """Note what is asked of the buckets, ``(initial, maintenance)``, with what it is asked for."""
-    collateral, pool = has_collateral(sheet), sheet.pool
-    answers, asked_for, lots = pool.answers, pool.asked_for, pool.answered_lots
-    own_buckets, positions, orders, balances = tables.buckets, tables.positions, tables.orders, tables.balances
-    for piece in prange(PIECES):
-        for at in range(piece * len(buckets) // PIECES, (piece + 1) * len(buckets) // PIECES):
-            bucket = buckets[at]
-            own, answer = own_buckets[bucket], answers[bucket]
-            answer.start, answer.count = own.start, own.count
-            answer.initial_fine, answer.maintenance_fine = asked[at, 0], asked[at, 1]
-            note_rows(bucket, own.start, own.count, positions, orders, asked_for)
-            if collateral:
-                for asset in range(balances.shape[1]):
-                    lots[bucket, asset] = lots_carried(balances, bucket, asset, sheet)
-
-
 @njit(cache=True)
 def require_each(buckets, tables, sheet, asked):
-    """``asked[at] = (initial, maintenance)`` of the buckets, one after the other."""
+    """``asked[at] = (initial, maintenance)`` of the buckets, one after the other; noted at once."""
     vectors, measures, counts = room_for(sheet)
     for at in range(len(buckets)):
         own = tables.buckets[buckets[at]]
+        note_rows(buckets[at], tables, sheet)
         rows = rows_of(own.start, own.count, tables.positions, tables.orders)
         own_asked = require(rows, tables.balances, buckets[at], sheet, vectors, measures, counts)
         asked[at, 0], asked[at, 1] = own_asked
+        note_answer(buckets[at], own_asked, tables, sheet)

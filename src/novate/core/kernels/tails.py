@@ -7,7 +7,7 @@ are exact in any order.
 """
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 
 from novate.core.kernels.borrowing import borrowing, inlined
 from novate.core.kernels.measures import loss_of, rank_of
@@ -144,21 +144,24 @@ def parts_of(block):
     return (np.int64(block.count) + LANES - 1) // LANES
 
 
-@njit(cache=True)
+@njit(cache=True, parallel=True)
 def packed(sheet, kind):
     """The sheet's results as ``[part, row, lane]`` of the type of ``kind``; lanes beyond a block's end gain nothing."""
     parts = 0
     for at in range(len(sheet.blocks)):
         parts += parts_of(sheet.blocks[at])
-    packs = np.zeros((parts, len(sheet.results), LANES), kind.dtype)
-    part = 0
+    starts, ends, part = np.empty(parts, np.int64), np.empty(parts, np.int64), 0
     for at in range(len(sheet.blocks)):
         block = sheet.blocks[at]
         for first in range(block.first, block.first + block.count, LANES):
-            for row in range(len(sheet.results)):
-                for lane in range(min(LANES, block.first + block.count - first)):
-                    packs[part, row, lane] = sheet.results[row, first + lane]
+            starts[part], ends[part] = first, min(first + LANES, block.first + block.count)
             part += 1
+    packs, results = np.empty((parts, len(sheet.results), LANES), kind.dtype), sheet.results
+    for at in prange(parts):
+        for row in range(len(results)):
+            for lane in range(ends[at] - starts[at]):
+                packs[at, row, lane] = results[row, starts[at] + lane]
+            packs[at, row, ends[at] - starts[at] :] = 0
     return packs
 
 

@@ -7,12 +7,18 @@ long is positive.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from novate.risk.errors import RiskError
 from novate.risk.factors import FactorHistory
+
+HOUSE: Final = "the house"
+"""All accounts together, in tables and figures."""
+SIZE_MAX: Final = 1e100
+"""Of a position: larger than any, and its sums and squares are numbers still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +43,9 @@ class Account:
     def __post_init__(self) -> None:
         for what, held in (("lots", self.lots), ("weights", self.weights)):
             for series, size in held.items():
-                if not math.isfinite(size):
-                    raise RiskError(f"account {self.name!r}: {what} of {series}: {size} is not finite: give a number")
+                if not abs(size) <= SIZE_MAX:
+                    wrong = f"more than {SIZE_MAX:g}" if math.isfinite(size) else "not finite"
+                    raise RiskError(f"account {self.name!r}: {what} of {series}: {size} is {wrong}: correct the number")
         if self.lots and self.weights:
             raise RiskError(f"account {self.name!r}: lots and weights: give one of them")
         if not any((*self.lots.values(), *self.weights.values())):
@@ -73,6 +80,8 @@ class Accounts:
                     f"account {each.name!r}: it bears the name of a member that is not its own: name it otherwise"
                 )
         for member in self.members:
+            if member == HOUSE:
+                raise RiskError(f"member {member!r}: that is what all members together are called: name it otherwise")
             if all(each.member != member for each in self.accounts):
                 raise RiskError(f"member {member!r}: it has no account: give one, or leave the member out")
 

@@ -14,7 +14,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from novate.risk.backtest.accounts import Held
+from novate.risk.backtest.accounts import HOUSE, Held
 from novate.risk.backtest.comparison import first_row, unit_gains, unit_results
 from novate.risk.backtest.laws import laws, worst_light
 from novate.risk.backtest.traffic_light import TrafficLight
@@ -121,7 +121,7 @@ def groups(held: Held) -> list[Group]:
     members: list[Group] = [
         ("member", member, [at for at in every if held.members[at] == member]) for member in dict.fromkeys(held.members)
     ]
-    return [*alone, *members, ("house", "the house", list(every))]
+    return [*alone, *members, ("house", HOUSE, list(every))]
 
 
 def backtest(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from novate.core.money import PPM
 from novate.core.terms import ScenarioBlock
 from novate.risk.errors import RiskError
-from novate.risk.factors import Factor, FactorHistory, Scenarios
+from novate.risk.factors import DAY_NS, Factor, FactorHistory, Scenarios
 from novate.risk.measures import Measured, as_written, expected_shortfall, value_at_risk, worst
 
 Measure = Literal["worst", "value_at_risk", "expected_shortfall"]
@@ -131,9 +131,16 @@ def longer(past: FactorHistory) -> str:
 
 def windows_within(history: FactorHistory, horizon_steps: int, years: float) -> int:
     """How many windows of a history lie wholly in its last years; at least one."""
-    first_ns = int(history.times_ns[-1]) - round(years * YEAR_DAYS * 86_400) * 10**9
-    rows = len(history) - int(np.searchsorted(history.times_ns, first_ns))
+    rows = len(history) - int(np.searchsorted(history.times_ns, years_before(history, years)))
     return max(1, rows - horizon_steps)
+
+
+def years_before(history: FactorHistory, years: float) -> int:
+    """The time in nanoseconds so many years before the last row of a history; its first row's where that is later."""
+    first_ns, last_ns = int(history.times_ns[0]), int(history.times_ns[-1])
+    if years * YEAR_DAYS >= (last_ns - first_ns) / DAY_NS:
+        return first_ns
+    return last_ns - round(years * YEAR_DAYS * 86_400) * 10**9
 
 
 def require_moves(history: FactorHistory, count: int) -> None:

@@ -9,7 +9,7 @@ from scipy.special import ndtri
 
 from novate.risk.errors import RiskError
 from novate.risk.factors import DAY_NS, FactorHistory, Scenarios, moves, one_step_moves
-from novate.risk.measures import value_at_risk
+from novate.risk.measures import as_written, value_at_risk
 from novate.risk.models.blocks import Block, longer, prices_of, require_moves, windows_within
 from novate.risk.scenarios.historical import historical
 from novate.risk.scenarios.span import CLASSIC, Extreme, span
@@ -134,6 +134,7 @@ class SpanScan:
 
     def _ranges(self, past: FactorHistory, found: Scenarios) -> list[float]:
         """Scan ranges in units of the levels; a relative factor's from its relative changes, never the whole of it."""
+        as_written(self.level)
         ranges = []
         for years in (self.short_years, self.long_years):
             recent = found.moves[-windows_within(past, self.horizon_steps, years) :]

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from novate.risk.errors import RiskError
-from novate.risk.factors import FactorHistory, Scenarios, moves
-from novate.risk.measures import value_at_risk
-from novate.risk.models.blocks import YEAR_DAYS, longer, prices_of
+from novate.risk.factors import DAY_NS, FactorHistory, Scenarios, moves
+from novate.risk.measures import as_written, value_at_risk
+from novate.risk.models.blocks import YEAR_DAYS, longer, prices_of, years_before
 
+EPOCH = date(1970, 1, 1)
 FALL_MAX = 0.99
 """A price that stays above zero falls by no more, however large the haircut."""
 
@@ -47,6 +48,7 @@ class Gap:
     indices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        as_written(self.level)
         if not (self.steps >= 1 and 0 < self.least < 1 and self.years > 0):
             raise RiskError(
                 f"gap: steps {self.steps}, least {self.least}, years {self.years}: expected one step or more, a "
@@ -96,9 +98,9 @@ class Gap:
     def _looked_back_to(self, past: FactorHistory) -> NDArray[np.bool_]:
         """Which windows count: those of the last years, and those of the year of stress."""
         begins, ends = past.times_ns[: -self.steps], past.times_ns[self.steps :]
-        kept = begins >= past.times_ns[-1] - round(self.years * YEAR_DAYS * 86_400) * 10**9
+        kept = begins >= years_before(past, self.years)
         if self.stress_from is not None:
-            first = int(np.datetime64(self.stress_from, "ns").astype(np.int64))
+            first = (date.fromisoformat(self.stress_from) - EPOCH).days * DAY_NS
             kept |= (begins >= first) & (ends <= first + round(YEAR_DAYS * 86_400) * 10**9)
         return np.asarray(kept)
 

@@ -20,6 +20,8 @@ from novate.risk.errors import RiskError
 
 KNOTS: Final = (1 / 64, 1 / 16, 1 / 4, 1.0, 4.0, 16.0, 64.0)
 """Where chords meet, in days' volumes and in what can be closed within the horizon."""
+COST_MAX: Final = 1e100
+"""More than any market costs, and what a rate per lot is still a number of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Liquidity:
     impact: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (self.half_spread >= 0 and self.daily_lots > 0 and 0 < self.closable <= 1 and self.impact >= 0):
+        finite = np.isfinite((self.half_spread, self.daily_lots, self.impact)).all()
+        if not (finite and self.half_spread >= 0 < self.daily_lots and 0 < self.closable <= 1 and self.impact >= 0):
             raise RiskError(
                 f"half_spread {self.half_spread}, daily_lots {self.daily_lots}, closable {self.closable}, impact "
                 f"{self.impact}: expected no negative spread or impact, a positive volume, a part above 0 and up to 1"
@@ -75,9 +78,13 @@ def slopes(market: Liquidity, *, day_sigma: float, asked_of_one: float, horizon_
     """The add-on as chords of ``cost``, from zero lots on."""
     in_time = market.closable * market.daily_lots * horizon_days
     knots = sorted({0, *(max(1, round(knot * size)) for knot in KNOTS for size in (market.daily_lots, in_time))})
-    costs = [
-        cost(market, lots, day_sigma=day_sigma, asked_of_one=asked_of_one, horizon_days=horizon_days) for lots in knots
-    ]
+    with np.errstate(over="ignore"):
+        costs = [
+            cost(market, lots, day_sigma=day_sigma, asked_of_one=asked_of_one, horizon_days=horizon_days)
+            for lots in knots
+        ]
+    if not max(costs) < COST_MAX:
+        raise RiskError(f"{market}: {max(knots):,} lots would cost {max(costs):g} to close: correct what it says")
     return tuple(
         Slope(low, (above - below) / (high - low))
         for low, high, below, above in zip(knots, knots[1:], costs, costs[1:], strict=False)

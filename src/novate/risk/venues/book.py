@@ -83,7 +83,8 @@ class Option(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_
 
     @property
     def symbol(self) -> str:
-        return f"{self.underlying}-{self.expiry:%Y-%m-%d}-{self.strike:g}-{self.right[0].upper()}"
+        strike = repr(self.strike).removesuffix(".0")  # in full: strikes that differ are different contracts
+        return f"{self.underlying}-{self.expiry:%Y-%m-%d}-{strike}-{self.right[0].upper()}"
 
 
 class Collateral(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -186,14 +187,13 @@ def checked(book: Book) -> Book:
 def _in_utc(book: Book) -> Book:
     """Times of one zone, so that one instant has one name."""
     underlyings = {
-        name: replace(of, expiries=tuple(replace(each, at=each.at.astimezone(UTC)) for each in of.expiries))
+        name: replace(of, expiries=tuple(replace(each, at=_utc(each.at)) for each in of.expiries))
         for name, of in book.underlyings.items()
     }
     positions = tuple(
-        each if isinstance(each, Perpetual) else replace(each, expiry=each.expiry.astimezone(UTC))
-        for each in book.positions
+        each if isinstance(each, Perpetual) else replace(each, expiry=_utc(each.expiry)) for each in book.positions
     )
-    return replace(book, time=book.time.astimezone(UTC), underlyings=underlyings, positions=positions)
+    return replace(book, time=_utc(book.time), underlyings=underlyings, positions=positions)
 
 
 def _contract(of: Position) -> object:
@@ -254,11 +254,20 @@ def _check_underlying(path: str, of: Underlying) -> None:
         if expiry.at.tzinfo is None:
             raise RiskError(f"{path}.expiries[{at}].at: it has no time zone: write {expiry.at:%Y-%m-%dT%H:%M:%S}Z")
         if expiry.at in [before.at for before in of.expiries[:at]]:
-            raise RiskError(f"{path}.expiries[{at}].at: {_utc(expiry.at)} stands twice: give one forward per expiry")
+            raise RiskError(
+                f"{path}.expiries[{at}].at: {_written(expiry.at)} stands twice: give one forward per expiry"
+            )
 
 
-def _utc(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+def _utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise RiskError(f"{at.isoformat()}: in UTC it is before the year 1 or after 9999: correct it") from None
+
+
+def _written(at: datetime) -> str:
+    return f"{_utc(at):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _check_position(book: Book, at: int, each: Position) -> None:
@@ -276,7 +285,7 @@ def _check_position(book: Book, at: int, each: Position) -> None:
     if isinstance(each, Future):
         return
     if all(expiry.at != each.expiry for expiry in book.underlyings[each.underlying].expiries):
-        when = _utc(each.expiry)
+        when = _written(each.expiry)
         raise RiskError(
             f"{path}.expiry: {each.underlying} has no forward for {when}: add "
             f"[[underlyings.{each.underlying}.expiries]] with at = {when} and its forward"

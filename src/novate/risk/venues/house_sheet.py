@@ -21,8 +21,11 @@ from novate.core.terms import Contract, Kind, RiskSheet
 from novate.risk.errors import RiskError
 from novate.risk.factors import DAY_NS, Factor, FactorHistory
 from novate.risk.instruments import Instrument
+from novate.risk.models.basis import Basis
+from novate.risk.models.blocks import prices_of
 from novate.risk.models.draft import Collateral, Draft, Markets, Row, draft, quantised
 from novate.risk.models.filtered_shortfall import FilteredShortfall
+from novate.risk.models.gap import Gap
 from novate.risk.models.liquidity import Liquidity
 from novate.risk.scenarios.hypothetical import hypothetical
 from novate.risk.sheet import ADD_ON_RATE_MAX
@@ -81,12 +84,12 @@ class Drawn:
     past: FactorHistory
 
 
-def series_read(book: Book, known: Collection[str]) -> tuple[str, ...]:
-    """Which of the series that are there a book is margined by.
+def series_read(book: Book, rules: Rules, known: Collection[str]) -> tuple[str, ...]:
+    """Which of the series that are there a book is margined by; none where it holds nothing that has one.
 
     The price of every underlying held and of collateral; "BTC basis 90d" beside dated contracts, "BTC vol 30d" beside
-    options, "BTC premium" and "BTC funding" beside a perpetual. RiskError where an underlying has no price series,
-    and where nothing has any.
+    options, "BTC premium" and "BTC funding" beside a perpetual; names whose failure spreads to what is held, and what
+    an index nets with. RiskError where an underlying has no price series.
     """
     found = dict.fromkeys(book.held())
     for name in found:
@@ -95,9 +98,15 @@ def series_read(book: Book, known: Collection[str]) -> tuple[str, ...]:
             raise RiskError(f"{name}: the history has no series of this name: it has {has}: add it, or rename one")
     found |= dict.fromkeys(each.asset for each in book.collateral if each.asset in known)
     found |= dict.fromkeys(name for name in known if _is_read(book, name))
-    if not found:
-        raise RiskError(f"nothing that the book holds has a series: the history has {', '.join(known)}: add one")
+    if found:
+        found |= dict.fromkeys(name for name in beside_held(found, rules) if name in known)
     return tuple(found)
+
+
+def beside_held(names: Collection[str], rules: Rules) -> tuple[str, ...]:
+    """Names whose failure spreads, whether held or not, and the leaders of those held that net with another."""
+    leaders = {} if rules.model.basis is None else rules.model.basis.beside
+    return (*(each.name for each in rules.model.wrong_way), *(leaders[name] for name in names if name in leaders))
 
 
 def _beside(each: Position) -> dict[str, str]:
@@ -138,12 +147,17 @@ def drawn_up(book: Book, rules: Rules, history: FactorHistory) -> Drawn:
     NotCovered
         For an option on an underlying that may be zero or below, and collateral that nothing says the risk of.
     """
-    time_ns = (book.time - EPOCH) // timedelta(microseconds=1) * 1000
-    names = series_read(book, [factor.name for factor in history.factors])
+    time_ns = _time_ns(book)
+    known = [factor.name for factor in history.factors]
+    if not (names := series_read(book, rules, known)):
+        raise RiskError(f"nothing that the book holds has a series: the history has {', '.join(known)}: add one")
     past = _known_by(history.of(names), time_ns)
     _judge_levels(past, _levels(book, rules, past), time_ns)
     held = [each for each in book.positions if each.amount]
     named = dict(zip(_symbols(held), held, strict=True))
+    for each in book.collateral:
+        if each.asset in named:
+            raise RiskError(f"{each.asset}: it is the symbol of a position and of collateral: name the asset otherwise")
     counts = dict.fromkeys(named, 1)
     made = _made(book, rules, past, time_ns, named, counts)
     while wide := {row.symbol: tens for row in made.rows if (tens := _tens(row, rules)) > 1}:
@@ -159,6 +173,20 @@ def drawn_up(book: Book, rules: Rules, history: FactorHistory) -> Drawn:
     shorts = [symbol for symbol, each in named.items() if each.amount < 0]
     lots = {row.symbol: (-1 if row.symbol in shorts else 1) * counts.get(row.symbol, 1) for row in made.rows}
     return Drawn(made, sheet, lots, past)
+
+
+def judge_end(one: FactorHistory, book: Book) -> None:
+    """RiskError where a series by itself ends so long before the book's time that there is a hole: beside one of a
+    market that closes it would pass for shut."""
+    time_ns = _time_ns(book)
+    past = _known_by(one, time_ns)
+    _judge_levels(
+        past, {factor.name: level for factor, level in zip(past.factors, past.levels[-1], strict=True)}, time_ns
+    )
+
+
+def _time_ns(book: Book) -> int:
+    return (book.time - EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def _made(
@@ -236,8 +264,9 @@ def _judge_levels(past: FactorHistory, levels: Mapping[str, float], time_ns: int
 
 
 def _model(book: Book, rules: Rules, past: FactorHistory) -> FilteredShortfall:
-    """The model with the shocks of what the book reads."""
+    """The model with what concerns the book: shocks of what it reads, gaps of single names, bases of what nets."""
     known = {factor.name: factor for factor in past.factors}
+    model = replace(rules.model, gap=_gap(rules.model.gap, past), basis=_basis(rules.model.basis, past))
     read = {*book.held(), *(each.asset for each in book.collateral)}
     changes = {
         label: {name: change for name, change in moved.items() if name in read or _is_read(book, name)}
@@ -245,19 +274,37 @@ def _model(book: Book, rules: Rules, past: FactorHistory) -> FilteredShortfall:
     }
     changes = {label: moved for label, moved in changes.items() if moved}
     if not changes:
-        return rules.model
+        return model
     names = dict.fromkeys(name for moved in changes.values() for name in moved)
     factors = tuple(
         known.get(name) or Factor(name, "absolute" if ABSOLUTE.fullmatch(name) else "relative") for name in names
     )
-    return replace(rules.model, hypothetical=(hypothetical("shocks", factors, changes),))
+    return replace(model, hypothetical=(hypothetical("shocks", factors, changes),))
+
+
+def _gap(rule: Gap | None, past: FactorHistory) -> Gap | None:
+    """The rule with the indices that are there; none where nothing else is."""
+    prices = prices_of(past.factors)
+    if rule is None or set(prices) <= set(rule.indices):
+        return None
+    return replace(rule, indices=tuple(name for name in rule.indices if name in prices))
+
+
+def _basis(rule: Basis | None, past: FactorHistory) -> Basis | None:
+    """The rule with the indices that are there; none where nothing is left open."""
+    if rule is None:
+        return None
+    names = [factor.name for factor in past.factors]
+    beside = {name: leader for name, leader in rule.beside.items() if name in names}
+    moved = [name for name in names if ABSOLUTE.fullmatch(name) and not name.endswith(" funding")]
+    return replace(rule, beside=beside) if beside or moved else None
 
 
 def _symbols(held: Collection[Position]) -> list[str]:
-    """A symbol for each position, with the hour of its expiry where two expire on one day."""
+    """A symbol for each position, with the time of its expiry where two expire on one day."""
     plain = [each.symbol for each in held]
     return [
-        symbol if plain.count(symbol) == 1 or isinstance(each, Perpetual) else f"{symbol}, {each.expiry:%H:%M:%S}"
+        symbol if plain.count(symbol) == 1 or isinstance(each, Perpetual) else f"{symbol}, {each.expiry.time()}"
         for symbol, each in zip(plain, held, strict=True)
     ]
 
