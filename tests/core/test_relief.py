@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from msgspec.structs import replace
 
 from novate.core import commands as c
-from novate.core import layout
+from novate.core import layout, relief
 from novate.core.book import Book
 from novate.core.commands import AdoptRiskSheet, AdoptRulebook
 from novate.core.consequences import consequences
@@ -20,17 +20,19 @@ from novate.core.facts import Breached, Fact, MemberDefaulted, Rejected
 from novate.core.laws import LawBroken, check_whole, reliefs_are_due
 from novate.core.margin import JUDGED_ACCESS, judge_house
 from novate.core.registers import Relief
-from novate.core.relief import is_sound, relief_of
+from novate.core.relief import is_sound, reliefs_of
 from novate.core.terms import MarginMode, Rulebook, Tier
 from novate.core.whatif import thresholds
 from tests.core.planted import examples, planted
 from tests.core.sheets import contract_row, sheets, small_sheet
 from tests.core.test_sheets import planted_portfolios
 from tests.core.worlds import (
+    BTC,
     DAY,
     MILLION,
     USD,
     House,
+    coin_house,
     decoded,
     names_of,
     of,
@@ -52,7 +54,9 @@ def distances(book: Book) -> dict[int, int]:
     """What each bucket that may trade can still lose before a venue liquidates it."""
     rows = judge_house(book)
     acts = np.isin(book.buckets["access"][: book.account_count], JUDGED_ACCESS)
-    return {at: row[0] + relief_of(book, at, row[3]) - row[3] for at, row in enumerate(rows.tolist()) if acts[at]}
+    spare = (rows["equity_fine"] - rows["maintenance_fine"]).tolist()
+    reliefs = reliefs_of(book, np.arange(book.account_count), rows)
+    return {at: own + given for at, (own, given) in enumerate(zip(spare, reliefs, strict=True)) if acts[at]}
 
 
 def adopt(book: Book, command: Any) -> None:
@@ -189,6 +193,31 @@ def test_a_relieved_bucket_is_liquidated_when_it_would_have_been(
     check_whole(changed.book)
 
 
+@settings(max_examples=60, suppress_health_check=QUIET, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 80), st.integers(190, 210)), min_size=1, max_size=8),
+    st.lists(st.sampled_from([200_000, 500_000, 800_000, 999_999]), min_size=1, max_size=3),
+)
+def test_a_haircut_takes_nothing_and_leaves_nothing_at_any_price(
+    prices: list[tuple[int, int]], haircuts: list[int]
+) -> None:
+    """Whatever the coin and the future do, liquidation comes where it would have come with the former haircut."""
+    plain, changed = coin_house(form="venue"), coin_house(form="venue")
+    for house in (plain, changed):
+        house.deposit(house.account("m0"), BTC, 10**8)
+        house.deposit(house.account("m1"), USD, MILLION)
+        house.trade(0, house.account("m0"), house.account("m1"), 4_000, 200)
+    for haircut in haircuts:
+        house = replace(changed.book.rulebook, collateral={"USD": 0, "BTC": haircut})
+        assert not breached(changed.ok(c.AdoptRulebook(house)))
+    for coin, price in prices:
+        if not changed.book.registers.relieved:
+            break  # with its initial requirement under the new rules they count in full
+        own, beside = (each.mark((0, price), assets={BTC: coin * 1_000 * 10**8}) for each in (changed, plain))
+        assert breached(own) == breached(beside)
+    check_whole(changed.book)
+
+
 # ---- corners --------------------------------------------------------------------------------------------------------
 
 
@@ -246,6 +275,42 @@ def test_trades_of_others_end_nobodys_relief() -> None:
     assert list(house.book.registers.relieved) == [m0]
     house.trade(0, m1, m0, 60, 200)
     assert not house.book.registers.relieved
+
+
+def test_of_money_that_comes_in_only_its_owner_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are relieved: a deposit costs what it costs in a house where nobody is."""
+    house = relieved_house()
+    m0, m1 = house.account("m0"), house.account("m1")
+    looked_at: list[list[int]] = []
+    honest = relief.judge_many
+
+    def seen(book: Book, buckets: np.ndarray) -> np.ndarray:
+        looked_at.append(buckets.tolist())
+        return honest(book, buckets)
+
+    monkeypatch.setattr(relief, "judge_many", seen)
+    house.deposit(m1, USD, 100)
+    house.withdraw(m1, USD, 100)
+    assert looked_at == []
+    house.deposit(m0, USD, 100)
+    assert looked_at == [[m0]]
+
+
+def test_who_has_nothing_left_is_not_relieved_by_what_it_brings() -> None:
+    """A credit of more than collateral left out is no part of it: a deposit adds what it counts for and no more."""
+    house = coin_house(form="venue")
+    m0, m1 = house.account("m0"), house.account("m1")
+    house.deposit(m0, USD, 10_000_00)
+    house.deposit(m0, BTC, 1)  # 0.0005 dollars, of which a tenth does not count
+    house.deposit(m1, USD, MILLION)
+    house.trade(0, m0, m1, 400, 200)
+    house.book.balances[m0, USD]["balance_minor"] -= 12_000_00
+    house.book.balances[m1, USD]["balance_minor"] += 12_000_00
+    house.ok(c.AdoptRulebook(replace(house.book.rulebook, margin_classes=STRICT.margin_classes)))
+    before = distances(house.book)[m0]
+    house.deposit(m0, BTC, 100_000)
+    assert (before, distances(house.book)[m0]) == (0, 45 * 10**8)
+    assert breached(house.mark((0, 199))) == [m0]
 
 
 def test_a_restriction_beside_a_relief() -> None:
@@ -310,11 +375,11 @@ BREAKS = {
     "in a clearing house": (as_clearing_house, "m0 is relieved and is not a venue's to liquidate"),
     "in liquidation": (in_liquidation, "m0 is relieved and is not a venue's to liquidate"),
     "with money": (with_money, "m0 is relieved, and it is at its initial requirement"),
-    "of nothing": (relieved_of(0, 5, 5), "m0 is relieved of nothing"),
-    "of a debt": (relieved_of(-1, 4, 5), "m0 is relieved of nothing, or of more than it must hold"),
-    "of less than nothing": (relieved_of(0, 6, 5), "or of more than it must hold"),
-    "of a part of nothing": (relieved_of(7, 0, 0), "or of more than it must hold"),
-    "of more than all": (relieved_of(0, -1, 5), "or of more than it must hold"),
+    "of nothing": (relieved_of(0, 0, 5, 5), "m0 is relieved of nothing"),
+    "of a debt": (relieved_of(-1, 0, 4, 5), "m0 is relieved of nothing, or of more than it must hold"),
+    "of less than nothing": (relieved_of(0, 0, 6, 5), "or of more than it must hold"),
+    "of a part of nothing": (relieved_of(7, 9, 0, 0), "or of more than it must hold"),
+    "of more than all": (relieved_of(0, 0, -1, 5), "or of more than it must hold"),
 }
 
 
@@ -330,6 +395,6 @@ def test_a_relief_that_is_not_due_breaks_a_law(name: str) -> None:
 
 def test_the_law_is_asked_at_a_settlement() -> None:
     house = relieved_house()
-    house.book.registers.relieved[house.account("m0")] = Relief(0, 6, 5)
+    house.book.registers.relieved[house.account("m0")] = Relief(0, 0, 6, 5)
     with pytest.raises(LawBroken, match="m0 is relieved"):
         house.clock(2 * DAY)

@@ -10,7 +10,7 @@ from novate import views
 from novate.core import layout
 from novate.core.margin import judge
 from novate.core.registers import Call
-from novate.core.relief import relief_of
+from novate.core.relief import relief_at
 from novate.views.state import block_name
 from tests.stories.compare import account_of, compare
 from tests.stories.parse import Step, StoryError
@@ -86,7 +86,7 @@ def accounts(world: World, step: Step) -> None:
             "initial": verdict.initial_fine,
             "maintenance": verdict.maintenance_fine,
             "free": verdict.free_fine if verdict.priced else 0,
-            "relief": relief_of(world.book, account, verdict.maintenance_fine),
+            "relief": relief_at(world.book, account, verdict),
         }
         own = {name: words.fine(figure, words.numeraire()) for name, figure in figures.items()}
         found.append({"account": row["account"], **own})

@@ -193,6 +193,7 @@ def reliefs_are_due(book: Book) -> None:
         if not acts or book.purse_of(bucket) != bucket:
             raise LawBroken(f"{name} is relieved and is not a venue's to liquidate")
         amounts = 0 <= relief.kept_fine <= relief.asked_fine and relief.asked_fine > 0 and relief.credit_fine >= 0
+        amounts = amounts and relief.uncounted_fine >= 0
         if not amounts or relief.credit_fine + relief.asked_fine == relief.kept_fine:
             raise LawBroken(f"{name} is relieved of nothing, or of more than it must hold: {relief}")
         if is_sound(row):

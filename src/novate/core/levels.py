@@ -20,7 +20,7 @@ from novate.core.money_facts import CollateralTransferred
 from novate.core.reasons import Reason
 from novate.core.record import Fact
 from novate.core.registers import Call
-from novate.core.relief import relief_of
+from novate.core.relief import relief_at, reliefs_of
 from novate.core.rows import MOVED
 from novate.core.supervision import AccountReleased, AccountRestricted, CallPaid
 from novate.core.terms import Role, Rulebook
@@ -117,18 +117,17 @@ def spared(book: Book, short: Iterable[int]) -> dict[int, None]:
     asked = [bucket for bucket in short if bucket in relieved]
     if rules.reduce_only_ppm:
         asked = [bucket for bucket in asked if book.buckets[bucket]["access"] != layout.OPEN]
-    rows = judge_many(book, np.array(asked, np.int64))[["equity_fine", "maintenance_fine"]].tolist()
-    return {
-        bucket: None
-        for bucket, (equity, maintenance) in zip(asked, rows, strict=True)
-        if equity + relief_of(book, bucket, maintenance) >= maintenance
-    }
+    purses = np.array(asked, np.int64)
+    rows = judge_many(book, purses)
+    lacking = (rows["maintenance_fine"] - rows["equity_fine"]).tolist()
+    reliefs = reliefs_of(book, purses, rows)
+    return {bucket: None for bucket, lack, spare in zip(asked, lacking, reliefs, strict=True) if lack <= spare}
 
 
 def fallen(book: Book, bucket: int) -> list[Fact]:
     """What becomes of a bucket below a level: a breach, or a call and a restriction."""
     verdict = judge(book, bucket)
-    relief = relief_of(book, bucket, verdict.maintenance_fine)
+    relief = relief_at(book, bucket, verdict)
     if book.rulebook.form == "venue" and verdict.equity_fine + relief < verdict.maintenance_fine:
         return [Breached(bucket, "below_maintenance", verdict.equity_fine, verdict.maintenance_fine)]
     facts: list[Fact] = []

@@ -25,11 +25,13 @@ class Call(msgspec.Struct):
 class Relief(msgspec.Struct, frozen=True):
     """What changes of rules took of a bucket's distance to liquidation, in numeraire fine units, none negative.
 
-    Where a venue looks whether to liquidate it, and nowhere else, ``credit_fine`` is added to its equity, and of every
+    Where a venue looks whether to liquidate it, and nowhere else, of every ``uncounted_fine`` that its worth is above
+    its equity ``credit_fine`` are added to that (all of them where these are more), and of every
     ``asked_fine`` of its maintenance requirement only ``kept_fine`` count.
     """
 
     credit_fine: int
+    uncounted_fine: int
     kept_fine: int
     asked_fine: int
 

@@ -2,23 +2,37 @@
 
 Where equity falls below maintenance a venue liquidates. A rulebook or a risk sheet that asks for more, or counts
 collateral for less, could do the same without any price having moved. So whoever stands below its initial requirement
-under the new rules is *relieved*: what they took from its equity is added to it, and of its maintenance requirement
-only that part counts which leaves it as far from liquidation as it was. Nothing else looks at either: trades,
-withdrawals, restrictions and calls are judged by the new rules. At the initial requirement the relief is over.
+under the new rules is *relieved*: of what it is worth and does not count for a part is added to its equity, and of its
+maintenance requirement only a part counts, so that it is as far from liquidation as it was. Nothing else looks at
+either: trades, withdrawals, restrictions and calls are judged by the new rules. At the initial requirement the relief
+is over.
 """
 
 from copy import copy
 from typing import Final
 
 import numpy as np
+from msgspec.structs import replace
 
 from novate.core.book import Book
-from novate.core.facts import Fact, OrdersChanged, OrdersFilled, Rejected, RowsRefused, SourceAdvanced, TradesNovated
+from novate.core.collateral import rates_under, set_rate
+from novate.core.facts import (
+    Deposited,
+    Fact,
+    OrdersChanged,
+    OrdersFilled,
+    Rejected,
+    RowsRefused,
+    SourceAdvanced,
+    TradesNovated,
+    Withdrawn,
+)
 from novate.core.kernels.sheet import SheetTables
-from novate.core.margin import JUDGED_ACCESS, judge_house, judge_many
-from novate.core.money import ceil_div
+from novate.core.margin import JUDGED_ACCESS, Judgement, judge, judge_house, judge_many
+from novate.core.money import EXPOSURE_MAX, PPM, ceil_div
+from novate.core.money_facts import CollateralTransferred, WithdrawalsRequested
 from novate.core.registers import Relief
-from novate.core.rows import NOVATED, RESERVED
+from novate.core.rows import MOVED, NOVATED, POSTED, RESERVED
 from novate.core.supervision import MaintenanceRelieved, ReliefEnded
 
 CREDIT_MAX: Final = 2**63 - 1
@@ -34,20 +48,67 @@ SIDES: Final = {
     TradesNovated: (NOVATED, ("buyer", "seller")),
     OrdersChanged: (RESERVED, ("bucket",)),
     OrdersFilled: (RESERVED, ("bucket",)),
+    Deposited: (POSTED, ("account",)),
+    Withdrawn: (POSTED, ("account",)),
+    WithdrawalsRequested: (POSTED, ("account",)),
+    CollateralTransferred: (MOVED, ("payer", "payee")),
 }
 """Facts that move no buckets but those in their rows, in these columns."""
 
 
-def relief_of(book: Book, purse: int, maintenance_fine: int) -> int:
-    """How far below this maintenance requirement a purse may be before a venue liquidates it.
+def relief_of(relief: Relief | None, uncounted_fine: int, maintenance_fine: int) -> int:
+    """How far below this maintenance requirement a relieved purse may be before a venue liquidates it.
 
-    Numeraire fine units, rounded down; 0 where it is not relieved.
+    ``uncounted_fine`` is what it is worth above its equity. Numeraire fine units, rounded down; 0 without a relief.
     """
-    relief = book.registers.relieved.get(purse)
     if relief is None:
         return 0
     counts = ceil_div(maintenance_fine * relief.kept_fine, relief.asked_fine)
-    return relief.credit_fine + maintenance_fine - counts
+    return credit_of(relief, uncounted_fine) + maintenance_fine - counts
+
+
+def credit_of(relief: Relief, uncounted_fine: int) -> int:
+    """What is added to a relieved purse's equity, which shrinks and grows with what does not count.
+
+    Whoever lacked more than that could ever be had nothing to lose, and is credited what it lacked.
+    """
+    credit_fine, was_fine = relief.credit_fine, relief.uncounted_fine
+    return credit_fine * uncounted_fine // was_fine if 0 < credit_fine <= was_fine else credit_fine
+
+
+def in_full(book: Book) -> Book:
+    """A copy in which all that buckets have counts in full: no haircuts and no caps, gains and options whole.
+
+    Equity in it is what they are worth, and never less than what any rules at these marks let count.
+    """
+    draft = copy(book)
+    draft.registers, draft.assets = copy(book.registers), book.assets.copy()
+    symbols = [asset.symbol for asset in book.registers.assets]
+    draft.registers.rulebook = replace(
+        book.rulebook, collateral=dict.fromkeys(symbols, 0), gains_ppm=PPM, long_option_ppm=PPM
+    )
+    for rate in rates_under(book, draft.rulebook):
+        set_rate(draft, rate)
+    draft.assets["count_max_fine"] = EXPOSURE_MAX
+    draft.sheet = None  # it makes nothing worth more
+    return draft
+
+
+def relief_at(book: Book, purse: int, verdict: Judgement) -> int:
+    """``relief_of`` a purse that is judged so, at the marks of the book."""
+    relief = book.registers.relieved.get(purse)
+    if relief is None or not relief.credit_fine:
+        return relief_of(relief, 0, verdict.maintenance_fine)
+    return relief_of(relief, judge(in_full(book), purse).equity_fine - verdict.equity_fine, verdict.maintenance_fine)
+
+
+def reliefs_of(book: Book, purses: np.ndarray, rows: np.ndarray) -> list[int]:
+    """``relief_of`` of each of the purses (int64), judged as ``rows`` of ``layout.JUDGED``."""
+    own = [book.registers.relieved.get(purse) for purse in purses.tolist()]
+    uncounted = [0] * len(own)
+    if any(relief is not None and relief.credit_fine for relief in own):
+        uncounted = (judge_many(in_full(book), purses)["equity_fine"] - rows["equity_fine"]).tolist()
+    return list(map(relief_of, own, uncounted, rows["maintenance_fine"].tolist()))
 
 
 # ---- a change of rules ----------------------------------------------------------------------------------------------
@@ -80,12 +141,15 @@ def reliefs(book: Book, changed: Book) -> list[Fact]:
     after = judge_house(changed)
     short = ~is_sound(after) & np.isin(book.buckets["access"][: book.account_count], JUDGED_ACCESS)
     chosen = np.union1d(np.flatnonzero(short), np.array(sorted(relieved), np.int64)).astype(np.int64)
-    before = judge_many(book, chosen)[LOOKED_AT].tolist()
+    if not len(chosen):
+        return []
+    before, worth = judge_many(book, chosen)[LOOKED_AT].tolist(), judge_many(in_full(book), chosen)["equity_fine"]
+    every = zip(chosen.tolist(), before, after[chosen][LOOKED_AT].tolist(), worth.tolist(), strict=True)
     facts: list[Fact] = []
-    for bucket, was, now in zip(chosen.tolist(), before, after[chosen][LOOKED_AT].tolist(), strict=True):
+    for bucket, was, now, worth_fine in every:
         if bucket in relieved and short[bucket] and was == now:
             continue  # the change is not about what it has or must have
-        given = given_back(book, bucket, was, now) if short[bucket] else None
+        given = given_back(book, bucket, was, now, worth_fine) if short[bucket] else None
         if given is not None:
             facts.append(given)
         elif bucket in relieved:
@@ -98,21 +162,23 @@ def is_sound(rows: np.ndarray) -> np.ndarray:
     return rows["equity_fine"] >= np.maximum(rows["initial_fine"], rows["maintenance_fine"])
 
 
-def given_back(book: Book, bucket: int, was: tuple[int, int], now: tuple[int, int]) -> MaintenanceRelieved | None:
+def given_back(
+    book: Book, bucket: int, was: tuple[int, int], now: tuple[int, int], worth_fine: int
+) -> MaintenanceRelieved | None:
     """The relief that leaves a bucket as far from liquidation as it was; None where it needs none for that.
 
-    ``was`` and ``now`` are its ``(equity, maintenance)``. What was taken from equity is given back as credit, the rest
-    off maintenance, of which never less than nothing counts.
+    ``was`` and ``now`` are its ``(equity, maintenance)``, and it is worth ``worth_fine``. What was taken from equity is
+    given back as credit, the rest off maintenance, of which never less than nothing counts.
     """
     (equity, former), (left, asked) = was, now
-    relief = book.registers.relieved.get(bucket)
-    taken = max(0, equity + relief_of(book, bucket, former) - former) - (left - asked)
+    relief, uncounted = book.registers.relieved.get(bucket), worth_fine - equity
+    taken = max(0, equity + relief_of(relief, uncounted, former) - former) - (left - asked)
     if taken <= 0:
         return None
-    of_equity = min(taken, max(0, equity + (relief.credit_fine if relief else 0) - left))
+    of_equity = min(taken, max(0, equity + (credit_of(relief, uncounted) if relief else 0) - left))
     of_maintenance = min(asked, taken - of_equity)
     kept, asked = (asked - of_maintenance, asked) if asked else (1, 1)  # of nothing all counts
-    return MaintenanceRelieved(bucket, min(CREDIT_MAX, taken - of_maintenance), kept, asked)
+    return MaintenanceRelieved(bucket, min(CREDIT_MAX, taken - of_maintenance), worth_fine - left, kept, asked)
 
 
 # ---- its end --------------------------------------------------------------------------------------------------------
@@ -127,7 +193,7 @@ def reliefs_over(book: Book, facts: list[Fact]) -> list[ReliefEnded]:
 
 
 def _touched(book: Book, facts: list[Fact]) -> np.ndarray:
-    """Relieved purses (int64, ascending) that facts may have moved: the sides of trades and orders, or all."""
+    """Relieved purses (int64, ascending) that facts may have moved: those in their rows, or all."""
     relieved = book.registers.relieved
     buckets: dict[int, None] = {}
     for fact in facts:
@@ -146,7 +212,9 @@ def _touched(book: Book, facts: list[Fact]) -> np.ndarray:
 
 def fold_maintenance_relieved(book: Book, fact: MaintenanceRelieved) -> None:
     """Relieve a bucket, or put another relief in the place of its former one."""
-    book.registers.relieved[fact.bucket] = Relief(fact.credit_fine, fact.kept_fine, fact.asked_fine)
+    book.registers.relieved[fact.bucket] = Relief(
+        fact.credit_fine, fact.uncounted_fine, fact.kept_fine, fact.asked_fine
+    )
 
 
 def fold_relief_ended(book: Book, fact: ReliefEnded) -> None:

@@ -110,14 +110,16 @@ class AccountReleased(Fact, frozen=True):
 class MaintenanceRelieved(Fact, frozen=True):
     """A change of rules took a bucket nearer to liquidation, and what it took is given back.
 
-    Where a venue looks whether to liquidate the bucket, ``credit_fine`` is added to its equity, and of every
-    ``asked_fine`` of its maintenance requirement only ``kept_fine`` count, rounded up. All are numeraire fine units and
-    not negative; ``asked_fine`` is what the new rules ask at the marks of the change. It takes the place of what the
-    bucket was relieved of before.
+    Where a venue looks whether to liquidate the bucket, of every ``uncounted_fine`` that its worth is above its equity
+    ``credit_fine`` are added to that, rounded down, and of every ``asked_fine`` of its maintenance requirement only
+    ``kept_fine`` count, rounded up. All are numeraire fine units and not negative; ``uncounted_fine`` and
+    ``asked_fine`` are what the new rules leave out and ask for at the marks of the change. A credit of more than
+    was left out is added as it is. It takes the place of what the bucket was relieved of before.
     """
 
     bucket: int
     credit_fine: int
+    uncounted_fine: int
     kept_fine: int
     asked_fine: int
 

@@ -18,7 +18,7 @@ from novate.core.layout import CROSS, LIVE
 from novate.core.ledger import check_deposit, count_in
 from novate.core.margin import Judgement
 from novate.core.reasons import Reason
-from novate.core.relief import relief_of
+from novate.core.relief import in_full, relief_of
 from novate.core.rows import MARK, TRADE
 from novate.core.stretches import BOUNDED, floors, holdings, last, lowest, sizes, stretches, turns, worst_asked
 from novate.core.terms import FEES
@@ -260,7 +260,8 @@ def thresholds(book: Book, account: int, contract: int) -> Thresholds:
     overlay = Overlay(book, holder_of(book, account, contract), contract)
     if row["state"] != LIVE or not overlay.judge(int(row["price_ticks"])).priced:
         return Thresholds(Reason.PRICE_MISSING, nowhere, nowhere)
-    ends, purse = prices(overlay), book.purse_of(overlay.bucket)
+    ends, relief = prices(overlay), book.registers.relieved.get(book.purse_of(overlay.bucket))
+    whole = Overlay(in_full(book), overlay.bucket, contract) if relief else None
 
     def short_of_initial(price: int) -> bool:
         verdict = overlay.judge(price)
@@ -268,8 +269,8 @@ def thresholds(book: Book, account: int, contract: int) -> Thresholds:
 
     def short_of_maintenance(price: int) -> bool:
         verdict = overlay.judge(price)
-        relief = relief_of(book, purse, verdict.maintenance_fine)
-        return verdict.equity_fine + relief < verdict.maintenance_fine
+        uncounted = whole.judge(price).equity_fine - verdict.equity_fine if whole else 0
+        return verdict.equity_fine + relief_of(relief, uncounted, verdict.maintenance_fine) < verdict.maintenance_fine
 
     mark = int(row["price_ticks"])
     found = [

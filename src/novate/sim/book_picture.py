@@ -40,7 +40,7 @@ def picture_of(book: Book) -> Picture:
         "member in default": {at: member.defaulted for at, member in enumerate(registers.members)},
         "call": {bucket: (call.amount_fine, call.due_ns) for bucket, call in registers.calls.items()},
         "relief": {
-            bucket: (relief.credit_fine, Fraction(relief.kept_fine, relief.asked_fine))
+            bucket: (relief.credit_fine, relief.uncounted_fine, Fraction(relief.kept_fine, relief.asked_fine))
             for bucket, relief in registers.relieved.items()
         },
         "order": {

@@ -28,7 +28,7 @@ from novate.core.layout import (
 from novate.core.margin import Judgement, judge, judge_alone, locked_by
 from novate.core.money import charge
 from novate.core.orders import open_orders_of
-from novate.core.relief import relief_of
+from novate.core.relief import relief_at
 from novate.core.terms import CLIENTS, TRADING, Asset, RiskSheet, Role
 from novate.tape.decimals import decimal
 from novate.tape.encode import price_decimal, quantity_decimal
@@ -217,7 +217,7 @@ def account(book: Book, index: int) -> Account:
     priced, warned = True, False
     if asset is not None:
         judged = judge(book, index) if terms.role is not Role.SUB_ACCOUNT else judge_alone(book, index)
-        relief = relief_of(book, index, judged.maintenance_fine)
+        relief = relief_at(book, index, judged)
         amounts = (judged.equity_fine, judged.initial_fine, judged.maintenance_fine, judged.free_fine, relief)
         figures = tuple(decimal(int(amount), asset.fine_decimals) for amount in amounts)
         alone = terms.role is Role.SUB_ACCOUNT

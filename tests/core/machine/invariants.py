@@ -12,7 +12,7 @@ from novate.core.money import charge
 from novate.core.overdrafts import sells_by_order
 from novate.core.plain import margin as plain_margin
 from novate.core.plain.limits import held as held_plainly
-from novate.core.relief import relief_of
+from novate.core.relief import relief_at
 from novate.core.terms import INSURANCE, OWNED, ROUNDING, TRADING, TREASURY
 from tests.core.worlds import House
 
@@ -88,7 +88,7 @@ def check_nobody_is_short_unnoticed(house: House, kind: str) -> None:
             held = [each for each in house.book.registers.withdrawals.values() if each.state != "released"]
             assert bucket not in [each.account for each in held], "its own money answers first"
         if venue:
-            spared = relief_of(house.book, bucket, verdict.maintenance_fine)
+            spared = relief_at(house.book, bucket, verdict)
             assert verdict.equity_fine + spared >= verdict.maintenance_fine, bucket
         else:
             assert verdict.equity_fine >= trigger or bucket in house.book.registers.calls, bucket

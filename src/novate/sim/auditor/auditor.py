@@ -334,7 +334,7 @@ class Auditor:
             called = index in house.calls or sound or lack < rules.call_minimum_fine
             # What collateral alone is asked for by a sheet, nobody can be sold down for.
             holds = any(held.lots for held in house.buckets[index].positions.values())
-            short = equity + relief.credit < maintenance * relief.part
+            short = equity + reliefs.credited(house, index, equity) < maintenance * relief.part
             if holds and short if house.is_venue else not called:
                 raise Disagreement("unnoticed", f"bucket {index} has {equity} of {initial}, {maintenance} at least")
 

@@ -108,9 +108,11 @@ class Call:
 
 @dataclass
 class Relief:
-    """What a bucket is spared of changes of rules: so much more equity, and of maintenance only a part."""
+    """What a bucket is spared of changes of rules: of what its equity leaves out ``credit`` in ``of`` count, the credit
+    itself where it is more, and of maintenance only a part."""
 
     credit: int = 0
+    of: int = 0
     part: Fraction = Fraction(1)
 
 

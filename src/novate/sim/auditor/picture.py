@@ -45,7 +45,7 @@ def picture(house: House) -> Picture:
         },
         "member in default": {index: member.defaulted for index, member in enumerate(house.members)},
         "call": {index: (call.amount_fine, call.due_ns) for index, call in house.calls.items()},
-        "relief": {index: (relief.credit, relief.part) for index, relief in house.reliefs.items()},
+        "relief": {index: (relief.credit, relief.of, relief.part) for index, relief in house.reliefs.items()},
         "order": {
             number: (order.bucket, order.contract, order.lots, order.open_lots, order.limit_ticks, order.expiry_ns)
             for number, order in house.orders.items()

@@ -1,19 +1,21 @@
 """Rules that change liquidate nobody: who is relieved of what they took, who is not any more, and what that spares.
 
-A relief has two parts. What new rules took from equity is an amount that is put back. What they added to maintenance is
-a fraction, so that it grows and shrinks with what the bucket holds.
+A relief has two parts. Of what equity leaves out a fraction is put back, and of maintenance a fraction is asked for, so
+that both grow and shrink with what the bucket holds.
 """
 
 from collections.abc import Callable
 from copy import copy
 from fractions import Fraction
 
+from msgspec.structs import replace
+
 from novate.core.facts import Fact, RulebookAdopted
 from novate.core.supervision import MaintenanceRelieved, ReliefEnded
 from novate.core.terms import RiskSheet
-from novate.sim.auditor.admission import apply_rulebook_adopted
+from novate.sim.auditor.admission import apply_rate, apply_rulebook_adopted, rates_of
 from novate.sim.auditor.house import House, Relief
-from novate.sim.auditor.rounding import up
+from novate.sim.auditor.rounding import PPM, down, up
 from novate.sim.auditor.worth import Verdict, judge
 
 INTEGER_LARGEST = 2**63 - 1
@@ -22,7 +24,29 @@ INTEGER_LARGEST = 2**63 - 1
 def distance(house: House, index: int, verdict: Verdict) -> int:
     """What a bucket may still lose before a venue liquidates it; it is in breach below zero."""
     relief = house.reliefs.get(index, Relief())
-    return verdict.equity + relief.credit - up(verdict.maintenance * relief.part)
+    return verdict.equity + credited(house, index, verdict.equity) - up(verdict.maintenance * relief.part)
+
+
+def credited(house: House, index: int, equity: int) -> int:
+    """What a relief adds to equity now: the same part of what equity leaves out as at the change of rules."""
+    relief = house.reliefs.get(index, Relief())
+    if not 0 < relief.credit <= relief.of:
+        return relief.credit
+    return down(Fraction(relief.credit, relief.of) * (worth_in_full(house, index) - equity))
+
+
+def worth_in_full(house: House, index: int) -> int:
+    """What a bucket would have by rules that count all that it has: at prices, every gain, every option, no cap."""
+    full, rules = copy(house), house.rules
+    everything = dict.fromkeys((money.terms.symbol for money in house.monies), 0)
+    full.rules_in_force = replace(rules, collateral=everything, collateral_caps={}, gains_ppm=PPM, long_option_ppm=PPM)
+    full.monies = [copy(money) for money in house.monies]
+    for asset, money in enumerate(full.monies):
+        if money.price_fine and not house.numeraire(asset):
+            apply_rate(full, rates_of(money, asset, full.rules_in_force, money.price_fine))
+    bucket = house.buckets[index].copy()
+    bucket.portfolio = False
+    return judge(full, bucket).equity
 
 
 def is_sound(verdict: Verdict) -> bool:
@@ -75,12 +99,13 @@ def given_back(house: House, index: int, before: Verdict, now: Verdict) -> Maint
     lacks = max(distance(house, index, before), 0) + now.maintenance - now.equity
     if lacks <= 0:
         return None
-    lost = before.equity + house.reliefs.get(index, Relief()).credit - now.equity
+    lost = before.equity + credited(house, index, before.equity) - now.equity
+    left_out = worth_in_full(house, index) - now.equity
     credit = max(min(lost, lacks), 0, lacks - now.maintenance)
     if now.maintenance == 0:
-        return MaintenanceRelieved(index, min(credit, INTEGER_LARGEST), 1, 1)
+        return MaintenanceRelieved(index, min(credit, INTEGER_LARGEST), left_out, 1, 1)
     kept = now.maintenance - (lacks - credit)
-    return MaintenanceRelieved(index, min(credit, INTEGER_LARGEST), kept, now.maintenance)
+    return MaintenanceRelieved(index, min(credit, INTEGER_LARGEST), left_out, kept, now.maintenance)
 
 
 def over(house: House) -> list[ReliefEnded]:
@@ -92,8 +117,9 @@ def over(house: House) -> list[ReliefEnded]:
 
 
 def apply_relieved(house: House, fact: MaintenanceRelieved) -> None:
-    """Of maintenance a part counts from now, and something is added to equity."""
-    house.reliefs[fact.bucket] = Relief(fact.credit_fine, Fraction(fact.kept_fine, fact.asked_fine))
+    """Of maintenance a part counts from now, and a part of what equity leaves out."""
+    part = Fraction(fact.kept_fine, fact.asked_fine)
+    house.reliefs[fact.bucket] = Relief(fact.credit_fine, fact.uncounted_fine, part)
 
 
 def apply_ended(house: House, fact: ReliefEnded) -> None:
