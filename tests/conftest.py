@@ -21,6 +21,16 @@ hypothesis.settings.register_profile("novate", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("novate")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile the largest kernels before tests run side by side: each process would compile them for itself."""
+    if session.config.getoption("numprocesses", None) and not hasattr(session.config, "workerinput"):
+        from novate.sim.rehearsal import beside, compile_others
+
+        with beside():
+            compile_others()
+
+
 @pytest.fixture(scope="session")
 def market_data() -> Path:
     """The folder of recorded market data. Ask ``market_file`` for a file in it."""
