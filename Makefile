@@ -15,7 +15,7 @@ venv := .venv
 python := $(venv)/bin/python
 pip := $(python) -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 recipe := pyproject.toml constraints.txt
-side_by_side := --numprocesses auto --maxprocesses 4 --dist loadgroup
+side_by_side := --numprocesses auto --maxprocesses 4 --dist load
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile

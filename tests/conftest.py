@@ -8,12 +8,20 @@ the data was promised, and the test fails.
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA_PROMISED = bool(os.environ.get("NOVATE_DATA"))
+TOGETHER = (
+    "tests/bench/test_bench.py",
+    "tests/service/test_flips.py",
+    "tests/service/test_power.py",
+    "tests/sim/test_demo.py",
+)
+"""Files whose tests share what one of them made: they stay in one process."""
 DATA = Path(os.environ.get("NOVATE_DATA") or ROOT / "../shared/data").resolve()
 
 # A first call may compile a kernel, so no example has a deadline; a failure prints the line that repeats it.
@@ -29,6 +37,22 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
         with beside():
             compile_others()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests go to whichever process is free, but for the files whose tests share what one of them made.
+
+    xdist's own ``loadgroup`` writes the group into a test's id, which pytest 9.2 no longer lets it do.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::", maxsplit=1)[0]
+            return file if file in TOGETHER else nodeid
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,6 @@ from bench.session import Session
 from bench.trades import Recorder
 from bench.world import Size, World
 
-pytestmark = pytest.mark.xdist_group("bench")
 TINY = Size(
     accounts=40,
     contracts=12,

@@ -25,7 +25,6 @@ from novate.service.replay import replay
 from novate.service.snapshot import DIGEST_BYTES, HEADER, snapshots
 from tests.service.house import SECOND, opening, trade
 
-pytestmark = pytest.mark.xdist_group("flips")
 FILES = ("journal.sqlite", "journal.sqlite-wal", "journal.head")
 LOG_HEADER, FRAME_HEADER = 32, 24
 

@@ -23,7 +23,6 @@ from novate.service.journal import Journal, JournalError, JournalIncomplete, Jou
 from tests.service.disk import Disk, Moment, Named, NamesSynced, Synced, Told, Wrote
 from tests.service.house import ALICE, HOUR, SECOND, deposit, mark, opening, trade
 
-pytestmark = pytest.mark.xdist_group("power")
 HOWS = ("nothing", "some", "torn", "everything")
 CHECKPOINT_PAGES = 12
 SOUND = "sound"

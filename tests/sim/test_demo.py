@@ -20,7 +20,6 @@ from novate.sim import demo, proof
 from novate.sim.demo import DemoResult, crisis_of, plan_of, run_demo
 from novate.sim.plan import Form
 
-pytestmark = pytest.mark.xdist_group("demo")
 LEHMAN = ("2008-09-08", "2008-10-10")
 
 
