@@ -44,7 +44,12 @@ LOOKED_AT: Final = ["equity_fine", "maintenance_fine"]
 UNMOVED: Final = frozenset((Rejected, RowsRefused, SourceAdvanced))
 """Facts that leave every bucket as it is."""
 
-SIDES: Final = {
+Moving = (
+    TradesNovated | OrdersChanged | OrdersFilled | Deposited | Withdrawn | WithdrawalsRequested | CollateralTransferred
+)
+"""Facts that move no buckets but those in their rows."""
+
+SIDES: Final[dict[type[Moving], tuple[np.dtype, tuple[str, ...]]]] = {
     TradesNovated: (NOVATED, ("buyer", "seller")),
     OrdersChanged: (RESERVED, ("bucket",)),
     OrdersFilled: (RESERVED, ("bucket",)),
@@ -53,7 +58,7 @@ SIDES: Final = {
     WithdrawalsRequested: (POSTED, ("account",)),
     CollateralTransferred: (MOVED, ("payer", "payee")),
 }
-"""Facts that move no buckets but those in their rows, in these columns."""
+"""What those rows are, and which of their columns name buckets."""
 
 
 def relief_of(relief: Relief | None, uncounted_fine: int, maintenance_fine: int) -> int:
@@ -197,9 +202,9 @@ def _touched(book: Book, facts: list[Fact]) -> np.ndarray:
     relieved = book.registers.relieved
     buckets: dict[int, None] = {}
     for fact in facts:
-        if type(fact) in SIDES:
+        if isinstance(fact, Moving):
             layout, columns = SIDES[type(fact)]
-            rows = np.frombuffer(fact.rows, layout)  # type: ignore[attr-defined]
+            rows = np.frombuffer(fact.rows, layout)
             buckets |= dict.fromkeys(bucket for column in columns for bucket in rows[column].tolist())
         elif type(fact) not in UNMOVED:
             return np.array(sorted(relieved), np.int64)
