@@ -24,9 +24,11 @@ TOGETHER = (
 """Files whose tests share what one of them made: they stay in one process."""
 DATA = Path(os.environ.get("NOVATE_DATA") or ROOT / "../shared/data").resolve()
 
-# A first call may compile a kernel, so no example has a deadline; a failure prints the line that repeats it.
-hypothesis.settings.register_profile("novate", deadline=None, print_blob=True)
-hypothesis.settings.load_profile("novate")
+# A first call may compile a kernel, so no example has a deadline; a failure prints the line that repeats it. The same
+# commit passes or fails alike each time; `make test-long` searches on, with other examples at each run.
+hypothesis.settings.register_profile("search", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("same", deadline=None, print_blob=True, derandomize=True)
+hypothesis.settings.load_profile("same")
 
 
 @pytest.hookimpl(tryfirst=True)

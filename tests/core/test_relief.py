@@ -6,7 +6,7 @@ from typing import Any
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from msgspec.structs import replace
 
 from novate.core import commands as c
@@ -162,16 +162,23 @@ def breached(facts: list[Fact]) -> list[int]:
 holdings = st.tuples(st.integers(-500, 500).filter(bool), st.integers(10, 19))
 
 
-@settings(max_examples=60, suppress_health_check=QUIET, deadline=None)
-@given(
-    st.lists(holdings, min_size=6, max_size=6),
-    st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 5), st.integers(0, 400)), min_size=4, max_size=12),
-    st.lists(st.sampled_from([2, 3, 4, 6]), min_size=1, max_size=2),
-)
-def test_a_relieved_bucket_is_liquidated_when_it_would_have_been(
-    positions: list[tuple[int, int]], moves: list[tuple[int, int, int]], factors: list[int]
-) -> None:
+@pytest.mark.parametrize("count", examples(60, 600))
+def test_a_relieved_bucket_is_liquidated_when_it_would_have_been(count: int) -> None:
     """At the very mark at which it is in a house that kept its rules: not before, and not after, whatever it closed."""
+
+    @settings(max_examples=count, suppress_health_check=QUIET)
+    @given(
+        st.lists(holdings, min_size=6, max_size=6),
+        st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 5), st.integers(0, 400)), min_size=4, max_size=12),
+        st.lists(st.sampled_from([2, 3, 4, 6]), min_size=1, max_size=2),
+    )
+    def run(positions: list[tuple[int, int]], moves: list[tuple[int, int, int]], factors: list[int]) -> None:
+        liquidated_alike(positions, moves, factors)
+
+    run()
+
+
+def liquidated_alike(positions: list[tuple[int, int]], moves: list[tuple[int, int, int]], factors: list[int]) -> None:
     plain, changed = crowd(positions), crowd(positions)
     for factor in factors:
         classes = {"flat": (Tier(0, min(10**6, 100_000 * factor), 50_000 * factor),)}
@@ -193,15 +200,25 @@ def test_a_relieved_bucket_is_liquidated_when_it_would_have_been(
     check_whole(changed.book)
 
 
-@settings(max_examples=60, suppress_health_check=QUIET, deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(1, 80), st.integers(190, 210)), min_size=1, max_size=8),
-    st.lists(st.sampled_from([200_000, 500_000, 800_000, 999_999]), min_size=1, max_size=3),
-)
-def test_a_haircut_takes_nothing_and_leaves_nothing_at_any_price(
-    prices: list[tuple[int, int]], haircuts: list[int]
-) -> None:
-    """Whatever the coin and the future do, liquidation comes where it would have come with the former haircut."""
+@pytest.mark.parametrize("count", examples(60, 600))
+def test_a_haircut_takes_nothing_and_leaves_nothing_at_any_price(count: int) -> None:
+    @settings(max_examples=count, suppress_health_check=QUIET)
+    @example(prices=[(12, 205)], haircuts=[200_000, 500_000])
+    @given(
+        st.lists(st.tuples(st.integers(1, 80), st.integers(190, 210)), min_size=1, max_size=8),
+        st.lists(st.sampled_from([200_000, 500_000, 800_000, 999_999]), min_size=1, max_size=3),
+    )
+    def run(prices: list[tuple[int, int]], haircuts: list[int]) -> None:
+        haircut_kept(prices, haircuts)
+
+    run()
+
+
+def haircut_kept(prices: list[tuple[int, int]], haircuts: list[int]) -> None:
+    """Whatever the coin and the future do, liquidation comes where it would have come with the former haircut.
+
+    That is the last one at which it needed no relief: there the rules began to count in full.
+    """
     plain, changed = coin_house(form="venue"), coin_house(form="venue")
     for house in (plain, changed):
         house.deposit(house.account("m0"), BTC, 10**8)
@@ -210,6 +227,8 @@ def test_a_haircut_takes_nothing_and_leaves_nothing_at_any_price(
     for haircut in haircuts:
         house = replace(changed.book.rulebook, collateral={"USD": 0, "BTC": haircut})
         assert not breached(changed.ok(c.AdoptRulebook(house)))
+        if not changed.book.registers.relieved:
+            plain.ok(c.AdoptRulebook(house))
     for coin, price in prices:
         if not changed.book.registers.relieved:
             break  # with its initial requirement under the new rules they count in full
