@@ -10,7 +10,7 @@ from novate.core.book import Book
 from novate.core.facts import Contributor, WorstScenario
 from novate.core.kernels import margin as kernel
 from novate.core.kernels import remargin, standing, sweep
-from novate.core.kernels.tails import packed
+from novate.core.kernels.tails import pack, packs_for
 from novate.core.money import written
 from novate.core.portfolio import is_portfolio, why
 from novate.core.terms import TRADING, MarginMode
@@ -141,11 +141,12 @@ def asked_together(book: Book, buckets: np.ndarray, least: int = TOGETHER_LEAST,
 def remargined(book: Book, buckets: np.ndarray, asked: np.ndarray) -> None:
     """``asked`` = ``(initial, maintenance)`` of portfolio buckets by the sheet in force, worked out together."""
     assert book.sheet is not None
-    largest, rank = remargin.ready(len(book.buckets), book.sheet)
-    kind = remargin.NARROW if largest < 2**31 else remargin.WIDE
+    parts, rows, largest, rank = remargin.ready(len(book.buckets), book.sheet)
+    packs = packs_for(parts, rows, largest)
+    pack(book.sheet, packs)
     share = -(-len(buckets) // (2 * numba.get_num_threads()))
     chunk = max(1, min(share, remargin.BUCKETS_MOST, remargin.KEPT_BYTES // (8 * rank)))
-    remargin.remargin_all(buckets, book.tables(), book.sheet, packed(book.sheet, kind), chunk, asked)
+    remargin.remargin_all(buckets, book.tables(), book.sheet, packs, chunk, asked)
 
 
 def position_requirement(book: Book, contract: int, lots: int) -> tuple[int, int]:

@@ -11,13 +11,11 @@ from novate.core.kernels.measures import rank_of
 from novate.core.kernels.portfolio import COUNTS, collateral_lots, count_row, in_money
 from novate.core.kernels.sheet import row_of, row_of_asset
 from novate.core.kernels.standing import note_answer, note_rows, take_memory
-from novate.core.kernels.tails import measure_cases, relaxed
+from novate.core.kernels.tails import measure_cases, parts_of, relaxed
 from novate.core.layout import CASE
 
 KEPT_BYTES = 2**22  # of the worst results of a chunk's cases: a small part of what a core may have to itself
 BUCKETS_MOST = 2**15
-NARROW, WIDE = np.empty(0, np.int32), np.empty(0, np.float64)
-"""Arrays of the types in which the sheet is packed: the first where every result fits it."""
 
 
 @njit(cache=True)
@@ -161,19 +159,20 @@ def remargin_chunk(first, last, buckets, tables, sheet, packs, primes, asked):
 
 @njit(cache=True)
 def ready(count, sheet):
-    """``(largest result, largest rank)`` of a sheet, with room for guesses about so many buckets."""
+    """``(parts, rows, largest result, largest rank)`` of a sheet, with room for guesses about so many buckets."""
     pool, blocks = sheet.pool, len(sheet.blocks)
     if len(pool.primes) < count:
         primes = np.full((count + count // 2, blocks), np.inf)
         for at in range(len(pool.primes)):
             primes[at] = pool.primes[at]
         pool.primes = primes
-    largest, rank = np.int64(1), np.int64(1)
+    parts, largest, rank = np.int64(0), np.int64(1), np.int64(1)
     for at in range(len(sheet.rows)):
         largest = max(largest, np.int64(sheet.rows[at].largest_units))
     for at in range(blocks):
         rank = max(rank, rank_of(sheet.blocks[at]))
-    return largest, rank
+        parts += parts_of(sheet.blocks[at])
+    return parts, len(sheet.rows), largest, rank
 
 
 @njit(cache=True)
@@ -197,7 +196,7 @@ def presume(value, sheet):
 def remargin_all(buckets, tables, sheet, packs, chunk, asked):
     """``asked[at] = (initial, maintenance)`` of the portfolio buckets given, chunk by chunk on all cores.
 
-    ``packs`` are the sheet's results as ``packed`` has them; ``ready`` and ``standing.make_room`` have made room. What
+    ``packs`` are the sheet's results as ``pack`` writes them; ``ready`` and ``standing.make_room`` have made room. What
     is asked is noted at once.
     """
     chunks, primes = (len(buckets) + chunk - 1) // chunk, sheet.pool.primes

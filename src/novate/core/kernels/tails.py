@@ -10,84 +10,19 @@ import numpy as np
 from numba import njit, prange
 
 from novate.core.kernels.borrowing import borrowing, inlined
+from novate.core.kernels.lanes import LANES, below, lowest_bit
 from novate.core.kernels.measures import loss_of, rank_of
 from novate.core.money import SHEET_BOUND
 
-LANES = 64
-GROUPS = 8
-MILDER = 10
+MILDER = 20
 """By which part of last time's rank-th worst result a result may be milder and still be kept: enough for a sheet that
 moved by as much, and few results more than the rank."""
 
-exact = njit(fastmath={"contract", "nnan", "nsz"}, _nrt=False, forceinline=True, no_cfunc_wrapper=True)
-"""``inlined`` where no result is NaN and zero has no sign that counts; integers are exact with either rounding."""
-
-
-# ---- the product ----------------------------------------------------------------------------------------------------
-
-
-@exact
-def begin(at, end, rows, low, part, sums):
-    """``sums`` = so many entries that those left are a multiple of four; returns the first of these."""
-    odd = (end - at) & 3
-    if odd == 0:
-        for lane in range(LANES):
-            sums[lane] = 0
-    elif odd == 1:
-        first, a = part[np.uint32(rows[at])], low[at]
-        for lane in range(LANES):
-            sums[lane] = a * first[lane]
-    else:
-        first, second = part[np.uint32(rows[at])], part[np.uint32(rows[at + 1])]
-        a, b = low[at], low[at + 1]
-        for lane in range(LANES):
-            sums[lane] = a * first[lane] + b * second[lane]
-        if odd == 3:
-            third, c = part[np.uint32(rows[at + 2])], low[at + 2]
-            for lane in range(LANES):
-                sums[lane] += c * third[lane]
-    return at + odd
-
-
-@exact
-def add_fours(at, end, rows, low, part, sums):
-    """Add entries to ``sums``, four at a time: a sum is then fetched and put back once for four products."""
-    while at < end:
-        first, second = part[np.uint32(rows[at])], part[np.uint32(rows[at + 1])]
-        third, fourth = part[np.uint32(rows[at + 2])], part[np.uint32(rows[at + 3])]
-        a, b, c, d = low[at], low[at + 1], low[at + 2], low[at + 3]
-        for lane in range(LANES):
-            sums[lane] += (a * first[lane] + b * second[lane]) + (c * third[lane] + d * fourth[lane])
-        at += 4
-
-
-@exact
-def add_ranges(at, end, rows, low, high, part, sums):
-    """Add entries that may come to anything from ``low`` to ``high`` lots: in each scenario what gains less."""
-    while at < end:
-        row, least, most = part[np.uint32(rows[at])], low[at], high[at]
-        for lane in range(LANES):
-            one, other = least * row[lane], most * row[lane]
-            sums[lane] += min(one, other)
-        at += 1
+LINE_BYTES = 64
+ALL_LANES = np.uint64(2**LANES - 1)
 
 
 # ---- what is kept ---------------------------------------------------------------------------------------------------
-
-
-@exact
-def least_of_groups(sums, least):
-    """The least of every eighth sum, for each of the eight; returns the least of all."""
-    for group in range(GROUPS):
-        least[group] = sums[group]
-    for line in range(1, LANES // GROUPS):
-        for group in range(GROUPS):
-            value = sums[line * GROUPS + group]
-            least[group] = min(value, least[group])
-    lowest = least[0]
-    for group in range(GROUPS):
-        lowest = min(least[group], lowest)
-    return lowest
 
 
 @inlined
@@ -106,33 +41,24 @@ def insert(value, kept, case, held, rank):
 
 
 @borrowing
-def keep(sums, least, lanes, threshold, kept, case, held, rank):
-    """Keep those of the first ``lanes`` sums that are below the threshold; returns ``(how many are kept, threshold)``.
-
-    Once as many are kept as there is room for, the largest of them is the threshold.
-    """
-    for group in range(GROUPS):
-        if least[group] < threshold:
-            for lane in range(group, lanes, GROUPS):
-                value = sums[lane]
-                if value < threshold:
-                    held = insert(value, kept, case, held, rank)
-                    if held == rank:
-                        threshold = kept[case, rank - 1]
-    return held, threshold
-
-
-@borrowing
 def run_part(cases, rows, low, high, part, lanes, rank, work):
-    """All cases in the scenarios of one part of the sheet."""
-    sums, least, kept, held, thresholds = work
+    """All cases in the scenarios of one part of the sheet, of which the first ``lanes`` count.
+
+    Once as many of a case's results are kept as there is room for, the largest of them is the threshold.
+    """
+    sums, kept, held, thresholds = work
+    counted = ALL_LANES >> np.uint64(LANES - lanes)
     for case in range(len(cases)):
-        own = cases[case]
-        at = begin(own.start, own.ranges, rows, low, part, sums)
-        add_fours(at, own.ranges, rows, low, part, sums)
-        add_ranges(own.ranges, own.end, rows, low, high, part, sums)
-        if least_of_groups(sums, least) < thresholds[case]:
-            held[case], thresholds[case] = keep(sums, least, lanes, thresholds[case], kept, case, held[case], rank)
+        own, threshold = cases[case], thresholds[case]
+        found = below(own.start, own.ranges, own.end, rows, low, high, part, threshold, sums) & counted
+        while found != 0:
+            value = sums[lowest_bit(found)]
+            found &= found - np.uint64(1)
+            if value < threshold:
+                held[case] = insert(value, kept, case, held[case], rank)
+                if held[case] == rank:
+                    threshold = kept[case, rank - 1]
+        thresholds[case] = threshold
 
 
 # ---- measures -------------------------------------------------------------------------------------------------------
@@ -144,53 +70,62 @@ def parts_of(block):
     return (np.int64(block.count) + LANES - 1) // LANES
 
 
+def packs_for(parts, rows, largest):
+    """Room for a sheet whose largest result is this, ``[part, row, lane]``, in the narrower type that holds it.
+
+    It begins where a line of the cache does, so that no vector lies across two, and is made here and not by a kernel:
+    numpy asks for large pages of memory where an array is large.
+    """
+    kind = np.dtype(np.int32 if largest < 2**31 else np.float64)
+    size = parts * rows * LANES
+    room = np.empty(size + LINE_BYTES // kind.itemsize, kind)
+    first = -room.ctypes.data % LINE_BYTES // kind.itemsize
+    return room[first : first + size].reshape(parts, rows, LANES)
+
+
 @njit(cache=True, parallel=True)
-def packed(sheet, kind):
-    """The sheet's results as ``[part, row, lane]`` of the type of ``kind``; lanes beyond a block's end gain nothing."""
-    parts = 0
-    for at in range(len(sheet.blocks)):
-        parts += parts_of(sheet.blocks[at])
-    starts, ends, part = np.empty(parts, np.int64), np.empty(parts, np.int64), 0
+def pack(sheet, packs):
+    """The sheet's results into ``packs[part, row, lane]``; lanes beyond a block's end gain nothing."""
+    starts, ends, part = np.empty(len(packs), np.int64), np.empty(len(packs), np.int64), 0
     for at in range(len(sheet.blocks)):
         block = sheet.blocks[at]
         for first in range(block.first, block.first + block.count, LANES):
             starts[part], ends[part] = first, min(first + LANES, block.first + block.count)
             part += 1
-    packs, results = np.empty((parts, len(sheet.results), LANES), kind.dtype), sheet.results
-    for at in prange(parts):
+    results = sheet.results
+    for at in prange(len(packs)):
         for row in range(len(results)):
             for lane in range(ends[at] - starts[at]):
                 packs[at, row, lane] = results[row, starts[at] + lane]
             packs[at, row, ends[at] - starts[at] :] = 0
-    return packs
 
 
 @njit(cache=True)
 def measure_cases(cases, rows, low, high, sheet, packs, primes, out):
     """The loss of each case in each block into ``out[case, block]``.
 
-    ``packs`` are the sheet's results as ``packed`` has them. ``primes[case, block]`` is what results are below that are
-    kept from the start, infinity where nothing is known of the case: a guess costs time and never a figure. It is left
-    as the rank-th worst result. Where fewer results than the rank were below it, the case is measured again without.
+    ``packs`` are the sheet's results as ``pack`` writes them. ``primes[case, block]`` is what results are below that
+    are kept from the start, infinity where nothing is known of the case: a guess costs time and never a figure. It is
+    left as the rank-th worst result. Where fewer results than the rank were below it, the case is measured again
+    without.
     """
     most = np.int64(1)
     for at in range(len(sheet.blocks)):
         most = max(most, rank_of(sheet.blocks[at]))
     kept, held = np.empty((len(cases), most), np.float64), np.empty(len(cases), np.int64)
-    sums, least = np.empty(LANES, np.float64), np.empty(GROUPS, np.float64)
-    first = 0
+    sums, first = np.empty(LANES, np.float64), 0
     for at in range(len(sheet.blocks)):
         block = sheet.blocks[at]
         rank = rank_of(block)
         own = packs[first : first + parts_of(block)]
         first += parts_of(block)
         held[:] = 0
-        run_block(block, cases, rows, low, high, own, rank, (sums, least, kept, held, primes[:, at].copy()))
+        run_block(block, cases, rows, low, high, own, rank, (sums, kept, held, primes[:, at].copy()))
         again = np.flatnonzero(held < rank)
         if len(again):
             unprimed = np.full(len(again), np.inf)
             redone, none = np.empty((len(again), most), np.float64), np.zeros(len(again), np.int64)
-            run_block(block, cases[again], rows, low, high, own, rank, (sums, least, redone, none, unprimed))
+            run_block(block, cases[again], rows, low, high, own, rank, (sums, redone, none, unprimed))
             for one in range(len(again)):
                 kept[again[one]] = redone[one]
         for case in range(len(cases)):
