@@ -214,10 +214,11 @@ def test_a_day_that_is_true_is_vouched_for(ask: Any, tmp_path: Path) -> None:
     assert json.loads(out)["initial"] > 0
 
 
-def test_rows_after_the_books_time_are_not_judged(ask: Any, tmp_path: Path) -> None:
+def test_rows_that_are_not_known_at_the_books_time_are_not_judged(ask: Any, tmp_path: Path) -> None:
+    """The close of the very day is known when that has ended."""
     until = written(tmp_path / "closes.csv", "BTC")
     beyond = tmp_path / "later.csv"
-    beyond.write_text(until.read_text() + "2026-01-06,3.5\n2026-02-06,92000\n", encoding="utf-8")
+    beyond.write_text(until.read_text() + "2026-01-05,3.4\n2026-01-06,3.5\n2026-02-06,92000\n", encoding="utf-8")
     answers = [ask(EXAMPLE, "--rulebook", "ccp", "--history", path, "--json") for path in (until, beyond)]
     assert answers[0] == answers[1]
     assert answers[0][0] == 0

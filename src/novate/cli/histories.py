@@ -119,8 +119,10 @@ def require_series(known: "PriceHistory", name: str) -> None:
 
 
 def _until(known: "PriceHistory", time_ns: int) -> "PriceHistory":
-    """The rows until a time, which alone are asked for and judged; the first two where it is before them."""
-    rows = max(2, int(known.times_ns.searchsorted(time_ns, side="right")))
+    """The rows known at a time, which alone are asked for and judged; the first two where it is before them."""
+    from novate.risk.factors import known_when
+
+    rows = max(2, int(known_when(known.times_ns).searchsorted(time_ns, side="right")))
     return replace(known, times_ns=known.times_ns[:rows], close=known.close[:rows])
 
 
