@@ -7,14 +7,13 @@ the currency of ``cash``. A book settled in a coin is margined at its dollar val
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from math import isfinite
-from typing import Final, Literal
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from novate.risk.days import YEAR_SECONDS
 from novate.risk.errors import RiskError
-
-YEAR_SECONDS: Final = 365 * 86_400
 
 
 class NotCovered(RiskError):
