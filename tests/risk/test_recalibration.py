@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from novate.core.commands import AdoptRiskSheet
 from novate.core.recalibration import beyond_bounds
-from novate.core.terms import RiskSheet
+from novate.core.sheet_terms import RiskSheet
 from novate.risk.days import DAY_NS
 from novate.risk.errors import RiskError
 from novate.risk.factors import Factor, FactorHistory, Scenarios

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from novate.core.money import PPM
-from novate.core.terms import ScenarioBlock
+from novate.core.sheet_terms import ScenarioBlock
 from novate.risk.days import CALENDAR_YEAR_DAYS, DAY_NS, calendar_years_ns
 from novate.risk.errors import RiskError
 from novate.risk.factors import Factor, FactorHistory, Scenarios

@@ -17,7 +17,8 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from novate.core.money import PPM
-from novate.core.terms import Contract, Kind, RiskSheet
+from novate.core.sheet_terms import RiskSheet
+from novate.core.terms import Contract, Kind
 from novate.risk.days import DAY_NS
 from novate.risk.errors import RiskError
 from novate.risk.factors import Factor, FactorHistory
