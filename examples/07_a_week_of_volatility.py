@@ -54,8 +54,8 @@ with ClearingHouse() as house:
 
     sheet, calibrated_ns, behind = None, 0, False
     for today in range(489, 508):
-        now, price = int(times[today]), int(closes[today])
-        house.marks({"BTC-PERP": price}, time=f"{days[today]}").expect()
+        now, price = int(times[today]) + DAY_NS, int(closes[today])  # a day's close is known when the day has ended
+        house.marks({"BTC-PERP": price}, time=now).expect()
         known = FactorHistory((Factor("BTC"),), times[: today + 1], closes[: today + 1, None], gap_max_ns=DAY_NS)
         why = due(POLICY, known, calibrated_ns, now) if sheet else None
         if sheet and not why and not behind:

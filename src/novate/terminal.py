@@ -15,10 +15,14 @@ if TYPE_CHECKING:
     from novate.views import House, Table
 
 
+NOT_PASSED, UNUSABLE = 1, 2
+"""Exit codes: a check that did not pass; a command line, or a file that it names, that cannot be used."""
+
+
 class Failure(Exception):
     """A failure to tell the user in one line, with the exit code that goes with it."""
 
-    def __init__(self, message: str, code: int = 1) -> None:
+    def __init__(self, message: str, code: int = UNUSABLE) -> None:
         super().__init__(message)
         self.code = code
 
@@ -113,7 +117,7 @@ def print_malformed(tape: Path, outcomes: "Sequence[tuple[int, Outcome]]") -> in
     ]
     for line, refusal in wrong:
         print(f"{tape}:{line}: {refusal}", file=sys.stderr)
-    return 2 if wrong else 0
+    return UNUSABLE if wrong else 0
 
 
 def print_what_if(answer: "WhatIf") -> None:

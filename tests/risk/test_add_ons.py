@@ -127,13 +127,13 @@ def tenors(count: int = 900) -> FactorHistory:
 
 def dated(symbol: str, days: int, history: FactorHistory) -> Instrument:
     """A future that so many days are left of, at the price of the index."""
-    expiry = int(history.times_ns[-1]) + days * DAY_NS
+    expiry = int(history.known_ns[-1]) + days * DAY_NS
     return Instrument(contract(symbol, Kind.FUTURE, expiry_ns=expiry), "BTC", None, at_end(history)["BTC"])
 
 
 def test_a_spread_of_tenors_is_asked_for_its_residual_where_correlations_break() -> None:
     history = tenors()
-    now, last = at_end(history), int(history.times_ns[-1])
+    now, last = at_end(history), int(history.known_ns[-1])
     both = [dated("NEAR", 30, history), dated("FAR", 90, history)]
     plain = draft(FilteredShortfall(), both, history, now, last)
     made = draft(FilteredShortfall(basis=Basis()), both, history, now, last)
@@ -172,7 +172,7 @@ def test_indices_of_one_set_keep_their_residual() -> None:
 def with_options(model: Model, charge: float = 0.0) -> Draft:
     """A perpetual, a call at the money and a put far below, of two months, on a coin whose price alone moves."""
     history = two_coins()
-    now, last = at_end(history), int(history.times_ns[-1])
+    now, last = at_end(history), int(history.known_ns[-1])
     made = [Instrument(contract("PERP", Kind.PERPETUAL), "BTC", None, now["BTC"])]
     for symbol, kind, moneyness in (("CALL", Kind.CALL, 1.0), ("PUT", Kind.PUT, 0.3)):
         strike = f"{moneyness * now['BTC']:.6f}"

@@ -43,7 +43,7 @@ def test_a_unit_is_asked_for_what_the_models_sheet_asks_of_a_contract(model: Mod
     past = history.rows(0, len(history) - 1)
     price = float(past.levels[-1, 0])
     future = Instrument(contract("PERP", Kind.PERPETUAL), "X", None, price, normal=kind == "absolute")
-    made = draft(model, [future], past, {"X": price}, int(past.times_ns[-1]))
+    made = draft(model, [future], past, {"X": price}, int(past.known_ns[-1]))
     for side, lots in enumerate((1, -1)):
         unit = price if kind == "relative" else 1.0
         assert requirement(made, {"PERP": lots}).initial == pytest.approx(

@@ -121,7 +121,7 @@ def coin_draft(model: Model, price: float, time_ns: int) -> Draft:
     with opened() as house:
         terms = house.read(lambda book: book.registers.contracts[0])
     table = walk(900, seed=5, sigma=0.03) * price / 100
-    first = np.datetime64(time_ns, "ns").astype("datetime64[D]") - 899
+    first = np.datetime64(time_ns, "ns").astype("datetime64[D]") - 900  # the close of yesterday is the last
     known = daily(table, Factor("BTC"), first=str(first))
     market = Markets({}, {"BTC-PERP": Liquidity(0.01, 200.0)})
     return draft(model, [Instrument(terms, "BTC", None, price)], known, {"BTC": price}, time_ns, markets=market)

@@ -42,7 +42,7 @@ def drawn_up(model: Model, history: FactorHistory, **options: object) -> Draft:
     """A perpetual of one unit on each factor, at the index."""
     now = at_end(history)
     futures = [perpetual(f"{name}-PERP", name, price) for name, price in now.items()]
-    return draft(model, futures, history, now, int(history.times_ns[-1]), **options)  # type: ignore[arg-type]
+    return draft(model, futures, history, now, int(history.known_ns[-1]), **options)  # type: ignore[arg-type]
 
 
 def simple_returns(moves: np.ndarray) -> np.ndarray:
@@ -110,7 +110,7 @@ def test_a_hypothetical_peg_that_breaks_is_asked_for_in_full() -> None:
     now = {**at_end(history), "USDC": 0.999}
     pledge = Collateral("USDC", 100, 1.0, 10**6)
     future = perpetual("BTC-PERP", "BTC", now["BTC"])
-    made = draft(model, [future], history, now, int(history.times_ns[-1]), collateral=[pledge])
+    made = draft(model, [future], history, now, int(history.known_ns[-1]), collateral=[pledge])
     row = made.row("USDC")
     results = [made.in_block(row.results, block) for block in made.blocks]
     assert results[3] == pytest.approx([-0.05 * 0.999, -0.12 * 0.999])
@@ -230,8 +230,11 @@ def test_no_model_looks_ahead(model: Model) -> None:
     ):
         assert np.array_equal(first.scenarios.moves, second.scenarios.moves)
         assert first.scenarios.labels == second.scenarios.labels
-    with pytest.raises(RiskError, match="the history ends at 2017-06-18, after now"):
-        draft(model, [perpetual("A-PERP", "A", 1.0)], one, at_end(one), int(one.times_ns[-1]) - 1)
+    with pytest.raises(
+        RiskError, match="the history ends at 2017-06-18, known when that day has ended, after now: cut it"
+    ):
+        draft(model, [perpetual("A-PERP", "A", 1.0)], one, at_end(one), int(one.known_ns[-1]) - 1)
+    assert draft(model, [perpetual("A-PERP", "A", 1.0)], one, at_end(one), int(one.known_ns[-1])).rows
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
@@ -295,7 +298,7 @@ def test_the_reasons_add_up() -> None:
 def test_what_a_model_cannot_be_given_is_said() -> None:
     history = two_coins()
     future = perpetual("BTC-PERP", "BTC", 100.0)
-    now = int(history.times_ns[-1])
+    now = int(history.known_ns[-1])
     with pytest.raises(RiskError, match="levels: ETH has none"):
         draft(HistoricalVar(), [future], history, {"BTC": 100.0}, now)
     with pytest.raises(RiskError, match="SOL-PERP: there is no factor 'SOL'"):
@@ -346,7 +349,7 @@ def test_a_factor_that_nothing_reads_is_refused() -> None:
     def shocked(name: str, held: Instrument) -> Draft:
         shock = hypothetical("shock", (Factor(name, "absolute"),), {"up": {name: 0.01}})
         model = FilteredShortfall(hypothetical=(shock,))
-        return draft(model, [held], history, now, int(history.times_ns[-1]))
+        return draft(model, [held], history, now, int(history.known_ns[-1]))
 
     unread = "no contract or collateral moves by it: correct its name"
     for name, held in (("BTC bassis 90d", dated), ("BTC basis 90d", future), ("BTC premium", dated)):
@@ -367,11 +370,11 @@ def test_a_factor_that_nothing_reads_is_refused() -> None:
 
 def test_a_history_that_ends_long_ago_is_refused() -> None:
     history = two_coins()
-    future, last = perpetual("BTC-PERP", "BTC", 100.0), int(history.times_ns[-1])
-    # The close of the 11th is not there before that day ends.
-    assert draft(HistoricalVar(), [future], history, at_end(history), last + 2 * DAY_NS).rows
-    with pytest.raises(RiskError, match=r"ends at 2017-03-10, 2\.5 days before now, where at most 2 are no hole: add"):
-        draft(HistoricalVar(), [future], history, at_end(history), last + 5 * DAY_NS // 2)
+    future, last = perpetual("BTC-PERP", "BTC", 100.0), int(history.known_ns[-1])
+    # The close of the 11th is not there before that day has ended.
+    assert draft(HistoricalVar(), [future], history, at_end(history), last + DAY_NS).rows
+    with pytest.raises(RiskError, match=r"ends at 2017-03-10, known 1\.5 days before now, where at most 1 are no hole"):
+        draft(HistoricalVar(), [future], history, at_end(history), last + 3 * DAY_NS // 2)
     hourly = replace(history, times_ns=history.times_ns[-1] + DAY_NS // 24 * np.arange(-len(history), 0))
     with pytest.raises(RiskError, match=r"where at most 1 are no hole: add"):
         draft(HistoricalVar(), [future], hourly, at_end(history), last + DAY_NS)

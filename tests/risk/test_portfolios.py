@@ -55,7 +55,7 @@ def test_an_account_is_asked_for_what_the_models_sheet_asks_of_it(model: Model) 
         for factor, price in zip(COINS, now, strict=True)
     ]
     levels = {factor.name: price for factor, price in zip(COINS, now, strict=True)}
-    made = draft(model, perpetuals, past, levels, int(past.times_ns[-1]))
+    made = draft(model, perpetuals, past, levels, int(past.known_ns[-1]))
     asked = run_over(model, last=100).requirements[model.name][-1]
     lots = ({"BTC": 3, "ETH": -2, "OIL": 40}, {"BTC": 1}, {"BTC": -1}, {"ETH": -1, "OIL": -10})
     sizes = (1.0, 500 / now[0], 500 / now[0], 1.0)

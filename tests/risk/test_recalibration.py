@@ -36,7 +36,7 @@ def grown_wild(days: int) -> FactorHistory:
 
 def test_a_recalibration_is_due_on_schedule_or_where_volatility_rose() -> None:
     calm = grown_wild(0)
-    now = int(calm.times_ns[-1])
+    now = int(calm.known_ns[-1])
     assert due(WEEKLY, calm, now - 6 * DAY_NS, now) is None
     on_time = due(WEEKLY, calm, now - 7 * DAY_NS, now)
     assert on_time is not None
@@ -53,9 +53,23 @@ def test_a_recalibration_is_due_on_schedule_or_where_volatility_rose() -> None:
 def test_between_rows_what_was_known_counts() -> None:
     """Calibrated between two rows, the volatility is that of the rows known then: a day's close when its day ends."""
     wild = grown_wild(20)
-    now = int(wild.times_ns[-1])
-    found = due(WEEKLY, wild, now - 20 * DAY_NS + 5, now + 5)
-    assert found == due(WEEKLY, wild, now - 21 * DAY_NS, now)
+    now = int(wild.known_ns[-1])
+    at_the_end = due(WEEKLY, wild, now - 20 * DAY_NS, now)
+    assert due(WEEKLY, wild, now - 20 * DAY_NS + 5, now + 5) == at_the_end
+    before_it = due(WEEKLY, wild, now - 20 * DAY_NS - 1, now)
+    assert before_it == due(WEEKLY, wild, now - 21 * DAY_NS, now)
+    assert before_it != at_the_end
+
+
+def test_a_close_of_a_date_is_not_known_at_its_midnight() -> None:
+    """The same for what is due and for the draft; and times that are no midnights are those at which rows are known."""
+    dates = grown_wild(20)
+    midnight = int(dates.times_ns[-1])
+    with pytest.raises(RiskError, match="known when that day has ended, after now"):
+        due(WEEKLY, dates, midnight - 20 * DAY_NS, midnight)
+    assert due(WEEKLY, dates, midnight - 20 * DAY_NS, midnight + DAY_NS) is not None
+    at_four = replace(dates, times_ns=dates.times_ns + DAY_NS * 2 // 3)
+    assert due(WEEKLY, at_four, midnight - 20 * DAY_NS, midnight + DAY_NS * 2 // 3) is not None
 
 
 def test_a_crash_on_the_day_of_the_last_calibration_is_reason_enough() -> None:
@@ -75,7 +89,7 @@ def test_a_factor_that_did_not_move_and_now_does_is_reason_enough() -> None:
     levels = np.full(200, 100.0)
     levels[-1] = 101
     pegged = daily(levels, Factor("PEG"), vouched=("2015-07-19",))
-    now = int(pegged.times_ns[-1])
+    now = int(pegged.known_ns[-1])
     assert due(WEEKLY, pegged, now - DAY_NS, now) == Due("volatility", "PEG", np.inf)
     still = daily(np.full(200, 100.0), Factor("PEG"))
     assert due(WEEKLY, still, now - 7 * DAY_NS, now) == Due("schedule", "PEG", 1.0)
@@ -92,7 +106,7 @@ def test_a_factor_that_did_not_move_and_now_does_is_reason_enough() -> None:
 )
 def test_what_is_due_cannot_be_said(calibrated_days: int, now_days: int, message: str) -> None:
     known = grown_wild(0)
-    last = int(known.times_ns[-1])
+    last = int(known.known_ns[-1])
     with pytest.raises(RiskError, match=message):
         due(WEEKLY, known, last - calibrated_days * DAY_NS, last + now_days * DAY_NS)
 

@@ -116,6 +116,48 @@ def test_a_comparison_has_our_own_rulebook_where_there_is_a_history(ask: Any, tm
     assert {**json.loads(out), "ccp": None} == {**json.loads(without), "ccp": None}
 
 
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (slice(0, None), "BTC: nothing between 2025-06-09 and 2025-06-11, 2 days where at most 1 are no hole"),
+        (slice(-40, None), "a longer history"),
+        (slice(-2, None), "a longer history"),
+        (slice(0, 40), "BTC: nothing between 2022-01-05 and 2026-01-05"),
+    ],
+)
+def test_a_comparison_answers_the_rest_where_a_history_does_not_do(
+    ask: Any, tmp_path: Path, lines: slice, words: str
+) -> None:
+    history = written(tmp_path / "closes.csv", "BTC", y2025_06_10="absent")
+    head, *rows = history.read_text(encoding="utf-8").splitlines()
+    history.write_text("\n".join([head, *rows[lines]]) + "\n", encoding="utf-8")
+    code, out, err = ask(EXAMPLE, "--compare", "--history", history, "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert words in found["ccp"]["cannot"]
+    _, without, _ = ask(EXAMPLE, "--compare", "--json")
+    assert {**found, "ccp": None} == {**json.loads(without), "ccp": None}
+    code, out, err = ask(EXAMPLE, "--rulebook", "ccp", "--history", history)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert words in err
+
+
+def test_a_comparison_lacks_a_series_in_a_row_and_refuses_options_that_name_nothing(ask: Any, tmp_path: Path) -> None:
+    history = written(tmp_path / "closes.csv", "ETH")
+    compared = (EXAMPLE, "--compare", "--history", history)
+    code, out, _ = ask(*compared, "--json")
+    lacks = "BTC: the history has no series of this name: it has eth: add it, or say which it is with --series"
+    assert (code, json.loads(out)["ccp"]) == (0, {"cannot": lacks})
+    for given, words in (
+        (("--series", "BTC=gold"), "closes has no series 'gold': it has eth"),
+        (("--absolute", "gold"), "closes has no series 'gold': it has eth"),
+        (("--gap-days", "0"), "--gap-days 0: expected days above 0"),
+    ):
+        code, out, err = ask(*compared, *given)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert words in err
+
+
 def test_series_by_other_names_in_a_long_file(ask: Any, tmp_path: Path) -> None:
     plain = written(tmp_path / "closes.csv", "BTC")
     lines = plain.read_text(encoding="utf-8").splitlines()[1:]
@@ -137,7 +179,7 @@ def test_series_by_other_names_in_a_long_file(ask: Any, tmp_path: Path) -> None:
         (("--series", "BTC=BTC/USD", "--gap-days", "inf"), "--gap-days inf: expected days above 0"),
     ):
         code, out, err = ask(EXAMPLE, "--rulebook", "ccp", "--history", path, *given)
-        assert code in (1, 2)
+        assert code == 2
         assert (out, err.count("\n")) == ("", 1)
         assert words in err
 
@@ -157,7 +199,7 @@ def test_a_history_that_cannot_be_is_refused_with_series_day_and_cure(
 ) -> None:
     history = written(tmp_path / "closes.csv", "BTC", **{day: cell})
     code, out, err = ask(EXAMPLE, "--rulebook", "ccp", "--history", history)
-    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert (code, out, err.count("\n")) == (2, "", 1)
     assert words in err
 
 
@@ -165,17 +207,18 @@ def test_a_day_that_is_true_is_vouched_for(ask: Any, tmp_path: Path) -> None:
     history = written(tmp_path / "closes.csv", "BTC", y2026_01_04="3.5")
     margined = (EXAMPLE, "--rulebook", "ccp", "--history", history, "--json")
     code, _, err = ask(*margined, "--vouch", "2026-01-04")
-    assert code == 1
+    assert code == 2
     assert "ccp: BTC, 2026-01-05: from 3.5 to 92000 is a move of" in err
     code, out, _ = ask(*margined, "--vouch", "2026-01-04", "--vouch", "2026-01-05")
     assert code == 0
     assert json.loads(out)["initial"] > 0
 
 
-def test_rows_after_the_books_time_are_not_judged(ask: Any, tmp_path: Path) -> None:
+def test_rows_that_are_not_known_at_the_books_time_are_not_judged(ask: Any, tmp_path: Path) -> None:
+    """The close of the very day is known when that has ended."""
     until = written(tmp_path / "closes.csv", "BTC")
     beyond = tmp_path / "later.csv"
-    beyond.write_text(until.read_text() + "2026-01-06,3.5\n2026-02-06,92000\n", encoding="utf-8")
+    beyond.write_text(until.read_text() + "2026-01-05,3.4\n2026-01-06,3.5\n2026-02-06,92000\n", encoding="utf-8")
     answers = [ask(EXAMPLE, "--rulebook", "ccp", "--history", path, "--json") for path in (until, beyond)]
     assert answers[0] == answers[1]
     assert answers[0][0] == 0
@@ -202,7 +245,7 @@ def test_a_rulebook_of_ones_own_reads_the_series_that_it_names(ask: Any, tmp_pat
     assert (code, err) == (0, "")
     assert "wrong-way in full, worst in FTT falls by 90 %" in " ".join(out.split())
     code, _, err = ask(EXAMPLE, "--rulebook", mine, "--history", written(tmp_path / "closes.csv", "BTC"))
-    assert (code, err.count("\n")) == (1, 1)
+    assert (code, err.count("\n")) == (2, 1)
     assert "wrong_way: there is no factor 'FTT': the history has BTC" in err
 
 
@@ -220,11 +263,11 @@ def test_a_name_is_that_of_one_series(ask: Any, tmp_path: Path) -> None:
     ]
     path.write_text("\n".join(["date,close,symbol", *twice]) + "\n", encoding="utf-8")
     code, out, err = ask(*plain)
-    assert (code, out) == (1, "")
+    assert (code, out) == (2, "")
     assert err == "novate: closes: BTC is that of BTC and Btc: say which it is with --series BTC=...\n"
     path.write_text("\n".join(["date,BTC,Btc", *lines[1:]]) + "\n", encoding="utf-8")
     code, out, err = ask(*plain)
-    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert (code, out, err.count("\n")) == (2, "", 1)
     assert "closes.csv: two columns are called `btc`, whatever their case: give each its own name" in err
 
 
@@ -242,36 +285,35 @@ def test_markets_that_close_and_markets_that_do_not_meet_on_common_days(ask: Any
     assert code == 0
     weekdays = sum(np.is_busday(line[:10]) for line in lines[1:])
     assert json.loads(out)["notes"][0] == f"history: BTC, ES; 2021-11-29 to 2026-01-02, {weekdays:,} rows"
-    assert ask(book, "--rulebook", "ccp", "--history", path, "--gap-days", "2")[0] == 1
+    assert ask(book, "--rulebook", "ccp", "--history", path, "--gap-days", "2")[0] == 2
     ended = [line if line[:10] < "2025-12-31" else f"{line[:10]},," + line.rpartition(",")[2] for line in shut]
     path.write_text("\n".join([lines[0], *ended]) + "\n", encoding="utf-8")
     code, out, err = ask(book, "--rulebook", "ccp", "--history", path)
-    assert (code, out) == (1, "")
+    assert (code, out) == (2, "")
     assert "BTC: nothing between 2025-12-30 and 2026-01-05, 6 days where at most 1 are no hole: add the missing" in err
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "words"),
+    ("arguments", "words"),
     [
-        ([EXAMPLE], 2, "give a portfolio with --rulebook NAME or --compare, or --list alone"),
-        ([EXAMPLE, "--list"], 2, "or --list alone"),
-        ([EXAMPLE, "--rulebook", "vega", "--compare"], 2, "give a portfolio"),
-        (["--compare"], 2, "give a portfolio"),
-        ([EXAMPLE, "--compare", "--vouch", "2020-03-12"], 2, "are of a history: give one with --history FILE"),
-        ([EXAMPLE, "--rulebook", "ccp"], 2, "ccp margins by a history of prices: give one with --history FILE"),
+        ([EXAMPLE], "give a portfolio with --rulebook NAME or --compare, or --list alone"),
+        ([EXAMPLE, "--list"], "or --list alone"),
+        ([EXAMPLE, "--rulebook", "vega", "--compare"], "give a portfolio"),
+        (["--compare"], "give a portfolio"),
+        ([EXAMPLE, "--compare", "--vouch", "2020-03-12"], "are of a history: give one with --history FILE"),
+        ([EXAMPLE, "--rulebook", "ccp"], "ccp margins by a history of prices: give one with --history FILE"),
         (
             [EXAMPLE, "--rulebook", "vega", "--history", "a.csv"],
-            2,
             "vega margins by no history of prices: leave --history out",
         ),
-        ([EXAMPLE, "--rulebook", "ccp", "--history", "none.csv"], 1, "none.csv: no such file: give a Parquet or CSV"),
-        ([EXAMPLE, "--rulebook", "mars"], 2, "mars: there is no such rulebook: name one of binance"),
-        (["nowhere.toml", "--compare"], 1, "nowhere.toml: No such file or directory"),
-        ([EXAMPLE, "--rulebook", "dydx-v4"], 1, "dydx-v4: BTC-2026-01-30-95000-C: the rules cover perpetuals alone"),
+        ([EXAMPLE, "--rulebook", "ccp", "--history", "none.csv"], "none.csv: no such file: give a Parquet or CSV"),
+        ([EXAMPLE, "--rulebook", "mars"], "mars: there is no such rulebook: name one of binance"),
+        (["nowhere.toml", "--compare"], "nowhere.toml: No such file or directory"),
+        ([EXAMPLE, "--rulebook", "dydx-v4"], "dydx-v4: BTC-2026-01-30-95000-C: the rules cover perpetuals alone"),
     ],
 )
-def test_what_goes_wrong_is_one_line(ask: Any, arguments: list[str | Path], code: int, words: str) -> None:
-    found, out, err = ask(*arguments)
-    assert (found, out) == (code, "")
+def test_what_goes_wrong_is_one_line(ask: Any, arguments: list[str | Path], words: str) -> None:
+    code, out, err = ask(*arguments)
+    assert (code, out) == (2, "")
     assert err.count("\n") == 1
     assert words in err

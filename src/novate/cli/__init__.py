@@ -1,13 +1,13 @@
 """The command line: ``novate run``, ``replay``, ``what-if``, ``margin``, ``backtest``, ``audit``, ``demo`` and others.
 
-Exit codes: 0 done (a refused row is a result, not an error), 1 it could not be done, or an audit found a difference,
-2 lines of a tape, or the command line itself, could not be read. Nothing heavy is imported before a command needs it.
+Exit codes: 0 done (a refused row is a result, not an error), 1 a check did not pass, 2 the command line, or a file that
+it names, cannot be used: ``novate.cli.failures`` says which is which. Nothing heavy is imported before a command needs
+it.
 """
 
-import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,7 +15,10 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 from novate import __version__
+from novate.cli.failures import failure_of
 from novate.terminal import (
+    NOT_PASSED,
+    UNUSABLE,
     Failure,
     busy,
     interrupted,
@@ -51,35 +54,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             arguments, print_error=False, exit_on_error=False, help_on_error=False, result_action="return_value"
         )
     except CycloptsError as error:
-        return _fail(f"{error}; `novate --help` shows what there is", 2)
-    except Failure as failure:
-        return _fail(str(failure), failure.code)
+        return _fail(f"{error}; `novate --help` shows what there is", UNUSABLE)
     except KeyboardInterrupt:
         return _fail("interrupted; what was acknowledged is in the journal", 130)
     except BrokenPipeError:
         # Whoever read the output has gone; what is still buffered must not complain about it at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except Exception as error:
+        if (failure := failure_of(error)) is None:
+            raise
+        return _fail(str(failure), failure.code)
     return result if isinstance(result, int) else 0
 
 
 def _fail(message: str, code: int) -> int:
     print(f"novate: {message}", file=sys.stderr)
     return code
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """Turn the errors of files, journals and the engine into failures with one line."""
-    from novate.service.engine import EngineStopped
-    from novate.service.journal import JournalError
-
-    try:
-        yield
-    except (JournalError, EngineStopped) as error:
-        raise Failure(str(error)) from error
-    except OSError as error:
-        raise Failure(f"{error.filename or 'input/output'}: {error.strerror or error}") from error
 
 
 @app.command
@@ -111,16 +102,15 @@ def run(
     from novate.tape import tape_lines
     from novate.views import house as house_view
 
-    with _told():
-        data = sys.stdin.buffer.read() if str(tape) == "-" else tape.read_bytes()
-        if next(tape_lines(data), None) is None:
-            raise Failure(f"{tape}: the tape is empty; write one JSON object per line, see docs/reference/tape.md", 2)
-        with busy("clearing"), ClearingHouse(journal) as house:
-            before = house.seq
-            outcomes = list(house.run(data))
-            seq = house.seq
-            seen = house.read(lambda book: house_view(book, seq))
-            happened = list(house.facts(since=before))
+    data = sys.stdin.buffer.read() if str(tape) == "-" else tape.read_bytes()
+    if next(tape_lines(data), None) is None:
+        raise Failure(f"{tape}: the tape is empty; write one JSON object per line, see docs/reference/tape.md")
+    with busy("clearing"), ClearingHouse(journal) as house:
+        before = house.seq
+        outcomes = list(house.run(data))
+        seq = house.seq
+        seen = house.read(lambda book: house_view(book, seq))
+        happened = list(house.facts(since=before))
     if json:
         print_json({"outcomes": [outcome_row(*outcome) for outcome in outcomes], "house": seen, "facts": happened})
     else:
@@ -153,11 +143,10 @@ def replay(
     """
     from novate.views import house as house_view
 
-    with _told():
-        book, seq = _folded(journal, until)
-        seen = house_view(book, seq)
-        if tape is not None:
-            _write_tape(journal, seq, tape, book.registers)
+    book, seq = _folded(journal, until)
+    seen = house_view(book, seq)
+    if tape is not None:
+        _write_tape(journal, seq, tape, book.registers)
     if json:
         print_json({"house": seen})
     else:
@@ -195,8 +184,7 @@ def what_if(
     from novate.house import questions
     from novate.tape import Names, Refused
 
-    with _told():
-        book, seq = _folded(journal, until)
+    book, seq = _folded(journal, until)
     names = Names(book.registers)
     try:
         trades, deposits = map(questions.trade_in_words, trade), map(questions.deposit_in_words, deposit)
@@ -207,7 +195,7 @@ def what_if(
     except LookupError as error:
         raise Failure(str(error.args[0])) from error
     except ValueError as error:
-        raise Failure(str(error), 2) from error
+        raise Failure(str(error)) from error
     if json:
         print_json(answer)
     else:
@@ -228,17 +216,16 @@ def audit(journal: Path, /, *, follow: bool = False) -> int:
     """
     from novate.service import audit as audits
 
-    with _told():
-        if follow:
-            with interrupted() as ended:
-                print(f"following {journal}; Ctrl-C ends it", file=sys.stderr, flush=True)
-                found = audits.follow(journal, ended)
-        else:
-            with busy("auditing"):
-                found = audits.audit(journal)
+    if follow:
+        with interrupted() as ended:
+            print(f"following {journal}; Ctrl-C ends it", file=sys.stderr, flush=True)
+            found = audits.follow(journal, ended)
+    else:
+        with busy("auditing"):
+            found = audits.audit(journal)
     for line in found.lines():
         print(line)
-    return 0 if found.clean else 1
+    return 0 if found.clean else NOT_PASSED
 
 
 @app.command
@@ -259,7 +246,7 @@ def rebuild_head(journal: Path, /, *, last: int | None = None) -> None:
     from novate.service.repair import rebuild_head as accept
     from novate.tape.decimals import time_text
 
-    with _told(), busy("verifying"):
+    with busy("verifying"):
         accepted = accept(journal, last)
     if not accepted.changed:
         print(f"the head is sound and was not changed; the journal ends at record {accepted.head.seq}")
@@ -303,11 +290,12 @@ def demo(
     from novate.sim.demo import ProofFailed, run_demo
 
     population: dict[str, Any] = {"seed": seed, "members": members, "accounts": accounts}
-    with _told():
-        try:
-            run_demo(history=history, out=out, console=Console(), form=form, journal=journal, **population)
-        except (ValueError, ProofFailed) as error:
-            raise Failure(str(error)) from error
+    try:
+        run_demo(history=history, out=out, console=Console(), form=form, journal=journal, **population)
+    except ProofFailed as error:
+        raise Failure(str(error), NOT_PASSED) from error
+    except ValueError as error:
+        raise Failure(str(error)) from error
 
 
 @app.command
@@ -345,18 +333,17 @@ def sim(
     from novate.sim.worlds.console import simulate, simulate_one
 
     if min(seeds, steps) < 1 or (jobs is not None and jobs < 1):
-        raise Failure("seeds, steps and jobs must be positive", 2)
+        raise Failure("seeds, steps and jobs must be positive")
     if only is not None and seed is None:
-        raise Failure("--only needs the --seed of the world whose places it names", 2)
-    with _told():
-        try:
-            if seed is not None:
-                fine = simulate_one(seed, steps, only, history, output())
-            else:
-                fine = simulate(first, seeds, steps, jobs or os.cpu_count() or 1, history, output())
-        except ValueError as error:
-            raise Failure(str(error), 2) from error
-    return 0 if fine else 1
+        raise Failure("--only needs the --seed of the world whose places it names")
+    try:
+        if seed is not None:
+            fine = simulate_one(seed, steps, only, history, output())
+        else:
+            fine = simulate(first, seeds, steps, jobs or os.cpu_count() or 1, history, output())
+    except ValueError as error:
+        raise Failure(str(error)) from error
+    return 0 if fine else NOT_PASSED
 
 
 # --- output -----------------------------------------------------------------------------------------------------

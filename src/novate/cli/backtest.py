@@ -1,19 +1,16 @@
 """``novate backtest``: margin models over a recorded price history, out of sample, of one unit or of whole accounts."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
+from novate.cli.histories import Reading, require_series
 from novate.terminal import Failure, busy, output, print_json, print_table
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from novate.market.history import PriceHistory
     from novate.risk.factors import FactorHistory
     from novate.risk.models.blocks import Model
@@ -21,12 +18,6 @@ if TYPE_CHECKING:
 
 Name = Literal["default", "historical", "ewma", "span"]
 NAMES: Final[tuple[Name, ...]] = ("default", "historical", "ewma", "span")
-WEEKEND_PART: Final = 0.1
-"""With more of its days than this on weekends a market does not close."""
-CLOSED_DAYS: Final = 7
-"""The longest that a market which closes has been closed since 1945: after 11 September 2001."""
-GAP_DAYS_MAX: Final = 100_000
-"""Longer than any recorded history, and what its nanoseconds can count."""
 
 
 def backtest(
@@ -79,7 +70,7 @@ def backtest(
         Print one JSON object instead of tables.
     """
     if min(horizon, warm_up, 1 if window is None else window) < 1:
-        raise Failure("horizon, warm-up and window must be positive", 2)
+        raise Failure("horizon, warm-up and window must be positive")
     asked = Asked(tuple(dict.fromkeys(model or NAMES)), level, horizon, warm_up, window)
     reading = Reading(absolute, vouch, gap_days)
     figures, tables, path = _report(history, accounts, series, reading, asked, out)
@@ -120,14 +111,13 @@ Report = tuple[dict[str, Any], "Sequence[Table]", Path]
 
 
 def _report(
-    history: Path | None, accounts: str | None, series: Sequence[str], reading: "Reading", asked: Asked, out: Path
+    history: Path | None, accounts: str | None, series: Sequence[str], reading: Reading, asked: Asked, out: Path
 ) -> Report:
-    with told():
-        known = _read(history)
-        if accounts is not None:
-            return _of_accounts(known, accounts, series, reading, asked, out)
-        names = _chosen(known, series, reading.absolute)
-        return _of_series(known, [reading.history(known, name) for name in names], asked, out)
+    known = _read(history)
+    if accounts is not None:
+        return _of_accounts(known, accounts, series, reading, asked, out)
+    names = _chosen(known, series, reading.absolute)
+    return _of_series(known, [reading.history(known, name) for name in names], asked, out)
 
 
 def _of_series(known: "PriceHistory", histories: "Sequence[FactorHistory]", asked: Asked, out: Path) -> Report:
@@ -143,7 +133,7 @@ def _of_series(known: "PriceHistory", histories: "Sequence[FactorHistory]", aske
 
 
 def _of_accounts(
-    known: "PriceHistory", accounts: str, series: Sequence[str], reading: "Reading", asked: Asked, out: Path
+    known: "PriceHistory", accounts: str, series: Sequence[str], reading: Reading, asked: Asked, out: Path
 ) -> Report:
     from novate.files import converted, table_of
     from novate.report.accounts import figures, sections, write_accounts
@@ -159,7 +149,7 @@ def _of_accounts(
         history = joint(_chosen(known, series, reading.absolute))
         holding = hypothetical(history)
     elif series:
-        raise Failure("--series with --accounts FILE: the accounts say which series they hold", 2)
+        raise Failure("--series with --accounts FILE: the accounts say which series they hold")
     else:
         listed = converted(table_of(Path(accounts)), Accounts, accounts, "docs/concepts/backtest.md")
         names = set(_chosen(known, listed.series, reading.absolute))
@@ -170,26 +160,6 @@ def _of_accounts(
     return {"accounts": figures(found)}, sections(found), write_accounts(found, known.source, out)
 
 
-@contextlib.contextmanager
-def told() -> Iterator[None]:
-    """Turn errors of files, histories and models into failures with one line, the cure in the command line's words."""
-    from novate.market.history import HistoryError
-    from novate.risk.errors import RiskError
-
-    try:
-        yield
-    except (RiskError, HistoryError) as error:
-        raise Failure(in_options(error)) from error
-    except OSError as error:
-        raise Failure(f"{error.filename or 'input/output'}: {error.strerror or error}") from error
-
-
-def in_options(error: Exception) -> str:
-    """What is wrong with a history, the cure in the command line's words."""
-    message = str(error).replace("in `vouched`", "with --vouch").replace("rename one", "say which it is with --series")
-    return message.replace("make the factor absolute", "give the series as --absolute")
-
-
 def _read(history: Path | None) -> "PriceHistory":
     from novate.market.history import default_history, read_history
 
@@ -198,49 +168,5 @@ def _read(history: Path | None) -> "PriceHistory":
 
 def _chosen(known: "PriceHistory", series: Sequence[str], absolute: Sequence[str]) -> tuple[str, ...]:
     for name in (*series, *absolute):
-        if name not in known.symbols:
-            raise Failure(f"{known.name} has no series {name!r}: it has {', '.join(known.symbols)}")
+        require_series(known, name)
     return tuple(dict.fromkeys(series)) or known.symbols
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How prices are taken for factors."""
-
-    absolute: tuple[str, ...]
-    vouched: tuple[str, ...]
-    gap_days: float | None
-
-    def __post_init__(self) -> None:
-        if self.gap_days is not None and not 0 < self.gap_days <= GAP_DAYS_MAX:
-            raise Failure(f"--gap-days {self.gap_days:g}: expected days above 0, {GAP_DAYS_MAX:,} at most", 2)
-
-    def history(self, known: "PriceHistory", name: str) -> "FactorHistory":
-        """The days on which a series has a price: without one a market was shut, and not for long."""
-        import numpy as np
-
-        from novate.risk.factors import DAY_NS, Factor, FactorHistory
-
-        column = known.close[:, known.symbols.index(name)]
-        there = ~np.isnan(column)
-        times = known.times_ns[there]
-        _daily(name, times)
-        weekdays = (times // DAY_NS + 3) % 7  # the first of January 1970 was a Thursday; Monday is 0
-        never_closes = len(times) > 1 and (weekdays >= 5).mean() > WEEKEND_PART
-        usual = DAY_NS if never_closes else CLOSED_DAYS * DAY_NS
-        gap = usual if self.gap_days is None else round(self.gap_days * DAY_NS)
-        factor = Factor(name, "absolute" if name in self.absolute else "relative")
-        return FactorHistory((factor,), times, column[there][:, None], gap_max_ns=gap, vouched=self.vouched)
-
-
-def _daily(name: str, times: "NDArray[np.int64]") -> None:
-    """Every row is called a day, and a report of hours would say days: the usual step must be one."""
-    import numpy as np
-
-    from novate.risk.factors import DAY_NS
-
-    if len(times) < 2:
-        raise Failure(f"{name}: {len(times)} days with a price: leave it out, or give another history")
-    if (step := int(np.median(np.diff(times)))) != DAY_NS:
-        hours = 24 * step / DAY_NS
-        raise Failure(f"{name}: a price every {hours:g} h, and days are tested: give one price a day")

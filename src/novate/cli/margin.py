@@ -1,17 +1,17 @@
 """``novate margin``: what a venue would ask for of a portfolio, and why; or every venue's answer side by side."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from novate.cli.failures import in_options
+from novate.cli.histories import PriceFile, Reading
 from novate.terminal import Failure, output, print_json, print_table
 
 if TYPE_CHECKING:
-    from novate.risk.factors import FactorHistory
     from novate.risk.venues.book import Book
     from novate.risk.venues.requirement import Answer
     from novate.rulebooks import Rulebook
@@ -57,43 +57,34 @@ def margin(
     json
         Print one JSON object instead of tables.
     """
-    from novate.cli.histories import history_of
+    from novate.risk.errors import RiskError
     from novate.rulebooks import load, names, read_book
-    from novate.rulebooks import margin as ask
 
     if listed + compare + (rulebook is not None) != 1 or listed == (portfolio is not None):
-        raise Failure("give a portfolio with --rulebook NAME or --compare, or --list alone", 2)
+        raise Failure("give a portfolio with --rulebook NAME or --compare, or --list alone")
     if history is None and (series or absolute or vouch or gap_days is not None):
-        raise Failure("--series, --absolute, --vouch and --gap-days are of a history: give one with --history FILE", 2)
-    with _told(portfolio, rulebook):
-        if portfolio is None:
-            _show_list([load(name) for name in names()], json)
-            return
-        book = read_book(portfolio)
-        rules = None if rulebook is None else _fit(load(rulebook), history)
-        of = (rules or load("ccp")).rules
-        past = None if history is None else history_of(book, of, history, series, absolute, vouch, gap_days)
-        if rules is None:
-            _show_comparison(book, [load(name) for name in names()], past, json)
-        else:
-            _show_answer(rules, ask(book, rules, past), json)
-
-
-@contextlib.contextmanager
-def _told(portfolio: Path | None, rulebook: str | None) -> Iterator[None]:
-    """Turn errors of files and rules into failures with one line, the cure in the command line's words."""
-    from novate.cli.backtest import in_options
-    from novate.files import FileError
-    from novate.risk.errors import RiskError
-
+        raise Failure("--series, --absolute, --vouch and --gap-days are of a history: give one with --history FILE")
+    if portfolio is None:
+        _show_list([load(name) for name in names()], json)
+        return
+    book = read_book(portfolio)
+    rules = None if rulebook is None else _fit(load(rulebook), history)
+    prices = None if history is None else PriceFile.read(history, series, Reading(absolute, vouch, gap_days))
+    if rules is None:
+        _show_comparison(book, [load(name) for name in names()], prices, json)
+        return
     try:
-        yield
-    except FileError as error:
-        raise Failure(str(error), 2) from error
+        _show_answer(rules, _answer(book, rules, prices), json)
     except RiskError as error:
         raise Failure(f"{portfolio}: {rulebook}: {in_options(error)}") from error
-    except OSError as error:
-        raise Failure(f"{error.filename}: {error.strerror or error}") from error
+
+
+def _answer(book: "Book", rules: "Rulebook", prices: PriceFile | None) -> "Answer":
+    """What a rulebook asks for, by the prices where it margins by some. RiskError where it cannot answer."""
+    from novate.rulebooks import margin as ask
+
+    past = prices.history_of(book, rules.rules) if prices is not None and rules.from_history else None
+    return ask(book, rules, past)
 
 
 def _fit(rules: "Rulebook", history: Path | None) -> "Rulebook":
@@ -101,7 +92,7 @@ def _fit(rules: "Rulebook", history: Path | None) -> "Rulebook":
     if rules.from_history == (history is not None):
         return rules
     cure = "give one with --history FILE" if history is None else "leave --history out"
-    raise Failure(f"{rules.name} margins by {'a' if history is None else 'no'} history of prices: {cure}", 2)
+    raise Failure(f"{rules.name} margins by {'a' if history is None else 'no'} history of prices: {cure}")
 
 
 def _show_list(rulebooks: "Sequence[Rulebook]", json: bool) -> None:
@@ -155,18 +146,14 @@ def _show_answer(rulebook: "Rulebook", found: "Answer", json: bool) -> None:
         console.print(line, highlight=False)
 
 
-def _show_comparison(
-    book: "Book", rulebooks: "Sequence[Rulebook]", history: "FactorHistory | None", json: bool
-) -> None:
-    from novate.cli.backtest import in_options
+def _show_comparison(book: "Book", rulebooks: "Sequence[Rulebook]", prices: PriceFile | None, json: bool) -> None:
     from novate.risk.errors import RiskError
-    from novate.rulebooks import margin as ask
     from novate.views import Table
 
     answers: dict[str, Answer | str] = {}
     for each in rulebooks:
         try:
-            answers[each.name] = ask(book, each, history)
+            answers[each.name] = _answer(book, each, prices)
         except RiskError as error:
             answers[each.name] = in_options(error)
     if json:

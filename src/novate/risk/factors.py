@@ -160,7 +160,8 @@ class FactorHistory:
     Attributes
     ----------
     times_ns : ndarray of int64, of shape (n_times,)
-        UTC nanoseconds since 1970, strictly increasing.
+        UTC nanoseconds since 1970, strictly increasing. Where all of them are midnights they are dates, and the rows
+        closes that are known when the day has ended; other times are those at which a row is known.
     levels : ndarray of float64, of shape (n_times, n_factors)
     gap_max_ns : int
         The longest time between two rows that is no hole: weekends and the longest holiday of a market that closes.
@@ -212,8 +213,13 @@ class FactorHistory:
 
     @property
     def whole_days(self) -> bool:
-        """Whether its rows are days: closes, labelled by their day and known when it ends."""
-        return not (self.times_ns % DAY_NS).any()
+        """Whether its rows are days: closes, labelled by their day and known when it has ended."""
+        return are_dates(self.times_ns)
+
+    @property
+    def known_ns(self) -> NDArray[np.int64]:
+        """When each row is known: see ``known_when``."""
+        return known_when(self.times_ns)
 
     def labels(self) -> tuple[str, ...]:
         """ISO dates of the rows; with minutes where rows are not whole days."""
@@ -295,6 +301,20 @@ class FactorHistory:
                     f"{scale[column]:g} and {self.move_limit:g} times that is the limit: correct the level or, where "
                     "it is true, name the day in `vouched`"
                 )
+
+
+def are_dates(times_ns: NDArray[np.int64]) -> bool:
+    """Whether times are days, each at its midnight."""
+    return not (times_ns % DAY_NS).any()
+
+
+def known_when(times_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """When the prices of rows are known: those of a date when its day has ended, others at their own time.
+
+    The one rule of what may be looked at. A close that was taken at the midnight it bears is a day late by it, which is
+    the careful side.
+    """
+    return times_ns + DAY_NS if are_dates(times_ns) else times_ns
 
 
 def one_step_moves(history: FactorHistory) -> NDArray[np.float64]:

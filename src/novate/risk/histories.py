@@ -9,27 +9,24 @@ from novate.risk.factors import DAY_NS, FactorHistory
 
 
 def require_up_to(history: FactorHistory, time_ns: int) -> None:
-    """RiskError for a history that reaches beyond a time, or ends so long before it that there is a hole.
-
-    A day's close is not there before the day ends, so that the one of yesterday is the last one all day long.
-    """
-    if history.times_ns[-1] > time_ns:
-        raise RiskError(f"the history ends at {history.labels()[-1]}, after now: cut it there, or give a later time")
-    late_max_ns = history.gap_max_ns + (DAY_NS if history.whole_days else 0)
-    if (late_ns := time_ns - int(history.times_ns[-1])) > late_max_ns:
+    """RiskError for a history whose last row is not known at a time (``known_when``), or was so long before it that
+    there is a hole."""
+    late_ns = time_ns - int(history.known_ns[-1])
+    if late_ns < 0:
+        when = "known when that day has ended, " if history.whole_days else ""
         raise RiskError(
-            f"the history ends at {history.labels()[-1]}, {late_ns / DAY_NS:g} days before now, where at most "
-            f"{late_max_ns / DAY_NS:g} are no hole: add the rows since"
+            f"the history ends at {history.labels()[-1]}, {when}after now: cut it there, or give a later time"
+        )
+    if late_ns > history.gap_max_ns:
+        raise RiskError(
+            f"the history ends at {history.labels()[-1]}, known {late_ns / DAY_NS:g} days before now, where at most "
+            f"{history.gap_max_ns / DAY_NS:g} are no hole: add the rows since"
         )
 
 
 def rows_known(history: FactorHistory, time_ns: int) -> int:
-    """How many rows were known at a time: a day's close when its day has ended, or at the very time that it bears,
-    which is then that at which it was taken."""
-    known = int(np.searchsorted(history.times_ns, time_ns, side="right"))
-    if not history.whole_days or (known and history.times_ns[known - 1] == time_ns):
-        return known
-    return int(np.searchsorted(history.times_ns, time_ns - DAY_NS, side="right"))
+    """How many rows were known at a time: see ``known_when``."""
+    return int(np.searchsorted(history.known_ns, time_ns, side="right"))
 
 
 def in_common(histories: Sequence[FactorHistory]) -> FactorHistory:

@@ -67,9 +67,9 @@ class Due:
 def due(policy: Policy, history: FactorHistory, calibrated_ns: int, time_ns: int) -> Due | None:
     """Why a recalibration is due at a time, after one at another; None where it is not.
 
-    Volatilities are those foreseen from the rows that were known at either time. Volatility is named before the
-    schedule where both are reason enough. RiskError for a history that reaches beyond now, has a hole before it or is
-    too short for a volatility at the last calibration.
+    Volatilities are those foreseen from the rows that were known at either time, a day's close when the day has ended
+    (``factors.known_when``). Volatility is named before the schedule where both are reason enough. RiskError for a
+    history that reaches beyond now, has a hole before it or is too short for a volatility at the last calibration.
     """
     require_up_to(history, time_ns)
     known = rows_known(history, calibrated_ns)

@@ -22,6 +22,11 @@ class JournalLocked(JournalError):
     """Another process writes this journal."""
 
 
+class JournalNotThere(JournalError):
+    """The folder has no journal that can be opened here, or the journal no such record: nothing is said of what the
+    journal holds."""
+
+
 class JournalDamaged(JournalError):
     """The journal does not hold what was written. Records up to ``last_good_seq`` are sound."""
 

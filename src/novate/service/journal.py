@@ -29,6 +29,7 @@ from novate.service.chain import (
     JournalError,
     JournalIncomplete,
     JournalLocked,
+    JournalNotThere,
     Record,
     record_hash,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "JournalError",
     "JournalIncomplete",
     "JournalLocked",
+    "JournalNotThere",
     "JournalReader",
     "MemoryJournal",
     "Record",
@@ -102,7 +104,7 @@ class Journal:
         """Open a journal, or begin one where there is none. Raises ``JournalLocked`` or another ``JournalError``."""
         self.folder = Path(folder)
         if self.folder.exists() and not self.folder.is_dir():
-            raise JournalError(f"{self.folder} is a file: give the folder that holds, or shall hold, the journal")
+            raise JournalNotThere(f"{self.folder} is a file: give the folder that holds, or shall hold, the journal")
         self.folder.mkdir(parents=True, exist_ok=True)
         self.last = Head(0, GENESIS)
         self._writer: sqlite3.Connection | None = None

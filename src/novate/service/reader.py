@@ -8,7 +8,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from novate.service.chain import FORMAT, GENESIS, JournalDamaged, JournalError, JournalIncomplete, Record, record_hash
+from novate.service.chain import (
+    FORMAT,
+    GENESIS,
+    JournalDamaged,
+    JournalError,
+    JournalIncomplete,
+    JournalNotThere,
+    Record,
+    record_hash,
+)
 from novate.service.head import Head, read_head
 
 DATABASE: Final = "journal.sqlite"
@@ -33,12 +42,14 @@ class JournalReader:
     def __init__(self, folder: str | Path, head: Head | None = None) -> None:
         """Open an existing journal, holding it against ``head`` or else against its own head file.
 
-        Raises ``JournalError`` where there is no journal, or where its head or format cannot be used.
+        Raises ``JournalNotThere`` where there is none, or none of this format, and ``JournalError`` where its head
+        cannot be used.
         """
         self.folder = Path(folder)
         path = self.folder / DATABASE
         if not path.is_file():
-            raise JournalError(f"{path} does not exist: give the folder of a journal, or restore the file from a copy")
+            lost = JournalError if (self.folder / HEAD).exists() else JournalNotThere
+            raise lost(f"{path} does not exist: give the folder of a journal, or restore the file from a copy")
         # The head first: a record that the writer acknowledges meanwhile is then no surprise.
         self.head = self._read_head() if head is None else head
         self._database = sqlite3.connect(
@@ -166,7 +177,7 @@ class JournalReader:
                 f" record is {good}. Nothing was changed on disk: restore the folder from a copy",
                 good,
             )
-        raise JournalError(message)
+        raise JournalNotThere(message)
 
     def _find_last(self) -> int:
         try:
@@ -186,7 +197,7 @@ class JournalReader:
     def _unreadable(self, error: Exception, good: int | None) -> JournalError:
         name = error_name(error)
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN")):
-            return JournalError(f"{self.folder / DATABASE}: {name} ({error}): check its rights, then try again")
+            return JournalNotThere(f"{self.folder / DATABASE}: {name} ({error}): check its rights, then try again")
         # Where a look-up failed nobody knows yet how far the chain is sound: walk it.
         last = self._last_good() if good is None else good
         return JournalDamaged(

@@ -6,7 +6,15 @@ from pathlib import Path
 import msgspec
 
 from novate.service.head import Head, HeadFile, read_head
-from novate.service.journal import GENESIS, JournalError, JournalIncomplete, JournalReader, lock_folder, sync_folder
+from novate.service.journal import (
+    GENESIS,
+    JournalError,
+    JournalIncomplete,
+    JournalNotThere,
+    JournalReader,
+    lock_folder,
+    sync_folder,
+)
 from novate.service.reader import DATABASE, HEAD
 from novate.service.snapshot import beyond, snapshots
 
@@ -35,7 +43,7 @@ def rebuild_head(folder: str | Path, last: int | None = None) -> Accepted:
     """
     folder = Path(folder)
     if not (folder / DATABASE).is_file():
-        raise JournalError(f"{folder / DATABASE} does not exist: give the folder of a journal")
+        raise JournalNotThere(f"{folder / DATABASE} does not exist: give the folder of a journal")
     lock = lock_folder(folder)
     try:
         try:
@@ -45,7 +53,9 @@ def rebuild_head(folder: str | Path, last: int | None = None) -> Accepted:
         found, time_ns, confirmed = _walk(folder, claimed)
         witnesses = list(beyond(snapshots(folder), found.seq))
         if last is not None and last != found.seq:
-            raise JournalError(f"{folder / DATABASE} ends at record {found.seq}, not at {last}: give the last there is")
+            raise JournalNotThere(
+                f"{folder / DATABASE} ends at record {found.seq}, not at {last}: give the last there is"
+            )
         if confirmed and not witnesses:
             return Accepted(found, time_ns, False, [])
         if last is None:

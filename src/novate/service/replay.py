@@ -9,7 +9,7 @@ import msgspec
 from novate.core.book import Book
 from novate.core.laws import LawBroken, check_whole
 from novate.service.folding import Folding
-from novate.service.journal import GENESIS, Journal, JournalError, JournalReader
+from novate.service.journal import GENESIS, Journal, JournalError, JournalNotThere, JournalReader
 from novate.service.snapshot import newest_snapshot, require_snapshots, snapshots
 
 PROGRESS_EVERY: Final = 256
@@ -80,7 +80,7 @@ def replay(folder: str | Path, until: int | None = None, progress: Progress | No
     with open_whole(folder) if until is None else JournalReader(folder) as reader:
         last_seq = max(reader.last_seq, reader.head.seq)  # where the end is damaged, only the head knows it
         if until is not None and not 0 <= until <= last_seq:
-            raise JournalError(f"{reader.folder}: there is no record {until}; the journal ends at {last_seq}")
+            raise JournalNotThere(f"{reader.folder}: there is no record {until}; the journal ends at {last_seq}")
         total = reader.last_seq if until is None else until
         folding = Folding(book)
         for record in reader.records(until=until):

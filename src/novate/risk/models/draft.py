@@ -152,8 +152,8 @@ def draft(
     instruments : sequence of Instrument
         The contracts, at their own marks now.
     history : FactorHistory
-        Its last row is not later than ``time_ns``: nothing is foreseen from what comes after. Nor is it earlier by
-        more than ``gap_max_ns``, and a day where rows are days: that would be a hole.
+        Its last row is known at ``time_ns``, a day's close when the day has ended (``factors.known_when``): nothing is
+        foreseen from what comes after. Nor was it known more than ``gap_max_ns`` before: that would be a hole.
     levels : mapping of str to float
         The level now of every factor of the history, and of every factor that only hypothetical scenarios move.
     time_ns : int

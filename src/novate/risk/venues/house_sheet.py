@@ -20,6 +20,7 @@ from novate.core.money import PPM
 from novate.core.terms import Contract, Kind, RiskSheet
 from novate.risk.errors import RiskError
 from novate.risk.factors import DAY_NS, Factor, FactorHistory
+from novate.risk.histories import rows_known
 from novate.risk.instruments import Instrument
 from novate.risk.models.basis import Basis
 from novate.risk.models.blocks import prices_of
@@ -235,10 +236,8 @@ def carried(book: Book, rules: Rules, known: Collection[str]) -> tuple[list[str]
 
 
 def _known_by(history: FactorHistory, time_ns: int) -> FactorHistory:
-    """What was known at a time: a day's row when the day has ended."""
-    known_ns = history.times_ns + (DAY_NS if history.whole_days else 0)
-    count = int(np.searchsorted(known_ns, time_ns, side="right"))
-    if count < 2:
+    """The rows that were known at a time, two at least."""
+    if (count := rows_known(history, time_ns)) < 2:
         raise RiskError(
             f"{history.factors[0].name}: the history begins at {history.labels()[0]}, and {count} of its rows end by "
             "the book's time: give a history of the years before it"
