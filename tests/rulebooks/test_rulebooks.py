@@ -193,7 +193,7 @@ def test_a_rulebook_of_ones_own(tmp_path: Path) -> None:
             ),
             r"> 0\.0 - at `\$\.pairs\[0\]\.deltas\[1\]`",
         ),
-        ("dydx-v4", ("initial_ppm = 50_000", "initial_ppm = -50_000"), r">= 0 - at `.*\.initial_ppm`"),
+        ("dydx-v4", ("initial_ppm = 20_000", "initial_ppm = -20_000"), r">= 0 - at `.*\.initial_ppm`"),
         ("dydx-v4", ("fraction_ppm = 600_000", "fraction_ppm = -1"), r">= 0 - at `.*\.maintenance_fraction_ppm`"),
         ("dydx-v4", ("fraction_ppm = 600_000", "fraction_ppm = 6_000_000"), "<= 1000000"),
     ],
