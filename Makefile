@@ -27,7 +27,7 @@ test: lint  ## style, types, import rules, and the tests
 	@$(python) -m pytest $(side_by_side) -m 'not long'
 
 test-long: $(venv)/.dev  ## the tests that take longer
-	@$(python) -m pytest $(side_by_side) -m long --hypothesis-profile search || [ $$? -eq 5 ]  # 5: no test is marked long
+	@$(python) -m pytest $(side_by_side) -m long --hypothesis-profile search --durations 15 || [ $$? -eq 5 ]  # 5: no test is marked long
 
 bench: $(venv)/.run  ## the figures of the README
 	@$(python) -m bench

@@ -10,7 +10,7 @@ from novate.risk.days import DAY_NS
 from novate.risk.errors import RiskError
 from novate.risk.factors import Factor, FactorHistory
 from novate.risk.instruments import Instrument
-from novate.risk.measures import expected_shortfall, parametric_var, value_at_risk
+from novate.risk.measures import expected_shortfall, parametric_es, parametric_var, value_at_risk
 from novate.risk.models.blocks import Block, Model, combined, prices_of, windows_within
 from novate.risk.models.challengers import EwmaVar, HistoricalVar, SpanScan
 from novate.risk.models.draft import Collateral, Draft, Markets, draft
@@ -22,7 +22,10 @@ from novate.risk.scenarios.stress_days import NAMED, StressDay, stressed
 from tests.risk.test_revaluation import contract
 from tests.risk.walks import daily, walk
 
-MODELS: tuple[Model, ...] = (FilteredShortfall(), HistoricalVar(), EwmaVar(), SpanScan())
+MODELS: tuple[Model, ...] = (
+    *(FilteredShortfall(), HistoricalVar(), EwmaVar(), SpanScan()),
+    *(HistoricalVar(measure="expected_shortfall"), EwmaVar(measure="expected_shortfall")),
+)
 
 
 def at_end(history: FactorHistory) -> dict[str, float]:
@@ -136,6 +139,26 @@ def test_historical_var_is_the_order_statistic_of_two_years() -> None:
     asked = requirement(drawn_up(HistoricalVar(), history), {"BTC-PERP": 1})
     moves = np.log(history.levels[2:, 0] / history.levels[:-2, 0])[-windows_within(history, 2, 2.0) :]
     assert asked.initial == pytest.approx(history.levels[-1, 0] * float(value_at_risk(np.expm1(moves), 0.99)))
+
+
+def test_historical_shortfall_is_the_mean_of_the_tail() -> None:
+    history = daily(walk(1_500, seed=7))
+    model = HistoricalVar(measure="expected_shortfall")
+    asked = requirement(drawn_up(model, history), {"BTC-PERP": -1})
+    moves = np.log(history.levels[2:, 0] / history.levels[:-2, 0])[-windows_within(history, 2, 2.0) :]
+    assert asked.initial == pytest.approx(history.levels[-1, 0] * float(expected_shortfall(-np.expm1(moves), 0.99)))
+    assert (model.name, HistoricalVar().name) == ("historical ES", "historical VaR")
+
+
+@pytest.mark.parametrize(("level", "off"), [(0.975, 0.0007), (0.99, 0.0016), (0.999, 0.012)])
+def test_ewma_shortfall_of_one_factor_is_that_of_the_normal(level: float, off: float) -> None:
+    history = daily(walk(400, seed=1), Factor("OIL", "absolute"))
+    model = EwmaVar(horizon_steps=2, level=level, measure="expected_shortfall")
+    (block,) = model.blocks(history)
+    exact = float(parametric_es(model.volatilities(history)[-1, 0] * np.sqrt(2), level))
+    assert model.name == "EWMA ES"
+    for results in (block.scenarios.moves[:, 0], -block.scenarios.moves[:, 0]):
+        assert 1 - float(block.loss(results)) / exact == pytest.approx(off, rel=0.1)
 
 
 @pytest.mark.parametrize("seed", range(3))

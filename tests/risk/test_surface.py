@@ -1,5 +1,6 @@
 """Surfaces: what an arbitrage is, that fits hold none, and how near they come to the real chains of January 2026."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +82,19 @@ def test_every_arbitrage_is_listed() -> None:
     gentle = Smile("GENTLE", 5.0, 100.0, 1.0, 0.2, 0.0, 0.0, 1.0)
     lower = Smile("LOWER", 6.0, 100.0, 1.5, 0.15, 0.0, 0.0, 1.0)
     assert "LOWER: total variance falls from GENTLE" in next(arbitrages((gentle, lower)))
+
+
+def test_an_arbitrage_further_out_than_eight_deviations_is_found() -> None:
+    """A day's option after a crash stands dozens of deviations from the money: the smile is read there too."""
+    near = Smile("NEAR", 0.25, 100.0, 0.02, 0.1, 0.0, 0.0, 0.05)
+    later = Smile("LATER", 0.5, 100.0, 0.017, 0.1001, 0.0, 0.0, 0.5)  # steeper, and below from 2.9 to 29
+    with pytest.raises(RiskError, match="LATER: total variance falls from NEAR at strike "):
+        Surface((near, later))
+    wide = Smile("WIDE", 0.05, 100.0, -0.347210288, 0.35722835, -0.0451968, 0.2358987, 0.9772697)
+    inside = 8 * np.sqrt(wide.variances(np.zeros(1))[0])
+    assert wide.durrleman(np.linspace(-inside, inside, 801)).min() > 0
+    with pytest.raises(RiskError, match="WIDE: a butterfly is an arbitrage at strike "):
+        Surface((wide,))
 
 
 @given(st.floats(-1.0, 1.0), st.floats(0.01, 0.49))
@@ -189,13 +203,17 @@ def real_chains(path: Path, currency: str, snapshot: int) -> tuple[list[Chain], 
 
 @pytest.mark.parametrize("currency", ["BTC", "ETH"])
 def test_real_chains_are_fitted_without_arbitrage(currency: str, market_file: Callable[[str], Path]) -> None:
-    """Three snapshots of 30 December to 28 January; ``docs/concepts/pricing.md`` has the figures of all 60."""
+    """Four snapshots of 30 December to 28 January; ``docs/concepts/pricing.md`` has the figures of all 60. Of
+    number 48 total variance once fell from 30 January to 6 February below 31 % of ether's forward."""
     path = market_file("deribit_option_chains_2026jan.parquet")
     errors, outside = [], []
-    for snapshot in (0, 30, 59):
+    for snapshot in (0, 30, 48, 59):
         chains, quotes = real_chains(path, currency, snapshot)
         assert len(chains) >= 8
         surface = fit(chains, error_max=0.01)
+        ks = np.concatenate([np.linspace(-20, 20, 8_001), np.linspace(-2, 2, 8_001)])
+        assert min(smile.durrleman(ks).min() for smile in surface.smiles) > 0
+        assert min((b.variances(ks) - a.variances(ks)).min() for a, b in itertools.pairwise(surface.smiles)) > 0
         for each, smile, (low, high) in zip(chains, surface.smiles, quotes, strict=True):
             found = smile.vols(each.log_moneyness)
             errors.append(np.abs(found - each.vols))

@@ -111,6 +111,13 @@ def test_dydx_by_the_book() -> None:
         margin(missing, load("dydx-v4"))
 
 
+def test_dydx_asks_two_per_cent_of_its_largest_markets() -> None:
+    """Genesis of its test networks: 20,000 ppm of notional for the large, three fifths of that to maintain."""
+    held = book(perpetual(1, 100_000), perpetual(-10, 4_000, on="ETH"), prices={"BTC": 1e5, "ETH": 4e3})
+    found = margin(held, load("dydx-v4"))
+    assert (found.initial, found.maintenance) == (0.02 * 140_000, 0.012 * 140_000)
+
+
 def test_binance_publishes_its_deductions() -> None:
     published = (0, 50, 1300, 46_300, 546_300, 2_546_300, 5_046_300, 8_046_300, 28_046_300, 103_046_300)
     assert brackets.deductions(rules("binance").markets["BTC"]) == pytest.approx(published)

@@ -1,6 +1,7 @@
 """Every shipped rulebook: dated, sourced, read without a name left over; its equity counts every amount once."""
 
 import itertools
+import math
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -193,7 +194,7 @@ def test_a_rulebook_of_ones_own(tmp_path: Path) -> None:
             ),
             r"> 0\.0 - at `\$\.pairs\[0\]\.deltas\[1\]`",
         ),
-        ("dydx-v4", ("initial_ppm = 50_000", "initial_ppm = -50_000"), r">= 0 - at `.*\.initial_ppm`"),
+        ("dydx-v4", ("initial_ppm = 20_000", "initial_ppm = -20_000"), r">= 0 - at `.*\.initial_ppm`"),
         ("dydx-v4", ("fraction_ppm = 600_000", "fraction_ppm = -1"), r">= 0 - at `.*\.maintenance_fraction_ppm`"),
         ("dydx-v4", ("fraction_ppm = 600_000", "fraction_ppm = 6_000_000"), "<= 1000000"),
     ],
@@ -276,6 +277,22 @@ def test_the_example_is_margined_by_who_knows_options() -> None:
             ("at = 2026-03-27T08:00:00Z", "at = 2026-03-27T08:00:00"),
             r"\.expiries\[1\]\.at: it has no time zone: write 2026-03-27T08:00:00Z",
         ),
+        (
+            ("amount = -1.0", "amount = -1e300"),
+            r"\$\.positions\[0\]\.amount: got -1e\+300: no market has .* 1e\+18 at most: correct it",
+        ),
+        (("entry = 91_500.0", "entry = 1e300"), r"entry: got 1e\+300: .* expected 1e-18 to 1e\+18: correct it"),
+        (("forward = 92_350.0", "forward = 1e-30"), r"forward: got 1e-30: .* expected 1e-18 to 1e\+18: correct it"),
+        (("cash = 60_000.0", "cash = 1e200"), r"\$\.cash: got 1e\+200: no market has such a figure"),
+        (("open_interest = 900_000_000.0", "open_interest = 1e30"), r"open_interest: got 1e\+30: .* 1e\+18 at most"),
+        (
+            ("vol = 0.44", "vol = 44_000"),
+            r"\$\.positions\[1\]\.vol: got 44000\.0: give the implied volatility of BTC-2026",
+        ),
+        (
+            ("rate = 0.05", "rate = 5_000.0"),
+            r"expiries\[0\]\.rate: got 5000\.0 until 2026-01-30T08:00:00Z: correct it: 0\.05 is five per cent a year",
+        ),
         (("confidence = 0.98", "confidence = 98"), r"\$\.underlyings\.BTC\.confidence: got 98\.0: expected 0"),
     ],
 )
@@ -289,6 +306,25 @@ def test_a_portfolio_that_cannot_be_is_refused_with_the_place(
     with pytest.raises(FileError, match=words) as caught:
         read_book(path)
     assert str(path) in str(caught.value)
+
+
+def test_the_largest_figures_have_finite_answers() -> None:
+    """What is beyond them is refused, so that no sum is infinite or no number at all."""
+    for price, amount in itertools.product((1e-18, 1e18), (1e-18, -1e18)):
+        held = book(
+            perpetual(amount, price, 1e18),
+            option(-amount, 1e18, "put", 0.001, 10_000.0),
+            option(amount, 1e-18, "call", 3_000, 1e-9),
+            prices={"BTC": price},
+            forwards={0.001: 1e-18, 3_000: 1e18},
+            cash=-1e18,
+        )
+        for name in ("derive-srm", "derive-pm2", "deribit-standard", "deribit-pm", "paradex-pm"):
+            found = margin(held, load(name))
+            assert all(math.isfinite(each) for each in (found.initial, found.maintenance, found.equity))
+        alone = book(perpetual(amount, price, 1e18), prices={"BTC": price}, cash=1e18, open_interest=1e18)
+        for name in sorted(PERPETUALS - {"binance"}):
+            assert math.isfinite(margin(alone, load(name)).initial)
 
 
 def test_a_contract_has_one_row() -> None:

@@ -1,14 +1,18 @@
 """Portfolio margin by a grid, and standard margin, of Deribit and Paradex: published figures and figures by hand."""
 
 from math import exp, sqrt
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from scipy.special import ndtri
 
+from novate.files import FileError
 from novate.risk.black import black76
-from novate.risk.venues import scan
+from novate.risk.venues import scan, standard
+from novate.risk.venues.book import Collateral
 from novate.rulebooks import load, margin
 from tests.rulebooks.books import book, future, option, perpetual
 
@@ -117,6 +121,49 @@ def test_deribit_publishes_rates_of_futures() -> None:
     assert (found.initial, found.maintenance) == (pytest.approx(0.025 * 4e6), pytest.approx(0.015 * 4e6))
     found = margin(book(perpetual(-1000, 3000, on="ETH"), prices={"ETH": 3000.0}), load("deribit-standard"))
     assert (found.initial, found.maintenance) == (pytest.approx(0.024 * 3e6), pytest.approx(0.014 * 3e6))
+
+
+def test_rates_grow_with_the_root_of_a_size() -> None:
+    """Drift's law: of 10,000 units a factor of 1,000 ppm adds 10 % to four fifths of each rate; of 1 unit nothing."""
+    own = standard.Straight(initial=0.1, maintenance=0.05, root=0.001)
+    of = standard.Rules(
+        markets={"XRP": standard.Market(straight=own)},
+        futures=False,
+        discounted=False,
+        collateral={"XRP": 0.9},
+        collateral_roots={"XRP": 0.001},
+    )
+    pledged = (Collateral(asset="XRP", amount=250_000.0, price=2.0),)
+    held = book(perpetual(-10_000, 2.0, on="XRP"), prices={"XRP": 2.0}, collateral=pledged)
+    found = standard.requirement(held, of)
+    parts = {part.what: (part.initial, part.maintenance) for part in found.parts if part.initial}
+    assert parts["perpetuals and futures"] == pytest.approx((2_000, 1_000))
+    assert parts["perpetuals and futures, for their size"] == pytest.approx((20_000 * 0.08, 20_000 * 0.09))
+    assert found.contributors == (("XRP-PERP", pytest.approx(3_600)),)
+    # 1.1 / (1 + 0.001 x 500) = 0.7333, and less of it would count at 0.9.
+    assert found.collateral == pytest.approx(500_000 * 0.7333)
+    assert found.notes == ("XRP: 250000 of it count at 73.33 %, and less of it at 90 %",)
+    small = book(perpetual(1, 2.0, on="XRP"), prices={"XRP": 2.0}, collateral=(replace(pledged[0], amount=1.0),))
+    found = standard.requirement(small, of)
+    assert [part.initial for part in found.parts if part.initial] == [pytest.approx(0.2)]
+    assert (found.collateral, found.notes) == (1.8, ())
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("initial = 0.065", "initial = 0.06501, root = 0.001"), "with a root the rates are whole ten-thousandths"),
+        (("initial = 0.065", "initial = 0.065, root = 0.0000001"), "root 1e-07: expected whole millionths"),
+        (("futures = false", "futures = false\ncollateral_roots = { XRP = 0.001 }"), "give collateral.XRP"),
+        (("futures = false", "futures = false\ncollateral_roots = { BTC = 0.0000001 }"), "in whole ten-thousandths"),
+    ],
+)
+def test_roots_are_exact_or_refused(tmp_path: Path, change: tuple[str, str], says: str) -> None:
+    path = tmp_path / "mine.toml"
+    shipped = Path(__file__).resolve().parents[2] / "src/novate/rulebooks/derive-srm.toml"
+    path.write_text(shipped.read_text(encoding="utf-8").replace(*change), encoding="utf-8")
+    with pytest.raises(FileError, match=says):
+        load(str(path))
 
 
 def test_deribit_publishes_rates_of_short_options() -> None:

@@ -145,6 +145,7 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
         "_followed_at",
         lambda book, _: (book.registers.sheet, book.registers.sheet_since_ns),
     ),
+    "sheets to come that leave contracts out": (governance, "forgotten", lambda *_: None),
     "bounds for long lots alone": (recalibration, "lots_of", longs_alone),
     "bounds in units of two sheets": (recalibration, "lots_of", in_units),
     "a sheet in force since a late command": (governance, "put_in_force", since_the_command),

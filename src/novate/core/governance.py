@@ -11,6 +11,7 @@ from novate.core.admission import fold_rulebook_adopted as fold_rules
 from novate.core.book import Book
 from novate.core.commands import AdoptRiskSheet, AdoptRulebook, CancelRiskSheet, CancelRulebook
 from novate.core.facts import Rejected, RiskSheetAdopted, RulebookAdopted
+from novate.core.layout import EXPIRED
 from novate.core.reasons import Reason
 from novate.core.recalibration import beyond_bounds
 from novate.core.record import Fact
@@ -82,29 +83,62 @@ def fold_rulebook_over(book: Book, fact: RulebookCancelled | RulebookLapsed) -> 
 def decide_adopt_risk_sheet(book: Book, command: AdoptRiskSheet) -> list[Fact]:
     """Put a sheet in force, or on the schedule where its time is to come.
 
-    What is wrong with it in itself is refused at once, and so is one too far from the sheet that it would follow.
-    Whether it can judge what is open, and how far it is from the sheet then in force, is asked when it takes force.
+    What is wrong with it in itself is refused at once, and so is one too far from the sheet that it would follow, or
+    without a row that the one before it has: who holds that contract could make it lapse. Whether it can judge what is
+    open, and how far it is from the sheet then in force, is asked when it takes force.
     """
-    sheet, effective = command.sheet, command.effective_ns
-    if effective is None or effective == book.registers.time_ns:
-        return decide_sheet_at_once(book, command)
+    sheet, now = command.sheet, book.registers.time_ns
+    effective = now if command.effective_ns is None else command.effective_ns
+    if effective == now:
+        facts = decide_sheet_at_once(book, command)
+        refused = None if isinstance(facts[0], Rejected) else _forgotten_after(book, sheet, now)
+        return [refused] if refused else facts
     if refused := _cannot_wait(book, ScheduledSheet(sheet, effective)):
         return [refused]
     for reason, path, message in check_sheet(book, sheet):
         return [Rejected(reason, f"$.sheet.{path}", message)]
     former, since_ns = _followed_at(book, effective)
+    if former is not None and (symbol := forgotten(book, sheet, former)):
+        message = f"{former.name!r}, which it would follow, has a row for {symbol}, and whoever held it then could not"
+        message += " be judged: add a row, or wait until the contract has expired"
+        return [Rejected(Reason.SHEET_ROW_MISSING, f"$.sheet.contracts.{symbol}", message)]
+    if refused := _forgotten_after(book, sheet, effective):
+        return [refused]
     if former is not None and (refused := beyond_bounds(book, sheet, former, since_ns, effective)):
         return [refused]
     return [RiskSheetScheduled(sheet, digest_of(sheet), effective)]
 
 
+def _waiting_sheets(book: Book) -> list[ScheduledSheet]:
+    """Sheets to come, in the order in which they will take force."""
+    waiting = [each for each in book.registers.scheduled if isinstance(each, ScheduledSheet)]
+    return sorted(waiting, key=lambda each: each.effective_ns)
+
+
 def _followed_at(book: Book, time_ns: int) -> tuple[RiskSheet | None, int]:
     """The sheet that a sheet of that time would follow, and since when it would be in force."""
-    waiting = [each for each in book.registers.scheduled if isinstance(each, ScheduledSheet)]
-    before = sorted((each for each in waiting if each.effective_ns <= time_ns), key=lambda each: each.effective_ns)
+    before = [each for each in _waiting_sheets(book) if each.effective_ns <= time_ns]
     if before:
         return before[-1].sheet, before[-1].effective_ns
     return book.registers.sheet, book.registers.sheet_since_ns
+
+
+def _forgotten_after(book: Book, sheet: RiskSheet, time_ns: int) -> Rejected | None:
+    """Why a sheet of that time cannot be followed by the first that is scheduled after it."""
+    after = next((each for each in _waiting_sheets(book) if each.effective_ns > time_ns), None)
+    if after is None or not (symbol := forgotten(book, after.sheet, sheet)):
+        return None
+    message = f"{after.name!r}, which is to follow it, has no row for {symbol}: cancel that one first"
+    return Rejected(Reason.SHEET_ROW_MISSING, f"$.sheet.contracts.{symbol}", message)
+
+
+def forgotten(book: Book, sheet: RiskSheet, former: RiskSheet) -> str | None:
+    """The first contract with a row in ``former`` and none in ``sheet`` that somebody may hold: it has not expired."""
+    kept, symbols = {row.symbol: row for row in sheet.contracts}, book.registers.symbols
+    for row in former.contracts:
+        if row.symbol not in kept and book.contracts[symbols[row.symbol]]["state"] != EXPIRED:
+            return row.symbol
+    return None
 
 
 def decide_cancel_risk_sheet(book: Book, command: CancelRiskSheet) -> list[Fact]:

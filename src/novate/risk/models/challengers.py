@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +17,25 @@ from novate.risk.scenarios.historical import historical
 from novate.risk.scenarios.span import CLASSIC, Extreme, span
 from novate.risk.volatility import ewma, root_of_time
 
+Tail = Literal["value_at_risk", "expected_shortfall"]
+SHORT: Final[dict[Tail, str]] = {"value_at_risk": "VaR", "expected_shortfall": "ES"}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HistoricalVar:
-    """Plain historical value at risk: the moves of the last ``years``, all alike, as they were."""
+    """Plain historical value at risk, or expected shortfall by its ``measure``: the moves of the last ``years``, all
+    alike, as they were."""
 
     horizon_steps: int = 2
     level: float = 0.99
     years: float = 2.0
     offset_cap: float = 0.8
-    name: str = "historical VaR"
+    measure: Tail = "value_at_risk"
+
+    @property
+    def name(self) -> str:
+        """By its measure."""
+        return f"historical {SHORT[self.measure]}"
 
     def volatilities(self, history: FactorHistory) -> None:
         """None are needed."""
@@ -34,12 +44,13 @@ class HistoricalVar:
         """One block."""
         found = historical(past, self.horizon_steps)
         recent = found.last(min(len(found), windows_within(past, self.horizon_steps, self.years)))
-        return (Block("current", "current", recent, "value_at_risk", self.level, cure=longer(past)),)
+        return (Block("current", "current", recent, self.measure, self.level, cure=longer(past)),)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EwmaVar:
-    """Parametric value at risk: normal moves with the exponentially weighted covariance of now (RiskMetrics, 1996).
+    """Parametric value at risk, or expected shortfall by its ``measure``: normal moves with the exponentially weighted
+    covariance of now (RiskMetrics, 1996).
 
     A sheet knows scenarios alone, so the normal law is drawn: ``draws`` points of a Latin hypercube (each factor takes
     every one of as many equally likely values once, in an order of its own), correlated. Of one factor the value at
@@ -54,7 +65,12 @@ class EwmaVar:
     draws: int = 2_000
     seed: int = 1_996
     offset_cap: float = 0.8
-    name: str = "EWMA VaR"
+    measure: Tail = "value_at_risk"
+
+    @property
+    def name(self) -> str:
+        """By its measure."""
+        return f"EWMA {SHORT[self.measure]}"
 
     def volatilities(self, history: FactorHistory) -> NDArray[np.float64]:
         """EWMA volatilities of one step, without a floor."""
@@ -71,7 +87,7 @@ class EwmaVar:
         labels = _draw_labels(self.draws)
         days = self.horizon_steps * past.step_ns / DAY_NS
         scenarios = Scenarios("normal, EWMA", past.factors, drawn * sigma, labels, days)
-        return (Block("current", "current", scenarios, "value_at_risk", self.level, cure="raise draws"),)
+        return (Block("current", "current", scenarios, self.measure, self.level, cure="raise draws"),)
 
     def _correlation_root(self, past: FactorHistory) -> NDArray[np.float64]:
         """Cholesky factor of the exponentially weighted correlation; factors that never moved are on their own."""

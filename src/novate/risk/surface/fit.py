@@ -16,7 +16,7 @@ from scipy.optimize import least_squares
 from novate.risk.checks import Floats, require
 from novate.risk.errors import RiskError
 from novate.risk.surface.smile import Smile
-from novate.risk.surface.surface import DEVIATIONS_FAR, Surface, butterflies, calendars, places
+from novate.risk.surface.surface import DEVIATIONS_FAR, Surface, butterflies, calendars, far_out, places
 
 QUOTES_LEAST: Final = 5
 PRICES_OF_ARBITRAGE: Final = (30.0, 300.0, 3_000.0, 30_000.0)
@@ -144,7 +144,8 @@ class _Fitting:
         order = np.argsort(self.ks)
         self.at_money = float(np.interp(0.0, self.ks[order], chain.vols[order])) ** 2 * chain.years
         far = max(DEVIATIONS_FAR * np.sqrt(self.at_money), np.abs(self.ks).max())
-        self.grid = far * np.sinh(np.linspace(-3, 3, 81)) / np.sinh(3)
+        out = far_out(far, 12)
+        self.grid = np.concatenate([-out, far * np.sinh(np.linspace(-3, 3, 81)) / np.sinh(3), out])
         if before is not None:
             self.floor_ks = np.concatenate([self.grid, places(before)[::8]])
             self.floor = before.variances(self.floor_ks)

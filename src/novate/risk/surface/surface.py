@@ -18,7 +18,10 @@ from novate.risk.errors import RiskError
 from novate.risk.surface.smile import Smile
 
 DEVIATIONS_FAR = 8.0
+MONEYNESS_FAR = 20.0
+"""ln(strike / forward) where a smile lies on its wings' straight lines, and their slopes say all that comes beyond."""
 POINTS = 401
+POINTS_FAR = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,8 @@ class Surface:
 
     Raises ``RiskError`` where they hold an arbitrage: the expiry, the strike, and the cure. A butterfly is
     one where Durrleman's g is below zero, a calendar spread where total variance falls from one expiry to the next.
-    Both are looked for at 401 places, eight deviations either side of every smile's money, and in the wings' slopes.
+    Both are looked for at 401 places, eight deviations either side of every smile's money, at 120 further out until
+    the wings are straight, and in their slopes.
     """
 
     smiles: tuple[Smile, ...]
@@ -96,6 +100,14 @@ def calendars(near: Smile, far: Smile) -> Iterator[str]:
 
 
 def places(smile: Smile) -> Floats:
-    """Where arbitrages are looked for: eight deviations either side of the money, closer together near it."""
-    spread = np.sinh(np.linspace(-3, 3, POINTS)) / np.sinh(3)
-    return DEVIATIONS_FAR * float(np.sqrt(max(smile.variances(np.zeros(1))[0], 1e-12))) * spread
+    """Where arbitrages are looked for: eight deviations either side of the money, closer together near it, and from
+    there on ever further apart until the wings are straight lines."""
+    deviation = float(np.sqrt(max(smile.variances(np.zeros(1))[0], 1e-12)))
+    near = DEVIATIONS_FAR * deviation * np.sinh(np.linspace(-3, 3, POINTS)) / np.sinh(3)
+    out = far_out(near[-1], POINTS_FAR)
+    return np.concatenate([-out[::-1], near, out])
+
+
+def far_out(reach: float, count: int) -> Floats:
+    """So many log moneynesses beyond a reach, by equal ratios, to where wings are straight."""
+    return np.geomspace(reach, max(MONEYNESS_FAR, 2 * reach), count + 1)[1:]

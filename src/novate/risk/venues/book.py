@@ -7,13 +7,19 @@ the currency of ``cash``. A book settled in a coin is margined at its dollar val
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from math import isfinite
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from novate.risk.days import YEAR_SECONDS
 from novate.risk.errors import RiskError
+
+FIGURE_MAX: Final = 1e18
+"""More than any market has of anything; no price is smaller than 1 in it. Products of such figures are finite."""
+VOL_MAX: Final = 10_000.0
+GROWTH_MAX: Final = 50.0
+"""The most that a rate and the years to an expiry may come to: what is discounted by it is nothing."""
 
 
 class NotCovered(RiskError):
@@ -167,6 +173,9 @@ def checked(book: Book) -> Book:
     for path, value, cure in (*_prices(book), *_amounts(book)):
         if not (isfinite(value) and (value > 0 or not cure)):
             raise RiskError(f"{path}: got {value}: {cure or 'give a finite number'}")
+        if abs(value) > FIGURE_MAX or (cure and value * FIGURE_MAX < 1):
+            most = f"{1 / FIGURE_MAX:g} to {FIGURE_MAX:g}" if cure else f"{FIGURE_MAX:g} at most"
+            raise RiskError(f"{path}: got {value}: no market has such a figure: expected {most}: correct it")
     for name, underlying in book.underlyings.items():
         _check_underlying(f"$.underlyings.{name}", underlying)
     for path, value in _confidences(book):
@@ -180,7 +189,15 @@ def checked(book: Book) -> Book:
             raise RiskError(
                 f"$.positions[{at}]: {each.symbol} is that of $.positions[{before}]: give one row per contract"
             )
-    return _in_utc(book)
+    book = _in_utc(book)
+    for name, underlying in book.underlyings.items():
+        for at, expiry in enumerate(underlying.expiries):
+            if abs(expiry.rate * book.years(expiry.at)) > GROWTH_MAX:
+                path = f"$.underlyings.{name}.expiries[{at}].rate"
+                raise RiskError(
+                    f"{path}: got {expiry.rate} until {_written(expiry.at)}: correct it: 0.05 is five per cent a year"
+                )
+    return book
 
 
 def _in_utc(book: Book) -> Book:
@@ -247,8 +264,8 @@ def _confidences(book: Book) -> Iterator[tuple[str, float]]:
 
 def _check_underlying(path: str, of: Underlying) -> None:
     interest = of.open_interest
-    if interest is not None and not (isfinite(interest) and interest >= 0):
-        raise RiskError(f"{path}.open_interest: got {interest}: expected money, zero or more")
+    if interest is not None and not 0 <= interest <= FIGURE_MAX:
+        raise RiskError(f"{path}.open_interest: got {interest}: expected money, zero or more, {FIGURE_MAX:g} at most")
     for at, expiry in enumerate(of.expiries):
         if expiry.at.tzinfo is None:
             raise RiskError(f"{path}.expiries[{at}].at: it has no time zone: write {expiry.at:%Y-%m-%dT%H:%M:%S}Z")
@@ -289,5 +306,5 @@ def _check_position(book: Book, at: int, each: Position) -> None:
             f"{path}.expiry: {each.underlying} has no forward for {when}: add "
             f"[[underlyings.{each.underlying}.expiries]] with at = {when} and its forward"
         )
-    if each.vol is None or not (isfinite(each.vol) and each.vol >= 0):
+    if each.vol is None or not 0 <= each.vol <= VOL_MAX:
         raise RiskError(f"{path}.vol: got {each.vol}: give the implied volatility of {each.symbol}, an annual fraction")

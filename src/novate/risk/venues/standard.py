@@ -12,11 +12,17 @@ put   the larger of the same, and put_over_maintenance x maintenance  V + max(ma
 
 Longs give nothing. ``bounded``: an expiry instead asks for the most that its payoff can lose over prices of zero and
 every strike, and for net short calls ``unpaired`` x forward each, where that is less than the sum of the isolated.
+
+Rates of perpetuals and futures may grow with size, in proportion (``step``) or with its square root (``root``), and
+what collateral counts for may fall with the root of its amount: ``risk.collateral.size_weights``.
 """
 
 import numpy as np
 from msgspec import Struct
 
+from novate.core.money import PPM
+from novate.risk.collateral.size_weights import FULL, asset_weight, liability_weight
+from novate.risk.errors import RiskError
 from novate.risk.venues.book import Book, NotCovered, no_futures
 from novate.risk.venues.options import Options, options_of
 from novate.risk.venues.requirement import (
@@ -34,11 +40,27 @@ from novate.risk.venues.requirement import (
 
 
 class Straight(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Rates of a perpetual's or future's notional; ``step`` is added per unit of its size."""
+    """Rates of a perpetual's or future's notional; ``step`` is added per unit of its size, and with ``root`` each is
+    at least 0.8 of itself + ``root`` x √size, in ten-thousandths cut off."""
 
     initial: Share
     maintenance: Share
     step: Share = 0.0
+    root: Share = 0.0
+
+    def __post_init__(self) -> None:
+        if self.root and not all(_whole(rate, FULL) for rate in (self.initial, self.maintenance)):
+            raise RiskError(f"{self}: with a root the rates are whole ten-thousandths: round them")
+        if not _whole(self.root, PPM):
+            raise RiskError(f"root {self.root}: expected whole millionths: round it")
+
+    def for_size(self, size: float) -> np.ndarray:
+        """What is added to (initial, maintenance) for a size, zero or more."""
+        rates, factor = np.array([self.initial, self.maintenance]), round(self.root * PPM)
+        if not factor:
+            return np.full(2, self.step * size)
+        grown = [liability_weight(round(size * 10**9), round(rate * FULL), factor) / FULL for rate in rates.tolist()]
+        return self.step * size + np.maximum(grown, rates) - rates
 
 
 class Isolated(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,20 +89,33 @@ class Market(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The mechanism's parameters. ``futures``: dated ones are covered as perpetuals are; ``discounted``: option values
-    carry the rate of their expiry."""
+    carry the rate of their expiry; ``collateral_roots``: an asset counts for 1.1 / (1 + root x √amount) at most, in
+    ten-thousandths cut off."""
 
     markets: dict[str, Market]
     futures: bool
     discounted: bool
     bounded: Unpaired | None = None
     collateral: dict[str, Share] = {}
+    collateral_roots: dict[str, Share] = {}
     oracle: Penalty = NO_PENALTY
     depeg: Penalty | None = None
+
+    def __post_init__(self) -> None:
+        for asset, root in self.collateral_roots.items():
+            if asset not in self.collateral:
+                raise RiskError(f"collateral_roots.{asset}: the rules do not take it: give collateral.{asset}")
+            if not (_whole(root, PPM) and _whole(self.collateral[asset], FULL)):
+                raise RiskError(
+                    f"collateral_roots.{asset}: {root} and {self.collateral[asset]}: expected whole millionths, and a "
+                    "weight in whole ten-thousandths: round them"
+                )
 
 
 def requirement(book: Book, rules: Rules) -> Risk:
     """What standard margin asks for, underlying by underlying."""
-    straight, options = np.zeros(2), np.zeros(2)
+    straight, sizes, options = np.zeros(2), np.zeros(2), np.zeros(2)
+    collateral, notes = _collateral(book, rules)
     doubted = sum(doubt(each.confidence, each.value, rules.oracle) for each in book.collateral)
     exposed, value = 0.0, 0.0
     asked: list[tuple[str, float]] = []
@@ -90,9 +125,10 @@ def requirement(book: Book, rules: Rules) -> Risk:
             no_futures(book, name)
         for each in book.straight(name):
             size = abs(each.amount)
-            rates = np.array([of.straight.initial, of.straight.maintenance]) + of.straight.step * size
+            rates, more = np.array([of.straight.initial, of.straight.maintenance]), of.straight.for_size(size)
             straight += size * each.price * rates
-            asked.append((each.symbol, float(size * each.price * rates[0])))
+            sizes += size * each.price * more
+            asked.append((each.symbol, float(size * each.price * (rates + more)[0])))
             doubted += doubt(min(each.confidence, book.underlyings[name].confidence), size * price, rules.oracle)
             exposed += size * price
         held = options_of(book, name)
@@ -107,6 +143,7 @@ def requirement(book: Book, rules: Rules) -> Risk:
             exposed += shorts * price
     parts = (
         Part("perpetuals and futures", *map(float, straight)),
+        Part("perpetuals and futures, for their size", *map(float, sizes)),
         Part("options", *map(float, options)),
         Part("doubt about prices", doubted, 0.0),
         Part("stablecoin below its peg", _depeg(book, rules) * exposed, 0.0),
@@ -115,8 +152,9 @@ def requirement(book: Book, rules: Rules) -> Risk:
         parts=parts,
         option_value=value,
         measured_from_value=False,
-        collateral=weighed(book.collateral, rules.collateral),
+        collateral=collateral,
         contributors=largest(asked),
+        notes=notes,
     )
 
 
@@ -158,6 +196,27 @@ def _expiry(
     whole = loss + unpaired * np.array([rules.bounded.initial, rules.bounded.maintenance])
     label = f"{name}, together at {at:g}" if whole[0] < alone[0] else f"{name}, each alone"
     return label, np.minimum(alone, whole)
+
+
+def _collateral(book: Book, rules: Rules) -> tuple[float, tuple[str, ...]]:
+    """What collateral counts for, and which counts for less because there is so much of it."""
+    weights, notes = dict(rules.collateral), []
+    for asset, root in rules.collateral_roots.items():
+        size = sum(each.amount for each in book.collateral if each.asset == asset)
+        weight, small = (
+            asset_weight(round(size * 10**9), round(weights[asset] * FULL), round(root * PPM)),
+            weights[asset],
+        )
+        weights[asset] = min(small, weight / FULL)
+        if weights[asset] < small:
+            notes.append(
+                f"{asset}: {size:g} of it count at {100 * weights[asset]:g} %, and less of it at {100 * small:g} %"
+            )
+    return weighed(book.collateral, weights), tuple(notes)
+
+
+def _whole(part: float, of: int) -> bool:
+    return abs(part * of - round(part * of)) < 1e-6
 
 
 def _depeg(book: Book, rules: Rules) -> float:

@@ -35,7 +35,7 @@ def decide_adopt(house: House, command: AdoptRiskSheet) -> list[Fact]:
     """A sheet at once, or on the schedule."""
     sheet, effective_ns = command.sheet, command.effective_ns
     if effective_ns is None or effective_ns == house.now_ns:
-        if refused := refusal(house, sheet, house.now_ns):
+        if refused := refusal(house, sheet, house.now_ns) or left_out(house, sheet, house.now_ns):
             return [rejected(*refused)]
         return [RiskSheetAdopted(sheet, digest_of(sheet)), *after_sheet(house, sheet)]
     if effective_ns < house.now_ns:
@@ -53,9 +53,27 @@ def decide_adopt(house: House, command: AdoptRiskSheet) -> list[Fact]:
     refused = next(wrong_with(house, sheet), None)
     if refused:
         return [rejected(refused[0], f"$.sheet.{refused[1]}")]
+    if refused := left_out(house, sheet, effective_ns, former):
+        return [rejected(*refused)]
     if former and (refused := recalibration.too_far(house, sheet, former, effective_ns - since_ns)):
         return [rejected(*refused)]
     return [RiskSheetScheduled(sheet, digest_of(sheet), effective_ns)]
+
+
+def left_out(house: House, sheet: RiskSheet, at_ns: int, former: RiskSheet | None = None) -> Wrong | None:
+    """A contract that lives and that one sheet knows and the next one does not: ``former`` and this one, or this one
+    and the first to come after it."""
+    coming = [one for (kind, _), one in house.scheduled.items() if kind == "sheet" and one.effective_ns > at_ns]
+    nexts = [min(coming, key=lambda one: one.effective_ns).rules] if coming else []
+    living = {of.terms.symbol for of in house.instruments if of.state != "expired"}
+    for earlier, later in [(former, sheet)] * (former is not None) + [(sheet, one) for one in nexts]:
+        assert isinstance(earlier, RiskSheet)
+        assert isinstance(later, RiskSheet)
+        known = [row.symbol for row in later.contracts]
+        gone = [row.symbol for row in earlier.contracts if row.symbol in living and row.symbol not in known]
+        if gone:
+            return Reason.SHEET_ROW_MISSING, f"$.sheet.contracts.{gone[0]}"
+    return None
 
 
 def refusal(house: House, sheet: RiskSheet, at_ns: int) -> Wrong | None:
