@@ -1,5 +1,6 @@
 """Margin models: what their blocks are, what they ask by hand, and that they foresee from the past alone."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -346,6 +347,22 @@ def test_too_few_scenarios_for_a_level_are_said_with_what_limits_them() -> None:
         FilteredShortfall(level=0.999).blocks(long.rows(0, 701))
     with pytest.raises(RiskError, match=r"current: 2000 .* 10000 at least .* raise draws or a lower level"):
         EwmaVar(level=0.9999).blocks(long)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: HistoricalVar(years=np.nan).blocks(two_coins()), "years nan: expected a look-back above 0"),
+        (lambda: SpanScan(long_years=-1.0).blocks(two_coins()), r"years -1\.0: expected a look-back above 0"),
+        (lambda: HistoricalVar(measure="worst"), "measure 'worst': expected value_at_risk or expected_shortfall"),  # pyright: ignore[reportArgumentType]
+        (lambda: EwmaVar(draws=-1), "draws -1, seed 1996: expected one draw at least"),
+        (lambda: EwmaVar(seed=-1), "draws 2000, seed -1: expected one draw at least, and a seed of 0 or more"),
+        (lambda: Collateral("ETH", 100, np.nan, 10), r"Collateral\(symbol='ETH'.*expected a lot of some units"),
+    ],
+)
+def test_parameters_that_cannot_be_are_said(call: Callable[[], object], says: str) -> None:
+    with pytest.raises(RiskError, match=says):
+        call()
 
 
 def test_parts_that_a_sheet_would_round_are_refused() -> None:

@@ -14,7 +14,7 @@ from novate.risk.scenarios.filtered import Scaling, filtered, scaling_factors
 from novate.risk.scenarios.historical import historical
 from novate.risk.scenarios.hypothetical import basis_shocks, depegs, funding_shocks, hypothetical
 from novate.risk.scenarios.stress_days import NAMED, StressDay, stress_days
-from novate.risk.volatility import ewma
+from novate.risk.volatility import ewma, fit_garch
 from tests.risk.walks import daily, walk
 
 
@@ -79,6 +79,19 @@ def test_filtering_undoes_a_change_of_volatility() -> None:
     levels = 100 * np.exp(np.cumsum(np.concatenate([calm, 5 * calm])))
     found = filtered(daily(levels), scaling="full").moves
     assert found[:250].std() == pytest.approx(found[-250:].std(), rel=0.25)
+
+
+@pytest.mark.parametrize("horizon", [1, 2, 5])
+def test_a_garch_path_scales_as_an_ewma_does(horizon: int) -> None:
+    """A path for each factor, fitted to its own moves; windows of several days by what was foreseen for their first."""
+    history = daily(walk(600, seed=4, factors=2), Factor("BTC"), Factor("ETH"))
+    steps = one_step_moves(history)
+    path = np.stack([fit_garch(column).path(column) for column in steps.T], axis=1)
+    found, raw = filtered(history, horizon, scaling="full", path=path), moves(history, horizon)
+    assert len(found) == 600 - 60 - horizon
+    assert found.horizon_days == horizon
+    assert found.labels == raw.labels[60:]
+    assert found.moves == pytest.approx(raw.moves[60:] * path[-1] / path[60:-horizon])
 
 
 def test_a_peg_is_left_unscaled_by_name() -> None:

@@ -65,6 +65,12 @@ def test_a_published_butterfly_is_found() -> None:
         ((NEAR, Smile("LATER", 0.5, 100.0, 0.2, 0.05, -0.3, 0.02, 0.2)), "LATER: total variance falls from 27MAR26"),
         ((Smile("FLAT", 0.5, 100.0, -0.03, 0.12, 0.0, 0.0, 0.2),), "FLAT: total variance is not above zero at strike "),
         ((Smile("STEEP", 5.0, 100.0, 1.0, 1.5, 0.6, 0.0, 1.0),), "STEEP: a butterfly is an arbitrage"),
+        (
+            (Smile("POINT", 0.5, 100.0, 0.01, 0.1, 0.0, 0.0, 0.0),),
+            "expected b of 0 or more, sigma above it, rho between",
+        ),
+        ((Smile("STRANGE", 0.5, 100.0, 0.5, 0.1, 1.5, 0.0, 0.1),), "rho between -1 and 1: fit anew"),
+        ((Smile("NEVER", np.nan, 100.0, 0.5, 0.1, 0.5, 0.0, 0.1),), "smiles: expected times to expiry above zero"),
         ((FAR, NEAR), r"smiles: expected times to expiry above zero that increase, got \[0.5, 0.25\]"),
         ((), "smiles: expected times"),
     ],
@@ -117,6 +123,14 @@ def test_a_surface_is_its_smiles_at_their_expiries_and_ends_with_the_last() -> N
             surface.vols(ks, years)
 
 
+def test_a_bound_that_is_no_number_lets_nothing_through() -> None:
+    """Every comparison with it is false: quotes that hold an arbitrage were fitted as if they held none."""
+    with pytest.raises(RiskError, match="error_max nan: expected a volatility of 0 or more"):
+        fit([chain(NEAR, bent=0.1)], error_max=np.nan)
+    with pytest.raises(RiskError, match="log_moneyness: expected finite numbers"):
+        Surface((NEAR,)).vols([0.0, np.nan], 0.1)
+
+
 def test_quotes_without_arbitrage_are_fitted_to_the_last_hundredth_of_a_point() -> None:
     surface = fit([chain(FAR), chain(NEAR)], error_max=0.001)
     assert [smile.expiry for smile in surface.smiles] == ["27MAR26", "26JUN26"]
@@ -157,6 +171,9 @@ def test_quotes_that_hold_an_arbitrage_are_refused_with_the_expiry_and_the_strik
         ({"strikes": np.array([90.0, 95.0, 100.0, 100.0, 110.0])}, "27MAR26: 4 strikes, at least 5 are needed"),
         ({"tolerances": np.zeros(5)}, "27MAR26, strike 90: tolerance: got 0.0: give half"),
         ({"years": 0.0}, "27MAR26: years 0.0, forward 100.0: both must be above zero"),
+        ({"forward": np.inf}, "27MAR26: years 0.25, forward inf: both must be above zero, finite"),
+        ({"strikes": np.array([90.0, 95.0, 100.0, 105.0, np.inf])}, "27MAR26, strike inf: strike: got inf: leave the"),
+        ({"tolerances": np.full(5, np.inf)}, "27MAR26, strike 90: tolerance: got inf: give half"),
     ],
 )
 def test_quotes_that_cannot_be_fitted_are_named(change: dict[str, object], says: str) -> None:

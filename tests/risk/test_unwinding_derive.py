@@ -3,6 +3,7 @@
 Facts from derivexyz/v2-core (test/auction/unit-tests, January 2026).
 """
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
@@ -80,3 +81,19 @@ def test_derive_insolvent_auction() -> None:
     assert cash_rate(F(110), F(100)) == 1
     with pytest.raises(RiskError, match="somebody"):
         cash_rate(F(1), F(0))
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: AuctionTerms(slow_s=0), "expected positive times"),
+        (lambda: AuctionTerms(cutoff=F(2)), "a discount that falls to 0"),
+        (lambda: AuctionedBook(F(-1), F(1), left=F(0)), "a part of the book that is left"),
+        (lambda: AuctionedBook(F(-1), F(1), reserved=F(-1)), "expected no negative cash reserved"),
+        (lambda: discount(AuctionTerms(), -1), "-1 s after the start: the auction has not begun"),
+        (lambda: payout(AuctionTerms(), AuctionedBook(F(-1), F(-2)), -1), "the auction has not begun"),
+    ],
+)
+def test_an_auction_that_cannot_be_is_said(call: Callable[[], object], says: str) -> None:
+    with pytest.raises(RiskError, match=says):
+        call()

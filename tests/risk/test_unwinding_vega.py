@@ -3,6 +3,7 @@
 Facts from vegaprotocol/specs and vegaprotocol/vega (v0.79, 2024), by the code of the criterion that gives them.
 """
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
@@ -150,6 +151,7 @@ def test_vega_loss_sharing() -> None:
 def test_vega_overpays_the_last_winner() -> None:
     """What the largest remainder does not do: of 200 for three wins of 100, 100 and 1 the last gets 2."""
     assert pay_as_vega([100, 100, 1], 200) == [99, 99, 2]
+    assert pay_as_vega([100, 100, 1], 200, network=0) == [101, 99, 0]  # the insurance party, where it has won
 
 
 def test_vega_pacing() -> None:
@@ -177,3 +179,27 @@ def test_vega_takeovers() -> None:
     assert variation(-3, 110, 100) == -30
     with pytest.raises(RiskError, match="nothing"):
         Inventory().taken(0, F(1))
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: Pace(fraction=F(0)), "expected a positive time, parts up to all of it"),
+        (lambda: Pace(book_fraction=F(2)), "parts up to all of it, and nothing negative"),
+        (lambda: slice_size(Pace(), 100, -5), "a volume of -5 in the book: expected nothing negative"),
+        (
+            lambda: order_margin(0, [Order(1, 1)], [], F(1), position_factor=0),
+            "position_factor 0: expected the positive",
+        ),
+        (lambda: margin_to_add([Order(1, 1)], F(-1)), "a margin factor of -1: expected nothing negative"),
+        (lambda: margin_to_release(1, 5, [Order(1, 1)], 1, position_factor=0), "position_factor 0"),
+        (lambda: position_in_full(1, 1, 2, position_factor=-1), "position_factor -1"),
+        (lambda: orders_in_full([], [], 2, position_factor=-2), "position_factor -2"),
+        (lambda: pay_as_vega([1, 2], 2, network=2), "network 2: expected its place among 2 winners, from 0"),
+        (lambda: time_weighted_average(at_minutes((0, 1)), 0, 9, [(1, 5), (3, 6)]), "and do not overlap"),
+        (lambda: time_weighted_average(at_minutes((0, 1)), 0, 9, [(5, 1)]), "expected spans that end after they begin"),
+    ],
+)
+def test_what_cannot_be_is_said(call: Callable[[], object], says: str) -> None:
+    with pytest.raises(RiskError, match=says):
+        call()

@@ -11,6 +11,7 @@ from novate.risk.venues import book as b
 from novate.risk.venues import pm2
 from novate.risk.venues.options import options_of
 from novate.rulebooks import load, margin
+from tests.rulebooks.books import book, option
 from tests.rulebooks.derive_pm2_cases import CASES, Case
 
 # Theirs come down, as they are, up within a price; ours up, as they are, down.
@@ -64,12 +65,28 @@ def test_a_published_portfolio(case: Case) -> None:
     assert dict(found.equity_parts)["value of options"] == pytest.approx(case.option_value, rel=1e-9, abs=1e-9)
     options = options_of(book, "BTC")
     if case.basis is not None:
-        assert pm2.basis_contingency(options, rulebook.rules.basis) == pytest.approx(case.basis, rel=1e-7, abs=1e-7)
+        basis = sum(result for _, result in pm2.basis_contingency(options, rulebook.rules.basis))
+        assert basis == pytest.approx(case.basis, rel=1e-7, abs=1e-7)
     results = [each.total for each in pm2.scenarios(book, "BTC", options, rulebook.rules)]
     assert len(results) == 31
     assert min(results) == pytest.approx(case.worst, rel=1e-9, abs=1e-7)
     if case.results:
         assert [results[at] for at in THEIR_ORDER] == pytest.approx(list(case.results), rel=1e-7, abs=1e-6)
+
+
+def test_where_the_basis_decides_it_names_the_expiries() -> None:
+    """Two synthetic forwards against each other: no price moves them together, the basis moves each on its own."""
+    held = book(
+        *(option(-10, 60_000, "put", 20), option(10, 60_000, "call", 20)),
+        *(option(-10, 60_000, "call", 300), option(10, 60_000, "put", 300)),
+        forwards={20: 100_000.0, 300: 100_000.0},
+    )
+    found = margin(held, load("derive-pm2"))
+    each = 10 * 100_000 * 0.045
+    lost = [each * (0.5 + 2 * days / 365) for days in (300, 20)]
+    assert found.worst == "basis"
+    assert [loss for _, loss in found.contributors] == pytest.approx(lost)
+    assert found.initial == pytest.approx(sum(lost))
 
 
 def test_a_skew_that_gains_counts_as_a_loss() -> None:

@@ -157,6 +157,7 @@ def parametric_var(
     ``mean`` their mean, in the units of the answer.
     """
     covered = float(as_written(level))
+    _not_negative(sigma)
     if math.isinf(dof):
         return np.asarray(sigma * ndtri(covered) - mean)
     return np.asarray(sigma * _unit_scale(dof) * stdtrit(dof, covered) - mean)
@@ -172,6 +173,7 @@ def parametric_es(
     """Expected shortfall of normal or t-distributed results; as ``parametric_var`` (McNeil, Frey and Embrechts, 2015,
     chapter 2)."""
     covered = float(as_written(level))
+    _not_negative(sigma)
     if math.isinf(dof):
         at = ndtri(covered)
         return np.asarray(sigma * math.exp(-at * at / 2) / math.sqrt(2 * math.pi) / (1 - covered) - mean)
@@ -180,6 +182,11 @@ def parametric_es(
     density = math.exp(log_density - (dof + 1) / 2 * math.log1p(at * at / dof))
     multiple = density / (1 - covered) * (dof + at * at) / (dof - 1)
     return np.asarray(sigma * _unit_scale(dof) * multiple - mean)
+
+
+def _not_negative(sigma: NDArray[np.float64] | float) -> None:
+    if not (np.asarray(sigma) >= 0).all():
+        raise RiskError(f"sigma {sigma}: expected standard deviations, none below 0")
 
 
 def _unit_scale(dof: float) -> float:

@@ -104,6 +104,8 @@ def _test(
 ) -> ShortfallTest:
     if not 0 < significance < 1:
         raise RiskError(f"significance {significance}: expected a probability between 0 and 1")
+    if not dof > 2:
+        raise RiskError(f"dof {dof}: expected more than 2, where the variance is finite; math.inf for a normal tail")
     known = simulated(number, steps, level, dof)
     critical = float(known[int(significance * len(known))])
     below = np.searchsorted(known, found, side="right")

@@ -100,6 +100,8 @@ def block_bootstrap(
     """
     known = np.asarray(values, np.float64)
     count = len(known)
+    if draws < 1:
+        raise RiskError(f"draws {draws}: expected one at least")
     if known.ndim != 1 or block < 1 or count < 10 * block or not np.isfinite(known).all():
         raise RiskError(f"block {block}: {count} finite values hold blocks of 1 to {count // 10}: use a longer sample")
     rng = np.random.Generator(np.random.PCG64(seed))

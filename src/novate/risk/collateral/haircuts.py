@@ -29,6 +29,10 @@ class Peg:
     threshold: float = 0.98
     factor: float = 2.0
 
+    def __post_init__(self) -> None:
+        if not (0 < self.par < math.inf and 0 <= self.threshold <= 1 and 0 <= self.factor < math.inf):
+            raise RiskError(f"{self}: expected a par above 0, a part of it, and a factor of 0 or more")
+
 
 @dataclass(frozen=True, slots=True)
 class HaircutRules:
@@ -51,6 +55,12 @@ class HaircutRules:
     measure: Literal["value_at_risk", "expected_shortfall"] = "value_at_risk"
     least: float = 0.0
     step_ppm: int = 10_000
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.least <= 1:
+            raise RiskError(f"least {self.least}: expected a part of the price, 0 to 1")
+        if self.measure not in ("value_at_risk", "expected_shortfall"):
+            raise RiskError(f"measure {self.measure!r}: expected value_at_risk or expected_shortfall")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Initial margin takes the worse of the two; maintenance the price itself. Source:
 """
 
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Final
 
 from novate.risk.errors import RiskError
@@ -42,9 +43,9 @@ class StablePrice:
         A price of zero is followed too. RiskError for one that is negative, and for time that runs backwards.
         """
         step = time_s - self.time_s
-        if price < 0 or step < 0:
+        if not 0 <= price < inf or step < 0:
             raise RiskError(
-                f"price {price} at {time_s} s, after {self.time_s} s: expected no negative price, time forward"
+                f"price {price} at {time_s} s, after {self.time_s} s: expected a finite price, 0 or more, time forward"
             )
         if step < STEP_MIN_S:
             return self
@@ -71,8 +72,8 @@ class StablePrice:
 
 def begun(price: float, time_s: int, *, interval_s: int = 3_600) -> StablePrice:
     """A stable price that begins at a price, as if it had stood there for a day."""
-    if not price > 0:
-        raise RiskError(f"price {price}: expected a positive one to begin with")
+    if not (0 < price < inf and interval_s > 0):
+        raise RiskError(f"price {price}, interval_s {interval_s}: expected positive ones to begin with")
     return StablePrice(price, time_s, (price,) * DELAYS, slot_of(time_s, interval_s), interval_s=interval_s)
 
 
@@ -83,6 +84,8 @@ def slot_of(time_s: int, interval_s: int) -> int:
 
 def initial_price(price: float, stable: float, *, owned: bool) -> float:
     """The worse of the two: the lower for what is owned, the higher for what is owed."""
+    if not (0 <= price < inf and 0 <= stable < inf):
+        raise RiskError(f"price {price}, stable price {stable}: expected finite ones of 0 or more")
     return min(price, stable) if owned else max(price, stable)
 
 

@@ -22,6 +22,9 @@ def loss_in_tail(
     results, collateral = np.asarray(results, np.float64), np.asarray(collateral_results, np.float64)
     if results.ndim != 1 or results.shape != collateral.shape or not len(results):
         raise RiskError(f"expected the same scenarios of both, got shapes {results.shape} and {collateral.shape}")
+    if not (np.isfinite(results).all() and np.isfinite(collateral).all()):
+        at = int(np.argmax(~(np.isfinite(results) & np.isfinite(collateral))))
+        raise RiskError(f"scenario {at}: {results[at]} and {collateral[at]}: expected finite gains: leave it out")
     count = math.ceil(len(results) * (1 - as_written(level)))
     worst = np.argsort(results, kind="stable")[:count]
     return float(-collateral[worst].mean())
@@ -38,6 +41,8 @@ def counted_ppm(
     """
     if not 0 <= haircut_ppm <= PPM:
         raise RiskError(f"haircut {haircut_ppm} ppm: expected 0 to {PPM}")
+    if tail_loss is not None and not math.isfinite(tail_loss):
+        raise RiskError(f"tail_loss {tail_loss}: expected a fraction of the price, or None without a portfolio")
     own_issue = issuer is not None and issuer in owner_group
     wrong_way = tail_loss is not None and tail_loss * PPM > haircut_ppm
     return 0 if own_issue or wrong_way else PPM - haircut_ppm

@@ -137,6 +137,8 @@ def windows_within(history: FactorHistory, horizon_steps: int, years: float) -> 
 
 def years_before(history: FactorHistory, years: float) -> int:
     """The time in nanoseconds so many years before the last row of a history; its first row's where that is later."""
+    if not years > 0:
+        raise RiskError(f"years {years}: expected a look-back above 0")
     first_ns, last_ns = int(history.times_ns[0]), int(history.times_ns[-1])
     if years * CALENDAR_YEAR_DAYS >= (last_ns - first_ns) / DAY_NS:
         return first_ns

@@ -32,6 +32,9 @@ class HistoricalVar:
     offset_cap: float = 0.8
     measure: Tail = "value_at_risk"
 
+    def __post_init__(self) -> None:
+        _known(self.measure)
+
     @property
     def name(self) -> str:
         """By its measure."""
@@ -66,6 +69,13 @@ class EwmaVar:
     seed: int = 1_996
     offset_cap: float = 0.8
     measure: Tail = "value_at_risk"
+
+    def __post_init__(self) -> None:
+        _known(self.measure)
+        if self.draws < 1 or self.seed < 0:
+            raise RiskError(
+                f"draws {self.draws}, seed {self.seed}: expected one draw at least, and a seed of 0 or more"
+            )
 
     @property
     def name(self) -> str:
@@ -167,6 +177,11 @@ class SpanScan:
             float(levels[at] * -np.expm1(-wide[at]) if factor.kind == "relative" else wide[at])
             for at, factor in enumerate(past.factors)
         ]
+
+
+def _known(measure: str) -> None:
+    if measure not in SHORT:
+        raise RiskError(f"measure {measure!r}: expected {' or '.join(SHORT)}")
 
 
 @lru_cache(maxsize=8)

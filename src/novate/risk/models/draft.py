@@ -44,6 +44,10 @@ class Collateral:
     lot_units: float
     lots_max: int
 
+    def __post_init__(self) -> None:
+        if not (self.lot_minor > 0 and 0 < self.lot_units < math.inf and self.lots_max > 0):
+            raise RiskError(f"{self}: expected a lot of some units, and one lot at least")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Row:

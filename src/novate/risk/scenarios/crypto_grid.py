@@ -7,6 +7,7 @@ scenario, which multiplies volatilities by strike (``skew_multiplier``).
 """
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Final
 
 import numpy as np
@@ -32,6 +33,11 @@ class VolShock:
     power_above_30: float = 0.13
     vol_min: float = 0.0
     days_min: float = 1.0
+
+    def __post_init__(self) -> None:
+        sizes = self.up, self.down, self.power_below_30, self.power_above_30, self.vol_min
+        if not (all(size >= 0 and isfinite(size) for size in sizes) and self.days_min > 0):
+            raise RiskError(f"{self}: expected finite sizes, none below 0, and days_min above it")
 
     def multiplier(self, days: NDArray[np.float64] | float, way: str) -> NDArray[np.float64]:
         """What volatilities of so many days to expiry are multiplied by; never below 0."""
@@ -168,6 +174,8 @@ def skew_multiplier(
     leaves volatilities as they are, 1 is the scenario (high strikes up and low ones down; both wings up), -1 the
     opposite. Arguments broadcast.
     """
+    if not (np.all(np.asarray(years) > 0) and np.isfinite(log_moneyness).all()):
+        raise RiskError("a skew needs times to expiry above zero, and strikes and forwards above it")
     root = np.sqrt(np.asarray(years, np.float64))
     cap = shock.cap + shock.cap_slope * root
     reach = np.maximum(shock.width_min, root * shock.width * (shock.vol + shock.vol_slope * root))

@@ -71,6 +71,11 @@ def filtered(
         path = ewma(one_step_moves(history))
     if path.shape != history.levels.shape:
         raise RiskError(f"path: expected volatilities of shape {history.levels.shape}, got {path.shape}")
+    if (path < 0).any():
+        row, column = np.argwhere(path < 0)[0]
+        raise RiskError(
+            f"path, {history.day(int(row))}: {names[column]} has a volatility of {path[row, column]:g}: mend it"
+        )
     scaled = np.array([name not in unscaled for name in names])
     factors = np.where(scaled, scaling_factors(path, horizon_steps, scaling), 1.0)
     kept = np.asarray(~(np.isnan(path[: len(factors)]) & scaled).any(axis=1))

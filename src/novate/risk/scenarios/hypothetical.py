@@ -37,7 +37,10 @@ def basis_shocks(symbol: str, tenors_days: Iterable[float], sizes: Iterable[floa
 
     Factors "BTC basis 90d", absolute: the forward moves by the shock x time to expiry.
     """
-    factors = tuple(Factor(f"{symbol} basis {days:g}d", "absolute") for days in tenors_days)
+    tenors = tuple(tenors_days)
+    if not all(days > 0 for days in tenors):
+        raise RiskError(f"{symbol} basis: tenors of {tenors} days: expected them above zero")
+    factors = tuple(Factor(f"{symbol} basis {days:g}d", "absolute") for days in tenors)
     signed = [sign * size for size in sizes for sign in (1, -1)]
     shocks = {f"basis {size:+g}": {factor.name: size for factor in factors} for size in signed}
     return hypothetical(f"{symbol} basis", factors, shocks)
@@ -56,4 +59,6 @@ def depegs(asset: str, price: float, to: Iterable[float]) -> Scenarios:
     A relative factor by the asset's own name: what is settled in it or pledged in it is worth that much less at once.
     """
     factor = Factor(asset)
+    if not price > 0:
+        raise RiskError(f"{asset}: price {price}: expected one above zero that it falls from")
     return hypothetical(f"{asset} depeg", (factor,), {f"{asset} at {at:g}": {asset: at / price - 1} for at in to})

@@ -17,6 +17,8 @@ from novate.risk.factors import Factor, Scenarios
 
 Matrix = NDArray[np.float64]
 STEPS_PER_DAY: Final = 8
+JUMPS_MAX: Final = 1_000_000
+"""More than that a year is no jump."""
 
 
 def t_copula(
@@ -50,9 +52,9 @@ def t_copula(
     sigmas = np.asarray(sigmas, np.float64)
     if sigmas.shape != (len(factors),) or not (np.isfinite(sigmas).all() and (sigmas > 0).all()):
         raise RiskError(f"sigmas: expected {len(factors)} positive numbers, got {sigmas}")
-    if not dof > 2:
-        raise RiskError(f"dof {dof}: expected more than 2")
-    half, rng = _half(count), np.random.Generator(np.random.PCG64(seed))
+    if not 2 < dof < np.inf:
+        raise RiskError(f"dof {dof}: expected more than 2, and a finite number: 1000 is as good as normal")
+    half, rng = _half(count), _generator(seed)
     normals = _mirrored(rng.standard_normal((half, len(factors))) @ _root(correlation, len(factors)).T)
     drawn = normals * np.sqrt(dof / np.tile(rng.chisquare(dof, half), 2))[:, None]
     if isinstance(marginals, np.ndarray):
@@ -74,9 +76,11 @@ def copula_correlation(residuals: Matrix) -> Matrix:
     """
     from scipy.stats import kendalltau  # a third of a second to import
 
-    days, size = residuals.shape
-    if days < 30 or not np.isfinite(residuals).all():
+    if residuals.ndim != 2 or len(residuals) < 30 or not np.isfinite(residuals).all():
         raise RiskError(f"residuals: expected 30 finite rows or more, got shape {residuals.shape}")
+    if still := np.flatnonzero((residuals == residuals[0]).all(axis=0)).tolist():
+        raise RiskError(f"residuals, column {still[0]}: it never moves, and goes with nothing: leave it out")
+    size = residuals.shape[1]
     matrix = np.eye(size)
     for low in range(size):
         for high in range(low):
@@ -138,8 +142,8 @@ def stochastic_volatility(
         average over the tenor, jumps included, moves with the variance reached.
     """
     size = len(symbols)
-    _check_laws(symbols, laws, horizon_days, steps_per_day)
-    half, rng = _half(count), np.random.Generator(np.random.PCG64(seed))
+    _check_laws(symbols, laws, horizon_days, steps_per_day, tenors_days)
+    half, rng = _half(count), _generator(seed)
     root = _root(correlation, size)
     now = np.array([law.variance for law in laws])
     moves, variances = np.zeros((count, size)), np.tile(now, (count, 1))
@@ -186,8 +190,10 @@ def _jumped(jumps: CommonJumps, size: int, years: float, half: int, rng: np.rand
     """What jumps add to log prices over the horizon, with the drift that makes up for it. Sizes of n jumps sum to one
     normal of n times the mean and covariance; mirrored paths jump as often, to the other side of the mean."""
     mean, covariance = np.asarray(jumps.mean, np.float64), np.asarray(jumps.covariance, np.float64)
-    if mean.shape != (size,) or covariance.shape != (size, size) or not jumps.per_year >= 0:
-        raise RiskError(f"jumps: expected {size} means, a covariance of {size} x {size}, and 0 a year or more")
+    if mean.shape != (size,) or covariance.shape != (size, size) or not 0 <= jumps.per_year <= JUMPS_MAX:
+        raise RiskError(f"jumps: expected {size} means, a covariance of {size} x {size}, and 0 to {JUMPS_MAX:,} a year")
+    if not (np.isfinite(mean).all() and (np.diag(covariance) >= 0).all()):
+        raise RiskError(f"jumps: means {mean}, variances {np.diag(covariance)}: expected finite ones, none below 0")
     deviations = np.sqrt(np.diag(covariance))
     scale = np.where(deviations > 0, deviations, 1.0)
     root = _root(covariance / np.outer(scale, scale) + np.diag((deviations == 0).astype(float)), size)
@@ -198,16 +204,24 @@ def _jumped(jumps: CommonJumps, size: int, years: float, half: int, rng: np.rand
 
 
 def _check_laws(
-    symbols: tuple[str, ...], laws: tuple[StochasticVariance, ...], horizon_days: float, steps_per_day: int
+    symbols: tuple[str, ...],
+    laws: tuple[StochasticVariance, ...],
+    horizon_days: float,
+    steps_per_day: int,
+    tenors_days: tuple[float, ...],
 ) -> None:
     if len(laws) != len(symbols):
         raise RiskError(f"laws: expected one for each of {len(symbols)} underlyings, got {len(laws)}")
     for symbol, law in zip(symbols, laws, strict=True):
-        positive = law.variance > 0 and law.long_run > 0 and law.reversion > 0 and law.vol_of_vol >= 0
+        sizes = law.variance, law.long_run, law.reversion
+        positive = all(0 < each < np.inf for each in sizes) and 0 <= law.vol_of_vol < np.inf
         if not (positive and -1 <= law.correlation <= 1):
             raise RiskError(f"{symbol}: {law}: expected positive numbers and a correlation within -1 and 1")
-    if not (horizon_days > 0 and steps_per_day >= 1):
-        raise RiskError(f"horizon_days {horizon_days}, steps_per_day {steps_per_day}: expected positive numbers")
+    if not (0 < horizon_days < np.inf and steps_per_day >= 1 and all(0 < days < np.inf for days in tenors_days)):
+        raise RiskError(
+            f"horizon_days {horizon_days}, steps_per_day {steps_per_day}, tenors_days {tenors_days}: expected positive "
+            "numbers"
+        )
 
 
 def _root(correlation: Matrix, size: int) -> Matrix:
@@ -228,6 +242,12 @@ def _clipped_root(matrix: Matrix) -> Matrix:
     """A square root of a symmetric matrix, its negative eigenvalues taken as zero."""
     values, vectors = np.linalg.eigh(matrix)
     return vectors * np.sqrt(np.maximum(values, 0.0))
+
+
+def _generator(seed: int) -> np.random.Generator:
+    if seed < 0:
+        raise RiskError(f"seed {seed}: expected 0 or more")
+    return np.random.Generator(np.random.PCG64(seed))
 
 
 def _half(count: int) -> int:

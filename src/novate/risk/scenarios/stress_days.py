@@ -1,6 +1,7 @@
 """Days that are remembered: what the factors did on them, where the history reaches that far."""
 
 from dataclasses import dataclass, replace
+from datetime import date
 from itertools import chain, islice
 from typing import Final
 
@@ -16,6 +17,12 @@ class StressDay:
 
     date: str
     event: str
+
+    def __post_init__(self) -> None:
+        try:
+            date.fromisoformat(self.date)
+        except ValueError:
+            raise RiskError(f"stress day {self.date!r}, {self.event}: expected a day such as 2020-03-12") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,8 @@ def stressed(history: FactorHistory, horizon_steps: int, count: int, days: tuple
     that factor's own root mean square of such moves in the whole history. The worse comes first, of equals the earlier.
     A history with fewer windows gives all of them.
     """
+    if count < 1:
+        raise RiskError(f"{count} windows of stress: expected one at least")
     found = moves(history, horizon_steps)
     scale = np.sqrt((found.moves**2).mean(axis=0))
     severity = np.abs(found.moves[:, scale > 0] / scale[scale > 0]).max(axis=1, initial=0.0)

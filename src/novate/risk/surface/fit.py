@@ -59,17 +59,20 @@ class Chain:
     tolerances: Floats
 
     def __post_init__(self) -> None:
-        if not (self.years > 0 and self.forward > 0):
-            raise RiskError(f"{self.expiry}: years {self.years}, forward {self.forward}: both must be above zero")
+        if not (0 < self.years < np.inf and 0 < self.forward < np.inf):
+            raise RiskError(
+                f"{self.expiry}: years {self.years}, forward {self.forward}: both must be above zero, finite"
+            )
         if not self.strikes.shape == self.vols.shape == self.tolerances.shape or self.strikes.ndim != 1:
             raise RiskError(f"{self.expiry}: strikes, vols and tolerances: one number for each quote is needed")
         if len(np.unique(self.strikes)) < QUOTES_LEAST:
             strikes = len(np.unique(self.strikes))
             raise RiskError(f"{self.expiry}: {strikes} strikes, at least {QUOTES_LEAST} are needed: leave it out")
         names = [f"{self.expiry}, strike {strike:g}" for strike in self.strikes]
-        require(self.strikes > 0, "strike", self.strikes, "leave the quote out", names)
+        require((self.strikes > 0) & np.isfinite(self.strikes), "strike", self.strikes, "leave the quote out", names)
         require((self.vols > 0) & np.isfinite(self.vols), "vol", self.vols, "leave the quote out", names)
-        require(self.tolerances > 0, "tolerance", self.tolerances, "give half of its bid to ask", names)
+        told = (self.tolerances > 0) & np.isfinite(self.tolerances)
+        require(told, "tolerance", self.tolerances, "give half of its bid to ask", names)
 
     @property
     def log_moneyness(self) -> Floats:
@@ -94,6 +97,8 @@ def fit(chains: Sequence[Chain], *, error_max: float) -> Surface:
         For an expiry whose quotes no smile without arbitrage comes near, with the strike that is furthest off; and
         where an arbitrage remains.
     """
+    if not error_max >= 0:
+        raise RiskError(f"error_max {error_max}: expected a volatility of 0 or more, such as 0.01")
     chains = sorted(chains, key=lambda chain: chain.years)
     alone = [fit_smile(chain) for chain in chains]
     smiles: list[Smile] = []

@@ -49,7 +49,8 @@ class Smile:
 
     def strike(self, log_moneyness: float) -> str:
         """The strike at ln(strike / forward), in words."""
-        return f"strike {self.forward * np.exp(log_moneyness):.6g}"
+        with np.errstate(over="ignore"):
+            return f"strike {self.forward * np.exp(log_moneyness):.6g}"
 
     @property
     def wings(self) -> tuple[float, float]:

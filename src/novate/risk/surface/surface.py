@@ -38,8 +38,11 @@ class Surface:
 
     def __post_init__(self) -> None:
         years = [smile.years for smile in self.smiles]
-        if not years or years[0] <= 0 or sorted(set(years)) != years:
+        if not years or not all(0 < each < np.inf for each in years) or sorted(set(years)) != years:
             raise RiskError(f"smiles: expected times to expiry above zero that increase, got {years}: sort them")
+        for smile in self.smiles:
+            if not (smile.sigma > 0 and smile.b >= 0 and abs(smile.rho) < 1 and np.isfinite([smile.a, smile.m]).all()):
+                raise RiskError(f"{smile}: expected b of 0 or more, sigma above it, rho between -1 and 1: fit anew")
         for found in arbitrages(self.smiles):
             raise RiskError(found)
 
@@ -49,6 +52,8 @@ class Surface:
         Raises ``RiskError`` for a time that is not above zero, and for one beyond the last expiry.
         """
         k, last = np.asarray(log_moneyness, np.float64), self.smiles[-1]
+        if not np.isfinite(k).all():
+            raise RiskError("log_moneyness: expected finite numbers: strikes and forwards above zero")
         if not 0 < years <= last.years:
             raise RiskError(
                 f"years: got {years}: the surface reaches from 0 to {last.years} ({last.expiry}): fit a longer expiry"
@@ -79,7 +84,7 @@ def butterflies(smile: Smile) -> Iterator[str]:
     if not (smile.variances(ks) > 0).all():
         at = ks[np.argmin(smile.variances(ks))]
         yield f"{smile.expiry}: total variance is not above zero at {smile.strike(at)}: {cure}"
-    elif smile.durrleman(ks).min() < 0:
+    elif not smile.durrleman(ks).min() >= 0:  # what is no number is no smile either
         g = smile.durrleman(ks)
         at = ks[np.argmin(g)]
         yield f"{smile.expiry}: a butterfly is an arbitrage at {smile.strike(at)} (g {g.min():.3g}): {cure}"
@@ -92,7 +97,7 @@ def calendars(near: Smile, far: Smile) -> Iterator[str]:
     ks = np.concatenate([places(near), places(far)])
     fall = near.variances(ks) - far.variances(ks)
     cure = "leave out the quotes around it in one of them, or fit anew"
-    if fall.max() > 0:
+    if not fall.max() <= 0:
         at = ks[np.argmax(fall)]
         yield f"{far.expiry}: total variance falls from {near.expiry} at {far.strike(at)}: {cure}"
     elif (np.array(near.wings) > np.array(far.wings)).any():

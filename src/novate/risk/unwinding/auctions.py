@@ -24,6 +24,14 @@ class AuctionTerms:
     insolvent_s: int = 600
     buffer: Fraction = Fraction(1, 10)
 
+    def __post_init__(self) -> None:
+        if (
+            min(self.fast_s, self.slow_s, self.insolvent_s) <= 0
+            or not 0 <= self.cutoff <= self.start
+            or self.buffer < 0
+        ):
+            raise RiskError(f"{self}: expected positive times, a discount that falls to 0, and no negative buffer")
+
 
 @dataclass(frozen=True, slots=True)
 class AuctionedBook:
@@ -35,9 +43,14 @@ class AuctionedBook:
     reserved: Fraction = Fraction(0)
     left: Fraction = Fraction(1)
 
+    def __post_init__(self) -> None:
+        if self.reserved < 0 or not 0 < self.left <= 1:
+            raise RiskError(f"{self}: expected no negative cash reserved, and a part of the book that is left")
+
 
 def discount(terms: AuctionTerms, elapsed_s: int) -> Fraction:
     """The part of mark-to-market that is asked so many seconds after the start."""
+    _started(elapsed_s)
     if elapsed_s < terms.fast_s:
         return terms.start - (terms.start - terms.cutoff) * Fraction(elapsed_s, terms.fast_s)
     slow = min(1, Fraction(elapsed_s - terms.fast_s, terms.slow_s))
@@ -84,6 +97,7 @@ def bid(terms: AuctionTerms, book: AuctionedBook, elapsed_s: int, wanted: Fracti
 def payout(terms: AuctionTerms, book: AuctionedBook, elapsed_s: int) -> Fraction:
     """What the security fund pays whoever takes all of an insolvent book: from -mark-to-market (nothing, where that is
     positive) to -maintenance, linearly over ``insolvent_s``; nothing where nothing is lacking."""
+    _started(elapsed_s)
     if book.maintenance >= 0:
         return Fraction(0)
     first = max(Fraction(0), -book.mark_to_market)
@@ -96,3 +110,8 @@ def cash_rate(held: Fraction, owed: Fraction) -> Fraction:
     if held < 0 or owed <= 0:
         raise RiskError(f"{held} held for {owed} owed: expected nothing negative, and somebody to owe it to")
     return min(Fraction(1), Fraction(held, owed))
+
+
+def _started(elapsed_s: int) -> None:
+    if elapsed_s < 0:
+        raise RiskError(f"{elapsed_s} s after the start: the auction has not begun")

@@ -60,6 +60,10 @@ def time_weighted_average(
     times = [time for time, _ in observations]
     if any(later <= earlier for earlier, later in pairwise(times)) or end < start:
         raise RiskError("observations: expected times that increase, and a period that ends after it starts")
+    if any(until < since for since, until in auctions) or any(
+        later[0] < earlier[1] for earlier, later in pairwise(sorted(auctions))
+    ):
+        raise RiskError(f"auctions {list(auctions)}: expected spans that end after they begin, and do not overlap")
     weighted, duration = Fraction(0), 0
     for (time, price), until in zip(observations, [*times[1:], end], strict=True):
         held = _outside(max(time, start), min(until, end), auctions)

@@ -27,6 +27,8 @@ class Adjustment:
 
 def levels(maintenance: int, search: Fraction, initial: Fraction, release: Fraction) -> Levels:
     """The levels as multiples of maintenance, rounded down; from 1 on, increasing. Source: Vega v0.79, 0019-MCAL."""
+    if maintenance < 0:
+        raise RiskError(f"maintenance {maintenance}: a requirement is never negative")
     if not 1 <= search <= initial <= release:
         raise RiskError(f"multiples {search}, {initial}, {release}: expected them to increase from 1 on")
     return Levels(maintenance, *(int(multiple * maintenance) for multiple in (search, initial, release)))

@@ -39,14 +39,17 @@ def collect(losers: Sequence[Loser], pool: int) -> Collected:
     return Collected(taken, from_pool, short - from_pool)
 
 
-def pay_as_vega(wins: Sequence[int], collected: int) -> list[int]:
+def pay_as_vega(wins: Sequence[int], collected: int, *, network: int | None = None) -> list[int]:
     """Winner i gets ``floor(win x collected / all wins)``; what the roundings leave goes to the last, however little
-    it won (Vega, v0.79). All are paid in full where there is enough."""
+    it won, or to the ``network``'s own party where that is one of the winners: its place among them (Vega, v0.79). All
+    are paid in full where there is enough."""
     owed = _owed(wins, collected)
+    if network is not None and not 0 <= network < len(wins):
+        raise RiskError(f"network {network}: expected its place among {len(wins)} winners, from 0")
     if collected == owed:
         return list(wins)
     paid = [win * collected // owed for win in wins]
-    paid[-1] += collected - sum(paid)
+    paid[-1 if network is None else network] += collected - sum(paid)
     return paid
 
 

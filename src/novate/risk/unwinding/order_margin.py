@@ -29,6 +29,9 @@ def order_margin(
 
 
 def _side(orders: Sequence[Order], reduces: int, margin_factor: Fraction, position_factor: int) -> int:
+    _positive(position_factor)
+    if margin_factor < 0:
+        raise RiskError(f"a margin factor of {margin_factor}: expected nothing negative")
     free, worth = max(0, reduces), 0
     for order in orders:
         if order.size <= 0 or order.price < 0:
@@ -55,6 +58,7 @@ def margin_to_release(
     All of it where nothing is left or the side changes; what is then held anew asks ``margin_to_add`` for itself at
     the last trade's price. Source: Vega v0.79, 0019-MCAL.
     """
+    _positive(position_factor)
     traded = sum(fill.size for fill in fills)
     if position == 0 or traded <= 0:
         raise RiskError(f"{traded} traded of a position of {position}: expected a position, and a part of it")
@@ -72,6 +76,7 @@ def position_in_full(position: int, entry: int, price_max: int, *, position_fact
     A long its size x entry, a short (``position`` negative) its size x (highest price - entry), at its mean entry, cut
     to a whole unit; never called again, and never liquidated. Source: Vega v0.79, 0016-PFUT.
     """
+    _positive(position_factor)
     _within(price_max, entry)
     at_risk = entry if position >= 0 else price_max - entry
     return abs(position) * at_risk // position_factor
@@ -84,6 +89,7 @@ def orders_in_full(
 
     Cut to whole units. Source: Vega v0.79, 0016-PFUT.
     """
+    _positive(position_factor)
     _within(price_max, *(order.price for order in (*buys, *sells)))
     bids = sum(order.price * order.size for order in buys)
     asks = sum((price_max - order.price) * order.size for order in sells)
@@ -94,3 +100,8 @@ def _within(price_max: int, *prices: int) -> None:
     for price in prices:
         if not 0 <= price <= price_max:
             raise RiskError(f"a price of {price}: expected one between 0 and {price_max}, the product's highest")
+
+
+def _positive(position_factor: int) -> None:
+    if position_factor <= 0:
+        raise RiskError(f"position_factor {position_factor}: expected the positive count of parts of a unit")

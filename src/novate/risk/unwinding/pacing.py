@@ -18,12 +18,19 @@ class Pace:
     book_fraction: Fraction = Fraction(1, 20)
     slippage: Fraction = Fraction(1, 10)
 
+    def __post_init__(self) -> None:
+        parts = self.fraction, self.book_fraction
+        if self.step_s <= 0 or self.full_size < 0 or self.slippage < 0 or not all(0 < part <= 1 for part in parts):
+            raise RiskError(f"{self}: expected a positive time, parts up to all of it, and nothing negative")
+
 
 def slice_size(pace: Pace, held: int, book_volume: int) -> int:
     """What is offered at this step: positive, to sell of a long or buy back of a short, both parts rounded up.
 
     ``book_volume`` is what stands on the other side within the slippage. Source: Vega v0.79, 0012-POSR.
     """
+    if book_volume < 0:
+        raise RiskError(f"a volume of {book_volume} in the book: expected nothing negative")
     wanted = abs(held)
     if wanted > pace.full_size:
         wanted = _part(pace.fraction, wanted)

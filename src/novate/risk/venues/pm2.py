@@ -92,7 +92,8 @@ def requirement(book: Book, rules: Rules) -> Risk:
     name = _only(book, rules)
     options = options_of(book, name)
     found = scenarios(book, name, options, rules)
-    basis = basis_contingency(options, rules.basis)
+    by_basis = basis_contingency(options, rules.basis)
+    basis = sum(result for _, result in by_basis)
     at = min(range(len(found)), key=lambda each: found[each].total)
     worst = min(0.0, found[at].total, basis)
     label = found[at].label if found[at].total <= basis else "basis"
@@ -103,15 +104,16 @@ def requirement(book: Book, rules: Rules) -> Risk:
         *contingencies(book, name, options, rules),
     )
     decisive = found[at]
-    losses = [(each, -result) for each, result in decisive.expiries]
-    losses += [(f"{name}-PERP", -decisive.perpetuals), ("collateral", -decisive.collateral)]
+    losses = [(each, -result) for each, result in (by_basis if label == "basis" else decisive.expiries)]
+    if label != "basis":
+        losses += [(f"{name}-PERP", -decisive.perpetuals), ("collateral", -decisive.collateral)]
     return Risk(
         parts=parts,
         option_value=float(options.amounts @ options.now()) if len(options) else 0.0,
         measured_from_value=True,
         collateral=sum(collateral_values(book, rules).values()),
         worst=label,
-        contributors=largest(losses) if label != "basis" else (),
+        contributors=largest(losses),
     )
 
 
@@ -137,12 +139,14 @@ def scenarios(book: Book, name: str, options: Options, rules: Rules) -> tuple[Sc
     return tuple(found)
 
 
-def basis_contingency(options: Options, basis: Basis) -> float:
-    """Sum over expiries of the worse of a rise and a fall, none above zero, by a factor that grows with time."""
+def basis_contingency(options: Options, basis: Basis) -> list[tuple[str, float]]:
+    """Of each expiry the worse of a rise and a fall, not above zero, by a factor that grows with time: their sum is the
+    contingency."""
     moved = np.array([1.0, basis.up, basis.down])
     values = _by_expiry(options, np.repeat(options.vols[:, None], 3, axis=1), moved)
     worse = np.minimum(0.0, (values[:, 1:] - values[:, :1]).min(axis=1, initial=0.0))
-    return float(worse @ (basis.plus + basis.times * _expiry_column(options, options.years)))
+    results = worse * (basis.plus + basis.times * _expiry_column(options, options.years))
+    return list(zip(_expiry_names(options), results.tolist(), strict=True))
 
 
 def contingencies(book: Book, name: str, options: Options, rules: Rules) -> tuple[Part, ...]:
