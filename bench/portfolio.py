@@ -13,25 +13,26 @@ from novate.core import commands as c
 from novate.core import terms as t
 from novate.core.book import Book
 from novate.core.margin import judge_many
+from novate.core.sheet_terms import AddOn, ContractRow, RiskSheet, ScenarioBlock
 
 TARGET: Final = 100_000
 CONTRACTS: Final = 100
 SETS: Final = 4
 FACTORS: Final = 6
-CONCENTRATION: Final = (t.AddOn(0, 0), t.AddOn(50, 10**6))
+CONCENTRATION: Final = (AddOn(0, 0), AddOn(50, 10**6))
 
 
-def blocks(scenarios: int) -> tuple[t.ScenarioBlock, ...]:
+def blocks(scenarios: int) -> tuple[ScenarioBlock, ...]:
     """Half current (expected shortfall 2.5 %), a quarter stressed (worst), a quarter floor (a high quantile)."""
     half, quarter = scenarios // 2, scenarios // 4
     return (
-        t.ScenarioBlock("current", "current", half, "expected_shortfall", 750_000, 1, 1, 40),
-        t.ScenarioBlock("stressed", "stressed", quarter, "worst", 250_000),
-        t.ScenarioBlock("floor", "floor", scenarios - half - quarter, "kth_worst", 1_000_000, 3),
+        ScenarioBlock("current", "current", half, "expected_shortfall", 750_000, 1, 1, 40),
+        ScenarioBlock("stressed", "stressed", quarter, "worst", 250_000),
+        ScenarioBlock("floor", "floor", scenarios - half - quarter, "kth_worst", 1_000_000, 3),
     )
 
 
-def sheet(world: World, scenarios: int) -> t.RiskSheet:
+def sheet(world: World, scenarios: int) -> RiskSheet:
     """Results of one lot in cents: a few common factors and noise of each contract's own, with heavy tails."""
     random = np.random.default_rng(1)
     factors = random.standard_t(4, (scenarios, FACTORS))
@@ -39,8 +40,8 @@ def sheet(world: World, scenarios: int) -> t.RiskSheet:
     for index, price in enumerate(world.prices.tolist()):
         returns = factors @ random.normal(0.4, 0.4, FACTORS) + random.standard_t(4, scenarios)
         cents = np.rint(returns * price / 50).astype("<i8")
-        rows.append(t.ContractRow(f"C{index}", f"set {index % SETS}", cents.tobytes(), CONCENTRATION))
-    return t.RiskSheet("bench", "USD", 10**6, blocks(scenarios), tuple(rows))
+        rows.append(ContractRow(f"C{index}", f"set {index % SETS}", cents.tobytes(), CONCENTRATION))
+    return RiskSheet("bench", "USD", 10**6, blocks(scenarios), tuple(rows))
 
 
 def trades(session: Session) -> list[Figure]:

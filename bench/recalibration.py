@@ -21,9 +21,10 @@ from bench.session import Session
 from bench.world import FULL
 from novate.core.terms import Contract, Kind
 from novate.risk.black import black76_grid
-from novate.risk.factors import DAY_NS, Factor, FactorHistory
+from novate.risk.days import DAY_NS, YEAR_NS
+from novate.risk.factors import Factor, FactorHistory
 from novate.risk.implied import implied_vol, within_bounds
-from novate.risk.instruments import YEAR_NS, Instrument
+from novate.risk.instruments import Instrument
 from novate.risk.models.blocks import Block
 from novate.risk.models.draft import Draft, draft, quantised
 from novate.risk.models.filtered_shortfall import FilteredShortfall

@@ -18,6 +18,7 @@ from novate.core.kernels.remargin import presume
 from novate.core.kernels.standing import forget
 from novate.core.margin import asked_together, judge, judge_house
 from novate.core.risk_sheet import digest_of, fold_margin_mode_set, fold_risk_sheet_adopted
+from novate.core.sheet_terms import AddOn, ContractRow, RiskSheet, ScenarioBlock
 
 WARM_MS: Final = 150.0
 COLD_MS: Final = 300.0
@@ -34,14 +35,14 @@ UNIT_FINE: Final = 10**6
 RESULT_BYTES: Final = 4
 """Of a result as the product reads it, where every one fits 32 bits."""
 
-SHORTFALL: Final = (t.ScenarioBlock("all", "current", 1_000, "expected_shortfall", 10**6, 1, 1, 100),)
+SHORTFALL: Final = (ScenarioBlock("all", "current", 1_000, "expected_shortfall", 10**6, 1, 1, 100),)
 MODEL: Final = (
-    t.ScenarioBlock("current", "current", 2_500, "expected_shortfall", 750_000, 1, 1, 100),
-    t.ScenarioBlock("stressed", "stressed", 250, "expected_shortfall", 250_000, 1, 1, 100),
-    t.ScenarioBlock("floor", "floor", 1_150, "expected_shortfall", 10**6, 1, 1, 100),
+    ScenarioBlock("current", "current", 2_500, "expected_shortfall", 750_000, 1, 1, 100),
+    ScenarioBlock("stressed", "stressed", 250, "expected_shortfall", 250_000, 1, 1, 100),
+    ScenarioBlock("floor", "floor", 1_150, "expected_shortfall", 10**6, 1, 1, 100),
 )
 """The shape of the default model's sheet: ten years of filtered days, stressed days, a floor; add-ons on every row."""
-CONCENTRATION: Final = (t.AddOn(0, 0), t.AddOn(20, 10**6), t.AddOn(100, 5 * 10**6))
+CONCENTRATION: Final = (AddOn(0, 0), AddOn(20, 10**6), AddOn(100, 5 * 10**6))
 
 
 def book(session: Session) -> list[Figure]:
@@ -107,7 +108,7 @@ def million(session: Session) -> list[Figure]:
     ]
 
 
-def scaled(blocks: tuple[t.ScenarioBlock, ...], scenarios: int) -> tuple[t.ScenarioBlock, ...]:
+def scaled(blocks: tuple[ScenarioBlock, ...], scenarios: int) -> tuple[ScenarioBlock, ...]:
     """Blocks of so many scenarios each, with the mean of the worst hundredth, of one at least."""
     return tuple(
         msgspec.structs.replace(
@@ -121,7 +122,7 @@ class PortfolioHouse:
     """A book whose accounts are all margined by a sheet, and the next sheet, which differs a little."""
 
     def __init__(
-        self, book: Book, prices: np.ndarray, blocks: tuple[t.ScenarioBlock, ...], add_ons: tuple[t.AddOn, ...]
+        self, book: Book, prices: np.ndarray, blocks: tuple[ScenarioBlock, ...], add_ons: tuple[AddOn, ...]
     ) -> None:
         self.book = book
         self.accounts = book.account_count - FIRST_ACCOUNT
@@ -135,13 +136,13 @@ class PortfolioHouse:
         self.results = np.rint(returns * prices[:, None] / 50)
         moved = 1 + random.uniform(-MOVED, MOVED, self.results.shape)
         self.sheets = [
-            t.RiskSheet(
+            RiskSheet(
                 f"sheet {at}",
                 "USD",
                 UNIT_FINE,
                 blocks,
                 tuple(
-                    t.ContractRow(f"C{row}", "all", results.astype("<i8").tobytes(), add_ons)
+                    ContractRow(f"C{row}", "all", results.astype("<i8").tobytes(), add_ons)
                     for row, results in enumerate(values)
                 ),
             )

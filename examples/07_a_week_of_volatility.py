@@ -4,7 +4,8 @@ import numpy as np
 
 from novate import ClearingHouse
 from novate.core.commands import AdoptRiskSheet
-from novate.risk.factors import DAY_NS, Factor, FactorHistory
+from novate.risk.days import DAY_NS
+from novate.risk.factors import Factor, FactorHistory
 from novate.risk.instruments import Instrument
 from novate.risk.models.draft import draft, quantised
 from novate.risk.models.filtered_shortfall import FilteredShortfall

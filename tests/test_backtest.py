@@ -134,6 +134,28 @@ def test_a_file_that_is_not_there_and_a_model_that_is_not_known(novate: Novate, 
     assert (code, err) == (2, "novate: horizon, warm-up and window must be positive\n")
 
 
+def test_a_day_that_needs_no_vouching_is_refused(novate: Novate, tmp_path: Path) -> None:
+    history = written(tmp_path / "coin.csv", y2015_06_10="100000")
+    true = ("--vouch", "2015-06-10", "--vouch", "2015-06-11")
+    assert novate(history, "--model", "historical", *true)[0] == 0
+    for day, words in (
+        ("nonsense", "'nonsense' with --vouch: expected a day such as 2020-04-20"),
+        (
+            "2015-06-12",
+            "--vouch 2015-06-12: coin: no move into this day is that large; the days to vouch for are ",
+        ),
+        ("2014-06-12", "coin: there is no price of this day; the days to vouch for are 2015-06-10, 2015-06-11"),
+    ):
+        code, out, err = novate(history, "--model", "historical", *true, "--vouch", day)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert words in err
+    code, _, err = novate(written(tmp_path / "calm.csv"), "--model", "historical", "--vouch", "2015-06-10")
+    assert (code, err) == (
+        2,
+        "novate: --vouch 2015-06-10: calm: no move into this day is that large; no day needs it: leave it out\n",
+    )
+
+
 @pytest.mark.parametrize(("step_h", "said"), [(1, "1"), (12, "12"), (168, "168")])
 def test_rows_that_are_no_days_are_refused(novate: Novate, tmp_path: Path, step_h: int, said: str) -> None:
     """Every row is called a day, and an hourly file was taken for years of days."""

@@ -170,6 +170,11 @@ def test_a_hole_of_one_market_is_none_because_another_was_shut(novate: Novate, t
         (("lots = { ETH", "size = 1\nlots = { ETH"), (), r"\$\.accounts\[2\]\.size: unknown, nothing reads it"),
         (("members =", "members"), (), "accounts.toml: it is not TOML"),
         (("BTC = 1000", "BTC = 1000"), ("--series", "BTC"), "--series with --accounts FILE"),
+        (
+            ("BTC = 1000", "BTC = 1000"),
+            ("--vouch", "2016-03-01"),
+            "--vouch 2016-03-01: BTC, ETH: no move into",
+        ),
         (("BTC = 1000", "BTC = 1000"), ("--absolute", "BTC"), "account 'Ann': a weight of BTC, whose price may be"),
     ],
 )

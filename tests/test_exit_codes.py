@@ -39,7 +39,13 @@ GIVEN = {
     ],
     "audit": [["nowhere"], ["bad.toml"]],
     "rebuild-head": [["nowhere"], ["house", "--last", "3"]],
-    "demo": [["--history", "nowhere.csv"], ["--history", "bad.csv"], ["--members", "1"], ["--form", "bazaar"]],
+    "demo": [
+        ["--history", "nowhere.csv"],
+        ["--history", "bad.csv"],
+        ["--members", "1"],
+        ["--form", "bazaar"],
+        ["--journal", "house"],
+    ],
     "sim": [["--seeds", "0"], ["--seed", "1", "--history", "nowhere.csv"], ["--only", "1-3"]],
 }
 """What cannot be used, of every command: command lines, names and files, in a folder with the files of ``novate``."""

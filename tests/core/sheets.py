@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import hypothesis.strategies as st
 import numpy as np
 
-from novate.core.terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
+from novate.core.sheet_terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
 from tests.core.worlds import rich_contracts
 
 SYMBOLS = [terms.symbol for terms in rich_contracts()[1:] if not terms.collateralised]

@@ -22,7 +22,8 @@ from novate.core.plain import sheet as plain_sheet
 from novate.core.portfolio import freed_by, why
 from novate.core.reasons import Reason
 from novate.core.risk_sheet import digest_of, fold_risk_sheet_adopted
-from novate.core.terms import CollateralRow, ContractRow, MarginMode, RiskSheet, ScenarioBlock
+from novate.core.sheet_terms import CollateralRow, ContractRow, RiskSheet, ScenarioBlock
+from novate.core.terms import MarginMode
 from tests.core.sheets import SYMBOLS, contract_row, results, small_sheet
 from tests.core.worlds import BTC, FEED, MILLION, USD, House, coin_house, fill, future, of, reasons, rich_house, trades
 from tests.core.worlds import small_house as house_of

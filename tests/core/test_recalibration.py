@@ -20,8 +20,9 @@ from novate.core.reasons import Reason
 from novate.core.recalibration import beyond_bounds, lots_of
 from novate.core.risk_sheet import digest_of
 from novate.core.sheet_columns import blocks_of
+from novate.core.sheet_terms import ContractRow, RiskSheet
 from novate.core.step import fold
-from novate.core.terms import ContractRow, MarginMode, RiskSheet
+from novate.core.terms import MarginMode
 from tests.core.sheets import contract_row, results, sheets, small_sheet
 from tests.core.worlds import DAY, HOUR, House, names_of, of, reasons, rich_house, rulebook, small_house, traded
 

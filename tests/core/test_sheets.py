@@ -20,7 +20,7 @@ from novate.core.plain import sheet as plain_sheet
 from novate.core.reasons import Reason
 from novate.core.risk_sheet import check_sheet, digest_of, fold_risk_sheet_adopted
 from novate.core.sheet_columns import blocks_of
-from novate.core.terms import ScenarioBlock
+from novate.core.sheet_terms import ScenarioBlock
 from tests.core.planted import CONTRACTS, PURSES, Row, batches, changes, examples, planted, priced
 from tests.core.sheets import sheets
 from tests.core.twins import compare_judgements, compare_orders, compare_trades

@@ -10,7 +10,8 @@ from novate.core.book import Book
 from novate.core.kernels import standing
 from novate.core.margin import asked_together, judge
 from novate.core.risk_sheet import portfolio_buckets
-from novate.core.terms import CollateralRow, MarginMode
+from novate.core.sheet_terms import CollateralRow
+from novate.core.terms import MarginMode
 from tests.core.sheets import contract_row, results, small_sheet
 from tests.core.worlds import BTC, MILLION, USD, House, coin_house, future, orders, trades
 

@@ -5,7 +5,8 @@ import pytest
 
 from novate.core import commands as c
 from novate.core.margin import judge
-from novate.core.terms import MarginMode, ScenarioBlock
+from novate.core.sheet_terms import ScenarioBlock
+from novate.core.terms import MarginMode
 from tests.core.sheets import contract_row, small_sheet
 from tests.core.twins import compare_judgements
 from tests.core.worlds import MILLION, USD, House, coin_house, future, orders, reasons

@@ -22,7 +22,8 @@ from novate.core.orders import fold_orders
 from novate.core.reasons import Reason
 from novate.core.risk_sheet import digest_of, fold_risk_sheet_adopted
 from novate.core.rows import RESERVED, SELLER
-from novate.core.terms import AddOn, Asset, ContractRow, Kind, Limit, RiskSheet, Role, ScenarioBlock, Tier
+from novate.core.sheet_terms import AddOn, ContractRow, RiskSheet, ScenarioBlock
+from novate.core.terms import Asset, Kind, Limit, Role, Tier
 from novate.core.variation import decide_marks
 from novate.core.whatif import Trade, largest_order, thresholds, what_if
 from tests.core.planted import TRADERS, Row, batches, examples, planted, priced

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novate.core.terms import Kind
+from novate.risk.days import DAY_NS
 from novate.risk.errors import RiskError
-from novate.risk.factors import DAY_NS, Factor, FactorHistory
+from novate.risk.factors import Factor, FactorHistory
 from novate.risk.instruments import Instrument
 from novate.risk.measures import expected_shortfall
 from novate.risk.models.basis import Basis

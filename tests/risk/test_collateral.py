@@ -17,8 +17,9 @@ from novate.risk.collateral.phasing import HaircutStep, PhaseRules, phased
 from novate.risk.collateral.size_weights import asset_weight, liability_weight
 from novate.risk.collateral.stable_price import StablePrice, begun, initial_price
 from novate.risk.collateral.wrong_way import counted_ppm, loss_in_tail
+from novate.risk.days import DAY_NS
 from novate.risk.errors import RiskError
-from novate.risk.factors import DAY_NS, Factor, FactorHistory, Scenarios, moves
+from novate.risk.factors import Factor, FactorHistory, Scenarios, moves
 from novate.risk.scenarios.stress_days import stress_days
 from tests.risk.test_real_series import read
 from tests.risk.walks import daily, walk

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from novate.risk.days import DAY_NS
 from novate.risk.errors import RiskError
 from novate.risk.factors import (
-    DAY_NS,
     Factor,
     FactorHistory,
     Scenarios,

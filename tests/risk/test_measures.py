@@ -14,7 +14,7 @@ from scipy.stats import t as student
 
 from novate.core.kernels.measures import least_of_rank, rank_of, shortfall
 from novate.core.sheet_columns import blocks_of
-from novate.core.terms import ScenarioBlock
+from novate.core.sheet_terms import ScenarioBlock
 from novate.risk.errors import RiskError
 from novate.risk.measures import (
     ES_CONVENTIONS,

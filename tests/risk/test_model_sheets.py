@@ -19,7 +19,8 @@ from novate.core.facts import RiskSheetAdopted
 from novate.core.margin import judge
 from novate.core.plain import sheet as plain_sheet
 from novate.core.risk_sheet import check_sheet, digest_of, fold_risk_sheet_adopted
-from novate.core.terms import Kind, RiskSheet
+from novate.core.sheet_terms import RiskSheet
+from novate.core.terms import Kind
 from novate.risk.errors import RiskError
 from novate.risk.factors import Factor, FactorHistory
 from novate.risk.instruments import Instrument

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from novate.core.terms import Kind
+from novate.risk.days import DAY_NS
 from novate.risk.errors import RiskError
-from novate.risk.factors import DAY_NS, Factor, FactorHistory
+from novate.risk.factors import Factor, FactorHistory
 from novate.risk.instruments import Instrument
 from novate.risk.measures import expected_shortfall, parametric_es, parametric_var, value_at_risk
 from novate.risk.models.blocks import Block, Model, combined, prices_of, windows_within

@@ -15,7 +15,8 @@ from novate.core import commands as c
 from novate.core.margin import judge
 from novate.core.money import PPM
 from novate.core.plain import sheet as plain
-from novate.core.terms import AddOn, CollateralRow, ContractRow, MarginMode, RiskSheet, ScenarioBlock
+from novate.core.sheet_terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
+from novate.core.terms import MarginMode
 from novate.risk.errors import RiskError
 from novate.risk.factors import Factor, moves
 from novate.risk.optimise.cheapest import Eligible, cheapest_collateral, counted

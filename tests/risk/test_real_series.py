@@ -10,8 +10,9 @@ import pytest
 from novate.risk.backtest.coverage import exceptions, pof
 from novate.risk.backtest.traffic_light import traffic_light
 from novate.risk.backtest.windows import OutOfSample, out_of_sample
+from novate.risk.days import DAY_NS
 from novate.risk.errors import RiskError
-from novate.risk.factors import DAY_NS, Factor, FactorHistory, Scenarios, levels_after, moves, one_step_moves
+from novate.risk.factors import Factor, FactorHistory, Scenarios, levels_after, moves, one_step_moves
 from novate.risk.measures import expected_shortfall, parametric_var, value_at_risk
 from novate.risk.scenarios.filtered import filtered
 from novate.risk.scenarios.historical import historical

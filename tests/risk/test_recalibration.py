@@ -10,9 +10,10 @@ from hypothesis import given, settings
 
 from novate.core.commands import AdoptRiskSheet
 from novate.core.recalibration import beyond_bounds
-from novate.core.terms import RiskSheet
+from novate.core.sheet_terms import RiskSheet
+from novate.risk.days import DAY_NS
 from novate.risk.errors import RiskError
-from novate.risk.factors import DAY_NS, Factor, FactorHistory, Scenarios
+from novate.risk.factors import Factor, FactorHistory, Scenarios
 from novate.risk.models.blocks import Block
 from novate.risk.models.draft import Collateral, Draft, Row, quantised
 from novate.risk.recalibration import Due, Policy, Step, due, within

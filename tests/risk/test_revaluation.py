@@ -11,8 +11,9 @@ import pytest
 from novate.core.terms import Contract, Kind
 from novate.risk.bachelier import bachelier
 from novate.risk.black import black76
+from novate.risk.days import YEAR_NS
 from novate.risk.errors import RiskError
-from novate.risk.instruments import YEAR_NS, Instrument
+from novate.risk.instruments import Instrument
 from novate.risk.revaluation import Levels, between, projected, results_of_one_lot
 from novate.risk.surface import Smile
 

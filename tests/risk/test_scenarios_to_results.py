@@ -9,7 +9,8 @@ import pytest
 
 from novate.core.terms import Kind
 from novate.risk.black import black76
-from novate.risk.factors import DAY_NS, Factor, FactorHistory, Scenarios, levels_after
+from novate.risk.days import DAY_NS
+from novate.risk.factors import Factor, FactorHistory, Scenarios, levels_after
 from novate.risk.instruments import Instrument
 from novate.risk.measures import expected_shortfall
 from novate.risk.revaluation import Levels, projected, results_at, results_of_one_lot

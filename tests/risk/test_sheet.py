@@ -12,7 +12,8 @@ from novate.core import commands as c
 from novate.core.margin import judge
 from novate.core.plain import margin as plain_margin
 from novate.core.plain import sheet as plain_sheet
-from novate.core.terms import ContractRow, MarginMode, RiskSheet, ScenarioBlock
+from novate.core.sheet_terms import ContractRow, RiskSheet, ScenarioBlock
+from novate.core.terms import MarginMode
 from novate.risk.sheet import hidden, quantise
 from tests.core.worlds import MILLION, USD, House, future, reasons, rulebook, small_house
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from novate.risk.black import black76
+from novate.risk.days import YEAR_NS
 from novate.risk.errors import RiskError
 from novate.risk.implied import implied_vol, within_bounds
-from novate.risk.instruments import YEAR_NS
 from novate.risk.surface import Chain, Smile, Surface, fit
 from novate.risk.surface.surface import arbitrages
 

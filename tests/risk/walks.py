@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from novate.risk.factors import DAY_NS, Factor, FactorHistory
+from novate.risk.days import DAY_NS
+from novate.risk.factors import Factor, FactorHistory
 
 
 def daily(

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from novate.cli import main
+from novate.risk.days import DAY_NS
 from novate.risk.errors import RiskError
-from novate.risk.factors import DAY_NS, Factor, FactorHistory
+from novate.risk.factors import Factor, FactorHistory
 from novate.risk.measures import expected_shortfall
 from novate.risk.models.basis import Basis
 from novate.risk.models.contagion import WrongWay

@@ -214,6 +214,33 @@ def test_a_day_that_is_true_is_vouched_for(ask: Any, tmp_path: Path) -> None:
     assert json.loads(out)["initial"] > 0
 
 
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        (("nonsense",), "'nonsense' with --vouch: expected a day such as 2020-04-20"),
+        (("BTC",), "'BTC' with --vouch: expected a day"),
+        (("20260104",), "'20260104' with --vouch: expected a day"),
+        (("2026-02-30",), "'2026-02-30' with --vouch: expected a day"),
+        (
+            ("2026-01-04", "2026-01-05", "1999-01-01"),
+            "--vouch 1999-01-01: BTC: there is no price of this day; ",
+        ),
+        (
+            ("2026-01-04", "2026-01-05", "2025-01-06"),
+            "--vouch 2025-01-06: BTC: no move into this day is that",
+        ),
+        (("2026-01-04", "2026-01-05", "2025-01-06"), "the days to vouch for are 2026-01-04, 2026-01-05"),
+    ],
+)
+def test_a_day_that_needs_no_vouching_is_refused(ask: Any, tmp_path: Path, days: tuple[str, ...], words: str) -> None:
+    history = written(tmp_path / "closes.csv", "BTC", y2026_01_04="3.5")
+    vouched = [option for day in days for option in ("--vouch", day)]
+    for asked in (("--rulebook", "ccp"), ("--compare",)):
+        code, out, err = ask(EXAMPLE, *asked, "--history", history, *vouched)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert words in err
+
+
 def test_rows_that_are_not_known_at_the_books_time_are_not_judged(ask: Any, tmp_path: Path) -> None:
     """The close of the very day is known when that has ended."""
     until = written(tmp_path / "closes.csv", "BTC")

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from novate.core import consequences, governance, liquidation, margin, recalibration, risk_sheet, sheet_columns
 from novate.core.registers import Registers
-from novate.core.terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
+from novate.core.sheet_terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
 from novate.sim.auditor.scenarios import Held, add_on, asked_units, blocks_of, losses, weighted
 from novate.sim.worlds.models import packed
 from novate.sim.worlds.play import Failure, play

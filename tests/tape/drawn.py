@@ -9,23 +9,8 @@ from novate.core import commands as core
 from novate.core import lifecycle_commands as after
 from novate.core.commands import AnyCommand
 from novate.core.rows import CASH, FUNDING, MARK, ORDER, TRADE, TRANSFER
-from novate.core.terms import (
-    LISTED_LAYERS,
-    AddOn,
-    Asset,
-    Cap,
-    CollateralRow,
-    Contract,
-    ContractRow,
-    Kind,
-    Limit,
-    MarginMode,
-    Overdraft,
-    RiskSheet,
-    Rulebook,
-    ScenarioBlock,
-    Tier,
-)
+from novate.core.sheet_terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
+from novate.core.terms import LISTED_LAYERS, Asset, Cap, Contract, Kind, Limit, MarginMode, Overdraft, Rulebook, Tier
 from novate.tape import decimals
 
 INT64 = st.integers(-(2**63) + 1, 2**63 - 1)

@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "core": ("core",),
     "core.kernels": ("core.layout", "core.rows", "core.reasons", "core.money"),  # as kernel_cache.COMPILED says
     "tape": ("core",),
-    "risk": ("core.money", "core.terms"),
+    "risk": ("core.money", "core.terms", "core.sheet_terms"),
     "risk.kernels": (),  # as kernel_cache.COMPILED says
     "market": ("core.money", "core.terms"),
     "files": ("risk.errors",),
@@ -33,6 +33,7 @@ MAY_IMPORT = {
         "core.overdraft_facts",
         "core.reasons",
         "core.rows",
+        "core.sheet_terms",
         "core.supervision",
     ),
     "views": ("core", "tape"),

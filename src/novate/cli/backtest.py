@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
-from novate.cli.histories import Reading, require_series
+from novate.cli.histories import Reading, require_series, require_vouched
 from novate.terminal import Failure, busy, output, print_json, print_table
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def backtest(
     absolute
         Series that move by differences because their price may be zero or below; as often as needed.
     vouch
-        Days (2020-04-20) whose moves are true however large; as often as needed.
+        Days (2020-04-20) whose moves are true however large; as often as needed, and no others.
     gap_days
         Longest time without a price that is no hole. By default one step of a market that trades on weekends, else 7.
     out
@@ -116,8 +116,9 @@ def _report(
     known = _read(history)
     if accounts is not None:
         return _of_accounts(known, accounts, series, reading, asked, out)
-    names = _chosen(known, series, reading.absolute)
-    return _of_series(known, [reading.history(known, name) for name in names], asked, out)
+    histories = [reading.history(known, name) for name in _chosen(known, series, reading.absolute)]
+    require_vouched(reading.vouched, histories)
+    return _of_series(known, histories, asked, out)
 
 
 def _of_series(known: "PriceHistory", histories: "Sequence[FactorHistory]", asked: Asked, out: Path) -> Report:
@@ -143,7 +144,10 @@ def _of_accounts(
     from novate.risk.histories import in_common
 
     def joint(names: Sequence[str]) -> "FactorHistory":
-        return in_common([reading.history(known, name) for name in names])
+        each = [reading.history(known, name) for name in names]
+        found = in_common(each)
+        require_vouched(reading.vouched, [*each, found])
+        return found
 
     if accounts == "hypothetical":
         history = joint(_chosen(known, series, reading.absolute))

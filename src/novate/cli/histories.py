@@ -35,12 +35,17 @@ class Reading:
     def __post_init__(self) -> None:
         if self.gap_days is not None and not 0 < self.gap_days <= GAP_DAYS_MAX:
             raise Failure(f"--gap-days {self.gap_days:g}: expected days above 0, {GAP_DAYS_MAX:,} at most")
+        if self.vouched:
+            from novate.risk.days import check_days
+
+            check_days(self.vouched)
 
     def history(self, known: "PriceHistory", name: str) -> "FactorHistory":
         """The days on which a series has a price: without one a market was shut, and not for long."""
         import numpy as np
 
-        from novate.risk.factors import DAY_NS, Factor, FactorHistory
+        from novate.risk.days import DAY_NS
+        from novate.risk.factors import Factor, FactorHistory
 
         column = known.close[:, known.symbols.index(name)]
         there = ~np.isnan(column)
@@ -54,12 +59,24 @@ class Reading:
         return FactorHistory((factor,), times, column[there][:, None], gap_max_ns=gap, vouched=self.vouched)
 
 
+def require_vouched(days: "Sequence[str]", histories: "Sequence[FactorHistory]") -> None:
+    """Failure for a day that is vouched for and needs no vouching: most likely another was meant."""
+    needed = tuple(dict.fromkeys(day for each in histories for day in each.days_to_vouch_for()))
+    names = ", ".join(dict.fromkeys(factor.name for each in histories for factor in each.factors))
+    meant = f"the days to vouch for are {', '.join(needed)}" if needed else "no day needs it: leave it out"
+    for day in days:
+        if day not in needed:
+            known = any(day in map(each.day, range(len(each))) for each in histories)
+            what = "no move into this day is that large" if known else "there is no price of this day"
+            raise Failure(f"--vouch {day}: {names}: {what}; {meant}")
+
+
 def _daily(name: str, times: "NDArray[np.int64]") -> None:
     """Every row is called a day, and a report of hours would say days: the usual step must be one."""
     import numpy as np
 
+    from novate.risk.days import DAY_NS
     from novate.risk.errors import RiskError
-    from novate.risk.factors import DAY_NS
 
     if len(times) < 2:
         raise RiskError(f"{name}: {len(times)} days with a price: leave it out, or give another history")
@@ -96,7 +113,7 @@ class PriceFile:
         Failure for an option that names what is not there.
         """
         from novate.risk.histories import in_common
-        from novate.risk.venues.house_sheet import ABSOLUTE, beside_held, judge_end, now_ns, series_read
+        from novate.risk.venues.house_sheet import ABSOLUTE, beside_held, now_ns, series_read, until_now
 
         held = (*book.held(), *(each.asset for each in book.collateral))
         meant = (*held, *beside_held(held, rules))
@@ -107,9 +124,10 @@ class PriceFile:
         read = series_read(book, rules, known.symbols) or known.symbols[:1]  # of nothing held any history will do
         reading = replace(self.reading, absolute=differences)
         each = [reading.history(known, name) for name in read]
-        for one in each:
-            judge_end(one, book)
-        return in_common(each)
+        judged = [until_now(one, book) for one in each]
+        joint = in_common(each)
+        require_vouched(reading.vouched, [*judged, until_now(joint, book)])
+        return joint
 
 
 def require_series(known: "PriceHistory", name: str) -> None:
@@ -120,7 +138,7 @@ def require_series(known: "PriceHistory", name: str) -> None:
 
 def _until(known: "PriceHistory", time_ns: int) -> "PriceHistory":
     """The rows known at a time, which alone are asked for and judged; the first two where it is before them."""
-    from novate.risk.factors import known_when
+    from novate.risk.days import known_when
 
     rows = max(2, int(known_when(known.times_ns).searchsorted(time_ns, side="right")))
     return replace(known, times_ns=known.times_ns[:rows], close=known.close[:rows])

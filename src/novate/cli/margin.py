@@ -51,7 +51,7 @@ def margin(
     absolute
         Underlyings that move by differences because their price may be zero or below; as often as needed.
     vouch
-        Days (2020-04-20) whose moves are true however large; as often as needed.
+        Days (2020-04-20) whose moves are true however large; as often as needed, and no others.
     gap_days
         Longest time without a price that is no hole. By default one step of a market that trades on weekends, else 7.
     json

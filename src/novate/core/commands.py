@@ -11,7 +11,8 @@ import msgspec
 
 from novate.core.lifecycle_commands import LifecycleCommand
 from novate.core.record import Command
-from novate.core.terms import AccountKind, Asset, Contract, Limit, MarginMode, RiskSheet, Rulebook
+from novate.core.sheet_terms import RiskSheet
+from novate.core.terms import AccountKind, Asset, Contract, Limit, MarginMode, Rulebook
 
 Fund = Literal["default_fund", "skin_in_the_game", "insurance_fund", "treasury"]
 """An account of the house that money is paid into: a member's contribution, or the house's own."""

@@ -18,6 +18,7 @@ from novate.core.record import Fact
 from novate.core.registers import Scheduled, ScheduledRulebook, ScheduledSheet
 from novate.core.risk_sheet import check_sheet, digest_of, put_in_force
 from novate.core.risk_sheet import decide_adopt_risk_sheet as decide_sheet_at_once
+from novate.core.sheet_terms import RiskSheet
 from novate.core.supervision import (
     RiskSheetCancelled,
     RiskSheetLapsed,
@@ -27,7 +28,6 @@ from novate.core.supervision import (
     RulebookLapsed,
     RulebookScheduled,
 )
-from novate.core.terms import RiskSheet
 
 SCHEDULED_MAX: Final = {ScheduledRulebook: 64, ScheduledSheet: 8}
 """As many may wait at most: a sheet can be large, and each stands in every snapshot."""

@@ -11,7 +11,7 @@ from novate.core.margin import in_numeraire
 from novate.core.money import PPM, written
 from novate.core.reasons import Reason
 from novate.core.sheet_columns import blocks_of
-from novate.core.terms import RiskSheet
+from novate.core.sheet_terms import RiskSheet
 
 Asked = tuple[str, str, int]
 """A contract, ``long`` or ``short``, and what one lot asks for by itself in numeraire fine units."""

@@ -5,7 +5,8 @@ from typing import Literal
 import msgspec
 
 from novate.core.facts import Contributor, WorstScenario
-from novate.core.terms import Account, Asset, Contract, Layer, Limit, Member, RiskSheet, Rulebook
+from novate.core.sheet_terms import RiskSheet
+from novate.core.terms import Account, Asset, Contract, Layer, Limit, Member, Rulebook
 
 
 class Call(msgspec.Struct):

@@ -20,7 +20,8 @@ from novate.core.reasons import Reason
 from novate.core.recalibration import beyond_bounds
 from novate.core.relief import reliefs, under_sheet
 from novate.core.sheet_columns import accumulate, collateral_bound, columns_of, largest_units, lay_out_sheet
-from novate.core.terms import OWNED, CollateralRow, ContractRow, Kind, MarginMode, RiskSheet, Role, ScenarioBlock
+from novate.core.sheet_terms import CollateralRow, ContractRow, RiskSheet, ScenarioBlock
+from novate.core.terms import OWNED, Kind, MarginMode, Role
 
 SCENARIOS_MAX = 2**14
 ROWS_MAX = 2**12

@@ -8,7 +8,8 @@ from novate.core import layout
 from novate.core.kernels.sheet import SheetTables, refer_to_sheet
 from novate.core.money import charge
 from novate.core.registers import Registers
-from novate.core.terms import AddOn, Asset, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
+from novate.core.sheet_terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
+from novate.core.terms import Asset
 
 MEASURES = {
     "worst": layout.WORST,

@@ -3,7 +3,8 @@
 import msgspec
 
 from novate.core.record import Fact
-from novate.core.terms import MarginMode, RiskSheet
+from novate.core.sheet_terms import RiskSheet
+from novate.core.terms import MarginMode
 
 
 class WorstScenario(msgspec.Struct, frozen=True, array_like=True):

@@ -3,7 +3,8 @@ what is given back of what a change of rules took."""
 
 from novate.core.reasons import Reason
 from novate.core.record import Fact
-from novate.core.terms import Limit, RiskSheet, Rulebook
+from novate.core.sheet_terms import RiskSheet
+from novate.core.terms import Limit, Rulebook
 
 
 class RulebookScheduled(Fact, frozen=True):

@@ -16,9 +16,9 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from novate.risk.days import DAY_NS, are_dates, check_days, known_when
 from novate.risk.errors import RiskError
 
-DAY_NS: Final = 86_400 * 10**9
 MOVES_MIN: Final = 30
 """A series with fewer moves has no scale of its own that a move could be absurd against."""
 
@@ -174,8 +174,8 @@ class FactorHistory:
     Raises
     ------
     RiskError
-        For times that do not increase, a gap, a hole (NaN), a relative factor at or below zero, an absurd move: with
-        the factor, the day and the cure.
+        For times that do not increase, a gap, a hole (NaN), a relative factor at or below zero, an absurd move, what
+        is vouched for and no day: with the factor, the day and the cure.
     """
 
     factors: tuple[Factor, ...]
@@ -196,6 +196,7 @@ class FactorHistory:
             )
         object.__setattr__(self, "times_ns", times)
         object.__setattr__(self, "levels", levels)
+        check_days(self.vouched)
         self._check_times()
         self._check_levels()
         self._check_moves()
@@ -286,35 +287,30 @@ class FactorHistory:
 
     def _check_moves(self) -> None:
         steps = one_step_moves(self)
-        if len(steps) < MOVES_MIN:
-            return
-        sizes = np.abs(steps)
-        kept = len(sizes) - -(-len(sizes) // 10)
-        scale = np.sqrt((np.sort(sizes, axis=0)[:kept] ** 2).mean(axis=0))
-        absurd = sizes > self.move_limit * scale
-        for row, column in np.argwhere(absurd):
+        usual = _usual(steps)
+        for row, column in np.argwhere(np.abs(steps) > self.move_limit * usual):
             day = self.day(int(row) + 1)
             if day not in self.vouched:
                 raise RiskError(
                     f"{self.factors[column].name}, {day}: from {self.levels[row, column]:g} to "
                     f"{self.levels[row + 1, column]:g} is a move of {steps[row, column]:g}, where this series moves by "
-                    f"{scale[column]:g} and {self.move_limit:g} times that is the limit: correct the level or, where "
+                    f"{usual[column]:g} and {self.move_limit:g} times that is the limit: correct the level or, where "
                     "it is true, name the day in `vouched`"
                 )
 
+    def days_to_vouch_for(self) -> tuple[str, ...]:
+        """The days whose moves are absurd by the scale of these rows, and stand because they are vouched for."""
+        steps = one_step_moves(self)
+        absurd = (np.abs(steps) > self.move_limit * _usual(steps)).any(axis=1)
+        return tuple(self.day(int(row) + 1) for row in np.flatnonzero(absurd))
 
-def are_dates(times_ns: NDArray[np.int64]) -> bool:
-    """Whether times are days, each at its midnight."""
-    return not (times_ns % DAY_NS).any()
 
-
-def known_when(times_ns: NDArray[np.int64]) -> NDArray[np.int64]:
-    """When the prices of rows are known: those of a date when its day has ended, others at their own time.
-
-    The one rule of what may be looked at. A close that was taken at the midnight it bears is a day late by it, which is
-    the careful side.
-    """
-    return times_ns + DAY_NS if are_dates(times_ns) else times_ns
+def _usual(steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The scale of each series; of those too short for one it is infinite, and nothing is absurd."""
+    if len(steps) < MOVES_MIN:
+        return np.full(steps.shape[1], np.inf)
+    kept = len(steps) - -(-len(steps) // 10)
+    return np.sqrt((np.sort(np.abs(steps), axis=0)[:kept] ** 2).mean(axis=0))
 
 
 def one_step_moves(history: FactorHistory) -> NDArray[np.float64]:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from novate.risk.days import DAY_NS
 from novate.risk.errors import RiskError
-from novate.risk.factors import DAY_NS, FactorHistory
+from novate.risk.factors import FactorHistory
 
 
 def require_up_to(history: FactorHistory, time_ns: int) -> None:

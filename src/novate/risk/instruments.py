@@ -6,7 +6,6 @@ Futures and perpetuals, linear and inverse (settled in the coin), and European o
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +14,9 @@ from novate.core.terms import Contract, Kind
 from novate.risk.bachelier import bachelier
 from novate.risk.black import black76_grid
 from novate.risk.checks import Floats, require
+from novate.risk.days import YEAR_NS
 from novate.risk.errors import RiskError
 from novate.risk.surface.smile import Smile
-
-YEAR_NS: Final = 365 * 86_400 * 10**9
-"""A year of 365 days: time to expiry counts every second alike, as markets that never close do."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from novate.core.money import PPM, ceil_div
-from novate.core.terms import RiskSheet, ScenarioBlock
+from novate.core.sheet_terms import RiskSheet, ScenarioBlock
 from novate.risk.errors import RiskError
 from novate.risk.factors import FactorHistory, one_step_moves
 from novate.risk.histories import require_up_to, rows_known

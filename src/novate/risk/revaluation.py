@@ -19,16 +19,14 @@ Where there is no such factor the basis or volatility stays. k is ln(strike / fo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from novate.core.terms import Kind
 from novate.risk.checks import Floats, require
+from novate.risk.days import YEAR_DAYS
 from novate.risk.errors import RiskError
 from novate.risk.instruments import Instrument, values_per_lot
-
-DAYS: Final = 365.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,7 +132,7 @@ def projected(instruments: Sequence[Instrument], levels: Levels, time_ns: int) -
         left = each.years(time_ns)
         if left == 0:
             raise RiskError(f"{each.contract.symbol}: it has expired: leave it out")
-        years[at] = max(0.0, left - levels.horizon_days / DAYS)
+        years[at] = max(0.0, left - levels.horizon_days / YEAR_DAYS)
         index = levels.of(each.index, each.contract.symbol)
         if not each.normal and not (index[0] > 0 and each.price > 0):
             values = f"index {index[0]}, price {each.price}"
@@ -144,12 +142,12 @@ def projected(instruments: Sequence[Instrument], levels: Levels, time_ns: int) -
             continue
         key = (each.index, "basis", left)
         if key not in moved:
-            moved[key] = _basis_move(levels, each.index, left * DAYS)
+            moved[key] = _basis_move(levels, each.index, left * YEAR_DAYS)
         prices[at] = _forward(each, index, left, years[at], moved[key])
         if each.contract.is_option:
             key = (each.index, "vol", left)
             if key not in moved:
-                moved[key] = _vol_ratio(levels, each.index, left * DAYS)
+                moved[key] = _vol_ratio(levels, each.index, left * YEAR_DAYS)
             vols[at] = each.vol * moved[key] * _along_smile(each, prices[at])
     return prices, vols, years
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from novate.core.money import PPM, SHEET_BOUND, ceil_div
-from novate.core.terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
+from novate.core.sheet_terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
 from novate.risk.errors import RiskError
 
 Row = ContractRow | CollateralRow

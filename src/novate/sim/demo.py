@@ -22,6 +22,7 @@ from novate.report.lending import Lending
 from novate.report.omnibus import omnibus_accounts
 from novate.report.series import Check, MoneyLine, RunSeries, StepFigures
 from novate.service.engine import Engine
+from novate.service.reader import DATABASE
 from novate.sim import plan as plans
 from novate.sim.desk import EngineDesk
 from novate.sim.plan import Form, Plan
@@ -73,9 +74,12 @@ def run_demo(
     Without a ``history`` it is the crisis of 2008 from the ``arch`` package; of a file, at most ``STEPS_MAX`` times
     around its steepest fall are cleared, or those from one ISO date to another. ``journal`` is a folder that keeps the
     journal; it must not hold one yet. Raises ``HistoryError`` for a history that cannot be cleared, ``ValueError`` for
-    too few members, ``ProofFailed`` where the journal does not give the same house again.
+    too few members and for a folder that holds a journal, ``ProofFailed`` where the journal does not give the same
+    house again.
     """
     started = time.monotonic()
+    if journal is not None and (journal / DATABASE).exists():
+        raise ValueError(f"{journal} holds a journal: give a new folder")
     with progress_on(console) as progress:
         plan = plan_of(history, form, window)
         rehearse(plan, progress)

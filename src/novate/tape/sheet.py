@@ -5,10 +5,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from novate.core import terms
 from novate.core.commands import AdoptRiskSheet, CancelRiskSheet, SetMarginMode
 from novate.core.money import PPM
 from novate.core.reasons import Reason
+from novate.core.sheet_terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
+from novate.core.terms import Account, Asset, MarginMode
 from novate.tape import decimals, fields
 from novate.tape import sheet_wire as wire
 from novate.tape.decimals import INT64_MAX, shown
@@ -22,9 +23,9 @@ class Named(Protocol):
     """The registers that sheets and modes are written by."""
 
     @property
-    def assets(self) -> Sequence[terms.Asset]: ...
+    def assets(self) -> Sequence[Asset]: ...
     @property
-    def accounts(self) -> Sequence[terms.Account]: ...
+    def accounts(self) -> Sequence[Account]: ...
 
 
 def sheet_command(command: wire.SheetWire, names: Names) -> AdoptRiskSheet | CancelRiskSheet | SetMarginMode:
@@ -34,18 +35,18 @@ def sheet_command(command: wire.SheetWire, names: Names) -> AdoptRiskSheet | Can
             return AdoptRiskSheet(sheet_of(command, names), moment(command.effective, "$.effective"))
         case wire.CancelRiskSheet():
             return CancelRiskSheet(command.name)
-    return SetMarginMode(names.account(command.account, "$.account"), terms.MarginMode(command.mode))
+    return SetMarginMode(names.account(command.account, "$.account"), MarginMode(command.mode))
 
 
-def sheet_of(command: wire.AdoptRiskSheet, names: Names) -> terms.RiskSheet:
+def sheet_of(command: wire.AdoptRiskSheet, names: Names) -> RiskSheet:
     """The sheet: the unit in fine units of the numeraire, weights in ppm, results packed."""
     numeraire = names.terms.assets[names.asset(command.numeraire, "$.numeraire")]
     contracts = []
     for symbol, content in command.contracts.items():
         path = f"$.contracts.{symbol}"
         row = convert(content, wire.SheetRow, path)
-        contracts.append(terms.ContractRow(symbol, row.netting_set, _packed(row, path), _add_ons(row, path)))
-    return terms.RiskSheet(
+        contracts.append(ContractRow(symbol, row.netting_set, _packed(row, path), _add_ons(row, path)))
+    return RiskSheet(
         name=command.name,
         numeraire=command.numeraire,
         unit_fine=names.fine(command.unit, numeraire, "$.unit"),
@@ -57,18 +58,18 @@ def sheet_of(command: wire.AdoptRiskSheet, names: Names) -> terms.RiskSheet:
     )
 
 
-def _collateral(symbol: str, content: Any, names: Names) -> terms.CollateralRow:
+def _collateral(symbol: str, content: Any, names: Names) -> CollateralRow:
     path = f"$.collateral.{symbol}"
     row = convert(content, wire.SheetCollateral, path)
     lot = names.amount(row.lot, names.asset(symbol, path), f"{path}.lot")
     lots_max = _whole(row.lots_max, f"{path}.lots_max")
     packed, add_ons = _packed(row, path), _add_ons(row, path)
-    return terms.CollateralRow(symbol, row.netting_set, packed, lot, lots_max, add_ons)
+    return CollateralRow(symbol, row.netting_set, packed, lot, lots_max, add_ons)
 
 
-def _block(block: wire.SheetBlock, path: str) -> terms.ScenarioBlock:
+def _block(block: wire.SheetBlock, path: str) -> ScenarioBlock:
     numerator, denominator = block.tail
-    return terms.ScenarioBlock(
+    return ScenarioBlock(
         name=block.name,
         part=block.part,
         scenarios=_whole(block.scenarios, f"{path}.scenarios"),
@@ -86,12 +87,12 @@ def _packed(row: wire.SheetRow, path: str) -> bytes:
     return np.array(row.results, "<i8").tobytes()
 
 
-def _add_ons(row: wire.SheetRow, path: str) -> tuple[terms.AddOn, ...]:
+def _add_ons(row: wire.SheetRow, path: str) -> tuple[AddOn, ...]:
     def per_lot(written: str | int) -> int:
         return decimals.rate(written, PPM, "millionths of a unit")
 
     return tuple(
-        terms.AddOn(
+        AddOn(
             _whole(piece.above, f"{path}.add_ons[{at}].above"),
             guarded(per_lot, piece.per_lot, f"{path}.add_ons[{at}].per_lot", Reason.SHEET_INVALID),
         )
@@ -116,7 +117,7 @@ def encode_sheet(command: AdoptRiskSheet | CancelRiskSheet | SetMarginMode, regi
     return {"command": "set_margin_mode", "account": account, "mode": command.mode.value}
 
 
-def sheet_fields(sheet: terms.RiskSheet, registers: Named) -> dict[str, Any]:
+def sheet_fields(sheet: RiskSheet, registers: Named) -> dict[str, Any]:
     """The fields of ``adopt_risk_sheet``. Raises ``LookupError`` for assets that are not on record."""
     assets = {asset.symbol: asset for asset in registers.assets}
     contracts = {row.symbol: _row_fields(row) for row in sheet.contracts}
@@ -153,7 +154,7 @@ def sheet_fields(sheet: terms.RiskSheet, registers: Named) -> dict[str, Any]:
     }
 
 
-def _row_fields(row: terms.ContractRow | terms.CollateralRow) -> dict[str, Any]:
+def _row_fields(row: ContractRow | CollateralRow) -> dict[str, Any]:
     add_ons = [{"above": piece.floor_lots, "per_lot": decimals.rate_text(piece.rate_ppm, PPM)} for piece in row.add_ons]
     results = np.frombuffer(row.results, "<i8").tolist()
     return {"netting_set": row.netting_set, "results": results, "add_ons": add_ons}

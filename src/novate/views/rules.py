@@ -6,7 +6,8 @@ import msgspec
 
 from novate.core.book import Book
 from novate.core.registers import ScheduledRulebook
-from novate.core.terms import RiskSheet, Rulebook
+from novate.core.sheet_terms import RiskSheet
+from novate.core.terms import Rulebook
 from novate.tape import decimals
 from novate.tape.rules_text import rulebook_fields
 

@@ -29,7 +29,8 @@ from novate.core.margin import Judgement, judge, judge_alone, locked_by
 from novate.core.money import charge
 from novate.core.orders import open_orders_of
 from novate.core.relief import relief_at
-from novate.core.terms import CLIENTS, TRADING, Asset, RiskSheet, Role
+from novate.core.sheet_terms import RiskSheet
+from novate.core.terms import CLIENTS, TRADING, Asset, Role
 from novate.tape.decimals import decimal
 from novate.tape.encode import price_decimal, quantity_decimal
 

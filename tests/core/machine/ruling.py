@@ -8,19 +8,8 @@ import msgspec
 from hypothesis.stateful import rule
 
 from novate.core import commands as c
-from novate.core.terms import (
-    AddOn,
-    Asset,
-    Cap,
-    CollateralRow,
-    ContractRow,
-    Kind,
-    Limit,
-    MarginMode,
-    Overdraft,
-    RiskSheet,
-    ScenarioBlock,
-)
+from novate.core.sheet_terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
+from novate.core.terms import Asset, Cap, Kind, Limit, MarginMode, Overdraft
 from tests.core.machine.stage import Stage
 from tests.core.sheets import results
 from tests.core.worlds import DAY, HOUR, MAJOR, future, rich_rulebook

@@ -10,7 +10,7 @@ from novate.core.book import Book
 from novate.core.money import PPM, SHEET_BOUND
 from novate.core.plain.values import clamp, convert, most_counted
 from novate.core.reasons import Reason
-from novate.core.terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
+from novate.core.sheet_terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
 
 Reach = tuple[int, int]
 """The fewest and the most lots that a position may come to with its orders; both are what is held where none rest."""

@@ -6,19 +6,19 @@ A model foresees from history alone. It knows no portfolio, so that the same sce
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from novate.core.money import PPM
-from novate.core.terms import ScenarioBlock
+from novate.core.sheet_terms import ScenarioBlock
+from novate.risk.days import CALENDAR_YEAR_DAYS, DAY_NS, calendar_years_ns
 from novate.risk.errors import RiskError
-from novate.risk.factors import DAY_NS, Factor, FactorHistory, Scenarios
+from novate.risk.factors import Factor, FactorHistory, Scenarios
 from novate.risk.measures import Measured, as_written, expected_shortfall, value_at_risk, worst
 
 Measure = Literal["worst", "value_at_risk", "expected_shortfall"]
-YEAR_DAYS: Final = 365.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,9 +140,9 @@ def years_before(history: FactorHistory, years: float) -> int:
     if not years > 0:
         raise RiskError(f"years {years}: expected a look-back above 0")
     first_ns, last_ns = int(history.times_ns[0]), int(history.times_ns[-1])
-    if years * YEAR_DAYS >= (last_ns - first_ns) / DAY_NS:
+    if years * CALENDAR_YEAR_DAYS >= (last_ns - first_ns) / DAY_NS:
         return first_ns
-    return last_ns - round(years * YEAR_DAYS * 86_400) * 10**9
+    return last_ns - calendar_years_ns(years)
 
 
 def require_moves(history: FactorHistory, count: int) -> None:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from novate.risk.days import DAY_NS
 from novate.risk.errors import RiskError
-from novate.risk.factors import DAY_NS, FactorHistory, Scenarios, moves, one_step_moves
+from novate.risk.factors import FactorHistory, Scenarios, moves, one_step_moves
 from novate.risk.measures import as_written, value_at_risk
 from novate.risk.models.blocks import Block, longer, prices_of, require_moves, windows_within
 from novate.risk.scenarios.historical import historical

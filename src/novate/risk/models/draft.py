@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from novate.core.money import PPM
-from novate.core.terms import AddOn, CollateralRow, ContractRow, Kind, RiskSheet
+from novate.core.sheet_terms import AddOn, CollateralRow, ContractRow, RiskSheet
+from novate.core.terms import Kind
 from novate.risk.errors import RiskError
 from novate.risk.factors import FactorHistory, levels_after
 from novate.risk.histories import require_up_to

@@ -16,10 +16,11 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
+from novate.risk.days import DAY_NS, calendar_years_ns
 from novate.risk.errors import RiskError
-from novate.risk.factors import DAY_NS, FactorHistory, Scenarios, moves
+from novate.risk.factors import FactorHistory, Scenarios, moves
 from novate.risk.measures import as_written, value_at_risk
-from novate.risk.models.blocks import YEAR_DAYS, longer, prices_of, years_before
+from novate.risk.models.blocks import longer, prices_of, years_before
 
 EPOCH = date(1970, 1, 1)
 FALL_MAX = 0.99
@@ -101,7 +102,7 @@ class Gap:
         kept = begins >= years_before(past, self.years)
         if self.stress_from is not None:
             first = (date.fromisoformat(self.stress_from) - EPOCH).days * DAY_NS
-            kept |= (begins >= first) & (ends <= first + round(YEAR_DAYS * 86_400) * 10**9)
+            kept |= (begins >= first) & (ends <= first + calendar_years_ns(1))
         return np.asarray(kept)
 
     def _haircut(self, returns: NDArray[np.float64], kind: str, level: float) -> float:

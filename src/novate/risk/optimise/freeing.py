@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from novate.core.money import PPM
-from novate.core.terms import ContractRow, RiskSheet, ScenarioBlock
+from novate.core.sheet_terms import ContractRow, RiskSheet, ScenarioBlock
 from novate.risk.errors import RiskError
 from novate.risk.optimise.program import Program
 from novate.risk.sheet_asks import Row, blocks_of, results_of, rows_of, units_asked

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr
 
+from novate.risk.days import YEAR_DAYS
 from novate.risk.errors import RiskError
 from novate.risk.factors import Factor, Scenarios
 
 Matrix = NDArray[np.float64]
-YEAR_DAYS: Final = 365.0
 STEPS_PER_DAY: Final = 8
 JUMPS_MAX: Final = 1_000_000
 """More than that a year is no jump."""

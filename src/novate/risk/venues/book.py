@@ -12,9 +12,9 @@ from typing import Final, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from novate.risk.days import YEAR_SECONDS
 from novate.risk.errors import RiskError
 
-YEAR_SECONDS: Final = 365 * 86_400
 FIGURE_MAX: Final = 1e18
 """More than any market has of anything; no price is smaller than 1 in it. Products of such figures are finite."""
 VOL_MAX: Final = 10_000.0

@@ -17,9 +17,11 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from novate.core.money import PPM
-from novate.core.terms import Contract, Kind, RiskSheet
+from novate.core.sheet_terms import RiskSheet
+from novate.core.terms import Contract, Kind
+from novate.risk.days import DAY_NS
 from novate.risk.errors import RiskError
-from novate.risk.factors import DAY_NS, Factor, FactorHistory
+from novate.risk.factors import Factor, FactorHistory
 from novate.risk.histories import rows_known
 from novate.risk.instruments import Instrument
 from novate.risk.models.basis import Basis
@@ -153,7 +155,7 @@ def drawn_up(book: Book, rules: Rules, history: FactorHistory) -> Drawn:
     if not (names := series_read(book, rules, known)):
         raise RiskError(f"nothing that the book holds has a series: the history has {', '.join(known)}: add one")
     past = _known_by(history.of(names), time_ns)
-    _judge_levels(past, _levels(book, rules, past), time_ns)
+    until_now(past, book)
     held = [each for each in book.positions if each.amount]
     named = dict(zip(_symbols(held), held, strict=True))
     for each in book.collateral:
@@ -176,14 +178,19 @@ def drawn_up(book: Book, rules: Rules, history: FactorHistory) -> Drawn:
     return Drawn(made, sheet, lots, past)
 
 
-def judge_end(one: FactorHistory, book: Book) -> None:
-    """RiskError where a series by itself ends so long before the book's time that there is a hole: beside one of a
-    market that closes it would pass for shut."""
+def until_now(history: FactorHistory, book: Book) -> FactorHistory:
+    """What was known of a history at the book's time, and then the levels of that time: prices are the book's, other
+    series stand where they were last. RiskError where that cannot be its next row: after a hole, or by an absurd move.
+    """
     time_ns = now_ns(book)
-    past = _known_by(one, time_ns)
-    _judge_levels(
-        past, {factor.name: level for factor, level in zip(past.factors, past.levels[-1], strict=True)}, time_ns
-    )
+    past = _known_by(history, time_ns)
+    time_ns = time_ns // DAY_NS * DAY_NS if past.whole_days else time_ns
+    if time_ns <= past.times_ns[-1]:
+        return past
+    now = _prices(book)
+    row = [now.get(factor.name, float(level)) for factor, level in zip(past.factors, past.levels[-1], strict=True)]
+    levels = np.concatenate([past.levels, np.array([row])])
+    return replace(past, times_ns=np.append(past.times_ns, time_ns), levels=levels)
 
 
 def now_ns(book: Book) -> int:
@@ -251,16 +258,13 @@ def _levels(book: Book, rules: Rules, past: FactorHistory) -> dict[str, float]:
     shocked = {name for changes in rules.shocks.values() for name in changes}
     now = {name: 0.0 if ABSOLUTE.fullmatch(name) else 1.0 for name in shocked}
     now |= {factor.name: float(level) for factor, level in zip(past.factors, past.levels[-1], strict=True)}
-    now |= {each.asset: each.price for each in book.collateral}
-    return now | {name: each.price for name, each in book.underlyings.items()}
+    return now | _prices(book)
 
 
-def _judge_levels(past: FactorHistory, levels: Mapping[str, float], time_ns: int) -> None:
-    """RiskError where the book's prices cannot be the next row of the history: after a hole, or by an absurd move."""
-    now_ns = time_ns // DAY_NS * DAY_NS if past.whole_days else time_ns
-    if now_ns > past.times_ns[-1]:
-        row = np.array([[levels[factor.name] for factor in past.factors]])
-        replace(past, times_ns=np.append(past.times_ns, now_ns), levels=np.concatenate([past.levels, row]))
+def _prices(book: Book) -> dict[str, float]:
+    """The book's own prices, by asset and underlying."""
+    pledged = {each.asset: each.price for each in book.collateral}
+    return pledged | {name: each.price for name, each in book.underlyings.items()}
 
 
 def _model(book: Book, rules: Rules, past: FactorHistory) -> FilteredShortfall:

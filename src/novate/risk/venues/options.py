@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from novate.risk.black import black76, black76_greeks
 from novate.risk.checks import Floats
+from novate.risk.days import YEAR_DAYS
 from novate.risk.scenarios.crypto_grid import DOWN, SAME, UP, VolShock
 from novate.risk.venues.book import Book, Option
 
-DAYS: Final = 365.0
 COLUMNS: Final = ("amounts", "strikes", "calls", "vols", "forwards", "rates", "years", "expiry", "confidence")
 
 
@@ -36,7 +36,7 @@ class Options:
 
     @property
     def days(self) -> Floats:
-        return self.years * DAYS
+        return self.years * YEAR_DAYS
 
     def where(self, here: NDArray[np.bool_]) -> "Options":
         """Some of them."""
@@ -57,7 +57,7 @@ class Options:
             Whether values are discounted.
         """
         forwards = self.forwards[:, None] * np.atleast_1d(moved)
-        years = np.maximum(self.years - days / DAYS, 0.0)[:, None]
+        years = np.maximum(self.years - days / YEAR_DAYS, 0.0)[:, None]
         rate = self.rates[:, None] if rates else 0.0
         return black76(forwards, self.strikes[:, None], vols, years, self.calls[:, None] > 0, rate=rate)
 

@@ -16,7 +16,7 @@ from novate.risk.errors import RiskError
 from novate.risk.scenarios.crypto_grid import Grid, SkewShock, row_label, skew_multiplier
 from novate.risk.venues.book import Book, NotCovered, no_futures
 from novate.risk.venues.options import Options, naked_shorts, options_of
-from novate.risk.venues.requirement import Factor, Part, Risk, Share, largest, taken
+from novate.risk.venues.requirement import Factor, Part, Penalty, Risk, Share, doubt, largest, taken
 
 
 class Discount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,9 +53,8 @@ class Asset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The mechanism's parameters. Below a confidence of ``confidence_threshold`` the part that is missing of 1, times
-    ``confidence_factor``, is asked for at initial; with the stablecoin below ``peg_threshold`` the initial loss factor
-    rises by ``peg_factor`` for what is missing."""
+    """The mechanism's parameters. ``oracle`` is asked for doubt about prices; with the stablecoin below
+    ``peg_threshold`` the initial loss factor rises by ``peg_factor`` for what is missing."""
 
     underlyings: tuple[str, ...]
     grid: Grid
@@ -68,8 +67,7 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     naked_short: Shares
     initial_loss: Factor
     maintenance_loss: Factor
-    confidence_threshold: Share
-    confidence_factor: Factor
+    oracle: Penalty
     peg_threshold: Factor
     peg_factor: Factor
     collateral: dict[str, Asset] = {}
@@ -157,23 +155,23 @@ def contingencies(book: Book, name: str, options: Options, rules: Rules) -> tupl
     units = sum(abs(each.amount) for each in book.straight(name))
     naked = naked_shorts(options)
     shared = min([book.underlyings[name].confidence, *(each.confidence for each in book.straight(name))])
-    doubt = _doubt(shared, units * price, rules)
+    doubted = doubt(shared, units * price, rules.oracle)
     for number in range(len(_expiry_names(options))):
         here = options.expiry == number
         notional = float(np.abs(options.amounts[here]).sum()) * price
-        doubt += _doubt(min(shared, float(options.confidence[here].min())), notional, rules)
+        doubted += doubt(min(shared, float(options.confidence[here].min())), notional, rules.oracle)
     haircut = np.zeros(2)
     for asset, value in collateral_values(book, rules).items():
         of = rules.collateral[asset]
         haircut += value * np.array([of.maintenance + of.initial_more, of.maintenance])
     for each in book.collateral:
         confidence = min(each.confidence, book.underlyings[name].confidence)
-        doubt += _doubt(confidence, each.value / book.needs_stable_price(), rules)
+        doubted += doubt(confidence, each.value / book.needs_stable_price(), rules.oracle)
     return (
         _shares("perpetuals", units * price, rules.perpetual),
         _shares("options short and naked", naked * price, rules.naked_short),
         Part("haircuts of collateral", *map(float, haircut)),
-        Part("doubt about prices", doubt, 0.0),
+        Part("doubt about prices", doubted, 0.0),
     )
 
 
@@ -248,12 +246,6 @@ def _expiry_column(options: Options, column: Floats) -> Floats:
     """The column of the options, expiry by expiry."""
     _, first = np.unique(options.expiry, return_index=True)
     return column[first]
-
-
-def _doubt(confidence: float, notional: float, rules: Rules) -> float:
-    if confidence >= rules.confidence_threshold:
-        return 0.0
-    return (1 - confidence) * rules.confidence_factor * notional
 
 
 def _shares(what: str, notional: float, shares: Shares) -> Part:

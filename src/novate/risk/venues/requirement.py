@@ -7,7 +7,7 @@ its own, so that equity less requirement is the same under every declaration.
 
 from dataclasses import dataclass
 from math import fsum
-from typing import Annotated, Literal, NamedTuple, TypeVar
+from typing import Annotated, Final, Literal, NamedTuple, TypeVar
 
 from msgspec import Meta, Struct
 
@@ -141,3 +141,19 @@ def taken(assets: dict[str, T], asset: str) -> T:
 def weighed(collateral: tuple[Collateral, ...], weights: dict[str, float]) -> float:
     """What collateral counts for. Raises ``NotCovered`` for an asset without a weight."""
     return sum(each.value * taken(weights, each.asset) for each in collateral)
+
+
+class Penalty(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """(1 - confidence) or (threshold - price) x factor x notional, below the threshold; initial alone."""
+
+    threshold: Share
+    factor: Factor
+
+
+NO_PENALTY: Final = Penalty(threshold=0.0, factor=0.0)
+
+
+def doubt(confidence: float, notional: float, penalty: Penalty) -> float:
+    """What is asked for because a price is not wholly believed: of the notional, the part of confidence that is missing
+    of 1, times a factor, below a threshold."""
+    return (1 - confidence) * penalty.factor * notional if confidence < penalty.threshold else 0.0

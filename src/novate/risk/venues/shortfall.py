@@ -7,8 +7,8 @@ sheet units. The reasons (worst scenarios, contributors) are those of the estima
 from fractions import Fraction
 
 from novate.core.money import PPM, ceil_div
+from novate.risk.days import CALENDAR_YEAR_DAYS, DAY_NS
 from novate.risk.factors import FactorHistory
-from novate.risk.models.blocks import YEAR_DAYS
 from novate.risk.models.requirement import Asked, Requirement
 from novate.risk.models.requirement import requirement as estimate
 from novate.risk.sheet_asks import UnitsAsked, asked_in_parts
@@ -16,8 +16,6 @@ from novate.risk.venues.book import Book
 from novate.risk.venues.house_sheet import Drawn, Rules, carried, drawn_up, unmoved
 from novate.risk.venues.options import options_of
 from novate.risk.venues.requirement import Part, Risk, largest
-
-DAY_SECONDS = 86_400
 
 
 def requirement(book: Book, rules: Rules, history: FactorHistory) -> Risk:
@@ -85,7 +83,7 @@ def _notes(book: Book, rules: Rules, drawn: Drawn, known: list[str]) -> tuple[st
     past = drawn.past
     names = [factor.name for factor in past.factors]
     notes = [f"history: {', '.join(names)}; {past.day(0)} to {past.day(len(past) - 1)}, {len(past):,} rows"]
-    years = float(past.times_ns[-1] - past.times_ns[0]) / 1e9 / DAY_SECONDS / YEAR_DAYS
+    years = float(past.times_ns[-1] - past.times_ns[0]) / DAY_NS / CALENDAR_YEAR_DAYS
     if years < rules.model.years:
         notes.append(
             f"it is {years:.1f} years long, where the rules look back {rules.model.years:g}: all of it is used"

@@ -25,7 +25,18 @@ from novate.risk.collateral.size_weights import FULL, asset_weight, liability_we
 from novate.risk.errors import RiskError
 from novate.risk.venues.book import Book, NotCovered, no_futures
 from novate.risk.venues.options import Options, options_of
-from novate.risk.venues.requirement import Factor, Part, Risk, Share, largest, market, weighed
+from novate.risk.venues.requirement import (
+    NO_PENALTY,
+    Factor,
+    Part,
+    Penalty,
+    Risk,
+    Share,
+    doubt,
+    largest,
+    market,
+    weighed,
+)
 
 
 class Straight(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,13 +80,6 @@ class Unpaired(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     maintenance: Factor
 
 
-class Penalty(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """(1 - confidence) or (threshold - price) x factor x notional, below the threshold; initial alone."""
-
-    threshold: Share
-    factor: Factor
-
-
 class Market(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One underlying's rates."""
 
@@ -94,7 +98,7 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     bounded: Unpaired | None = None
     collateral: dict[str, Share] = {}
     collateral_roots: dict[str, Share] = {}
-    oracle: Penalty | None = None
+    oracle: Penalty = NO_PENALTY
     depeg: Penalty | None = None
 
     def __post_init__(self) -> None:
@@ -112,7 +116,8 @@ def requirement(book: Book, rules: Rules) -> Risk:
     """What standard margin asks for, underlying by underlying."""
     straight, sizes, options = np.zeros(2), np.zeros(2), np.zeros(2)
     collateral, notes = _collateral(book, rules)
-    doubt, exposed, value = _collateral_doubt(book, rules), 0.0, 0.0
+    doubted = sum(doubt(each.confidence, each.value, rules.oracle) for each in book.collateral)
+    exposed, value = 0.0, 0.0
     asked: list[tuple[str, float]] = []
     for name in book.held():
         of, price = market(rules.markets, name), book.underlyings[name].price
@@ -124,7 +129,7 @@ def requirement(book: Book, rules: Rules) -> Risk:
             straight += size * each.price * rates
             sizes += size * each.price * more
             asked.append((each.symbol, float(size * each.price * (rates + more)[0])))
-            doubt += _doubt(rules.oracle, min(each.confidence, book.underlyings[name].confidence), size * price)
+            doubted += doubt(min(each.confidence, book.underlyings[name].confidence), size * price, rules.oracle)
             exposed += size * price
         held = options_of(book, name)
         value += float(held.amounts @ held.now(rates=rules.discounted)) if len(held) else 0.0
@@ -134,13 +139,13 @@ def requirement(book: Book, rules: Rules) -> Risk:
             asked.append((label, float(need[0])))
             here = held.expiry == expiry
             shorts = float(np.maximum(0.0, -held.amounts[here]).sum())
-            doubt += _doubt(rules.oracle, float(held.confidence[here].min()), shorts * price)
+            doubted += doubt(float(held.confidence[here].min()), shorts * price, rules.oracle)
             exposed += shorts * price
     parts = (
         Part("perpetuals and futures", *map(float, straight)),
         Part("perpetuals and futures, for their size", *map(float, sizes)),
         Part("options", *map(float, options)),
-        Part("doubt about prices", doubt, 0.0),
+        Part("doubt about prices", doubted, 0.0),
         Part("stablecoin below its peg", _depeg(book, rules) * exposed, 0.0),
     )
     return Risk(
@@ -193,12 +198,6 @@ def _expiry(
     return label, np.minimum(alone, whole)
 
 
-def _doubt(penalty: Penalty | None, confidence: float, notional: float) -> float:
-    if penalty is None or confidence >= penalty.threshold:
-        return 0.0
-    return (1 - confidence) * penalty.factor * notional
-
-
 def _collateral(book: Book, rules: Rules) -> tuple[float, tuple[str, ...]]:
     """What collateral counts for, and which counts for less because there is so much of it."""
     weights, notes = dict(rules.collateral), []
@@ -218,10 +217,6 @@ def _collateral(book: Book, rules: Rules) -> tuple[float, tuple[str, ...]]:
 
 def _whole(part: float, of: int) -> bool:
     return abs(part * of - round(part * of)) < 1e-6
-
-
-def _collateral_doubt(book: Book, rules: Rules) -> float:
-    return sum(_doubt(rules.oracle, each.confidence, each.value) for each in book.collateral)
 
 
 def _depeg(book: Book, rules: Rules) -> float:

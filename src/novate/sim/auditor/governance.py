@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from novate.core.commands import AdoptRulebook, CancelRiskSheet, CancelRulebook
 from novate.core.facts import Fact, Rejected
 from novate.core.reasons import Reason
+from novate.core.sheet_terms import RiskSheet
 from novate.core.supervision import (
     RiskSheetCancelled,
     RiskSheetLapsed,
@@ -16,7 +17,7 @@ from novate.core.supervision import (
     RulebookLapsed,
     RulebookScheduled,
 )
-from novate.core.terms import RiskSheet, Role, Rulebook
+from novate.core.terms import Role, Rulebook
 from novate.sim.auditor import sheets
 from novate.sim.auditor.admission import adoption
 from novate.sim.auditor.house import Disagreement, House, Scheduled

@@ -5,18 +5,8 @@ from fractions import Fraction
 from typing import Any
 
 from novate.core.facts import Contributor
-from novate.core.terms import (
-    HOUSE_ACCOUNTS,
-    TRADING,
-    Asset,
-    Contract,
-    Kind,
-    Layer,
-    Limit,
-    RiskSheet,
-    Role,
-    Rulebook,
-)
+from novate.core.sheet_terms import RiskSheet
+from novate.core.terms import HOUSE_ACCOUNTS, TRADING, Asset, Contract, Kind, Layer, Limit, Role, Rulebook
 from novate.sim.auditor.bucket import Bucket
 
 

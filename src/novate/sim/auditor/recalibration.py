@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from novate.core.reasons import Reason
-from novate.core.terms import ContractRow, RiskSheet
+from novate.core.sheet_terms import ContractRow, RiskSheet
 from novate.sim.auditor.house import House
 from novate.sim.auditor.rounding import PPM
 from novate.sim.auditor.scenarios import Held, in_blocks

@@ -11,8 +11,8 @@ from fractions import Fraction
 from msgspec.structs import replace
 
 from novate.core.facts import Fact, RulebookAdopted
+from novate.core.sheet_terms import RiskSheet
 from novate.core.supervision import MaintenanceRelieved, ReliefEnded
-from novate.core.terms import RiskSheet
 from novate.sim.auditor.admission import apply_rate, apply_rulebook_adopted, rates_of
 from novate.sim.auditor.house import House, Relief
 from novate.sim.auditor.rounding import PPM, down, up

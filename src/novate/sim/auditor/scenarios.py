@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from novate.core.facts import WorstScenario
 from novate.core.reasons import Reason
-from novate.core.terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
+from novate.core.sheet_terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
 from novate.sim.auditor.bucket import Bucket
 from novate.sim.auditor.house import House
 from novate.sim.auditor.numbering import FINE, Refusal

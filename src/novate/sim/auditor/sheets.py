@@ -8,18 +8,9 @@ import msgspec
 from novate.core.commands import AdoptRiskSheet, SetMarginMode
 from novate.core.facts import Fact, MarginModeSet, RiskSheetAdopted
 from novate.core.reasons import Reason
+from novate.core.sheet_terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
 from novate.core.supervision import RiskSheetCancelled, RiskSheetLapsed, RiskSheetScheduled, RiskSheetTookForce
-from novate.core.terms import (
-    OWNED,
-    AddOn,
-    CollateralRow,
-    ContractRow,
-    Kind,
-    MarginMode,
-    RiskSheet,
-    Role,
-    ScenarioBlock,
-)
+from novate.core.terms import OWNED, Kind, MarginMode, Role
 from novate.sim.auditor import recalibration
 from novate.sim.auditor.house import House, Scheduled
 from novate.sim.auditor.numbering import rejected

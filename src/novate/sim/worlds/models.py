@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from msgspec.structs import replace
 
-from novate.core.terms import AddOn, CollateralRow, ContractRow, Kind, RiskSheet, ScenarioBlock
+from novate.core.sheet_terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
+from novate.core.terms import Kind
 from novate.sim.book_picture import Picture
 from novate.sim.worlds.terms import PPM
 

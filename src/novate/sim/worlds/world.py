@@ -10,7 +10,8 @@ from typing import Final
 import msgspec
 
 from novate.core import commands as c
-from novate.core.terms import AccountKind, Contract, Kind, RiskSheet
+from novate.core.sheet_terms import RiskSheet
+from novate.core.terms import AccountKind, Contract, Kind
 from novate.sim.book_picture import Picture
 from novate.sim.worlds import (
     afterwards,
