@@ -228,7 +228,7 @@ def test_a_part_that_is_no_number_is_said() -> None:
     declared = load("deribit-pm").header.equity
     for amount in (math.inf, math.nan):
         risk = Risk(parts=(Part("BTC: grid", amount, 1.0),), option_value=0.0, measured_from_value=True)
-        with pytest.raises(RiskError, match="BTC: grid: (inf|nan) and 1.0: correct the figures of the rules"):
+        with pytest.raises(RiskError, match=r"BTC: grid: (inf|nan) and 1.0: correct the figures of the rules"):
             answer(book(), declared, risk)
 
 
