@@ -364,7 +364,7 @@ def test_a_rulebook_of_ones_own_names_its_path(tmp_path: Path) -> None:
     with pytest.raises(RiskError, match=r"\$\.model\.gap\.most: unknown"):
         load(str(path))
     for change, words in (
-        (("level = 0.99", "level = nan"), "model\.level: got nan: expected a finite number"),
+        (("level = 0.99", "level = nan"), "level nan: expected a probability"),
         (("fundings_a_day = 3.0", "shocks.x = { BTC = 1e308 }"), "BTC, scenario 0: level: got inf: leave the scenario"),
         (("fundings_a_day = 3.0", "liquidity.BTC = { half_spread = 0.0, daily_units = inf }"), "daily_lots inf"),
         (

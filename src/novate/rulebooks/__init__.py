@@ -123,7 +123,8 @@ def _rulebook(name: str, table: dict[str, Any], file: str) -> Rulebook:
     if header.mechanism not in MECHANISMS:
         raise FileError(f"{file}: $.mechanism: {header.mechanism!r} is unknown: name one of {', '.join(MECHANISMS)}")
     kind, _ = MECHANISMS[header.mechanism]
-    _check_finite(header.parameters, f"{file}: $.parameters")
+    if header.mechanism not in FROM_HISTORY:  # a model says itself what it takes: all years of a history are inf
+        _check_finite(header.parameters, f"{file}: $.parameters")
     return Rulebook(name, header, converted(header.parameters, kind, f"{file}: $.parameters", SEE))
 
 
