@@ -12,7 +12,7 @@ import pytest
 from novate.files import FileError
 from novate.risk.errors import RiskError
 from novate.risk.venues.book import Book, Collateral, NotCovered
-from novate.risk.venues.requirement import Equity, answer
+from novate.risk.venues.requirement import Equity, Part, Risk, answer
 from novate.rulebooks import MECHANISMS, load, margin, names, read_book, risk_of
 from tests.rulebooks.books import book, future, option, past, perpetual
 
@@ -194,6 +194,19 @@ def test_a_rulebook_of_ones_own(tmp_path: Path) -> None:
             ),
             r"> 0\.0 - at `\$\.pairs\[0\]\.deltas\[1\]`",
         ),
+        (
+            "binance",
+            ("leverage = 100", "leverage = inf"),
+            r"\$\.parameters\.markets\.BTC\[1\]\.leverage: got inf: expected a",
+        ),
+        (
+            "derive-pm2",
+            ("initial_loss = 1.0", "initial_loss = nan"),
+            r"\$\.parameters\.initial_loss: got nan: expected a",
+        ),
+        ("deribit-pm", ("3.0, 4.0,", "inf, 4.0,"), r"\$\.parameters\.grid\.tails\[5\]: got inf: expected a finite"),
+        ("vega", ("decimals = 6", "decimals = 1_000"), r"`int` <= 18 - at `\$\.decimals`"),
+        ("vega", ("release = 1.7", "release = 1e300"), r"\$\.parameters\.release: got 1e\+300: .* 1e\+18 at most"),
         ("dydx-v4", ("initial_ppm = 20_000", "initial_ppm = -20_000"), r">= 0 - at `.*\.initial_ppm`"),
         ("dydx-v4", ("fraction_ppm = 600_000", "fraction_ppm = -1"), r">= 0 - at `.*\.maintenance_fraction_ppm`"),
         ("dydx-v4", ("fraction_ppm = 600_000", "fraction_ppm = 6_000_000"), "<= 1000000"),
@@ -208,6 +221,15 @@ def test_a_parameter_out_of_bounds_is_refused_with_its_path(
     path.write_text(text.replace(*change, 1), encoding="utf-8")
     with pytest.raises(FileError, match=words):
         load(str(path))
+
+
+def test_a_part_that_is_no_number_is_said() -> None:
+    """No shipped mechanism comes to it from figures that a file may have; one would not be taken for a requirement."""
+    declared = load("deribit-pm").header.equity
+    for amount in (math.inf, math.nan):
+        risk = Risk(parts=(Part("BTC: grid", amount, 1.0),), option_value=0.0, measured_from_value=True)
+        with pytest.raises(RiskError, match=r"BTC: grid: (inf|nan) and 1.0: correct the figures of the rules"):
+            answer(book(), declared, risk)
 
 
 def test_a_name_that_nothing_reads_is_refused(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from novate.files import FileError, converted, table_of
 from novate.risk.errors import RiskError
 from novate.risk.factors import FactorHistory
 from novate.risk.venues import brackets, house_sheet, lognormal, open_interest, pm2, scan, shortfall, span, standard
-from novate.risk.venues.book import Book, NotCovered, checked
+from novate.risk.venues.book import FIGURE_MAX, Book, NotCovered, checked
 from novate.risk.venues.requirement import Answer, Equity, Risk, answer
 
 MECHANISMS: Final[dict[str, tuple[type[Struct], Callable[..., Risk]]]] = {
@@ -123,4 +123,18 @@ def _rulebook(name: str, table: dict[str, Any], file: str) -> Rulebook:
     if header.mechanism not in MECHANISMS:
         raise FileError(f"{file}: $.mechanism: {header.mechanism!r} is unknown: name one of {', '.join(MECHANISMS)}")
     kind, _ = MECHANISMS[header.mechanism]
+    if header.mechanism not in FROM_HISTORY:  # a model says itself what it takes: all years of a history are inf
+        _check_finite(header.parameters, f"{file}: $.parameters")
     return Rulebook(name, header, converted(header.parameters, kind, f"{file}: $.parameters", SEE))
+
+
+def _check_finite(value: Any, path: str) -> None:
+    """``FileError`` for a figure that is none: TOML writes inf and nan, and bounds let the first of them pass."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            _check_finite(each, f"{path}.{name}")
+    elif isinstance(value, list):
+        for at, each in enumerate(value):
+            _check_finite(each, f"{path}[{at}]")
+    elif isinstance(value, float) and not abs(value) <= FIGURE_MAX:
+        raise FileError(f"{path}: got {value}: expected a finite number, {FIGURE_MAX:g} at most")

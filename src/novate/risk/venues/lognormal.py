@@ -8,8 +8,9 @@ of it, cut off.
 
 from fractions import Fraction
 from math import ceil, sqrt
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from scipy.special import ndtr, ndtri
 
 from novate.risk.errors import RiskError
@@ -38,7 +39,7 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     search: Factor
     initial: Factor
     release: Factor
-    decimals: int
+    decimals: Annotated[int, Meta(ge=0, le=18)]
     funding: Factor = 0.0
     collateral: dict[str, Share] = {}
 

@@ -6,11 +6,12 @@ its own, so that equity less requirement is the same under every declaration.
 """
 
 from dataclasses import dataclass
-from math import fsum
+from math import fsum, isfinite
 from typing import Annotated, Final, Literal, NamedTuple, TypeVar
 
 from msgspec import Meta, Struct
 
+from novate.risk.errors import RiskError
 from novate.risk.venues.book import Book, Collateral, NotCovered
 
 
@@ -84,7 +85,10 @@ class Answer:
 
 
 def answer(book: Book, declared: Equity, risk: Risk) -> Answer:
-    """Requirements and equity as declared."""
+    """Requirements and equity as declared. RiskError where the rules' figures are so large that a part is no number."""
+    for part in risk.parts:
+        if not (isfinite(part.initial) and isfinite(part.maintenance)):
+            raise RiskError(f"{part.what}: {part.initial} and {part.maintenance}: correct the figures of the rules")
     parts, carried = list(risk.parts), [("cash", book.cash)]
 
     def place(what: str, amount: float, where: InOrOut, counted: bool) -> None:
