@@ -14,7 +14,7 @@ from novate.risk.factors import Factor, FactorHistory
 from novate.risk.instruments import Instrument
 from novate.risk.measures import parametric_var
 from novate.risk.models.blocks import Block, Model
-from novate.risk.models.challengers import EwmaVar, HistoricalVar, SpanScan
+from novate.risk.models.challengers import NormalEwma, PlainHistorical, SpanScan
 from novate.risk.models.draft import draft
 from novate.risk.models.filtered_shortfall import FilteredShortfall
 from novate.risk.models.requirement import requirement
@@ -23,7 +23,7 @@ from tests.risk.walks import daily, walk
 
 
 def models(horizon_steps: int = 1) -> list[Model]:
-    return [kind(horizon_steps=horizon_steps) for kind in (FilteredShortfall, HistoricalVar, EwmaVar, SpanScan)]
+    return [kind(horizon_steps=horizon_steps) for kind in (FilteredShortfall, PlainHistorical, NormalEwma, SpanScan)]
 
 
 def compared(history: FactorHistory, horizon_steps: int = 1, **options: int) -> Comparison:
@@ -99,19 +99,19 @@ def test_the_default_is_its_parts_and_the_tools_are_of_its_current_part() -> Non
     assert tools[0].cost == 1.0
     assert tools[1].cost == pytest.approx(1.25, abs=0.02)
     assert tools[-1].peak_to_trough == found.procyclicality["filtered shortfall"].peak_to_trough
-    assert compare(HISTORY, [HistoricalVar(horizon_steps=1)], level=0.99, last=200).tools == {}
+    assert compare(HISTORY, [PlainHistorical(horizon_steps=1)], level=0.99, last=200).tools == {}
 
 
 def test_a_model_may_have_any_number_of_blocks() -> None:
     """A challenger with a floor has two blocks: its parts go by their names, and no tool of the default's is shown."""
 
-    class Floored(HistoricalVar):
+    class Floored(PlainHistorical):
         def blocks(self, past: FactorHistory, path: NDArray[np.float64] | None = None) -> tuple[Block, ...]:
-            (own,) = HistoricalVar.blocks(self, past, path)
+            (own,) = PlainHistorical.blocks(self, past, path)
             return replace(own, weight=0.5), replace(own, name="least", part="floor", weight=1.0)
 
     bare, floored = (
-        compare(HISTORY, [kind(horizon_steps=1)], level=0.99, last=100) for kind in (HistoricalVar, Floored)
+        compare(HISTORY, [kind(horizon_steps=1)], level=0.99, last=100) for kind in (PlainHistorical, Floored)
     )
     assert floored.paths[0].parts.keys() == {"current", "least"}
     assert floored.paths[0].requirement == pytest.approx(bare.paths[0].requirement)

@@ -26,7 +26,7 @@ from novate.risk.factors import Factor, FactorHistory
 from novate.risk.instruments import Instrument
 from novate.risk.models.basis import Basis
 from novate.risk.models.blocks import Model
-from novate.risk.models.challengers import EwmaVar, HistoricalVar, SpanScan
+from novate.risk.models.challengers import NormalEwma, PlainHistorical, SpanScan
 from novate.risk.models.contagion import WrongWay
 from novate.risk.models.draft import Collateral, Draft, Markets, draft, quantised
 from novate.risk.models.filtered_shortfall import FilteredShortfall
@@ -63,8 +63,8 @@ def model_of(name: str) -> Model:
             wrong_way=(WrongWay("INDEX", 0.9),),
             basis=Basis(beside={"INDEX": "BTC"}),
         ),
-        "historical": HistoricalVar(years=0.6),
-        "EWMA": EwmaVar(draws=300),
+        "historical": PlainHistorical(years=0.6),
+        "EWMA": NormalEwma(draws=300),
         "SPAN": SpanScan(),
     }
     return many[name]
@@ -139,7 +139,9 @@ def sheet_of(made: Draft) -> RiskSheet:
     return quantised(made, name=made.name, numeraire="USD", unit_fine=CENT, fine_decimals=8)
 
 
-@pytest.mark.parametrize("model", [FilteredShortfall(), HistoricalVar(), EwmaVar(), SpanScan()], ids=lambda m: m.name)
+@pytest.mark.parametrize(
+    "model", [FilteredShortfall(), PlainHistorical(), NormalEwma(), SpanScan()], ids=lambda m: m.name
+)
 def test_a_house_adopts_a_models_sheet_margins_by_it_and_its_journal_says_the_same(
     model: Model, tmp_path: Path
 ) -> None:
@@ -185,7 +187,7 @@ def test_a_requirement_follows_from_the_sheet_and_not_from_the_mark() -> None:
 
 def test_a_sheet_that_would_not_be_exact_is_not_made() -> None:
     with opened() as house:
-        made = coin_draft(HistoricalVar(), 50_000.0, house.time_ns)
+        made = coin_draft(PlainHistorical(), 50_000.0, house.time_ns)
     # Rates of a sheet end at 2^40 ppm of a unit a lot, in units of a millionth of a cent at about a cent.
     assert ADD_ON_RATE_MAX == risk_sheet.ADD_ON_RATE_MAX
     with pytest.raises(RiskError, match=r"BTC-PERP: add-ons of a lot reach beyond 0\.0109951: use smaller lots or a"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from novate.risk.factors import Factor, FactorHistory
 from novate.risk.instruments import Instrument
 from novate.risk.measures import expected_shortfall, parametric_es, parametric_var, value_at_risk
 from novate.risk.models.blocks import Block, Model, combined, prices_of, windows_within
-from novate.risk.models.challengers import EwmaVar, HistoricalVar, SpanScan
+from novate.risk.models.challengers import NormalEwma, PlainHistorical, SpanScan
 from novate.risk.models.draft import Collateral, Draft, Markets, draft
 from novate.risk.models.filtered_shortfall import FilteredShortfall
 from novate.risk.models.liquidity import Liquidity
@@ -24,8 +25,8 @@ from tests.risk.test_revaluation import contract
 from tests.risk.walks import daily, walk
 
 MODELS: tuple[Model, ...] = (
-    *(FilteredShortfall(), HistoricalVar(), EwmaVar(), SpanScan()),
-    *(HistoricalVar(measure="expected_shortfall"), EwmaVar(measure="expected_shortfall")),
+    *(FilteredShortfall(), PlainHistorical(), NormalEwma(), SpanScan()),
+    *(PlainHistorical(measure="expected_shortfall"), NormalEwma(measure="expected_shortfall")),
 )
 
 
@@ -43,11 +44,11 @@ def two_coins(count: int = 800) -> FactorHistory:
     return daily(table, Factor("BTC"), Factor("ETH"))
 
 
-def drawn_up(model: Model, history: FactorHistory, **options: object) -> Draft:
+def drawn_up(model: Model, history: FactorHistory, **options: Any) -> Draft:
     """A perpetual of one unit on each factor, at the index."""
     now = at_end(history)
     futures = [perpetual(f"{name}-PERP", name, price) for name, price in now.items()]
-    return draft(model, futures, history, now, int(history.known_ns[-1]), **options)  # type: ignore[arg-type]
+    return draft(model, futures, history, now, int(history.known_ns[-1]), **options)
 
 
 def simple_returns(moves: np.ndarray) -> np.ndarray:
@@ -137,24 +138,24 @@ def test_a_hypothetical_peg_that_breaks_is_asked_for_in_full() -> None:
 
 def test_historical_var_is_the_order_statistic_of_two_years() -> None:
     history = daily(walk(1_500, seed=7))
-    asked = requirement(drawn_up(HistoricalVar(), history), {"BTC-PERP": 1})
+    asked = requirement(drawn_up(PlainHistorical(), history), {"BTC-PERP": 1})
     moves = np.log(history.levels[2:, 0] / history.levels[:-2, 0])[-windows_within(history, 2, 2.0) :]
     assert asked.initial == pytest.approx(history.levels[-1, 0] * float(value_at_risk(np.expm1(moves), 0.99)))
 
 
 def test_historical_shortfall_is_the_mean_of_the_tail() -> None:
     history = daily(walk(1_500, seed=7))
-    model = HistoricalVar(measure="expected_shortfall")
+    model = PlainHistorical(measure="expected_shortfall")
     asked = requirement(drawn_up(model, history), {"BTC-PERP": -1})
     moves = np.log(history.levels[2:, 0] / history.levels[:-2, 0])[-windows_within(history, 2, 2.0) :]
     assert asked.initial == pytest.approx(history.levels[-1, 0] * float(expected_shortfall(-np.expm1(moves), 0.99)))
-    assert (model.name, HistoricalVar().name) == ("historical ES", "historical VaR")
+    assert (model.name, PlainHistorical().name) == ("historical ES", "historical VaR")
 
 
 @pytest.mark.parametrize(("level", "off"), [(0.975, 0.0007), (0.99, 0.0016), (0.999, 0.012)])
 def test_ewma_shortfall_of_one_factor_is_that_of_the_normal(level: float, off: float) -> None:
     history = daily(walk(400, seed=1), Factor("OIL", "absolute"))
-    model = EwmaVar(horizon_steps=2, level=level, measure="expected_shortfall")
+    model = NormalEwma(horizon_steps=2, level=level, measure="expected_shortfall")
     (block,) = model.blocks(history)
     exact = float(parametric_es(model.volatilities(history)[-1, 0] * np.sqrt(2), level))
     assert model.name == "EWMA ES"
@@ -165,7 +166,7 @@ def test_ewma_shortfall_of_one_factor_is_that_of_the_normal(level: float, off: f
 @pytest.mark.parametrize("seed", range(3))
 def test_ewma_of_one_factor_is_the_normal_quantile(seed: int) -> None:
     history = daily(walk(400, seed=seed), Factor("OIL", "absolute"))
-    model = EwmaVar(horizon_steps=2)
+    model = NormalEwma(horizon_steps=2)
     (block,) = model.blocks(history)
     sigma = model.volatilities(history)[-1, 0] * np.sqrt(2)
     exact = float(parametric_var(sigma, 0.99))
@@ -178,7 +179,7 @@ def test_ewma_foresees_usual_steps_on_a_monday_too() -> None:
     days = np.arange(101) + 2 * (np.arange(101) // 5)
     monday = replace(known, times_ns=known.times_ns[0] + DAY_NS * days, gap_max_ns=3 * DAY_NS)
     assert monday.times_ns[-1] - monday.times_ns[-2] == 3 * DAY_NS
-    assert [EwmaVar(horizon_steps=h).blocks(monday)[0].scenarios.horizon_days for h in (1, 2)] == [1, 2]
+    assert [NormalEwma(horizon_steps=h).blocks(monday)[0].scenarios.horizon_days for h in (1, 2)] == [1, 2]
 
 
 def test_ewma_of_two_factors_knows_their_correlation() -> None:
@@ -186,7 +187,7 @@ def test_ewma_of_two_factors_knows_their_correlation() -> None:
     one, other = rng.standard_normal((2, 3_000))
     table = 100 + np.cumsum(np.stack([one, 0.6 * one + 0.8 * other], axis=1), axis=0)
     history = daily(table, Factor("A", "absolute"), Factor("B", "absolute"))
-    (block,) = EwmaVar(horizon_steps=1, decay=0.999, draws=20_000).blocks(history)
+    (block,) = NormalEwma(horizon_steps=1, decay=0.999, draws=20_000).blocks(history)
     assert np.corrcoef(*block.scenarios.moves.T).min() == pytest.approx(0.6, abs=0.05)
     against = float(block.loss(block.scenarios.moves @ [1.0, -1.0]))
     together = float(block.loss(block.scenarios.moves @ [1.0, 1.0]))
@@ -231,7 +232,7 @@ def test_a_scan_names_the_price_that_never_moved() -> None:
 @pytest.mark.parametrize(("level", "off"), [(0.99, 0.003), (0.995, 0.007), (0.999, 0.022)])
 def test_ewma_is_too_low_by_as_much_as_is_said(level: float, off: float) -> None:
     history = daily(walk(400, seed=1), Factor("OIL", "absolute"))
-    model = EwmaVar(horizon_steps=1, level=level)
+    model = NormalEwma(horizon_steps=1, level=level)
     (block,) = model.blocks(history)
     exact = float(parametric_var(model.volatilities(history)[-1, 0], level))
     assert 1 - float(block.loss(block.scenarios.moves[:, 0])) / exact == pytest.approx(off, abs=0.001)
@@ -265,12 +266,12 @@ def test_no_model_looks_ahead(model: Model) -> None:
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_a_history_that_is_too_short_is_said(model: Model) -> None:
     short = daily(walk(70, seed=12))
-    if isinstance(model, EwmaVar):
+    if isinstance(model, NormalEwma):
         assert len(model.blocks(short)) == 1
     else:
         with pytest.raises(RiskError, match=r"BTC.* (until|ends at) 2015-03-11.*give a longer history"):
             model.blocks(short)
-    if isinstance(model, EwmaVar | FilteredShortfall):
+    if isinstance(model, NormalEwma | FilteredShortfall):
         path = model.volatilities(short)[:41]
         with pytest.raises(RiskError, match="BTC: 40 moves end at 2015-02-10, and a volatility starts from 6"):
             model.blocks(short.rows(0, 41), path)
@@ -325,14 +326,14 @@ def test_what_a_model_cannot_be_given_is_said() -> None:
     future = perpetual("BTC-PERP", "BTC", 100.0)
     now = int(history.known_ns[-1])
     with pytest.raises(RiskError, match="levels: ETH has none"):
-        draft(HistoricalVar(), [future], history, {"BTC": 100.0}, now)
+        draft(PlainHistorical(), [future], history, {"BTC": 100.0}, now)
     with pytest.raises(RiskError, match="SOL-PERP: there is no factor 'SOL'"):
-        draft(HistoricalVar(), [perpetual("SOL-PERP", "SOL", 1.0)], history, at_end(history), now)
+        draft(PlainHistorical(), [perpetual("SOL-PERP", "SOL", 1.0)], history, at_end(history), now)
     with pytest.raises(RiskError, match="BTC, now: 0 is not above zero"):
-        draft(HistoricalVar(), [future], history, {"BTC": 0.0, "ETH": 1.0}, now)
+        draft(PlainHistorical(), [future], history, {"BTC": 0.0, "ETH": 1.0}, now)
     with pytest.raises(RiskError, match="stress_weight 1"):
         FilteredShortfall(stress_weight=1.0)
-    scenarios = HistoricalVar().blocks(history)[0].scenarios.last(100)
+    scenarios = PlainHistorical().blocks(history)[0].scenarios.last(100)
     weighted = replace(scenarios, weights=np.full(100, 0.01))
     with pytest.raises(RiskError, match="scenarios of a sheet count alike"):
         Block("b", "current", weighted, "worst", 0.99)
@@ -346,17 +347,17 @@ def test_too_few_scenarios_for_a_level_are_said_with_what_limits_them() -> None:
     with pytest.raises(RiskError, match=r"current: 639 .* the history ends at 2016-12-01: give a longer history"):
         FilteredShortfall(level=0.999).blocks(long.rows(0, 701))
     with pytest.raises(RiskError, match=r"current: 2000 .* 10000 at least .* raise draws or a lower level"):
-        EwmaVar(level=0.9999).blocks(long)
+        NormalEwma(level=0.9999).blocks(long)
 
 
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: HistoricalVar(years=np.nan).blocks(two_coins()), "years nan: expected a look-back above 0"),
+        (lambda: PlainHistorical(years=np.nan).blocks(two_coins()), "years nan: expected a look-back above 0"),
         (lambda: SpanScan(long_years=-1.0).blocks(two_coins()), r"years -1\.0: expected a look-back above 0"),
-        (lambda: HistoricalVar(measure="worst"), "measure 'worst': expected value_at_risk or expected_shortfall"),  # pyright: ignore[reportArgumentType]
-        (lambda: EwmaVar(draws=-1), "draws -1, seed 1996: expected one draw at least"),
-        (lambda: EwmaVar(seed=-1), "draws 2000, seed -1: expected one draw at least, and a seed of 0 or more"),
+        (lambda: PlainHistorical(measure="worst"), "measure 'worst': expected value_at_risk or expected_shortfall"),  # pyright: ignore[reportArgumentType]
+        (lambda: NormalEwma(draws=-1), "draws -1, seed 1996: expected one draw at least"),
+        (lambda: NormalEwma(seed=-1), "draws 2000, seed -1: expected one draw at least, and a seed of 0 or more"),
         (lambda: Collateral("ETH", 100, np.nan, 10), r"Collateral\(symbol='ETH'.*expected a lot of some units"),
     ],
 )
@@ -371,10 +372,10 @@ def test_parts_that_a_sheet_would_round_are_refused() -> None:
     with pytest.raises(RiskError, match=f"stress_weight 0.333.*{cure}"):
         FilteredShortfall(stress_weight=1 / 3)
     with pytest.raises(RiskError, match=f"offset_cap 0.666.*{cure}"):
-        drawn_up(HistoricalVar(offset_cap=2 / 3), history)
+        drawn_up(PlainHistorical(offset_cap=2 / 3), history)
     with pytest.raises(RiskError, match=f"maintenance 0.857.*{cure}"):
-        drawn_up(HistoricalVar(), history, maintenance=6 / 7)
-    (block,) = HistoricalVar().blocks(history)
+        drawn_up(PlainHistorical(), history, maintenance=6 / 7)
+    (block,) = PlainHistorical().blocks(history)
     with pytest.raises(RiskError, match=f"current: weight 0.142.*{cure}"):
         replace(block, weight=1 / 7)
     weights = [each.weight for each in FilteredShortfall(stress_weight=0.9).blocks(history)]
@@ -413,16 +414,16 @@ def test_a_history_that_ends_long_ago_is_refused() -> None:
     history = two_coins()
     future, last = perpetual("BTC-PERP", "BTC", 100.0), int(history.known_ns[-1])
     # The close of the 11th is not there before that day has ended.
-    assert draft(HistoricalVar(), [future], history, at_end(history), last + DAY_NS).rows
+    assert draft(PlainHistorical(), [future], history, at_end(history), last + DAY_NS).rows
     with pytest.raises(RiskError, match=r"ends at 2017-03-10, known 1\.5 days before now, where at most 1 are no hole"):
-        draft(HistoricalVar(), [future], history, at_end(history), last + 3 * DAY_NS // 2)
+        draft(PlainHistorical(), [future], history, at_end(history), last + 3 * DAY_NS // 2)
     hourly = replace(history, times_ns=history.times_ns[-1] + DAY_NS // 24 * np.arange(-len(history), 0))
     with pytest.raises(RiskError, match=r"where at most 1 are no hole: add"):
-        draft(HistoricalVar(), [future], hourly, at_end(history), last + DAY_NS)
+        draft(PlainHistorical(), [future], hourly, at_end(history), last + DAY_NS)
 
 
 def test_a_combination_takes_the_floor_where_it_is_more() -> None:
-    (block,) = HistoricalVar().blocks(two_coins())
+    (block,) = PlainHistorical().blocks(two_coins())
     parts = [replace(block, name=name, part=part, weight=weight) for name, part, weight in PARTS]
     low, high = (combined(parts, [np.array(20.0), np.array(40.0), np.array(floor)]) for floor in (24.0, 26.0))
     assert (float(low), float(high)) == (25.0, 26.0)

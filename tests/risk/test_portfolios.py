@@ -18,7 +18,7 @@ from novate.risk.errors import RiskError
 from novate.risk.factors import Factor, FactorHistory, one_step_moves
 from novate.risk.instruments import Instrument
 from novate.risk.models.blocks import Model
-from novate.risk.models.challengers import HistoricalVar
+from novate.risk.models.challengers import PlainHistorical
 from novate.risk.models.draft import draft
 from novate.risk.models.requirement import requirement
 from tests.risk.test_comparison import models
@@ -81,7 +81,7 @@ def test_a_unit_is_an_account_as_any_other() -> None:
 
 
 def test_results_are_those_of_the_day_after_by_hand() -> None:
-    found, last = run_over(HistoricalVar(horizon_steps=1), last=100), HISTORY.levels
+    found, last = run_over(PlainHistorical(horizon_steps=1), last=100), HISTORY.levels
     change = last[-1] - last[-2]
     assert found.results[-1] == pytest.approx(
         [change @ [3, -2, 40], 500 * change[0] / last[-2, 0], -500 * change[0] / last[-2, 0], change @ [0, -1, -10]]
@@ -116,7 +116,7 @@ def test_no_account_of_a_member_helps_another() -> None:
 
 
 def test_the_light_of_several_accounts_is_that_of_what_they_may_bring_at_most() -> None:
-    found = run_over(HistoricalVar(horizon_steps=1))
+    found = run_over(PlainHistorical(horizon_steps=1))
     by = {each.name: each for each in found.covered if each.whose != "account"}
     steps = len(found.labels)
     alder = by["Alder"]
@@ -126,7 +126,7 @@ def test_the_light_of_several_accounts_is_that_of_what_they_may_bring_at_most() 
     birch = by["Birch"]
     hits = found.shortfalls("historical VaR")[:, 3] > 0
     assert birch.pof == pof(hits, 0.99).p_value_exact
-    wide = backtest(HISTORY, held(ACCOUNTS, HISTORY, ""), [HistoricalVar(horizon_steps=1)], level=0.5)
+    wide = backtest(HISTORY, held(ACCOUNTS, HISTORY, ""), [PlainHistorical(horizon_steps=1)], level=0.5)
     assert wide.covered[-1].light is None
     assert wide.covered[-1].expected == steps
 
@@ -153,7 +153,7 @@ def test_nothing_is_known_of_the_day_after() -> None:
         before, after = make(HISTORY), make(other)
         assert np.array_equal(before.exposures[:701], after.exposures[:701])
         assert before.exposures.shape == (800, len(before.names), 3)
-    one, two = (run_over(HistoricalVar(horizon_steps=1), history) for history in (HISTORY, other))
+    one, two = (run_over(PlainHistorical(horizon_steps=1), history) for history in (HISTORY, other))
     asked, again = (each.requirements["historical VaR"] for each in (one, two))
     assert np.array_equal(asked[: 701 - 500], again[: 701 - 500])
     assert (asked[702 - 500 :] != again[702 - 500 :]).any()
@@ -255,7 +255,7 @@ def test_a_loss_against_which_nothing_was_asked_is_no_part_of_it() -> None:
     levels[-50:] *= 0.98 * 0.99 ** np.arange(50.0)
     history = daily(levels)
     long = Accounts(("A",), (Account("A", "A", weights={"BTC": 1.0}),))
-    found = backtest(history, held(long, history, ""), [HistoricalVar(horizon_steps=1)], level=0.99)
+    found = backtest(history, held(long, history, ""), [PlainHistorical(horizon_steps=1)], level=0.99)
     (alone, *_) = found.covered
     assert alone.exceptions > 0
     assert alone.largest == pytest.approx(1 - 0.98 * 1.001)

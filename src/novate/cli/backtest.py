@@ -94,13 +94,13 @@ class Asked:
 
     def models(self) -> "list[Model]":
         """The models by these names."""
-        from novate.risk.models.challengers import EwmaVar, HistoricalVar, SpanScan
+        from novate.risk.models.challengers import NormalEwma, PlainHistorical, SpanScan
         from novate.risk.models.filtered_shortfall import FilteredShortfall
 
         known: dict[Name, Any] = {
             "default": FilteredShortfall,
-            "historical": HistoricalVar,
-            "ewma": EwmaVar,
+            "historical": PlainHistorical,
+            "ewma": NormalEwma,
             "span": SpanScan,
         }
         return [known[name](level=self.level, horizon_steps=self.horizon) for name in self.names]

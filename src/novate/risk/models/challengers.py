@@ -22,7 +22,7 @@ SHORT: Final[dict[Tail, str]] = {"value_at_risk": "VaR", "expected_shortfall": "
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class HistoricalVar:
+class PlainHistorical:
     """Plain historical value at risk, or expected shortfall by its ``measure``: the moves of the last ``years``, all
     alike, as they were."""
 
@@ -51,7 +51,7 @@ class HistoricalVar:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EwmaVar:
+class NormalEwma:
     """Parametric value at risk, or expected shortfall by its ``measure``: normal moves with the exponentially weighted
     covariance of now (RiskMetrics, 1996).
 
