@@ -102,20 +102,30 @@ def test_open_interest_raises_initial_and_never_maintenance(notional: int, inter
 
 
 def test_dydx_by_the_book() -> None:
-    held = book(perpetual(-30, 150, 160, on="SOL"), prices={"SOL": 150.0}, cash=500.0, open_interest=35_000_000.0)
+    held = book(perpetual(-30, 150, 160, on="SOL"), prices={"SOL": 150.0}, cash=500.0, open_interest=70_000_000.0)
     found = margin(held, load("dydx-v4"))
-    # Half way between the caps of 20 and 50 millions: 10 % + half of 90 % of 4,500.
-    assert (found.initial, found.maintenance, found.equity) == (0.55 * 4500, 0.05 * 4500, 800.0)
+    # Half way between the caps of 40 and 100 millions: 5 % + half of 95 % of 4,500.
+    assert (found.initial, found.maintenance, found.equity) == (0.525 * 4500, 0.03 * 4500, 800.0)
     missing = book(perpetual(-30, 150, on="SOL"), prices={"SOL": 150.0})
     with pytest.raises(RiskError, match=r"\$\.underlyings\.SOL\.open_interest: missing"):
         margin(missing, load("dydx-v4"))
 
 
-def test_dydx_asks_two_per_cent_of_its_largest_markets() -> None:
-    """Genesis of its test networks: 20,000 ppm of notional for the large, three fifths of that to maintain."""
-    held = book(perpetual(1, 100_000), perpetual(-10, 4_000, on="ETH"), prices={"BTC": 1e5, "ETH": 4e3})
+@pytest.mark.parametrize(
+    ("name", "price", "interest", "initial", "maintenance"),
+    [
+        ("BTC", 89_919.2, 381.7348, 0.02, 0.012),
+        ("ETH", 3_103.01, 7_457.108, 0.02, 0.012),
+        ("SOL", 135.3, 41_917.9, 0.05, 0.03),
+    ],
+)
+def test_dydx_answers_with_fractions(
+    name: str, price: float, interest: float, initial: float, maintenance: float
+) -> None:
+    """Prices, units of open interest and fractions of the main network on 8 December 2025."""
+    held = book(perpetual(1, price, on=name), prices={name: price}, open_interest=interest * price)
     found = margin(held, load("dydx-v4"))
-    assert (found.initial, found.maintenance) == (0.02 * 140_000, 0.012 * 140_000)
+    assert (found.initial, found.maintenance) == pytest.approx((initial * price, maintenance * price), abs=2e-6)
 
 
 def test_binance_publishes_its_deductions() -> None:
