@@ -7,17 +7,21 @@ import pytest
 
 from novate.risk.errors import RiskError
 from novate.risk.factors import Factor, levels_after
-from novate.risk.scenarios.crypto_grid import DERIBIT_TAILS, Grid, SkewShock, VolShock, crypto_grid, skew_multiplier
+from novate.risk.scenarios.crypto_grid import Grid, SkewShock, VolShock, crypto_grid, skew_multiplier
 from novate.risk.scenarios.span import NEWER, span
 
 PRICE, VOL = Factor("ES", "absolute"), Factor("ES vol 30d", "absolute")
-DERIBIT = Grid(0.16, 9, VolShock(0.5, 0.25, vol_min=0.5), tails=DERIBIT_TAILS, damping=0.16)
+DERIBIT = Grid(
+    0.16,
+    9,
+    VolShock(0.5, 0.25, vol_min=0.5),
+    tails=tuple((change, 0.16 / abs(change)) for change in (-0.66, -0.33, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0)),
+)
 DERIVE = Grid(
     0.18,
     9,
     VolShock(0.5, 0.275, vol_min=0.45),
-    tails=(-0.66, -0.33, 0.5, 1.0, 2.0, 3.0),
-    damping=0.036,
+    tails=((-0.66, 0.036 / 0.66), (-0.33, 0.036 / 0.33), (0.5, 0.072), (1.0, 0.036), (2.0, 0.018), (3.0, 0.012)),
     outer_up_only=True,
     linear_skew=True,
     abs_skew=True,
@@ -138,8 +142,8 @@ def test_skew_rotates_about_the_forward_and_stops_at_its_cap() -> None:
     [
         (lambda: Grid(0.16, 8, VolShock(0.5, 0.25)), "an odd count"),
         (lambda: Grid(1.2, 9, VolShock(0.5, 0.25)), "between 0 and 1"),
-        (lambda: Grid(0.16, 9, VolShock(0.5, 0.25), tails=(-1.0,), damping=0.1), "tail -1.0"),
-        (lambda: Grid(0.16, 9, VolShock(0.5, 0.25), tails=(0.5,)), "tail 0.5, damping 0.0"),
+        (lambda: Grid(0.16, 9, VolShock(0.5, 0.25), tails=((-1.0, 0.1),)), "tail -1.0"),
+        (lambda: Grid(0.16, 9, VolShock(0.5, 0.25), tails=((0.5, 0.0),)), "tail 0.5, counted 0.0"),
         (lambda: span((PRICE, 1.0), 0.0, (), 0.0), "a price range above 0"),
     ],
 )

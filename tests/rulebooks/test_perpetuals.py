@@ -102,25 +102,45 @@ def test_open_interest_raises_initial_and_never_maintenance(notional: int, inter
 
 
 def test_dydx_by_the_book() -> None:
-    held = book(perpetual(-30, 150, 160, on="SOL"), prices={"SOL": 150.0}, cash=500.0, open_interest=35_000_000.0)
+    held = book(perpetual(-30, 150, 160, on="SOL"), prices={"SOL": 150.0}, cash=500.0, open_interest=70_000_000.0)
     found = margin(held, load("dydx-v4"))
-    # Half way between the caps of 20 and 50 millions: 10 % + half of 90 % of 4,500.
-    assert (found.initial, found.maintenance, found.equity) == (0.55 * 4500, 0.05 * 4500, 800.0)
+    # Half way between the caps of 40 and 100 millions: 5 % + half of 95 % of 4,500.
+    assert (found.initial, found.maintenance, found.equity) == (0.525 * 4500, 0.03 * 4500, 800.0)
     missing = book(perpetual(-30, 150, on="SOL"), prices={"SOL": 150.0})
     with pytest.raises(RiskError, match=r"\$\.underlyings\.SOL\.open_interest: missing"):
         margin(missing, load("dydx-v4"))
 
 
-def test_dydx_asks_two_per_cent_of_its_largest_markets() -> None:
-    """Genesis of its test networks: 20,000 ppm of notional for the large, three fifths of that to maintain."""
-    held = book(perpetual(1, 100_000), perpetual(-10, 4_000, on="ETH"), prices={"BTC": 1e5, "ETH": 4e3})
+@pytest.mark.parametrize(
+    ("name", "price", "interest", "initial", "maintenance"),
+    [
+        ("BTC", 89_919.2, 381.7348, 0.02, 0.012),
+        ("ETH", 3_103.01, 7_457.108, 0.02, 0.012),
+        ("SOL", 135.3, 41_917.9, 0.05, 0.03),
+    ],
+)
+def test_dydx_answers_with_fractions(
+    name: str, price: float, interest: float, initial: float, maintenance: float
+) -> None:
+    """Prices, units of open interest and fractions of the main network on 8 December 2025."""
+    held = book(perpetual(1, price, on=name), prices={name: price}, open_interest=interest * price)
     found = margin(held, load("dydx-v4"))
-    assert (found.initial, found.maintenance) == (0.02 * 140_000, 0.012 * 140_000)
+    assert (found.initial, found.maintenance) == pytest.approx((initial * price, maintenance * price), abs=2e-6)
 
 
-def test_binance_publishes_its_deductions() -> None:
-    published = (0, 50, 1300, 46_300, 546_300, 2_546_300, 5_046_300, 8_046_300, 28_046_300, 103_046_300)
-    assert brackets.deductions(rules("binance").markets["BTC"]) == pytest.approx(published)
+# The venue's "cum" of every bracket, April 2026.
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        ("BTC", (0, 300, 1500, 12e3, 132e3, 482e3, 2_982e3, 14_482e3, 26_482e3, 41_482e3, 121_482e3, 421_482e3)),
+        ("ETH", (0, 300, 1500, 12e3, 132e3, 382e3, 2_007e3, 9_507e3, 17_507e3, 27_507e3, 80_507e3, 280_507e3)),
+        ("SOL", (0, 75, 1475, 11_475, 31_475, 231_475, 2_231_475, 4_231_475, 16_731_475, 66_731_475)),
+        ("XRP", (0, 40, 360, 735, 3735, 8735, 58_735, 558_735, 1_058_735, 4_183_735, 16_683_735)),
+        ("BNB", (0, 10, 810, 4810, 12_310, 87_310, 837_310, 1_587_310, 6_274_810, 25_024_810)),
+    ],
+)
+def test_binance_publishes_its_deductions(name: str, published: tuple[float, ...]) -> None:
+    assert brackets.deductions(rules("binance").markets[name]) == pytest.approx(published)
 
 
 @pytest.mark.parametrize("name", ["binance", "hyperliquid"])
@@ -145,7 +165,7 @@ def test_the_houses_own_tiers_maintain_the_same(name: str) -> None:
 
 def test_a_bracket_ends_with_its_own_cap() -> None:
     of = rules("binance").markets["BTC"]
-    assert [brackets.bracket_of(of, notional) for notional in (0, 50_000, 50_000.01, 10**9)] == [0, 0, 1, 9]
+    assert [brackets.bracket_of(of, notional) for notional in (0, 300_000, 300_000.01, 10**10)] == [0, 0, 1, 11]
 
 
 def test_hyperliquid_maintains_half_of_what_it_asks_for_first() -> None:
@@ -154,10 +174,20 @@ def test_hyperliquid_maintains_half_of_what_it_asks_for_first() -> None:
             assert each.maintenance == pytest.approx(0.5 / each.leverage)
 
 
+@pytest.mark.parametrize(("name", "above"), [("DOGE", 20e6), ("HYPE", 20e6), ("BNB", 3e6), ("kSHIB", 3e6)])
+def test_hyperliquids_smaller_coins_have_two_tiers(name: str, above: float) -> None:
+    for notional, initial, maintenance in (
+        (above, above / 10, above / 20),
+        (2 * above, 2 * above / 5, 2 * above / 10 - above / 20),
+    ):
+        found = margin(book(perpetual(notional, 1.0, on=name), prices={name: 1.0}), load("hyperliquid"))
+        assert (found.initial, found.maintenance) == (pytest.approx(initial), pytest.approx(maintenance))
+
+
 def test_brackets_by_the_book() -> None:
     held = book(perpetual(4, 100_000), cash=20_000.0)
     found = margin(held, load("binance"))
-    assert found.initial == 400_000 / 50
-    assert found.maintenance == pytest.approx(400_000 * 0.01 - 1300)
+    assert found.initial == 400_000 / 100
+    assert found.maintenance == pytest.approx(400_000 * 0.005 - 300)
     with pytest.raises(RiskError, match="beyond the last bracket"):
-        margin(book(perpetual(6000, 100_000)), load("binance"))
+        margin(book(perpetual(20_000, 100_000)), load("binance"))

@@ -1,5 +1,6 @@
 """Portfolio margin by a grid, and standard margin, of Deribit and Paradex: published figures and figures by hand."""
 
+from datetime import UTC, datetime, timedelta
 from math import exp, sqrt
 from pathlib import Path
 from typing import Any
@@ -49,35 +50,82 @@ def test_where_the_charge_on_deltas_decides_it_names_what_is_charged() -> None:
 def test_paradex_publishes_24_scenarios() -> None:
     rows = rules("paradex-pm").grid.rows()
     assert len(rows) == 24
-    assert [(way, round(part, 4)) for _, way, part in rows[16:]] == [
-        ("up", part) for part in (0.2424, 0.4848, 0.32, 0.16, 0.08, 0.0533, 0.04, 0.032)
+    assert rows[16:] == [
+        (change, "up", part)
+        for change, part in zip(
+            (-0.66, -0.33, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0),
+            (0.18, 0.36, 0.24, 0.12, 0.06, 0.04, 0.03, 0.024),
+            strict=True,
+        )
     ]
     assert sorted({change for change, way, _ in rows[:16] if way == "down"}) == [
         *(-0.12, -0.08, -0.04, 0, 0.04, 0.08, 0.12)
     ]
 
 
+def test_paradex_publishes_how_volatilities_move() -> None:
+    """Days below 1 are 1, powers 0.30 and 0.13 below and from 30 days, 40 % at least after a shock upwards."""
+    shock = rules("paradex-pm").grid.vol
+    for days, size in ((0.2, 30**0.3), (10, 3**0.3), (30, 1), (90, (1 / 3) ** 0.13)):
+        assert float(shock.shocked(0.7, days, "up")) == pytest.approx(0.7 * (1 + 0.4 * size))
+        assert float(shock.shocked(0.7, days, "down")) == pytest.approx(0.7 * (1 - 0.22 * size))
+    assert float(shock.shocked(0.05, 90, "up")) == 0.4
+
+
+def test_deribit_publishes_an_answer_of_its_model() -> None:
+    """docs.deribit.com, private/pme/simulate, 17 June 2024: losses in coins at the price of the scenario, 16 % down."""
+    mark, later, index = 65_910.57, 67_371.75, 65_666.19
+    days = (datetime(2024, 6, 28, 8, tzinfo=UTC) - datetime(2024, 6, 17, 10, 22, tzinfo=UTC)) / timedelta(days=1)
+    held = book(perpetual(0.314538364, mark), future(-0.001187534, later, days), prices={"BTC": index})
+    found = scan.worst_of(held, "BTC", rules("deribit-pm").grid, rules("deribit-pm").dampener)
+    coins = [loss / price / 0.84 for (_, loss), price in zip(found.losses, (mark, later), strict=True)]
+    assert coins == pytest.approx([0.05991206933333334, -0.0002261969523809524])
+    assert sum(coins) == pytest.approx(0.05968587238095239)
+    assert scan.roll_shock(held, "BTC", rules("deribit-pm")) / index == pytest.approx(0.00315725898)
+    asked = margin(held, load("deribit-pm"))
+    assert asked.maintenance / asked.initial == pytest.approx(0.050274504784 / 0.06284313098)
+    # Each of its eight tails is damped to nothing: its loss would be that of the range, some 3,300 dollars.
+    grid, dampener = rules("deribit-pm").grid, rules("deribit-pm").dampener
+    assert [dampener * (abs(change) / 0.16 - 1) > 3_400 for change, _ in grid.tails] == [True] * 8
+
+
 def test_a_perpetual_loses_the_range() -> None:
     found = margin(book(perpetual(-2, 100_000)), load("deribit-pm"))
-    assert found.initial == found.maintenance == pytest.approx(0.16 * 200_000)
+    assert (found.initial, found.maintenance) == (pytest.approx(0.17 * 200_000), pytest.approx(0.136 * 200_000))
     assert found.contributors == (("BTC-PERP", pytest.approx(32_000)),)
     found = margin(book(perpetual(-2, 100_000)), load("paradex-pm"))
     assert (found.initial, found.maintenance) == (pytest.approx(32_000), pytest.approx(16_000))
 
 
-def test_futures_that_offset_are_charged() -> None:
-    found = margin(book(perpetual(-2, 100_000), future(3, 101_000, 60)), load("deribit-pm"))
-    assert {part.what: part.initial for part in found.parts} == {
-        "BTC: price -0.16, vol up": pytest.approx(0.16 * (3 * 101_000 - 200_000)),
-        "BTC: futures that offset": pytest.approx(0.01 * 2 * 100_000),
+def test_months_that_offset_are_charged_by_the_roll_shock() -> None:
+    """1 % of perpetuals and of what ends soon; beyond 49 days 7.5 % a year, compounded."""
+    held = book(perpetual(-2, 100_000), future(3, 101_000, 30), future(-1, 104_000, 365))
+    assert {part.what: part.initial for part in margin(held, load("deribit-pm")).parts} == {
+        "BTC: price +0.16, vol up": pytest.approx(0.16 * (200_000 + 104_000 - 3 * 101_000)),
+        "BTC: roll shock": pytest.approx(100_000 * (0.02 + 0.03 + exp(0.075) - 1)),
     }
 
 
-def test_short_options_are_charged_net_by_strike() -> None:
-    # Deribit's own example: +10 calls and -20 puts of one strike are 10 net short, 0.01 each.
-    held = book(option(10, 90_000, "call", 30), option(-20, 90_000, "put", 30), forwards={30: 100_000.0})
-    parts = {part.what: part.initial for part in margin(held, load("deribit-pm")).parts}
-    assert parts["BTC: options net short"] == pytest.approx(10 * 0.01 * 100_000)
+def test_the_roll_shock_nets_within_an_expiry() -> None:
+    """A future against a call and a put sold at one strike: their deltas add up to the discounted one of a forward."""
+    legs = (option(-3, 95_000, "call", 20), option(3, 95_000, "put", 20), future(3, 100_000, 20))
+    assert scan.roll_shock(book(*legs, forwards={20: 100_000.0}), "BTC", rules("deribit-pm")) == pytest.approx(0, abs=1)
+
+
+def test_a_tail_counts_beyond_its_dampener() -> None:
+    """Calls at three times the price: at +500 % 3.2 % of the loss counts, less 100,000 for each of 30.25 ranges."""
+    of = rules("deribit-pm")
+    sold = book(option(-2_000, 300_000, "call", 10, 0.5), forwards={10: 100_000.0})
+    found = scan.worst_of(sold, "BTC", of.grid, of.dampener)
+    vol = 0.5 * (1 + 0.5 * 3**0.3)
+    rose = float(black76(600_000, 300_000, vol, 10 / 365, True)) - float(black76(1e5, 3e5, 0.5, 10 / 365, True))
+    assert found.label == "price +5, vol up, counted 0.032"
+    assert found.loss == pytest.approx(0.032 * 2_000 * rose - 30.25 * 100_000)
+    assert found.losses[-1] == ("dampener", pytest.approx(-30.25 * 100_000))
+    assert sum(loss for _, loss in found.losses) == pytest.approx(found.loss)
+    few = book(option(-10, 300_000, "call", 10, 0.5), forwards={10: 100_000.0})
+    assert scan.worst_of(few, "BTC", of.grid, of.dampener).loss < 0.01
+    assert scan.worst_of(few, "BTC", of.grid).loss > 10_000
 
 
 @pytest.mark.parametrize("name", ["deribit-pm", "paradex-pm"])

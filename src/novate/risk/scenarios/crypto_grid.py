@@ -8,7 +8,6 @@ scenario, which multiplies volatilities by strike (``skew_multiplier``).
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,15 +61,14 @@ class Grid:
     """Where prices go: ``price_range`` either side in ``buckets`` equal steps (an odd count, the middle stays).
 
     ``outer_up_only``: the two outermost prices come with volatility up alone; ``same``: the others come with volatility
-    as it is too, beside up and down. ``tails`` are price changes further out, with volatility up, of whose result
-    ``damping`` / \\|change\\| counts.
+    as it is too, beside up and down. ``tails`` are price changes further out, with volatility up, each with the part of
+    its result that counts.
     """
 
     price_range: float
     buckets: int
     vol: VolShock
-    tails: tuple[float, ...] = ()
-    damping: float = 0.0
+    tails: tuple[tuple[float, float], ...] = ()
     outer_up_only: bool = False
     same: bool = True
     linear_skew: bool = False
@@ -82,10 +80,10 @@ class Grid:
                 f"price_range {self.price_range} in {self.buckets} buckets: expected a range between 0 and 1 and an "
                 "odd count of 3 or more"
             )
-        for tail in self.tails:
-            if tail <= -1 or not 0 < self.damping <= abs(tail):
+        for change, part in self.tails:
+            if change <= -1 or not 0 < part <= 1:
                 raise RiskError(
-                    f"tail {tail}, damping {self.damping}: expected a change above -1, and damping within it"
+                    f"tail {change}, counted {part}: expected a change above -1, and a part above 0 and at most 1"
                 )
 
     def rows(self) -> list[tuple[float, str, float]]:
@@ -96,11 +94,7 @@ class Grid:
             inner = (UP, SAME, DOWN) if self.same else (UP, DOWN)
             ways = (UP,) if outermost and self.outer_up_only else inner
             found += [(round(change, 12), way, 1.0) for way in ways]
-        return found + [(tail, UP, self.damping / abs(tail)) for tail in self.tails]
-
-
-DERIBIT_TAILS: Final = (-0.66, -0.33, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0)
-"""The extended table of Deribit's portfolio margin."""
+        return found + [(change, UP, part) for change, part in self.tails]
 
 
 def crypto_grid(

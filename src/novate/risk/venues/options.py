@@ -126,11 +126,3 @@ def naked_shorts(options: Options) -> float:
         shorts, longs = max(0.0, -put) + max(0.0, -call), max(0.0, put) + max(0.0, call)
         found += max(0.0, shorts - longs)
     return found
-
-
-def net_shorts(options: Options) -> float:
-    """Units short of one strike and expiry, calls and puts netted with each other."""
-    strikes: dict[tuple[float, float], float] = {}
-    for amount, strike, expiry in zip(options.amounts, options.strikes, options.expiry, strict=True):
-        strikes[expiry, strike] = strikes.get((expiry, strike), 0.0) + float(amount)
-    return sum(max(0.0, -amount) for amount in strikes.values())
