@@ -144,8 +144,10 @@ def remargined(book: Book, buckets: np.ndarray, asked: np.ndarray) -> None:
     parts, rows, largest, rank = remargin.ready(len(book.buckets), book.sheet)
     packs = packs_for(parts, rows, largest)
     pack(book.sheet, packs)
-    share = -(-len(buckets) // (2 * numba.get_num_threads()))
-    chunk = max(1, min(share, remargin.BUCKETS_MOST, remargin.KEPT_BYTES // (8 * rank)))
+    most = max(1, min(remargin.BUCKETS_MOST, remargin.KEPT_BYTES // (8 * rank)))
+    threads = numba.get_num_threads()
+    turns = -(-len(buckets) // (threads * most))
+    chunk = -(-len(buckets) // (threads * turns))
     remargin.remargin_all(buckets, book.tables(), book.sheet, packs, chunk, asked)
 
 

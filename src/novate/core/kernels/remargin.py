@@ -14,8 +14,10 @@ from novate.core.kernels.standing import note_answer, note_rows, take_memory
 from novate.core.kernels.tails import measure_cases, parts_of, relaxed
 from novate.core.layout import CASE
 
-KEPT_BYTES = 2**22  # of the worst results of a chunk's cases: a small part of what a core may have to itself
-BUCKETS_MOST = 2**15
+KEPT_BYTES = 2**21
+BUCKETS_MOST = 2**13
+"""A chunk has no more buckets than this, nor more bytes of worst results: what is written of them, part after part,
+stays near the core beside the part itself, and the sheet is still read for thousands of buckets at a time."""
 
 
 @njit(cache=True)
