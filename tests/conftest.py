@@ -35,10 +35,14 @@ hypothesis.settings.load_profile("same")
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Compile the largest kernels before tests run side by side: each process would compile them for itself."""
     if session.config.getoption("numprocesses", None) and not hasattr(session.config, "workerinput"):
-        from novate.sim.rehearsal import beside, compile_others
+        from tests.ahead import compile_ahead
 
-        with beside():
-            compile_others()
+        compile_ahead()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Worlds first, which take longest: at the end no process waits for another's."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/sim/"))
 
 
 @pytest.hookimpl(optionalhook=True)

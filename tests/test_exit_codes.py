@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from novate.cli import app, main
+from novate.risk.backtest import comparison
 from novate.sim import demo
 from novate.sim.worlds import console
 
@@ -112,6 +113,23 @@ def test_a_demo_without_proof_ends_with_1(novate: Novate, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(demo, "run_demo", unproved)
     assert novate("demo") == (1, "", "novate: a cent is missing\n")
+
+
+def never(*_: object, **__: object) -> None:
+    raise AssertionError("the work was begun")
+
+
+@pytest.mark.parametrize("out", ["bad.toml", "bad.toml/deeper", "taken"])
+def test_a_report_that_cannot_be_written_is_said_before_the_work(
+    novate: Novate, monkeypatch: pytest.MonkeyPatch, out: str
+) -> None:
+    Path("taken/report.html").mkdir(parents=True)
+    monkeypatch.setattr(demo, "rehearse", never)
+    monkeypatch.setattr(comparison, "compare", never)
+    for command in (["demo", "--out", out], ["backtest", "--out", f"{out}/report.html"]):
+        code, _, err = novate(*command)
+        assert code == 2
+        assert re.fullmatch(rf"novate: {out}(/report\.html)?: .+\n", err)
 
 
 def test_answers_that_say_no_end_with_0(novate: Novate) -> None:

@@ -27,7 +27,7 @@ from novate.risk.models.filtered_shortfall import FilteredShortfall
 from novate.risk.models.gap import Gap
 from novate.risk.models.requirement import requirement, rounding_bound
 from novate.risk.sheet_asks import units_asked
-from tests.risk.test_models import at_end, drawn_up, two_coins
+from tests.risk.drafts import at_end, drawn_up, two_coins
 from tests.risk.test_revaluation import contract
 from tests.risk.walks import daily, walk
 

@@ -1,8 +1,7 @@
-"""Margin models: what their blocks are, what they ask by hand, and that they foresee from the past alone."""
+"""What holds of every margin model: it foresees from the past alone, its reasons add up, and what cannot be is said."""
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,17 +9,16 @@ import pytest
 from novate.core.terms import Kind
 from novate.risk.days import DAY_NS
 from novate.risk.errors import RiskError
-from novate.risk.factors import Factor, FactorHistory
+from novate.risk.factors import Factor
 from novate.risk.instruments import Instrument
-from novate.risk.measures import expected_shortfall, parametric_es, parametric_var, value_at_risk
-from novate.risk.models.blocks import Block, Model, combined, prices_of, windows_within
+from novate.risk.models.blocks import Block, Model, combined
 from novate.risk.models.challengers import NormalEwma, PlainHistorical, SpanScan
 from novate.risk.models.draft import Collateral, Draft, Markets, draft
 from novate.risk.models.filtered_shortfall import FilteredShortfall
 from novate.risk.models.liquidity import Liquidity
 from novate.risk.models.requirement import Requirement, requirement
-from novate.risk.scenarios.hypothetical import depegs, hypothetical
-from novate.risk.scenarios.stress_days import NAMED, StressDay, stressed
+from novate.risk.scenarios.hypothetical import hypothetical
+from tests.risk.drafts import at_end, drawn_up, perpetual, two_coins
 from tests.risk.test_revaluation import contract
 from tests.risk.walks import daily, walk
 
@@ -28,217 +26,6 @@ MODELS: tuple[Model, ...] = (
     *(FilteredShortfall(), PlainHistorical(), NormalEwma(), SpanScan()),
     *(PlainHistorical(measure="expected_shortfall"), NormalEwma(measure="expected_shortfall")),
 )
-
-
-def at_end(history: FactorHistory) -> dict[str, float]:
-    """The last level of every factor."""
-    return {factor.name: float(level) for factor, level in zip(history.factors, history.levels[-1], strict=True)}
-
-
-def perpetual(symbol: str, index: str, price: float) -> Instrument:
-    return Instrument(contract(symbol, Kind.PERPETUAL), index, None, price)
-
-
-def two_coins(count: int = 800) -> FactorHistory:
-    table = walk(count, seed=3, sigma=0.03, factors=2)
-    return daily(table, Factor("BTC"), Factor("ETH"))
-
-
-def drawn_up(model: Model, history: FactorHistory, **options: Any) -> Draft:
-    """A perpetual of one unit on each factor, at the index."""
-    now = at_end(history)
-    futures = [perpetual(f"{name}-PERP", name, price) for name, price in now.items()]
-    return draft(model, futures, history, now, int(history.known_ns[-1]), **options)
-
-
-def simple_returns(moves: np.ndarray) -> np.ndarray:
-    return np.expm1(moves[:, 0])
-
-
-# ---- the default model ----------------------------------------------------------------------------------------------
-
-
-def test_the_default_is_three_quarters_current_and_a_quarter_stressed_or_the_floor() -> None:
-    history = daily(walk(1_500, seed=1))
-    made = drawn_up(FilteredShortfall(), history)
-    current, stress, floor = made.blocks
-    price = history.levels[-1, 0]
-    for long in (1, -1):
-        losses = [float(expected_shortfall(long * simple_returns(each.scenarios.moves), 0.99)) for each in made.blocks]
-        asked = requirement(made, {"BTC-PERP": long})
-        assert asked.initial == pytest.approx(price * max(0.75 * losses[0] + 0.25 * losses[1], losses[2]))
-        assert asked.maintenance == pytest.approx(0.8 * asked.initial)
-    assert (len(current.scenarios), len(stress.scenarios), len(floor.scenarios)) == (1_498 - 60, 250, 1_498)
-    assert [each.weight for each in made.blocks] == [0.75, 0.25, 1.0]
-    assert current.scenarios.horizon_days == 2
-
-
-def test_ten_years_are_ten_years_and_stress_is_older() -> None:
-    table = walk(6_000, seed=2)
-    table[100] = table[99] * 0.6  # a crash, sixteen years before the end
-    table[101:] *= 0.6
-    history = daily(table, first="2005-01-01", vouched=("2005-04-11",))
-    current, stress, floor = FilteredShortfall().blocks(history)
-    assert len(floor.scenarios) == len(current.scenarios) == windows_within(history, 2, 10) == 3_652 - 1
-    assert floor.scenarios.moves.min() > -0.2
-    assert stress.scenarios.moves.min() < np.log(0.65)
-    assert floor.scenarios.labels[0] > "2011"
-
-
-def test_a_calm_lowers_current_and_leaves_the_floor() -> None:
-    wild = walk(700, seed=4, sigma=0.04)
-    calm = wild[-1] * walk(700, seed=5, sigma=0.004) / 100
-    history = daily(np.concatenate([wild, calm]))
-    made = drawn_up(FilteredShortfall(), history)
-    asked = requirement(made, {"BTC-PERP": 1})
-    current, _, floor = asked.blocks
-    assert current.loss < 0.8 * floor.loss
-    assert asked.binds == "floor"
-    assert asked.of_blocks == floor.loss
-
-
-def test_stress_is_the_named_days_and_then_the_worst_of_any_factor() -> None:
-    table = walk(900, seed=6, sigma=0.01, factors=2)
-    for row, column, factor in ((300, 0, 0.85), (500, 1, 1.22)):
-        table[row:, column] *= factor
-    day = StressDay("2015-03-01", "a quiet day with a name")
-    found = stressed(daily(table, Factor("A"), Factor("B")), 1, 3, (day,))
-    assert found.labels == ("2015-03-01 a quiet day with a name", "2016-05-15", "2015-10-28")
-    assert found.moves[1, 1] == pytest.approx(np.log(1.22), abs=0.05)
-    whole = stressed(daily(table, Factor("A"), Factor("B")), 2, 10_000, NAMED)
-    assert len(whole) == 898
-    assert len(set(map(tuple, whole.moves.tolist()))) == 898
-
-
-def test_a_hypothetical_peg_that_breaks_is_asked_for_in_full() -> None:
-    history = two_coins()
-    model = FilteredShortfall(hypothetical=(depegs("USDC", 1.0, [0.95, 0.88]),))
-    now = {**at_end(history), "USDC": 0.999}
-    pledge = Collateral("USDC", 100, 1.0, 10**6)
-    future = perpetual("BTC-PERP", "BTC", now["BTC"])
-    made = draft(model, [future], history, now, int(history.known_ns[-1]), collateral=[pledge])
-    row = made.row("USDC")
-    results = [made.in_block(row.results, block) for block in made.blocks]
-    assert results[3] == pytest.approx([-0.05 * 0.999, -0.12 * 0.999])
-    assert [np.count_nonzero(part) for part in results] == [0, 0, 0, 2]
-    asked = requirement(made, {"USDC": 1_000_000})
-    assert asked.initial == pytest.approx(0.12 * 999_000)
-    assert asked.binds == asked.blocks[3].block == "hypothetical"
-    assert asked.blocks[3].scenario == "USDC at 0.88"
-    # Without hypotheticals nothing else is another.
-    bare = FilteredShortfall().blocks(history)
-    assert [len(block.scenarios) for block in bare] == [len(block.scenarios) for block in made.blocks[:3]]
-    coin = requirement(made, {"BTC-PERP": 1})
-    assert coin.binds != "hypothetical"
-    assert coin.initial == requirement(drawn_up(FilteredShortfall(), history), {"BTC-PERP": 1}).initial
-
-
-# ---- the others -----------------------------------------------------------------------------------------------------
-
-
-def test_historical_var_is_the_order_statistic_of_two_years() -> None:
-    history = daily(walk(1_500, seed=7))
-    asked = requirement(drawn_up(PlainHistorical(), history), {"BTC-PERP": 1})
-    moves = np.log(history.levels[2:, 0] / history.levels[:-2, 0])[-windows_within(history, 2, 2.0) :]
-    assert asked.initial == pytest.approx(history.levels[-1, 0] * float(value_at_risk(np.expm1(moves), 0.99)))
-
-
-def test_historical_shortfall_is_the_mean_of_the_tail() -> None:
-    history = daily(walk(1_500, seed=7))
-    model = PlainHistorical(measure="expected_shortfall")
-    asked = requirement(drawn_up(model, history), {"BTC-PERP": -1})
-    moves = np.log(history.levels[2:, 0] / history.levels[:-2, 0])[-windows_within(history, 2, 2.0) :]
-    assert asked.initial == pytest.approx(history.levels[-1, 0] * float(expected_shortfall(-np.expm1(moves), 0.99)))
-    assert (model.name, PlainHistorical().name) == ("historical ES", "historical VaR")
-
-
-@pytest.mark.parametrize(("level", "off"), [(0.975, 0.0007), (0.99, 0.0016), (0.999, 0.012)])
-def test_ewma_shortfall_of_one_factor_is_that_of_the_normal(level: float, off: float) -> None:
-    history = daily(walk(400, seed=1), Factor("OIL", "absolute"))
-    model = NormalEwma(horizon_steps=2, level=level, measure="expected_shortfall")
-    (block,) = model.blocks(history)
-    exact = float(parametric_es(model.volatilities(history)[-1, 0] * np.sqrt(2), level))
-    assert model.name == "EWMA ES"
-    for results in (block.scenarios.moves[:, 0], -block.scenarios.moves[:, 0]):
-        assert 1 - float(block.loss(results)) / exact == pytest.approx(off, rel=0.1)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_ewma_of_one_factor_is_the_normal_quantile(seed: int) -> None:
-    history = daily(walk(400, seed=seed), Factor("OIL", "absolute"))
-    model = NormalEwma(horizon_steps=2)
-    (block,) = model.blocks(history)
-    sigma = model.volatilities(history)[-1, 0] * np.sqrt(2)
-    exact = float(parametric_var(sigma, 0.99))
-    for results in (block.scenarios.moves[:, 0], -block.scenarios.moves[:, 0]):
-        assert float(block.loss(results)) == pytest.approx(exact, rel=0.01)
-
-
-def test_ewma_foresees_usual_steps_on_a_monday_too() -> None:
-    known = daily(walk(101, seed=1))
-    days = np.arange(101) + 2 * (np.arange(101) // 5)
-    monday = replace(known, times_ns=known.times_ns[0] + DAY_NS * days, gap_max_ns=3 * DAY_NS)
-    assert monday.times_ns[-1] - monday.times_ns[-2] == 3 * DAY_NS
-    assert [NormalEwma(horizon_steps=h).blocks(monday)[0].scenarios.horizon_days for h in (1, 2)] == [1, 2]
-
-
-def test_ewma_of_two_factors_knows_their_correlation() -> None:
-    rng = np.random.default_rng(8)
-    one, other = rng.standard_normal((2, 3_000))
-    table = 100 + np.cumsum(np.stack([one, 0.6 * one + 0.8 * other], axis=1), axis=0)
-    history = daily(table, Factor("A", "absolute"), Factor("B", "absolute"))
-    (block,) = NormalEwma(horizon_steps=1, decay=0.999, draws=20_000).blocks(history)
-    assert np.corrcoef(*block.scenarios.moves.T).min() == pytest.approx(0.6, abs=0.05)
-    against = float(block.loss(block.scenarios.moves @ [1.0, -1.0]))
-    together = float(block.loss(block.scenarios.moves @ [1.0, 1.0]))
-    assert against == pytest.approx(float(parametric_var(np.sqrt(0.8), 0.99)), rel=0.12)
-    assert together == pytest.approx(float(parametric_var(np.sqrt(3.2), 0.99)), rel=0.12)
-
-
-def test_a_scan_moves_every_price_by_its_own_range_and_nets_none() -> None:
-    history = two_coins()
-    made = drawn_up(SpanScan(), history)
-    now = at_end(history)
-    found = np.log(history.levels[2:] / history.levels[:-2])
-    wide = {
-        name: now[name] * -np.expm1(-float(value_at_risk(-np.abs(found[:, at]), 0.99)))
-        for at, name in enumerate(("BTC", "ETH"))
-    }
-    # Longs lose most where the price falls by the whole range; the extreme counts 35 % of twice it.
-    assert requirement(made, {"BTC-PERP": 3}).initial == pytest.approx(3 * wide["BTC"], rel=1e-9)
-    both = requirement(made, {"BTC-PERP": 3, "ETH-PERP": -2})
-    assert both.initial == pytest.approx(3 * wide["BTC"] + 2 * wide["ETH"], rel=1e-9)
-    assert both.blocks[0].scenario.split(":")[0] in {str(number) for number in range(1, 17)}
-
-
-def test_a_scan_moves_volatilities_with_their_price() -> None:
-    table = np.concatenate([walk(600, seed=9), 0.5 * walk(600, seed=10, sigma=0.05) / 100], axis=1)
-    history = daily(table, Factor("BTC"), Factor("BTC vol 30d"))
-    (block,) = SpanScan(horizon_steps=1).blocks(history)
-    ups = block.scenarios.moves[:, 1]
-    assert (ups[:14:2] > 0).all()
-    assert (ups[1:14:2] < 0).all()
-    assert (ups[14:] == 0).all()
-    assert dict(prices_of(history.factors)) == {"BTC": (Factor("BTC vol 30d"),)}
-    assert list(prices_of((Factor("S&P 500"), Factor("S&P"), Factor("S&P 500 vol 30d")))) == ["S&P"]
-
-
-def test_a_scan_names_the_price_that_never_moved() -> None:
-    table = np.concatenate([walk(600, seed=9), np.full((600, 1), 3.0)], axis=1)
-    with pytest.raises(RiskError, match="PEG: its scan range is zero: until 2016-08-22 it hardly ever moved"):
-        SpanScan().blocks(daily(table, Factor("BTC"), Factor("PEG")))
-
-
-@pytest.mark.parametrize(("level", "off"), [(0.99, 0.003), (0.995, 0.007), (0.999, 0.022)])
-def test_ewma_is_too_low_by_as_much_as_is_said(level: float, off: float) -> None:
-    history = daily(walk(400, seed=1), Factor("OIL", "absolute"))
-    model = NormalEwma(horizon_steps=1, level=level)
-    (block,) = model.blocks(history)
-    exact = float(parametric_var(model.volatilities(history)[-1, 0], level))
-    assert 1 - float(block.loss(block.scenarios.moves[:, 0])) / exact == pytest.approx(off, abs=0.001)
-
-
-# ---- all of them ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)

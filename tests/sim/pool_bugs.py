@@ -7,6 +7,7 @@ from novate.core.book import Book
 from novate.core.liquidation import Held
 from novate.core.margin import judge, judge_alone
 from novate.core.sides import check_margin
+from tests.sim.finding import Bug
 
 
 def two_apart(
@@ -36,7 +37,7 @@ def without_clients(book: Any, purse: int) -> list[Held]:
     return [Held(*row, purse) for row in book.positions_of(purse)]
 
 
-BUGS: dict[str, tuple[Any, str, Any]] = {
+BUGS: dict[str, Bug] = {
     "a pool that nobody calls": (Book, "purses", lambda _, buckets: buckets),
     "a pool that is asked for its largest client": (levels, "judge", of_the_largest),
     "a give-up inside a pool judged apart": (give_ups, "check_both", two_apart),

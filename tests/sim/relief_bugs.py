@@ -5,6 +5,7 @@ from typing import Any
 from novate.core import admission, consequences, governance, relief
 from novate.core.facts import Fact
 from novate.core.supervision import MaintenanceRelieved
+from tests.sim.finding import Bug
 
 honest_given, honest_force = relief.given_back, governance.take_force
 
@@ -45,7 +46,7 @@ def a_credit_for_good(relief: Any, _: int) -> int:
     return relief.credit_fine
 
 
-BUGS: dict[str, tuple[Any, str, Any]] = {
+BUGS: dict[str, Bug] = {
     "rules that liquidate": (admission, "reliefs", lambda *_: []),
     "rules to come that liquidate": (governance, "take_force", of_the_rules_alone),
     "a haircut that is not given back": (relief, "given_back", without_haircuts),

@@ -1,8 +1,11 @@
 """Worlds with the auditor beside the core; and bugs planted in the core, each of which the auditor must find."""
 
 import builtins
+import multiprocessing
 import os
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from typing import Any, get_args
 
 import numpy as np
@@ -47,10 +50,10 @@ from novate.core.reasons import Reason
 from novate.core.rows import FUNDING
 from novate.core.settlement import Flows
 from novate.sim.auditor import auditor
-from novate.sim.worlds.many import Report, play_many
-from novate.sim.worlds.play import Failure, Played, play
+from novate.sim.worlds.many import Report, play_many, report_of
 from tests.rubbish import RUBBISH
 from tests.sim import pool_bugs, relief_bugs
+from tests.sim.finding import Bug, first_failure
 
 JOBS = min(4, os.cpu_count() or 1)
 
@@ -71,10 +74,13 @@ def test_fifty_worlds_agree_and_reach_every_fact(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.long
-def test_a_thousand_worlds_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("first", range(1_000, 2_000, 100))
+def test_a_thousand_worlds_agree(monkeypatch: pytest.MonkeyPatch, first: int) -> None:
+    """A hundred in a process of their own, which has the rubbish from its start; the others run beside it."""
     for name, value in RUBBISH.items():
         monkeypatch.setenv(name, value)
-    all_agree(list(play_many(1_000, 1_000, 200, JOBS)))
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        all_agree(list(pool.map(report_of, range(first, first + 100), repeat(200))))
 
 
 def test_the_auditor_has_a_rule_for_every_command_of_the_worlds() -> None:
@@ -82,15 +88,6 @@ def test_the_auditor_has_a_rule_for_every_command_of_the_worlds() -> None:
 
 
 # ---- planted bugs ---------------------------------------------------------------------------------------------------
-
-
-def first_failure(worlds: int = 300, steps: int = 200) -> tuple[Played, Failure]:
-    """The first world that fails."""
-    for seed in range(worlds):
-        played = play(seed, steps)
-        if played.failure is not None:
-            return played, played.failure
-    raise AssertionError(f"{worlds} worlds did not find the bug")
 
 
 honest_flows = settlement.flows_of
@@ -217,7 +214,8 @@ def all_counts(book: Any) -> None:
 
 def never_back(before: int, lots: int) -> tuple[int, int]:
     """Lots that are closed count on."""
-    return tuple(max(0, gain) for gain in honest_gained(before, lots))  # type: ignore[return-value]
+    net, gross = honest_gained(before, lots)
+    return max(0, net), max(0, gross)
 
 
 def floor_div(numerator: int, denominator: int) -> int:
@@ -266,7 +264,7 @@ def one_more(numerator: int, denominator: int) -> int:
     return ceil_div(numerator, denominator) if denominator != 10**6 else numerator // denominator + 1
 
 
-BUGS: dict[str, tuple[Any, str, Any]] = {
+BUGS: dict[str, Bug] = {
     "shares of a loss": (waterfall, "split_pro_rata", last_gets_the_rest),
     "shares of a cut": (settlement, "split_pro_rata", last_gets_the_rest),
     "shares of a take-over": (liquidation, "split_pro_rata", last_gets_the_rest),
@@ -337,6 +335,11 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     **pool_bugs.BUGS,
     **relief_bugs.BUGS,
 }
+LATE = {
+    "cash that leaves though bids have set it aside": 242,
+    "cash that leaves though bets have set it aside": 297,
+}
+"""The first world that comes to what few come to. Where the worlds have changed, the next one that does is found."""
 QUICK = (
     *("a settlement rounded up", "fees rounded down", "withdrawals without margin", "a requirement out of date"),
     *("rules that liquidate", "a haircut that is not given back"),
@@ -345,7 +348,7 @@ QUICK = (
 
 @pytest.mark.parametrize("bug", [bug if bug in QUICK else pytest.param(bug, marks=pytest.mark.long) for bug in BUGS])
 def test_the_auditor_finds_a_planted_bug(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(*BUGS[bug])
-    _, failure = first_failure()
+    first = LATE.get(bug, 0)
+    _, failure = first_failure(BUGS[bug], range(first, first + 300), monkeypatch)
     crashed = hasattr(builtins, failure.noun)
     assert not crashed, f"the auditor must object, or a law of the house, and not {failure}"

@@ -13,8 +13,9 @@ from novate.core.registers import Registers
 from novate.core.sheet_terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
 from novate.sim.auditor.scenarios import Held, add_on, asked_units, blocks_of, losses, weighted
 from novate.sim.worlds.models import packed
-from novate.sim.worlds.play import Failure, play
+from novate.sim.worlds.play import play
 from novate.sim.worlds.world import is_modelled
+from tests.sim.finding import Bug, first_failure
 
 PPM = 10**6
 MODELLED = [seed for seed in range(300) if is_modelled(seed)]
@@ -137,7 +138,7 @@ def since_the_command(book: Any, sheet: RiskSheet, _: int) -> None:
     honest_force(book, sheet, book.registers.time_ns)
 
 
-BUGS: dict[str, tuple[Any, str, Any]] = {
+BUGS: dict[str, Bug] = {
     "sheets without bounds": (risk_sheet, "beyond_bounds", lambda *_: None),
     "sheets to come without bounds": (governance, "beyond_bounds", lambda *_: None),
     "sheets to come that all follow the one in force": (
@@ -172,18 +173,8 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
 QUICK = ("offsets beyond the cap", "sheets without bounds")
 
 
-def first_failure() -> Failure:
-    """Of the first world with sheets that fails."""
-    for seed in MODELLED:
-        played = play(seed, 200)
-        if played.failure is not None:
-            return played.failure
-    raise AssertionError(f"{len(MODELLED)} worlds did not find the bug")
-
-
 @pytest.mark.parametrize("bug", [bug if bug in QUICK else pytest.param(bug, marks=pytest.mark.long) for bug in BUGS])
 def test_the_auditor_finds_a_planted_bug_in_portfolios(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(*BUGS[bug])
-    failure = first_failure()
+    _, failure = first_failure(BUGS[bug], MODELLED, monkeypatch)
     crashed = hasattr(builtins, failure.noun)
     assert not crashed, f"the auditor must object, or a law of the house, and not {failure}"

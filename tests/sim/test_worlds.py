@@ -16,7 +16,8 @@ from novate.sim.worlds.known import KNOWN, Outcome
 from novate.sim.worlds.play import Lost, Stage, play, replay
 from novate.sim.worlds.script import Restart, Step, places_of, ranges
 from novate.sim.worlds.shrink import fewest, shrink
-from tests.sim.test_auditor import cheaper, first_failure, novation
+from tests.sim.finding import first_failure
+from tests.sim.test_auditor import cheaper, novation
 
 
 def test_a_seed_is_a_world() -> None:
@@ -63,8 +64,9 @@ def test_shrinking_ends_when_its_time_is_over() -> None:
 def test_a_failure_becomes_a_line_that_brings_it_back(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(novation, "judge_trades", cheaper)
-    played, failure = first_failure()
+    bug = novation, "judge_trades", cheaper
+    played, failure = first_failure(bug, range(300), monkeypatch)
+    monkeypatch.setattr(*bug)
     line = shlex.split(shrink(played))
     assert line[:2] == ["novate", "sim"]
     places = places_of(line[line.index("--only") + 1])

@@ -13,10 +13,11 @@ from novate.core.registers import Call
 from novate.core.relief import relief_at
 from novate.views.state import block_name
 from tests.stories.compare import account_of, compare
+from tests.stories.figures import moment
 from tests.stories.parse import Step, StoryError
 from tests.stories.reads import largest_orders, liquidation_prices, trades_would_be
 from tests.stories.sentences import act
-from tests.stories.words import UNSPOKEN, Words, moment
+from tests.stories.words import UNSPOKEN, Words
 from tests.stories.world import World, told
 
 STATES = {layout.UNMARKED: "unmarked", layout.LIVE: "live", layout.HALTED: "halted", layout.EXPIRED: "expired"}

@@ -113,7 +113,10 @@ Report = tuple[dict[str, Any], "Sequence[Table]", Path]
 def _report(
     history: Path | None, accounts: str | None, series: Sequence[str], reading: Reading, asked: Asked, out: Path
 ) -> Report:
+    from novate.report.html import require_writable
+
     known = _read(history)
+    require_writable(out)
     if accounts is not None:
         return _of_accounts(known, accounts, series, reading, asked, out)
     histories = [reading.history(known, name) for name in _chosen(known, series, reading.absolute)]

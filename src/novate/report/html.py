@@ -52,6 +52,15 @@ VENUE_WORDS = {
 }
 
 
+def require_writable(page: Path) -> None:
+    """See that a page can be written (folders are made) before the work that it tells of; raises ``OSError``."""
+    page.parent.mkdir(parents=True, exist_ok=True)
+    was_there = page.exists()
+    page.open("ab").close()
+    if not was_there:
+        page.unlink()
+
+
 def write_report(run: RunSeries, out: Path) -> Path:
     """Write the report of a run to ``out`` (folders are made) and return its path."""
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -267,4 +276,4 @@ def bar(run: RunSeries, record: DefaultRecord) -> dict[str, Any]:
     return {"record": record, "parts": parts, "total": short(record.loss_minor / 10**run.decimals)}
 
 
-__all__ = ["Chart", "render", "write_report"]
+__all__ = ["Chart", "render", "require_writable", "write_report"]

@@ -17,7 +17,7 @@ from novate.core.book import Book
 from novate.core.commands import AnyCommand
 from novate.core.facts import Fact
 from novate.market.history import DEFAULT_NAME, HistoryError, PriceHistory, default_history, read_history
-from novate.report.html import money, short, write_report
+from novate.report.html import money, require_writable, short, write_report
 from novate.report.lending import Lending
 from novate.report.omnibus import omnibus_accounts
 from novate.report.series import Check, MoneyLine, RunSeries, StepFigures
@@ -75,13 +75,14 @@ def run_demo(
     around its steepest fall are cleared, or those from one ISO date to another. ``journal`` is a folder that keeps the
     journal; it must not hold one yet. Raises ``HistoryError`` for a history that cannot be cleared, ``ValueError`` for
     too few members and for a folder that holds a journal, ``ProofFailed`` where the journal does not give the same
-    house again.
+    house again, and ``OSError``, before anything is cleared, where the report cannot be written.
     """
     started = time.monotonic()
     if journal is not None and (journal / DATABASE).exists():
         raise ValueError(f"{journal} holds a journal: give a new folder")
     with progress_on(console) as progress:
         plan = plan_of(history, form, window)
+        require_writable(out / "report.html")
         rehearse(plan, progress)
         people = draw_population(np.random.default_rng(seed), members, accounts, len(plan.series))
         with tempfile.TemporaryDirectory(prefix="novate-demo-") as scratch:

@@ -53,25 +53,27 @@ def kernels() -> int:
     return len(found)
 
 
-def compile_trades() -> None:
-    """The kernel that decides trades, more than half of all that is to be compiled."""
-    book = Book()
+def compile_trades(book: Book | None = None) -> None:
+    """The kernel that decides trades, more than half of all that is to be compiled: in the form that a house such as
+    ``book`` asks for, by default one without a risk sheet."""
+    book = book or Book()
     rows = np.frombuffer(b"", TRADE)
-    _compile(trades.judge_trades, rows, 0, 0, 0, 0, False, book.tables(), book.sheet)
+    compile_for(trades.judge_trades, rows, 0, 0, 0, 0, False, book.tables(), book.sheet)
 
 
-def compile_others() -> None:
-    """The next larger ones."""
-    book = Book()
+def compile_others(book: Book | None = None) -> None:
+    """The next larger ones, likewise."""
+    book = book or Book()
     tables, none, out = book.tables(), np.zeros(0, np.int64), np.zeros(0, layout.JUDGED)
-    _compile(sweep.judge_range, 0, 0, none, tables, book.sheet, NONE_ASKED, out)
-    _compile(margin.judge_one, 0, book.balances, 0, tables, book.sheet)
-    _compile(fills.judge_side, 0, 0, 0, 0, tables, book.sheet)
-    _compile(marks.mark_rows, np.frombuffer(b"", MARK), 0, tables)
-    _compile(legs.novate_rows, np.frombuffer(b"", NOVATED), 0, 0, tables)
+    compile_for(sweep.judge_range, 0, 0, none, tables, book.sheet, NONE_ASKED, out)
+    compile_for(margin.judge_one, 0, book.balances, 0, tables, book.sheet)
+    compile_for(fills.judge_side, 0, 0, 0, 0, tables, book.sheet)
+    compile_for(marks.mark_rows, np.frombuffer(b"", MARK), 0, tables)
+    compile_for(legs.novate_rows, np.frombuffer(b"", NOVATED), 0, 0, tables)
 
 
-def _compile(kernel: Any, *arguments: Any) -> None:
+def compile_for(kernel: Any, *arguments: Any) -> None:
+    """A kernel, in the form that such arguments ask for."""
     kernel.compile(tuple(typeof(each) for each in arguments))
 
 

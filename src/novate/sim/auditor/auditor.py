@@ -340,19 +340,19 @@ class Auditor:
 
     def _money_is_conserved(self) -> None:
         """All worth in an asset is what came in; nobody owes a settled amount; the house holds no position."""
-        house = self.house
+        house, purses = self.house, self.house.purses
         for asset, money in enumerate(house.monies):
-            held = sum(bucket.balance_minor[asset] for bucket in house.purses.values())
-            carried = sum(bucket.carry_fine[asset] for bucket in house.purses.values())
+            held = sum(bucket.balance_minor[asset] for bucket in purses.values())
+            carried = sum(bucket.carry_fine[asset] for bucket in purses.values())
             if held != money.external_minor or carried:
                 raise Disagreement("conservation", f"{held} of asset {asset} is held, {money.external_minor} came in")
-            below = -sum(min(0, bucket.balance_minor[asset]) for bucket in house.purses.values())
+            below = -sum(min(0, bucket.balance_minor[asset]) for bucket in purses.values())
             if below > house.buckets[TREASURY].balance_minor[asset]:
                 raise Disagreement("conservation", f"{below} of asset {asset} is lent, more than the treasury has")
             asked_for = sum(one.amount_minor for one in house.departures.values() if one.asset == asset)
             if asked_for != (house.buckets[house.transit].balance_minor[asset] if house.transit is not None else 0):
                 raise Disagreement("conservation", f"{asked_for} of asset {asset} is asked for, and not what is held")
-        for index, bucket in house.purses.items():
+        for index, bucket in purses.items():
             below = {asset: -held for asset, held in bucket.balance_minor.items() if held < 0}
             own = bucket.member < 0 and index not in house.origins
             on_record = {asset: one.amount_minor for asset, one in house.overdrafts.get(index, {}).items()}

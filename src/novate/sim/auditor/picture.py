@@ -18,9 +18,9 @@ Picture = dict[str, dict[Any, Any]]
 
 def picture(house: House) -> Picture:
     """Everything that must agree, noun by noun."""
-    judged = {}
+    judged, purses = {}, house.purses
     if house.rules_in_force is not None:
-        judged = {index: tuple(judge(house, bucket)[:5]) for index, bucket in house.purses.items()}
+        judged = {index: tuple(judge(house, bucket)[:5]) for index, bucket in purses.items()}
         judged |= {index: (0, 0, 0, 0, True) for index in house.buckets if index not in judged}
     return {
         **_holdings(house),
@@ -34,7 +34,7 @@ def picture(house: House) -> Picture:
             for index, bucket in house.buckets.items()
             if bucket.role is Role.ISOLATED
         },
-        "sub-account": {index: house.purse_of(index) for index in house.buckets if index not in house.purses},
+        "sub-account": {index: house.purse_of(index) for index in house.buckets if index not in purses},
         "contract": {
             index: (of.state, of.price_ticks, of.value_fine, of.reference_fine, of.otm_fine)
             for index, of in enumerate(house.instruments)

@@ -193,8 +193,8 @@ def results(house: House, bucket: Bucket, asset: int) -> int:
 def locked(house: House, bucket: Bucket, asset: int) -> int:
     """The worst that collateralised positions can come to."""
     held = [(house.instruments[contract], one) for contract, one in positions_in(house, bucket, asset)]
-    worst = [(one.cost_fine - one.lots * worst_end(house, of, one.lots)) for of, one in held if of.terms.collateralised]
-    return sum(max(0, loss) for loss in worst)
+    bets = [(of, one) for of, one in held if of.terms.collateralised]
+    return sum(max(0, one.cost_fine - one.lots * worst_end(house, of, one.lots)) for of, one in bets)
 
 
 def counted(house: House, bucket: Bucket, asset: int) -> int:
@@ -234,10 +234,11 @@ def staked(house: House, bucket: Bucket, asset: int) -> int:
     total = 0
     for one in bucket.together:
         for contract in dict.fromkeys([*one.positions, *one.orders]):
-            of, held = house.instruments[contract], one.positions.get(contract, Position())
-            bids, asks = one.orders.get(contract, (0, 0))
-            ways = (0, bids, -asks) if of.terms.collateralised and of.asset == asset else ()
-            paid = [(held.lots + more, held.cost_fine + more * of.value_fine) for more in ways]
+            of = house.instruments[contract]
+            if not of.terms.collateralised or of.asset != asset:
+                continue
+            held, (bids, asks) = one.positions.get(contract, Position()), one.orders.get(contract, (0, 0))
+            paid = [(held.lots + more, held.cost_fine + more * of.value_fine) for more in (0, bids, -asks)]
             total += max([0, *(cost - lots * worst_end(house, of, lots) for lots, cost in paid)])
     return total
 
@@ -276,8 +277,12 @@ def without_orders(bucket: Bucket) -> Bucket:
 
 def positions_in(house: House, bucket: Bucket, asset: int) -> list[tuple[int, Position]]:
     """The positions settled in one asset of all that is judged together, each bucket's by contract."""
-    every = [held for one in bucket.together for held in sorted(one.positions.items(), key=lambda held: held[0])]
-    return [(contract, held) for contract, held in every if house.instruments[contract].asset == asset]
+    return [
+        (contract, one.positions[contract])
+        for one in bucket.together
+        for contract in sorted(one.positions)
+        if house.instruments[contract].asset == asset
+    ]
 
 
 def option_worth(house: House, bucket: Bucket, asset: int) -> int:

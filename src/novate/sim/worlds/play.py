@@ -45,13 +45,17 @@ class Stage:
     book: Book = field(default_factory=Book)
     records: list[tuple[int, AnyCommand, bytes]] = field(default_factory=list)
     seen: Counter[str] = field(default_factory=Counter)
+    drawn: Picture | None = None
 
     def picture(self) -> Picture:
-        """The book as it stands."""
-        return picture_of(self.book)
+        """The book as it stands: drawn once a step, for the auditor and for who acts next."""
+        if self.drawn is None:
+            self.drawn = picture_of(self.book)
+        return self.drawn
 
     def do(self, one: Step) -> list[Fact]:
         """One step and what followed. Raises what the core raises, ``Disagreement`` and ``Lost``."""
+        self.drawn = None
         if isinstance(one.what, Restart):
             self.restart(one.what)
             return []
@@ -118,13 +122,15 @@ def copy_if_there(source: str, target: str) -> None:
 
 @dataclass
 class Played:
-    """A world that was played: its script as far as it came (``opening`` steps first), what was seen, what failed."""
+    """A world that was played: its script as far as it came (``opening`` steps first), what was seen, what failed, and
+    the digest of the house that it left."""
 
     seed: int
     opening: int
     script: list[Step]
     seen: Counter[str]
     failure: Failure | None = None
+    digest: bytes = b""
 
 
 def play(seed: int, steps: int, history: Path | None = None, *, audited: bool = True) -> Played:
@@ -141,6 +147,7 @@ def play(seed: int, steps: int, history: Path | None = None, *, audited: bool = 
             played.failure = failure
             del played.script[place + 1 :]
             break
+    played.digest = stage.book.digest()
     return played
 
 
