@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from novate.risk.models.blocks import Model
     from novate.views import Table
 
-Name = Literal["default", "historical", "ewma", "span"]
-NAMES: Final[tuple[Name, ...]] = ("default", "historical", "ewma", "span")
+Name = Literal["default", "historical", "ewma", "span", "historical-es", "ewma-es"]
+UNASKED: Final[tuple[Name, ...]] = ("default", "historical", "ewma", "span")
+"""What is tested where no model is named."""
 
 
 def backtest(
@@ -47,7 +49,8 @@ def backtest(
         Test accounts instead of one unit, long and short: a TOML or JSON file (docs/concepts/backtest.md), or
         `hypothetical`, a set over the series.
     model
-        Models to test: default, historical, ewma, span; as often as needed. All by default.
+        Models to test: default, historical, ewma, span, and historical-es and ewma-es, which ask for the expected
+        shortfall instead of the value at risk; as often as needed. The first four by default.
     series
         Series of the history to test; as often as needed. All by default.
     level
@@ -71,7 +74,7 @@ def backtest(
     """
     if min(horizon, warm_up, 1 if window is None else window) < 1:
         raise Failure("horizon, warm-up and window must be positive")
-    asked = Asked(tuple(dict.fromkeys(model or NAMES)), level, horizon, warm_up, window)
+    asked = Asked(tuple(dict.fromkeys(model or UNASKED)), level, horizon, warm_up, window)
     reading = Reading(absolute, vouch, gap_days)
     figures, tables, path = _report(history, accounts, series, reading, asked, out)
     if json:
@@ -102,6 +105,8 @@ class Asked:
             "historical": PlainHistorical,
             "ewma": NormalEwma,
             "span": SpanScan,
+            "historical-es": partial(PlainHistorical, measure="expected_shortfall"),
+            "ewma-es": partial(NormalEwma, measure="expected_shortfall"),
         }
         return [known[name](level=self.level, horizon_steps=self.horizon) for name in self.names]
 
