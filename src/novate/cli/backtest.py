@@ -1,7 +1,7 @@
 """``novate backtest``: margin models over a recorded price history, out of sample, of one unit or of whole accounts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -46,8 +46,7 @@ def backtest(
     history
         A Parquet or CSV file with a price a day. By default S&P 500, Nasdaq and WTI, which are installed with it.
     accounts
-        Test accounts instead of one unit, long and short: a TOML or JSON file (docs/concepts/backtest.md), or
-        `hypothetical`, a set over the series.
+        Test these instead of one unit: a TOML or JSON file (docs/concepts/backtest.md), or a set: `hypothetical`.
     model
         Models to test: default, historical, ewma, span, and historical-es and ewma-es, which ask for the expected
         shortfall instead of the value at risk; as often as needed. The first four by default.
@@ -147,6 +146,7 @@ def _of_accounts(
     from novate.risk.backtest.hypothetical import hypothetical
     from novate.risk.backtest.portfolios import backtest as tested
     from novate.risk.histories import in_common
+    from novate.risk.venues.house_sheet import ABSOLUTE
 
     def joint(names: Sequence[str]) -> "FactorHistory":
         each = [reading.history(known, name) for name in names]
@@ -161,7 +161,8 @@ def _of_accounts(
         raise Failure("--series with --accounts FILE: the accounts say which series they hold")
     else:
         listed = converted(table_of(Path(accounts)), Accounts, accounts, "docs/concepts/backtest.md")
-        names = set(_chosen(known, listed.series, reading.absolute))
+        names = set(_chosen(known, listed.series(known.symbols), reading.absolute))
+        reading = replace(reading, absolute=(*reading.absolute, *(name for name in names if ABSOLUTE.fullmatch(name))))
         history = joint([name for name in known.symbols if name in names])
         holding = held(listed, history, f"accounts of {Path(accounts).name}")
     with busy("backtesting"):

@@ -186,15 +186,21 @@ def _move_at(levels: Levels, index: str, what: str, days: float) -> Floats:
 
 def _vol_ratio(levels: Levels, index: str, days: float) -> Floats:
     """By what factor the level of volatility at an expiry moves, in each scenario."""
-    tenors, now, after = levels.tenors(index, "vol")
-    if not len(tenors):
+    if not len(levels.tenors(index, "vol")[0]):
         return np.ones(len(levels.after))
+    now, after = vol_levels(levels, index, days)
+    return after / now
+
+
+def vol_levels(levels: Levels, index: str, days: float) -> tuple[float, Floats]:
+    """The level of volatility at so many days, now and in each scenario, of an index that has tenors of it."""
+    tenors, now, after = levels.tenors(index, "vol")
     day = float(np.clip(days, tenors[0], tenors[-1]))
     require(
         now > 0, "vol level now", now, "give an annual fraction above zero", [f"{index} vol {t:g}d" for t in tenors]
     )
     variance_now, variance = between(tenors, now**2 * tenors, day), between(tenors, after**2 * tenors, day)
-    return np.sqrt(variance / variance_now)
+    return float(np.sqrt(variance_now / day)), np.sqrt(variance / day)
 
 
 def between(tenors: Floats, levels: Floats, days: float) -> Floats:
