@@ -129,9 +129,32 @@ def test_a_file_that_is_not_there_and_a_model_that_is_not_known(novate: Novate, 
     code, _, err = novate(tmp_path / "none.parquet")
     assert (code, err.count("\n")) == (2, 1)
     assert "none.parquet: no such file: give a Parquet or CSV file of prices" in err
-    assert novate("--model", "crystal-ball")[0] == 2
+    code, _, err = novate("--model", "crystal-ball")
+    assert code == 2
+    assert re.search('"default".*"historical".*"ewma".*"span".*"historical-es".*"ewma-es"', err.replace("'", '"')), err
     code, _, err = novate("--horizon", "0")
     assert (code, err) == (2, "novate: horizon, warm-up and window must be positive\n")
+
+
+def test_an_expected_shortfall_asks_for_more_of_the_same_law(novate: Novate, tmp_path: Path) -> None:
+    """Its own shortfall is judged alike (Z2 is of the law, not of the margin); it has no more exceptions, and asks for
+    more: of a normal law at 97.5 % 2.338 deviations instead of 1.960."""
+    models = [part for name in ("historical", "historical-es", "ewma", "ewma-es") for part in ("--model", name)]
+    code, out, err = novate(written(tmp_path / "coin.csv"), *models, "--level", "0.975", "--json")
+    assert (code, err) == (0, "")
+    (one,) = json.loads(out)["series"]
+    rows = {(each["model"], each["side"]): each for each in one["verdicts"]}
+    for name in ("historical", "EWMA"):
+        for side in ("long", "short"):
+            quantile, tail = rows[f"{name} VaR", side], rows[f"{name} ES", side]
+            assert tail["z2"] == quantile["z2"]
+            assert tail["exceptions"] <= quantile["exceptions"]
+            assert tail["mean"] > 1.1 * quantile["mean"]
+    ratio = rows["EWMA ES", "long"]["mean"] / rows["EWMA VaR", "long"]["mean"]
+    assert ratio == pytest.approx(2.338 / 1.960, rel=0.01)
+    assert len(rows) == 8
+    code, out, _ = novate(written(tmp_path / "coin.csv"), "--model", "ewma-es", "--window", "100")
+    assert "EWMA ES" in out
 
 
 def test_a_day_that_needs_no_vouching_is_refused(novate: Novate, tmp_path: Path) -> None:
@@ -227,13 +250,16 @@ def test_the_page_of_backtests_says_what_the_command_prints(
     command, rows = commands_of(document)[at]
     arguments = command.replace("$NOVATE_DATA", str(market_data)).split()
     known = []
-    for more in ((), ("--model", "default", "--horizon", "2")):
+    shortfalls = ("--model", "historical-es", "--model", "ewma-es")
+    for more in ((), ("--model", "default", "--horizon", "2"), shortfalls):
         assert novate(*arguments, *more)[0] == 0
         page = html.unescape((tmp_path / "page.html").read_text(encoding="utf-8")).replace("\u00a0", " ")
         cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)]
         known += [" | ".join(row[1:]) for row in cells]
-    figures = [row for row in rows if not row.startswith(("model |", "margin |", "over two days |"))]
-    assert len(figures) == 8 + 4 + 6 + 2
+    figures = [
+        row for row in rows if not row.startswith(("model |", "margin |", "over two days |", "expected shortfall |"))
+    ]
+    assert len(figures) == 8 + 4 + 6 + 2 + 4
     assert [row for row in figures if row not in known] == []
 
 

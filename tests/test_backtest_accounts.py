@@ -95,6 +95,65 @@ def test_json_and_the_page_have_the_same_figures(novate: Novate, tmp_path: Path)
     assert len(data[0]["x"]) == 189
 
 
+OPTIONS = """
+members = ["A"]
+[[accounts]]
+name = "A"
+member = "A"
+weights = { BTC = 1000 }
+options = [{ on = "BTC", right = "call", strike = 1.1, days = 30, weight = -1000 }]
+[[accounts]]
+name = "Ann"
+member = "A"
+options = [{ on = "BTC", right = "put", strike = 0.9, days = 7, lots = -2.5 }]
+"""
+
+
+def with_volatility(folder: Path, *, vol: str = "BTC vol 30d") -> Path:
+    """A coin, its volatility and its skew, which is below zero for most of the time."""
+    table = np.stack(
+        [walk(700, seed=4)[:, 0], 0.006 * walk(700, seed=5)[:, 0], np.sin(np.arange(700) / 9) / 20], axis=1
+    )
+    rows = ["date,symbol,close"]
+    for at, cells in enumerate(table.tolist()):
+        day = np.datetime64("2015-01-01") + at
+        rows += [f"{day},{name},{cell:.6f}" for name, cell in zip(("BTC", vol, "BTC skew 30d"), cells, strict=True)]
+    (folder / "coin.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return folder / "coin.csv"
+
+
+def test_accounts_may_hold_options_where_the_history_says_their_volatility(novate: Novate, tmp_path: Path) -> None:
+    run = ("--accounts", accounts(tmp_path, OPTIONS), "--model", "historical", "--window", "100", "--json")
+    code, out, err = novate(with_volatility(tmp_path), *run)
+    assert (code, err) == (0, "")
+    found = json.loads(out)["accounts"]
+    assert found["series"] == ["BTC", "BTC vol 30d", "BTC skew 30d"]
+    means = {each["name"]: each["mean"] for each in found["covered"] if each["whose"] == "account"}
+    assert 0 < means["A"] < 1000
+    assert means["Ann"] > 0
+    code, out, err = novate(with_volatility(tmp_path, vol="BTC iv"), *run)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    words = "call on BTC at 1.1 of its price, 30 days: no series says its volatility: give one such as 'BTC vol 30d'"
+    assert words in err
+    for change, message in (
+        (('"put"', '"puts"'), r"Invalid enum value 'puts' - at `\$\.accounts\[1\]\.options\[0\]\.right`"),
+        (
+            ("strike = 0.9", "strike = 90000"),
+            "put on BTC at 90000 of its price, 7 days: expected a strike as a part of",
+        ),
+        (("lots = -2.5", "weights = -2.5"), "lots 0.0, weight 0.0: give one of them"),
+        (
+            ('on = "BTC", right = "put"', 'on = "ETH", right = "put"'),
+            "coin has no series 'ETH': it has BTC, BTC vol 30d",
+        ),
+    ):
+        assert change[0] in OPTIONS
+        wrong = ("--accounts", accounts(tmp_path, OPTIONS.replace(*change)), *run[2:])
+        code, out, err = novate(with_volatility(tmp_path), *wrong)
+        assert (code, out, err.count("\n")) == (2, "", 1), err
+        assert re.search(message, err), err
+
+
 def test_the_same_accounts_in_json(novate: Novate, tmp_path: Path) -> None:
     listed = [{"name": "A", "member": "A", "weights": {"BTC": 1}}]
     path = accounts(tmp_path, json.dumps({"members": ["A"], "accounts": listed}), "accounts.json")

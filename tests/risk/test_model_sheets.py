@@ -33,7 +33,7 @@ from novate.risk.models.filtered_shortfall import FilteredShortfall
 from novate.risk.models.gap import Gap
 from novate.risk.models.liquidity import Liquidity
 from novate.risk.models.requirement import requirement, rounding_bound
-from novate.risk.scenarios.hypothetical import basis_shocks
+from novate.risk.scenarios.hypothetical import basis_shocks, hypothetical
 from novate.risk.sheet import ADD_ON_RATE_MAX
 from novate.service.replay import open_whole, replay
 from tests.core.worlds import rich_contracts, rich_house
@@ -42,20 +42,26 @@ from tests.risk.walks import daily, walk
 
 CENT = 10**6
 """A sheet unit of a cent, in fine units of a dollar."""
+SKEW = Factor("BTC skew 30d", "absolute")
+ROTATED = hypothetical("skew", (SKEW,), {"skew up": {SKEW.name: 0.3}, "skew down": {SKEW.name: -0.3}})
 PLEDGE = Collateral("BTC", lot_minor=10**6, lot_units=0.01, lots_max=10**6)
 
 
 def history() -> FactorHistory:
-    """Two and a half years of a coin, its volatility, and a stock index in ticks of another size."""
+    """Two and a half years of a coin, its volatility and skew, and a stock index in ticks of another size."""
     coin, vol, stocks = walk(900, seed=1, sigma=0.03), walk(900, seed=2, sigma=0.05), walk(900, seed=3, sigma=0.01)
-    table = np.concatenate([coin * 500, vol / 200, stocks], axis=1)
-    return daily(table, Factor("BTC"), Factor("BTC vol 30d"), Factor("INDEX"), first="1967-07-16")
+    skew = 0.004 * np.log(walk(900, seed=4, sigma=1.0) / 100) - 0.03
+    table = np.concatenate([coin * 500, vol / 200, stocks, skew], axis=1)
+    factors = Factor("BTC"), Factor("BTC vol 30d"), Factor("INDEX"), SKEW
+    return daily(table, *factors, first="1967-07-16")
 
 
 def model_of(name: str) -> Model:
     """A model with few scenarios, so that the plain evaluation stays quick."""
     many: dict[str, Model] = {
-        "default": FilteredShortfall(years=0.6, stress_count=100, hypothetical=(basis_shocks("BTC", [90], [0.2]),)),
+        "default": FilteredShortfall(
+            years=0.6, stress_count=100, hypothetical=(basis_shocks("BTC", [90], [0.2]), ROTATED)
+        ),
         "every add-on": FilteredShortfall(
             years=0.6,
             stress_count=100,
@@ -74,7 +80,7 @@ def model_of(name: str) -> Model:
 def rich(name: str) -> tuple[Book, Draft]:
     """The rich house under a model's sheet: futures, perpetuals, options, in dollars and the coin, and the coin."""
     house = rich_house()
-    now = {"BTC": 50_000.0, "BTC vol 30d": 0.6, "INDEX": 100.0, "BTC basis 90d": 0.0}
+    now = {"BTC": 50_000.0, "BTC vol 30d": 0.6, "INDEX": 100.0, "BTC basis 90d": 0.0, "BTC skew 30d": -0.03}
     instruments = []
     for terms in rich_contracts():
         if terms.kind is Kind.INDEX or terms.collateralised or terms.capped or terms.settlement == "EUR":

@@ -173,7 +173,8 @@ def test_a_factor_that_nothing_reads_is_refused() -> None:
     history = two_coins()
     future = perpetual("BTC-PERP", "BTC", at_end(history)["BTC"])
     dated = replace(future, contract=contract("BTC-JUN", Kind.FUTURE, 20_000))
-    now = {**at_end(history), "BTC premium": 0.0, "BTC basis 90d": 0.0, "BTC bassis 90d": 0.0, "BTC skew linear": 0.0}
+    now = {**at_end(history), "BTC premium": 0.0, "BTC basis 90d": 0.0, "BTC bassis 90d": 0.0}
+    now |= {"BTC skew linear": 0.0, "BTC skew 30d": 0.0}
 
     def shocked(name: str, held: Instrument) -> Draft:
         shock = hypothetical("shock", (Factor(name, "absolute"),), {"up": {name: 0.01}})
@@ -184,9 +185,15 @@ def test_a_factor_that_nothing_reads_is_refused() -> None:
     for name, held in (("BTC bassis 90d", dated), ("BTC basis 90d", future), ("BTC premium", dated)):
         with pytest.raises(RiskError, match=f"{name}: {unread}"):
             shocked(name, held)
-    with pytest.raises(RiskError, match="BTC skew linear: volatilities are not rotated here"):
+    with pytest.raises(
+        RiskError, match=r"BTC skew linear: a venue's rule says how far .* and no sheet: move 'BTC skew 30d'"
+    ):
         shocked("BTC skew linear", future)
-    for name, held in (("BTC premium", future), ("BTC basis 90d", dated)):
+    terms = contract("BTC-C", Kind.CALL, 20_000, underlying="IDX", strike="150")
+    call = Instrument(terms, "BTC", None, now["BTC"], 0.1)
+    with pytest.raises(RiskError, match=f"BTC skew 30d: {unread}"):
+        shocked("BTC skew 30d", dated)
+    for name, held in (("BTC premium", future), ("BTC basis 90d", dated), ("BTC skew 30d", call)):
         assert shocked(name, held).rows[0].results[-1] != 0
     # A tenor that only a shock moves would hold the curve where the recorded one moves.
     table = np.concatenate([history.levels[:, :1], walk(800, seed=4, sigma=0.001) / 10**5], axis=1)

@@ -98,17 +98,42 @@ def test_a_volatility_series_is_asked_for_where_there_are_options() -> None:
     both = (option(-1, 100_000, "call", 300, 0.5), option(-1, 100_000, "put", 300, 0.5))
     held = book(*both, forwards={300: 100_000.0})
     without, beside = past("BTC"), past("BTC", "BTC vol 30d")
-    missing = "'BTC basis 90d', 'BTC vol 30d'"
+    missing = "'BTC basis 90d', 'BTC vol 30d', 'BTC skew 30d'"
     assert (
         f"BTC: not covered for want of a series such as {missing}: these stay as they are"
         in margin(held, CCP, without).notes
     )
-    assert unmoved(held, ["BTC", "BTC vol 7d"]) == {"BTC": ["BTC basis 90d"]}
+    assert unmoved(held, ["BTC", "BTC vol 7d", "BTC skew 7d"]) == {"BTC": ["BTC basis 90d"]}
     same = FactorHistory(beside.factors[:1], beside.times_ns, beside.levels[:, :1], gap_max_ns=DAY_NS)
     assert asked(held, beside) > 1.1 * asked(held, same)
     # A perpetual reads no volatility, and a series that nothing reads shortens and changes nothing.
     only = book(perpetual(-1, 100_000))
     assert asked(only, beside) == asked(only, same)
+
+
+def test_a_risk_reversal_is_asked_for_its_skew() -> None:
+    """Long the call and short the put of 25 delta, against a perpetual: what is left open is the smile."""
+    legs = option(10, 111_000, "call", 30, 0.5), option(-10, 92_000, "put", 30, 0.5)
+    held = book(*legs, perpetual(-5, 100_000), forwards={30: 100_000.0})
+    prices, skew = past("BTC"), -0.04 + np.cumsum(0.004 * np.random.default_rng(3).standard_normal(1_500))
+    factors = (Factor("BTC"), Factor("BTC skew 30d", "absolute"))
+    calm = 1e5 * (prices.levels[:, 0] / 1e5) ** 0.001
+    history = FactorHistory(factors, prices.times_ns, np.stack([calm, skew], axis=1), gap_max_ns=DAY_NS)
+    alone, moved = asked(held, history.of(["BTC"])), asked(held, history)
+    # Two legs of ten, each half a move of two days at 99 %, by a vega of F √T n(d1) (d1 = ±0.67).
+    vega = 1e5 * np.sqrt(28 / 365) * 0.318
+    assert moved - alone == pytest.approx(10 * 0.004 * 2**0.5 * 2.67 * vega, rel=0.15)
+    assert margin(held, CCP, history).notes[0].startswith("history: BTC, BTC skew 30d; ")
+    # A shock moves it whether it has a series or not, by a difference; what nets is none of its business.
+    rotated = ruled(shocks={"rotated": {"BTC skew 30d": -0.2}})
+    for known in (history, history.of(["BTC"])):
+        found = margin(held, rotated, known)
+        assert found.worst == "hypothetical, rotated"
+        assert found.initial == pytest.approx(10 * 0.2 * vega, rel=0.15)
+        assert [symbol[-1] for symbol, _ in found.contributors[:2]] == ["C", "P"]
+    assert not any(name.startswith("basis") for name, _ in margin(held, modelled(basis=Basis()), history).also)
+    with pytest.raises(RiskError, match=r"-111000-C, scenario \d+: volatility: got -.*: 'BTC skew' takes it there"):
+        margin(held, ruled(shocks={"rotated": {"BTC skew 30d": -1.2}}), history)
 
 
 def test_a_hedged_book_is_asked_for_its_basis() -> None:

@@ -1,7 +1,8 @@
 """``novate backtest``: margin models over a recorded price history, out of sample, of one unit or of whole accounts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from novate.risk.models.blocks import Model
     from novate.views import Table
 
-Name = Literal["default", "historical", "ewma", "span"]
-NAMES: Final[tuple[Name, ...]] = ("default", "historical", "ewma", "span")
+Name = Literal["default", "historical", "ewma", "span", "historical-es", "ewma-es"]
+UNASKED: Final[tuple[Name, ...]] = ("default", "historical", "ewma", "span")
+"""What is tested where no model is named."""
 
 
 def backtest(
@@ -44,10 +46,10 @@ def backtest(
     history
         A Parquet or CSV file with a price a day. By default S&P 500, Nasdaq and WTI, which are installed with it.
     accounts
-        Test accounts instead of one unit, long and short: a TOML or JSON file (docs/concepts/backtest.md), or
-        `hypothetical`, a set over the series.
+        Test these instead of one unit: a TOML or JSON file (docs/concepts/backtest.md), or a set: `hypothetical`.
     model
-        Models to test: default, historical, ewma, span; as often as needed. All by default.
+        Models to test: default, historical, ewma, span, and historical-es and ewma-es, which ask for the expected
+        shortfall instead of the value at risk; as often as needed. The first four by default.
     series
         Series of the history to test; as often as needed. All by default.
     level
@@ -71,7 +73,7 @@ def backtest(
     """
     if min(horizon, warm_up, 1 if window is None else window) < 1:
         raise Failure("horizon, warm-up and window must be positive")
-    asked = Asked(tuple(dict.fromkeys(model or NAMES)), level, horizon, warm_up, window)
+    asked = Asked(tuple(dict.fromkeys(model or UNASKED)), level, horizon, warm_up, window)
     reading = Reading(absolute, vouch, gap_days)
     figures, tables, path = _report(history, accounts, series, reading, asked, out)
     if json:
@@ -102,6 +104,8 @@ class Asked:
             "historical": PlainHistorical,
             "ewma": NormalEwma,
             "span": SpanScan,
+            "historical-es": partial(PlainHistorical, measure="expected_shortfall"),
+            "ewma-es": partial(NormalEwma, measure="expected_shortfall"),
         }
         return [known[name](level=self.level, horizon_steps=self.horizon) for name in self.names]
 
@@ -145,6 +149,7 @@ def _of_accounts(
     from novate.risk.backtest.hypothetical import hypothetical
     from novate.risk.backtest.portfolios import backtest as tested
     from novate.risk.histories import in_common
+    from novate.risk.venues.house_sheet import ABSOLUTE
 
     def joint(names: Sequence[str]) -> "FactorHistory":
         each = [reading.history(known, name) for name in names]
@@ -159,7 +164,8 @@ def _of_accounts(
         raise Failure("--series with --accounts FILE: the accounts say which series they hold")
     else:
         listed = converted(table_of(Path(accounts)), Accounts, accounts, "docs/concepts/backtest.md")
-        names = set(_chosen(known, listed.series, reading.absolute))
+        names = set(_chosen(known, listed.series(known.symbols), reading.absolute))
+        reading = replace(reading, absolute=(*reading.absolute, *(name for name in names if ABSOLUTE.fullmatch(name))))
         history = joint([name for name in known.symbols if name in names])
         holding = held(listed, history, f"accounts of {Path(accounts).name}")
     with busy("backtesting"):

@@ -45,7 +45,7 @@ def margin(
         Show the rulebooks with their dates and sources.
     history
         For our own rulebook `ccp`: a Parquet or CSV file with a price a day of every underlying, and of what else is to
-        move ("BTC vol 30d", "BTC basis 90d", "BTC premium", "BTC funding", collateral).
+        move ("BTC vol 30d", "BTC skew 30d", "BTC basis 90d", "BTC premium", "BTC funding", collateral).
     series
         Which series of the history stands for what, where they go by other names (CL=wti_usd_bbl); as often as needed.
     absolute

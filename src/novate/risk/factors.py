@@ -2,8 +2,9 @@
 
 A *relative* factor moves by a factor of exp(move) and stays above zero: spot prices, implied volatilities, the price
 of a settlement asset. An *absolute* factor moves by a difference and may be zero or below: rates, basis, funding,
-crude oil. Names, by convention: "BTC" (spot), "BTC vol 30d" (annual fraction at 30 days), "BTC basis 90d" (annual
-fraction), "BTC funding" (fraction per settlement), "USDC" (price of an asset in the numeraire).
+crude oil. Names, by convention: "BTC" (spot), "BTC vol 30d" (annual fraction at 30 days), "BTC skew 30d" (the 25-delta
+risk reversal, an annual fraction too), "BTC basis 90d" (annual fraction), "BTC funding" (fraction per settlement),
+"USDC" (price of an asset in the numeraire).
 
 An instrument is valued at levels, so nothing in a scenario needs a case of its own: a shocked volatility surface is
 the factor "BTC vol 30d" at another level.

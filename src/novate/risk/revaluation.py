@@ -9,12 +9,14 @@ what                index moves by a factor                            index mov
 future, forward     F' = S' (1 + (F / S - 1) T' / T + db T')           F' = S' + (F - S) T' / T + db
 perpetual           F' = S' (F / S + dp)                               F' = S' + (F - S) + dp
 volatility          v' = v x (level' / level) x smile(k') / smile(k)   v' = v x (level' / level)
+skew                v'' = v' + ds (1 - 2 delta)                        the same
 ==================  =================================================  ==============================================
 
 ``db`` is what "BTC basis 90d" ((forward / spot - 1) per year; an amount where ``normal``) moves by at the expiry,
 linear in days between the tenors that there are; ``dp`` what "BTC premium" (price / spot - 1) moves by; ``level`` that
-of "BTC vol 30d" at the expiry, linear in total variance between tenors; both flat beyond the first and last tenor.
-Where there is no such factor the basis or volatility stays. k is ln(strike / forward).
+of "BTC vol 30d" at the expiry, linear in total variance between tenors; ``ds`` what "BTC skew 30d" moves by, as ``db``,
+and delta that of the call at the strike in the scenario (``skew``). All are flat beyond the first and last tenor. Where
+there is no such factor the basis, volatility or skew stays. k is ln(strike / forward).
 """
 
 from collections.abc import Sequence
@@ -27,6 +29,7 @@ from novate.risk.checks import Floats, require
 from novate.risk.days import YEAR_DAYS
 from novate.risk.errors import RiskError
 from novate.risk.instruments import Instrument, values_per_lot
+from novate.risk.skew import call_delta, rotated
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,13 +145,17 @@ def projected(instruments: Sequence[Instrument], levels: Levels, time_ns: int) -
             continue
         key = (each.index, "basis", left)
         if key not in moved:
-            moved[key] = _basis_move(levels, each.index, left * YEAR_DAYS)
+            moved[key] = _move_at(levels, each.index, "basis", left * YEAR_DAYS)
         prices[at] = _forward(each, index, left, years[at], moved[key])
         if each.contract.is_option:
             key = (each.index, "vol", left)
             if key not in moved:
                 moved[key] = _vol_ratio(levels, each.index, left * YEAR_DAYS)
             vols[at] = each.vol * moved[key] * _along_smile(each, prices[at])
+            key = (each.index, "skew", left)
+            if key not in moved:
+                moved[key] = _move_at(levels, each.index, "skew", left * YEAR_DAYS)
+            vols[at] = _with_skew(each, prices[at], vols[at], years[at], moved[key])
     return prices, vols, years
 
 
@@ -169,9 +176,9 @@ def _forward(each: Instrument, index: tuple[float, Floats], years: float, left: 
     return after * (1 + (each.price / now - 1) * (left / years) + basis_move * left)
 
 
-def _basis_move(levels: Levels, index: str, days: float) -> Floats:
-    """By how much the basis at an expiry moves, in each scenario."""
-    tenors, now, after = levels.tenors(index, "basis")
+def _move_at(levels: Levels, index: str, what: str, days: float) -> Floats:
+    """By how much a basis or skew at an expiry moves, in each scenario."""
+    tenors, now, after = levels.tenors(index, what)
     if not len(tenors):
         return np.zeros(len(levels.after))
     return between(tenors, after - now, days)
@@ -179,15 +186,21 @@ def _basis_move(levels: Levels, index: str, days: float) -> Floats:
 
 def _vol_ratio(levels: Levels, index: str, days: float) -> Floats:
     """By what factor the level of volatility at an expiry moves, in each scenario."""
-    tenors, now, after = levels.tenors(index, "vol")
-    if not len(tenors):
+    if not len(levels.tenors(index, "vol")[0]):
         return np.ones(len(levels.after))
+    now, after = vol_levels(levels, index, days)
+    return after / now
+
+
+def vol_levels(levels: Levels, index: str, days: float) -> tuple[float, Floats]:
+    """The level of volatility at so many days, now and in each scenario, of an index that has tenors of it."""
+    tenors, now, after = levels.tenors(index, "vol")
     day = float(np.clip(days, tenors[0], tenors[-1]))
     require(
         now > 0, "vol level now", now, "give an annual fraction above zero", [f"{index} vol {t:g}d" for t in tenors]
     )
     variance_now, variance = between(tenors, now**2 * tenors, day), between(tenors, after**2 * tenors, day)
-    return np.sqrt(variance / variance_now)
+    return float(np.sqrt(variance_now / day)), np.sqrt(variance / day)
 
 
 def between(tenors: Floats, levels: Floats, days: float) -> Floats:
@@ -203,10 +216,26 @@ def _along_smile(each: Instrument, forwards: Floats) -> Floats:
     """By what factor a volatility moves as the forward does: along its smile, or not at all."""
     if each.smile is None:
         return np.ones(forwards.shape)
-    cure = "Black-76 needs a price above zero: make it normal, or leave the scenario out"
-    require(forwards[None] > 0, "forward", forwards[None], cure, [each.contract.symbol])
+    _require_positive(each, forwards)
     now = each.smile.vols(np.log(np.array([each.strike / each.price])))
     return each.smile.vols(np.log(each.strike / forwards)) / now
+
+
+def _with_skew(each: Instrument, forwards: Floats, vols: Floats, years: float, move: Floats) -> Floats:
+    """Volatilities as the skew of the expiry moves; without time left there is none to move."""
+    if years == 0 or not move.any():
+        return vols
+    if not each.normal:
+        _require_positive(each, forwards)
+    turned = rotated(vols, call_delta(forwards, each.strike, vols, years, normal=each.normal), move)
+    cure = f"'{each.index} skew' takes it there: move the skew by less, or leave the scenario out"
+    require(((turned > 0) | (move == 0))[None], "volatility", turned[None], cure, [each.contract.symbol])
+    return turned
+
+
+def _require_positive(each: Instrument, forwards: Floats) -> None:
+    cure = "Black-76 needs a price above zero: make it normal, or leave the scenario out"
+    require(forwards[None] > 0, "forward", forwards[None], cure, [each.contract.symbol])
 
 
 def _funding(each: Instrument, levels: Levels, sizes: Floats) -> Floats:

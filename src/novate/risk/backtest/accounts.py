@@ -1,7 +1,7 @@
 """Accounts to be backtested: whose they are, what they hold of each series, and what that is worth day by day.
 
-An *exposure* is what a unit's result is multiplied by: money held in a relative factor, units held of an absolute one;
-long is positive.
+An *exposure* is what a unit's result is multiplied by: money held in a relative factor, units held of an absolute one,
+money in what options are on; long is positive.
 """
 
 import math
@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from novate.risk.backtest.options import Option, curves_of, require_priced
 from novate.risk.errors import RiskError
 from novate.risk.factors import FactorHistory
 
@@ -33,12 +34,15 @@ class Account:
         Units of each series, held throughout; long is positive.
     weights : mapping of str to float
         Money in each series instead, in the currency of its price: the position is brought back to that size every day.
+    options : tuple of Option
+        Beside these, or alone.
     """
 
     name: str
     member: str
     lots: Mapping[str, float] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
+    options: tuple[Option, ...] = ()
 
     def __post_init__(self) -> None:
         for what, held in (("lots", self.lots), ("weights", self.weights)):
@@ -48,8 +52,11 @@ class Account:
                     raise RiskError(f"account {self.name!r}: {what} of {series}: {size} is {wrong}: correct the number")
         if self.lots and self.weights:
             raise RiskError(f"account {self.name!r}: lots and weights: give one of them")
-        if not any((*self.lots.values(), *self.weights.values())):
-            raise RiskError(f"account {self.name!r}: it holds nothing: give lots or weights, or leave it out")
+        for each in self.options:
+            if not max(abs(each.lots), abs(each.weight)) <= SIZE_MAX:
+                raise RiskError(f"account {self.name!r}: {each.name}: more than {SIZE_MAX:g}: correct the number")
+        if not any((*self.lots.values(), *self.weights.values(), *self.options)):
+            raise RiskError(f"account {self.name!r}: it holds nothing: give lots, weights or options, or leave it out")
 
     @property
     def held(self) -> Mapping[str, float]:
@@ -86,9 +93,15 @@ class Accounts:
                 raise RiskError(f"member {member!r}: it has no account: give one, or leave the member out")
 
     @property
-    def series(self) -> tuple[str, ...]:
-        """The series that some account holds."""
-        return tuple(dict.fromkeys(series for each in self.accounts for series in each.held))
+    def options(self) -> tuple[Option, ...]:
+        """The options of all accounts, in their order."""
+        return tuple(option for each in self.accounts for option in each.options)
+
+    def series(self, known: Sequence[str]) -> tuple[str, ...]:
+        """The series that some account holds, or has options on, and of those that are known what prices options."""
+        held = dict.fromkeys(series for each in self.accounts for series in each.held)
+        on = dict.fromkeys(option.on for option in self.options)
+        return tuple(held | on | dict.fromkeys(name for series in on for name in curves_of(series, known)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,26 +112,30 @@ class Held:
     ----------
     names, members : tuple of str
         Of each account.
-    exposures : ndarray of shape (n_times, n_accounts, n_factors)
+    exposures : ndarray of shape (n_times, n_accounts, n_factors + n_options)
         Row t is held from time t on, and comes from levels up to t alone.
     note : str
         Where the accounts come from, for a report.
+    options : tuple of Option
+        Of the last columns.
     """
 
     names: tuple[str, ...]
     members: tuple[str, ...]
     exposures: NDArray[np.float64]
     note: str
+    options: tuple[Option, ...] = ()
 
 
 def held(found: Accounts, history: FactorHistory, note: str) -> Held:
     """Exposures of accounts over a history.
 
-    Raises ``RiskError`` for a series that the history lacks, and for a weight of an absolute factor: what may be worth
-    nothing cannot be held in proportion to its price.
+    Raises ``RiskError`` for a series that the history lacks, and for a weight of an absolute factor or an option on
+    one: what may be worth nothing cannot be held, or struck, in proportion to its price.
     """
     column = {factor.name: at for at, factor in enumerate(history.factors)}
-    lots, weights = (np.zeros((len(found.accounts), len(column))) for _ in range(2))
+    lots, weights = (np.zeros((len(found.accounts), len(column) + len(found.options))) for _ in range(2))
+    last = len(column)
     for at, each in enumerate(found.accounts):
         for series, size in each.held.items():
             if series not in column:
@@ -131,10 +148,15 @@ def held(found: Accounts, history: FactorHistory, note: str) -> Held:
                     f"account {each.name!r}: a weight of {series}, whose price may be zero or below: give lots"
                 )
             (lots if each.lots else weights)[at, column[series]] = size
+        for option in each.options:
+            require_priced(option, history)
+            lots[at, last], weights[at, last] = option.lots, option.weight
+            last += 1
     relative = [factor.kind == "relative" for factor in history.factors]
-    exposures = lots * np.where(relative, history.levels, 1.0)[:, None, :] + weights
-    accounts = found.accounts
-    return Held(tuple(each.name for each in accounts), tuple(each.member for each in accounts), exposures, note)
+    under = [column[option.on] for option in found.options]
+    prices = np.concatenate([np.where(relative, history.levels, 1.0), history.levels[:, under]], axis=1)
+    names, members = zip(*((each.name, each.member) for each in found.accounts), strict=True)
+    return Held(names, members, lots * prices[:, None, :] + weights, note, found.options)
 
 
 def _once(what: str, names: Sequence[str]) -> None:

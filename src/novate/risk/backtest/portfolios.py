@@ -1,8 +1,9 @@
 """Margin models over whole accounts, out of sample: what each asked of every account, member and the house, and who
 was short.
 
-All accounts stand under one sheet a day, as in a house: scenarios of all series together, each series a netting set of
-its own, offsets between them up to the model's cap; no add-ons, since a history says nothing of who trades how much.
+All accounts stand under one sheet a day, as in a house: scenarios of all series together, each series with the options
+on it a netting set of its own, offsets between them up to the model's cap; no add-ons, since a history says nothing of
+who trades how much.
 What an account lost beyond its requirement is its *shortfall*. Accounts do not offset each other: a member's shortfall
 is the sum of its accounts' own, its house account's among them, and so is the house's.
 """
@@ -17,12 +18,15 @@ from numpy.typing import NDArray
 from novate.risk.backtest.accounts import HOUSE, Held
 from novate.risk.backtest.comparison import first_row, unit_gains, unit_results
 from novate.risk.backtest.laws import laws, worst_light
+from novate.risk.backtest.options import option_gains
 from novate.risk.backtest.traffic_light import TrafficLight
 from novate.risk.backtest.windows import out_of_sample
+from novate.risk.days import DAY_NS
 from novate.risk.errors import RiskError
-from novate.risk.factors import FactorHistory
+from novate.risk.factors import FactorHistory, levels_after
 from novate.risk.measures import as_written
 from novate.risk.models.blocks import Block, Model, combined
+from novate.risk.revaluation import Levels
 
 AT_ONCE: Final = 16
 """Accounts measured together: their results in a few thousand scenarios stay near the processor."""
@@ -160,7 +164,9 @@ def backtest(
         for model in models
     }
     run = next(iter(runs.values()))
-    units = unit_results(history.factors, run.before, run.after)
+    units = np.concatenate(
+        [unit_results(history.factors, run.before, run.after), _option_results(history, held, first, steps)], axis=1
+    )
     results = np.einsum("taf,tf->ta", held.exposures[first : len(history) - steps], units)
     requirements = {name: each.foreseen for name, each in runs.items()}
     covered = tuple(
@@ -173,36 +179,83 @@ def backtest(
     return Portfolios(held, series, steps, level, run.labels, times_ns, results, requirements, covered)
 
 
-def requirements(blocks: Sequence[Block], offset_cap: float, exposures: NDArray[np.float64]) -> NDArray[np.float64]:
+def requirements(
+    blocks: Sequence[Block],
+    offset_cap: float,
+    exposures: NDArray[np.float64],
+    gains: Sequence[NDArray[np.float64]],
+    sets: Sequence[str],
+) -> NDArray[np.float64]:
     """What a model asks of every account, of shape (n_accounts,).
 
-    ``exposures``, of shape (n_accounts, n_factors), are held now. A measure of k units is k times that of one, so what
-    an account's series ask for one by one follows from a long and a short unit of each; only accounts of several series
-    are measured themselves.
+    ``exposures``, of shape (n_accounts, n_columns), are held now; ``gains`` are those of a unit of each column in every
+    scenario of each block, ``[scenario, column]``, and ``sets`` names the netting set of each column. A measure of k
+    units is k times that of one, so what sets of one column ask for follows from a long and a short unit of each; only
+    sets of several, and accounts of several sets, are measured themselves.
     """
     longs, shorts = np.maximum(exposures, 0.0), np.maximum(-exposures, 0.0)
-    mixed = np.flatnonzero(np.count_nonzero(exposures, axis=1) > 1)
+    columns = {name: np.array([each == name for each in sets]) for name in sets}
+    single = np.array([columns[name].sum() == 1 for name in sets])
+    held = np.stack([exposures[:, there].any(axis=1) for there in columns.values()])
+    mixed = np.flatnonzero(held.sum(axis=0) > 1)
     losses = []
-    for block in blocks:
-        gains = unit_gains(block.scenarios)
-        of_long, of_short = block.loss(gains), block.loss(-gains)
-        alone = longs @ of_long + shorts @ of_short
-        for first in range(0, len(mixed), AT_ONCE):
-            some = mixed[first : first + AT_ONCE]
-            joint = block.loss((exposures[some] @ gains.T).T)  # by account in memory: each is partitioned by itself
-            granted = offset_cap * np.maximum(alone[some] - joint, 0.0)
-            alone[some] = np.maximum(alone[some], joint) - granted
+    for block, each in zip(blocks, gains, strict=True):
+        alone = longs[:, single] @ block.loss(each[:, single]) + shorts[:, single] @ block.loss(-each[:, single])
+        for there in columns.values():
+            if there.sum() > 1:
+                alone += _joint(block, exposures[:, there], each[:, there])
+        joint = _joint(block, exposures[mixed], each)
+        granted = offset_cap * np.maximum(alone[mixed] - joint, 0.0)
+        alone[mixed] = np.maximum(alone[mixed], joint) - granted
         losses.append(alone)
     return combined(blocks, losses)
+
+
+def _joint(block: Block, exposures: NDArray[np.float64], gains: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What a block asks of accounts for all that they hold together: by account in memory, each partitioned by
+    itself."""
+    out = np.zeros(len(exposures))
+    for first in range(0, len(exposures), AT_ONCE):
+        some = slice(first, first + AT_ONCE)
+        out[some] = block.loss((exposures[some] @ gains.T).T)
+    return out
+
+
+def _gains(block: Block, held: Held, past: FactorHistory) -> NDArray[np.float64]:
+    """What a unit of every column gains in each scenario of a block."""
+    linear = unit_gains(block.scenarios)
+    if not held.options:
+        return linear
+    names, now = tuple(factor.name for factor in past.factors), past.levels[-1]
+    after = levels_after(now, block.scenarios)
+    options = option_gains(held.options, Levels(names, now, after, block.scenarios.horizon_days))
+    counted = block.scenarios.counted
+    return np.concatenate([linear, options if counted is None else options * counted[:, None]], axis=1)
+
+
+def _option_results(history: FactorHistory, held: Held, first: int, steps: int) -> NDArray[np.float64]:
+    """What a unit of every option gained over the horizon from each row on, ``[step, option]``: with as much time
+    passed as did."""
+    count = len(history) - steps - first
+    out = np.empty((count, len(held.options)))
+    names = tuple(factor.name for factor in history.factors)
+    days = (history.times_ns[steps:] - history.times_ns[:-steps]) / DAY_NS
+    for at in range(count) if held.options else ():
+        row = first + at
+        levels = Levels(names, history.levels[row], history.levels[row + steps][None], float(days[row]))
+        out[at] = option_gains(held.options, levels)[0]
+    return out
 
 
 def _foresee(model: Model, history: FactorHistory, held: Held) -> Callable[[FactorHistory], NDArray[np.float64]]:
     """From the past to what every account is asked for. Volatilities are worked out once, as in ``comparison``."""
     path = model.volatilities(history)
+    sets = (*(factor.name for factor in history.factors), *(option.on for option in held.options))
 
     def foresee(past: FactorHistory) -> NDArray[np.float64]:
         blocks = model.blocks(past, None if path is None else path[: len(past)])
-        return requirements(blocks, model.offset_cap, held.exposures[len(past) - 1])
+        gains = [_gains(block, held, past) for block in blocks]
+        return requirements(blocks, model.offset_cap, held.exposures[len(past) - 1], gains, sets)
 
     return foresee
 

@@ -168,8 +168,8 @@ def draft(
     ------
     RiskError
         For a history that is too short, stale or reaches beyond now, a level that is missing, a price that a contract
-        excludes, a factor outside the history that nothing reads, a rotated skew: with the series, contract or
-        parameter, and the cure.
+        excludes, a skew that leaves an option no volatility, a factor outside the history that nothing reads, a skew
+        as a venue's own rule rotates it: with the series, contract or parameter, and the cure.
     """
     require_up_to(history, time_ns)
     markets = markets or Markets()
@@ -243,7 +243,10 @@ def _check_read(
     for factor in dict.fromkeys(factor for block in blocks for factor in block.scenarios.factors):
         name = factor.name
         if name.endswith((" skew linear", " skew abs")):
-            raise RiskError(f"{name}: volatilities are not rotated here: shock volatilities by tenor, or leave it out")
+            tenor = re.sub(r"(linear|abs)$", "30d", name)
+            raise RiskError(
+                f"{name}: a venue's rule says how far it goes, and no sheet: move '{tenor}', or leave it out"
+            )
         if name not in known and not any(_reads(each, name) for each in instruments):
             raise RiskError(f"{name}: no contract or collateral moves by it: correct its name, or leave it out")
         if name not in known and (
@@ -256,7 +259,7 @@ def _check_read(
 
 def _curve(name: str) -> str:
     """The curve that a factor is a tenor of: "BTC vol" of "BTC vol 30d"; none of others."""
-    found = re.fullmatch(r"(.+ (?:basis|vol)) \d+(?:\.\d*)?d", name)
+    found = re.fullmatch(r"(.+ (?:basis|vol|skew)) \d+(?:\.\d*)?d", name)
     return found[1] if found else ""
 
 
@@ -266,7 +269,7 @@ def _reads(each: Instrument, name: str) -> bool:
         return True
     if each.contract.kind is Kind.PERPETUAL:
         return name in (f"{each.index} premium", f"{each.index} funding")
-    curves = "basis|vol" if each.contract.is_option else "basis"
+    curves = "basis|vol|skew" if each.contract.is_option else "basis"
     return re.fullmatch(rf"{re.escape(each.index)} ({curves}) \d+(\.\d*)?d", name) is not None
 
 

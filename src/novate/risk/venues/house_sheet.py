@@ -36,7 +36,7 @@ from novate.risk.venues.book import Book, NotCovered, Option, Perpetual, Positio
 from novate.risk.venues.requirement import Share
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-ABSOLUTE: Final = re.compile(r".+ (basis \d+(\.\d+)?d|premium|funding)")
+ABSOLUTE: Final = re.compile(r".+ ((basis|skew) \d+(\.\d+)?d|premium|funding)")
 """Names of series that move by differences whatever the price that they belong to does."""
 CURVE: Final = r"\d+(\.\d+)?d"
 
@@ -56,9 +56,9 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     A sheet unit is ``unit_fine`` of 10^-``fine_decimals`` of the ``numeraire``, the currency of cash. ``collateral``
     are weights of assets that no series and no shock moves. ``shocks`` are hypothetical scenarios by label: changes of
-    factors, in parts of the level or, of a basis, premium or funding rate, as a difference; what the book does not read
-    is left out of them. ``netting_sets``, ``liquidity`` and ``short_options`` go by underlying; the last are the parts
-    of its price that every unit sold by an option adds.
+    factors, in parts of the level or, of a basis, premium, funding rate or skew, as a difference; what the book does
+    not read is left out of them. ``netting_sets``, ``liquidity`` and ``short_options`` go by underlying; the last are
+    the parts of its price that every unit sold by an option adds.
     """
 
     numeraire: str
@@ -90,9 +90,9 @@ class Drawn:
 def series_read(book: Book, rules: Rules, known: Collection[str]) -> tuple[str, ...]:
     """Which of the series that are there a book is margined by; none where it holds nothing that has one.
 
-    The price of every underlying held and of collateral; "BTC basis 90d" beside dated contracts, "BTC vol 30d" beside
-    options, "BTC premium" and "BTC funding" beside a perpetual; names whose failure spreads to what is held, and what
-    an index nets with. RiskError where an underlying has no price series.
+    The price of every underlying held and of collateral; "BTC basis 90d" beside dated contracts, "BTC vol 30d" and "BTC
+    skew 30d" beside options, "BTC premium" and "BTC funding" beside a perpetual; names whose failure spreads to what
+    is held, and what an index nets with. RiskError where an underlying has no price series.
     """
     found = dict.fromkeys(book.held())
     for name in found:
@@ -117,7 +117,8 @@ def _beside(each: Position) -> dict[str, str]:
     if isinstance(each, Perpetual):
         return {"premium": "premium", "funding": "funding"}
     dated = {"basis 90d": f"basis {CURVE}"}
-    return dated | {"vol 30d": f"vol {CURVE}"} if isinstance(each, Option) else dated
+    smile = {"vol 30d": f"vol {CURVE}", "skew 30d": f"skew {CURVE}"}
+    return dated | smile if isinstance(each, Option) else dated
 
 
 def _is_read(book: Book, name: str) -> bool:
@@ -300,8 +301,8 @@ def _basis(rule: Basis | None, past: FactorHistory) -> Basis | None:
         return None
     names = [factor.name for factor in past.factors]
     beside = {name: leader for name, leader in rule.beside.items() if name in names}
-    moved = [name for name in names if ABSOLUTE.fullmatch(name) and not name.endswith(" funding")]
-    return replace(rule, beside=beside) if beside or moved else None
+    left_open = any(re.fullmatch(rf".+ (basis {CURVE}|premium)", name) for name in names)
+    return replace(rule, beside=beside) if beside or left_open else None
 
 
 def _symbols(held: Collection[Position]) -> list[str]:
