@@ -50,7 +50,7 @@ from novate.sim.auditor import auditor
 from novate.sim.worlds.many import Report, play_many
 from novate.sim.worlds.play import Failure, Played, play
 from tests.rubbish import RUBBISH
-from tests.sim import pool_bugs, relief_bugs
+from tests.sim import pool_bugs, relief_bugs, scaling_bugs
 
 JOBS = min(4, os.cpu_count() or 1)
 
@@ -336,10 +336,11 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "a requirement out of date": (variation, "set_marks", one_ppm_off),
     **pool_bugs.BUGS,
     **relief_bugs.BUGS,
+    **scaling_bugs.BUGS,
 }
 QUICK = (
     *("a settlement rounded up", "fees rounded down", "withdrawals without margin", "a requirement out of date"),
-    *("rules that liquidate", "a haircut that is not given back"),
+    *("rules that liquidate", "a haircut that is not given back", "initial rates that stay as they were"),
 )
 
 
