@@ -18,22 +18,21 @@ from tests.house.opened import RULES
 from tests.rulebooks.books import book, perpetual
 
 LOT = Fraction(1, 1_000)
-ROUNDED = 1e-6
-"""What floats of hundreds of millions, and ten brackets of fine units, may round away."""
+ROUNDED = 2e-5
+"""What floats of two thousand millions, and a dozen brackets of micro-dollars, may round away."""
 
 
 class Venue:
     """A venue with margin classes of its own and a perpetual on each, in which Beta deals with Alpha and Gamma."""
 
-    def __init__(self, house: ClearingHouse, classes: dict[str, Any], fine_decimals: int) -> None:
+    def __init__(self, house: ClearingHouse, classes: dict[str, Any]) -> None:
         self.house, self.price = house, "0"
-        most = 50_000 * 10 ** (8 - fine_decimals)
-        house.add_asset("USD", 2, fine_decimals).expect()
+        house.add_asset("USD", 2, 6).expect()
         house.adopt_rulebook("venue's", **{**RULES, "form": "venue", "margin_classes": classes}).expect()
         for name in classes:
             house.list_contract(
                 name, "perpetual", settlement="USD", tick_size="0.01", lot_size="0.001", price_min="0.01",
-                price_max=200_000, position_limit=most, margin_class=name, stale_after="9h",
+                price_max=200_000, position_limit=5_000_000, margin_class=name, stale_after="9h",
             ).expect()  # fmt: skip
         for name in ("Alpha", "Beta", "Gamma"):
             house.add_member(name).expect()
@@ -56,19 +55,22 @@ class Venue:
 
 
 @contextmanager
-def venue(classes: dict[str, Any], fine_decimals: int = 8) -> Iterator[Venue]:
+def venue(classes: dict[str, Any]) -> Iterator[Venue]:
     with ClearingHouse() as house:
-        yield Venue(house, classes, fine_decimals)
+        yield Venue(house, classes)
 
 
-MARKETS = [("binance", "BTC"), ("hyperliquid", "BTC"), ("hyperliquid", "ETH"), ("hyperliquid", "XRP")]
+MARKETS = [
+    *(("binance", underlying) for underlying in ("BTC", "ETH", "SOL", "XRP", "BNB")),
+    *(("hyperliquid", underlying) for underlying in ("BTC", "ETH", "DOGE")),
+]
 
 
 @pytest.mark.parametrize(("name", "underlying"), MARKETS)
 def test_a_house_asks_for_what_brackets_do(name: str, underlying: str) -> None:
     rulebook = load(name)
     own = rulebook.rules.markets[underlying]
-    ends = [int(each.above) for each in own[1:]] + [400_000_000]
+    ends = [int(each.above) for each in own[1:]] + [rulebook.rules.limits.get(underlying, 400_000_000)]
 
     @settings(max_examples=40)
     @given(st.integers(0, len(own) - 1), st.integers(-3, 3), st.integers(1, 1_000), st.booleans())
@@ -98,7 +100,7 @@ def test_a_leverage_that_is_no_whole_rate_is_rounded_against_the_account(leverag
 def test_a_house_asks_for_what_dydx_does_to_the_micro_dollar() -> None:
     """Initial margin to the unit; maintenance, which dYdX rounds up twice and a house once, for one at most less."""
     rulebook = load("dydx-v4")
-    tier = rulebook.rules.tiers["small-cap"]
+    tier = rulebook.rules.tiers[rulebook.rules.markets["SOL"]]
 
     @settings(max_examples=60)
     @given(st.integers(-400_000_000, 400_000_000), st.integers(0, 400_000_000), st.integers(1, 60_000))
@@ -112,7 +114,7 @@ def test_a_house_asks_for_what_dydx_does_to_the_micro_dollar() -> None:
         twice = Decimal(open_interest.maintenance_micro(tier, notional)).scaleb(-6)
         assert 0 <= twice - asked.maintenance <= Decimal("0.000001")
 
-    with venue({"SOL": margin_classes(rulebook)["SOL"]}, fine_decimals=6) as house:
+    with venue({"SOL": margin_classes(rulebook)["SOL"]}) as house:
         run()
 
 
@@ -131,7 +133,7 @@ def test_a_house_comes_to_what_dydx_publishes(interest: int, lower: int, upper: 
     micro = {"lower_cap_micro": lower * 10**6, "upper_cap_micro": upper * 10**6}
     tier = open_interest.Tier(initial_ppm=200_000, maintenance_fraction_ppm=500_000, **micro)
     rules = open_interest.Rules(tiers={"published": tier}, markets={"X": "published"})
-    with venue(of_open_interest(rules), fine_decimals=6) as house:
+    with venue(of_open_interest(rules)) as house:
         house.hold("X", 50_000, Alpha=1, Gamma=max(0, 2 * interest - 1))
         assert house.house.account("Alpha").initial == Decimal("0.1")
         house.house.marks({"X": 500}).expect()
