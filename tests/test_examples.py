@@ -103,6 +103,13 @@ def test_the_what_if_page_prints_what_it_promises() -> None:
     assert len(promised) == 3
 
 
+def test_the_page_of_rulebooks_prints_what_it_promises() -> None:
+    (code,) = blocks("concepts/rulebooks-of-venues.md", "python")
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    promised = [line.rpartition("# ")[2] for line in code.splitlines() if "print(" in line]
+    assert done.stdout.splitlines() == promised == ["8000040.00000000", "2666680.00000000"], done.stderr
+
+
 def test_the_tape_of_the_reference_runs_without_a_refusal() -> None:
     tape = "".join(blocks("reference/tape.md", "json"))
     with ClearingHouse() as house:
@@ -122,6 +129,9 @@ def test_the_reference_names_every_command_field_and_reason() -> None:
     names = [reason.text for reason in Reason if reason is not Reason.ACCEPTED]
     for name, kind in COMMANDS.items():
         names += [name, *kind.__struct_fields__]
-    for kind in (rows.TradeRow, rows.OrderRow, rows.CashRow, rows.TransferRow, wire.Tier, wire.MarginClass, wire.Cap):
+    for kind in (
+        *(rows.TradeRow, rows.OrderRow, rows.CashRow, rows.TransferRow),
+        *(wire.Tier, wire.MarginClass, wire.OpenInterest, wire.Cap),
+    ):
         names += kind.__struct_fields__
     assert [name for name in dict.fromkeys(names) if not re.search(rf"[`\"]{name}[`\"]", text)] == []

@@ -13,9 +13,11 @@ from novate.core.commands import AdoptRulebook, HaltContract, OpenAccount, OpenS
 from novate.core.facts import OrdersChanged
 from novate.core.kernels.lots import set_lots
 from novate.core.novation import move_leg
+from novate.core.open_interest import fold_initial_scaled
 from novate.core.orders import fold_orders
 from novate.core.rows import RESERVED
-from novate.core.terms import TREASURY, Limit
+from novate.core.supervision import InitialScaled
+from novate.core.terms import TREASURY, Limit, OpenInterest, Rulebook
 from tests.core.worlds import BINARY, BTC, EUR, EURO_BINARY, FEED, INDEX, USD, House, rich_house, rich_rulebook
 
 Draw = st.DrawFn
@@ -53,15 +55,38 @@ limits = st.builds(
 )
 
 
+CLASSES = st.sampled_from(["major", "alt", "option"])
+SCALES = st.sampled_from([OpenInterest(0, 10**13), OpenInterest(10**9, 10**9 + 1), OpenInterest(10**10, 10**15)])
+
+
+@st.composite
+def rules(draw: Draw) -> Rulebook:
+    """Price bands, and initial rates on the whole of a position or that rise with open interest, if any."""
+    whole = tuple(sorted(draw(st.one_of(st.just(set[str]()), st.sets(CLASSES)))))
+    scaled = draw(st.one_of(st.just(dict[str, OpenInterest]()), st.dictionaries(CLASSES, SCALES)))
+    form = "venue" if scaled else "clearing_house"
+    own = draw(st.one_of(st.just({}), bands))
+    return rich_rulebook(form, price_bands=own, whole_initial=whole, open_interest=scaled)
+
+
+def scale(draw: Draw, book: Book) -> None:
+    """Some contracts' initial rates stand at an open interest of some time ago."""
+    scaled = book.rulebook.open_interest
+    of = [at for at, terms in enumerate(book.registers.contracts) if terms.margin_class in scaled]
+    for contract in of:
+        most = scaled[book.registers.contracts[contract].margin_class].upper_fine
+        fold_initial_scaled(book, InitialScaled(contract, draw(st.integers(0, most))))
+
+
 @st.composite
 def planted(draw: Draw) -> Book:
     """The rich house with random money, positions, marks, funding, accesses and states planted into its columns.
 
-    Limits, halts and price bands are set as commands set them.
+    Limits, halts and rules are set as commands set them.
     """
     house = House(Book.loads(snapshot()))
     book = house.book
-    house.do(AdoptRulebook(rich_rulebook(price_bands=draw(st.one_of(st.just({}), bands)))))
+    house.ok(AdoptRulebook(draw(rules())))
     for limit in draw(st.one_of(st.just([]), st.lists(limits, max_size=4))):
         house.do(SetLimit(limit))
     for contract in draw(st.sets(st.sampled_from(CONTRACTS[1:]), max_size=1)):
@@ -89,6 +114,7 @@ def planted(draw: Draw) -> Book:
     for contract, (net, cost) in enumerate(table[["net_lots", "net_cost_fine"]][: len(CONTRACTS)].tolist()):
         if net or cost:  # the house takes the other side: what is long is as much as what is short
             move_leg(book, TREASURY, contract, -net, -cost)
+    scale(draw, book)
     resting = st.tuples(st.integers(0, 3_000), st.integers(0, 3_000), st.sampled_from(CONTRACTS[1:]), accounts)
     plant = draw(st.lists(resting, max_size=6))
     fold_orders(book, OrdersChanged(np.array(plant, RESERVED).tobytes()))

@@ -105,6 +105,7 @@ def test_what_if_answers_as_trades_are_decided(count: int) -> None:
 TIERS = {
     "rising": (Tier(0, 50_000, 30_000, 20_000, 10_000), Tier(2_000 * 10**8, 150_000, 100_000, 60_000, 50_000)),
     "falling": (Tier(0, 300_000, 200_000, 90_000, 80_000), Tier(1_500 * 10**8, 50_000, 20_000, 20_000, 10_000)),
+    "whole": (Tier(0, 50_000, 30_000, 20_000, 10_000), Tier(2_000 * 10**8, 150_000, 100_000, 60_000, 50_000)),
 }
 SMALL: dict[str, Any] = {"price_min_ticks": 50, "price_max_ticks": 600, "position_limit_lots": 90, "fee_ppm": 1_000}
 SMALL_CONTRACTS = range(6)
@@ -127,7 +128,11 @@ def small_world(margin_class: str, gains_ppm: int) -> bytes:
     ):
         house.ok(c.ListContract(contract))
     rules = rulebook(
-        margin_classes=TIERS, collateral={"USD": 0, "BTC": 50_000}, gains_ppm=gains_ppm, long_option_ppm=900_000
+        margin_classes=TIERS,
+        whole_initial=("whole",),
+        collateral={"USD": 0, "BTC": 50_000},
+        gains_ppm=gains_ppm,
+        long_option_ppm=900_000,
     )
     house.ok(c.AdoptRulebook(rules))
     house.ok(c.AddMember("m0"))

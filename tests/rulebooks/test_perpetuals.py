@@ -8,15 +8,10 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from novate.core.money import PPM
-from novate.core.terms import Tier
-from novate.core.tiers import accumulate_tiers
 from novate.risk.errors import RiskError
 from novate.risk.venues import brackets, lognormal, open_interest
 from novate.rulebooks import load, margin
 from tests.rulebooks.books import book, perpetual
-
-FINE = 10**8
 
 
 def rules(name: str) -> Any:
@@ -149,18 +144,6 @@ def test_maintenance_does_not_jump(name: str) -> None:
         for each in of[1:]:
             below, above = (brackets.maintenance(of, each.above * (1 + by)) for by in (-1e-9, 1e-9))
             assert below == pytest.approx(above, rel=1e-8)
-
-
-@pytest.mark.parametrize("name", ["binance", "hyperliquid"])
-def test_the_houses_own_tiers_maintain_the_same(name: str) -> None:
-    """What the house's integers accumulate below every floor is the venue's maintenance there, to a part in a million
-    of the rate: maintenance could be adopted; initial could not, since leverage holds for the whole notional."""
-    for of in rules(name).markets.values():
-        rates = [round(each.maintenance * PPM) for each in of]
-        tiers = tuple(Tier(int(each.above) * FINE, rate, rate, 0, 0) for each, rate in zip(of, rates, strict=True))
-        for each, row in zip(of, accumulate_tiers(tiers), strict=True):
-            assert row[0] == int(each.above) * FINE
-            assert row[3] / FINE == pytest.approx(brackets.maintenance(of, each.above), rel=2e-5)
 
 
 def test_a_bracket_ends_with_its_own_cap() -> None:

@@ -13,7 +13,7 @@ from novate.files import FileError
 from novate.risk.errors import RiskError
 from novate.risk.venues.book import Book, Collateral, NotCovered
 from novate.risk.venues.requirement import Equity, Part, Risk, answer
-from novate.rulebooks import MECHANISMS, load, margin, names, read_book, risk_of
+from novate.rulebooks import MECHANISMS, in_tiers, load, margin, margin_classes, names, read_book, risk_of
 from tests.rulebooks.books import book, future, option, past, perpetual
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "portfolio.toml"
@@ -48,8 +48,21 @@ def test_a_rulebook_says_when_and_where_it_is_from(name: str) -> None:
     assert header.not_covered
 
 
-def test_only_what_is_found_in_integers_may_be_adopted() -> None:
+def test_what_is_found_in_integers() -> None:
     assert [name for name in names() if load(name).header.evaluation == "exact"] == ["ccp", "dydx-v4"]
+
+
+def test_what_a_house_adopts() -> None:
+    classes = {"binance": "margin classes", "dydx-v4": "margin classes", "hyperliquid": "margin classes"}
+    assert {name: load(name).adopted_as for name in names()} == dict.fromkeys(names()) | classes | {"ccp": "risk sheet"}
+    assert set(in_tiers()) == set(classes)
+
+
+@pytest.mark.parametrize("name", sorted(set(names()) - set(in_tiers())))
+def test_what_no_tiers_can_say_is_refused_with_the_reason(name: str) -> None:
+    reason = "adopts its risk sheet" if name == "ccp" else "tiers are rates of one contract's notional"
+    with pytest.raises(RiskError, match=rf"{name}: no margin classes can say .* {reason}"):
+        margin_classes(load(name))
 
 
 def test_every_mechanism_is_shipped() -> None:

@@ -52,7 +52,7 @@ from novate.core.settlement import Flows
 from novate.sim.auditor import auditor
 from novate.sim.worlds.many import Report, play_many, report_of
 from tests.rubbish import RUBBISH
-from tests.sim import pool_bugs, relief_bugs
+from tests.sim import pool_bugs, relief_bugs, scaling_bugs
 from tests.sim.finding import Bug, first_failure
 
 JOBS = min(4, os.cpu_count() or 1)
@@ -334,6 +334,7 @@ BUGS: dict[str, Bug] = {
     "a requirement out of date": (variation, "set_marks", one_ppm_off),
     **pool_bugs.BUGS,
     **relief_bugs.BUGS,
+    **scaling_bugs.BUGS,
 }
 LATE = {
     "cash that leaves though bids have set it aside": 242,
@@ -342,7 +343,7 @@ LATE = {
 """The first world that comes to what few come to. Where the worlds have changed, the next one that does is found."""
 QUICK = (
     *("a settlement rounded up", "fees rounded down", "withdrawals without margin", "a requirement out of date"),
-    *("rules that liquidate", "a haircut that is not given back"),
+    *("rules that liquidate", "a haircut that is not given back", "initial rates that stay as they were"),
 )
 
 

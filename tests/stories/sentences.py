@@ -133,6 +133,24 @@ def _margin_classes(world: World, records: Records) -> None:
     world.rules.setdefault("margin_classes", {}).update(classes)
 
 
+def _whole_initial(world: World, records: Records) -> None:
+    for record in records:
+        _class(world, record["class"])["whole_initial"] = True
+
+
+def _open_interest(world: World, records: Records) -> None:
+    for record in records:
+        _class(world, record.pop("class"))["open_interest"] = record
+
+
+def _class(world: World, name: str) -> dict[str, Any]:
+    """A margin class of which more is said than its tiers."""
+    classes = world.rules["margin_classes"] = dict(world.rules["margin_classes"])
+    own = classes[name]
+    classes[name] = dict(own) if isinstance(own, dict) else {"tiers": own}
+    return classes[name]
+
+
 def _collateral(world: World, records: Records) -> None:
     world.rules["collateral"] = {record["asset"]: record["haircut"] for record in records}
 
@@ -230,6 +248,8 @@ def _overdrafts(world: World, records: Records) -> None:
 SENTENCES: dict[str, Callable[[World, Records], None]] = {
     "the assets": _each("add_asset"),
     "the margin classes": _margin_classes,
+    "the classes whose initial rate is on the whole": _whole_initial,
+    "the open interest between which initial rates rise": _open_interest,
     "the collateral": _collateral,
     "the rules": _rules,
     "the contracts": _each("list_contract"),

@@ -101,6 +101,9 @@ class Words(Figures):
                 return self.contract(fact.contract), fact.cause
             case sv.TradingResumed():
                 return self.contract(fact.contract), ""
+            case sv.InitialScaled():
+                value = self.fine_money(fact.open_interest_fine, self.asset_of(fact.contract))
+                return self.contract(fact.contract), f"at {value}"
             case sv.CallPaid():
                 return self.account(fact.bucket), f"{self.judged(fact.paid_fine)}, {self.judged(fact.open_fine)} open"
             case sv.AccountRestricted() | sv.AccountReleased() | sv.ReliefEnded():

@@ -4,13 +4,26 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from novate.core import commands as core
 from novate.core import lifecycle_commands as after
 from novate.core.commands import AnyCommand
 from novate.core.rows import CASH, FUNDING, MARK, ORDER, TRADE, TRANSFER
 from novate.core.sheet_terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
-from novate.core.terms import LISTED_LAYERS, Asset, Cap, Contract, Kind, Limit, MarginMode, Overdraft, Rulebook, Tier
+from novate.core.terms import (
+    LISTED_LAYERS,
+    Asset,
+    Cap,
+    Contract,
+    Kind,
+    Limit,
+    MarginMode,
+    OpenInterest,
+    Overdraft,
+    Rulebook,
+    Tier,
+)
 from novate.tape import decimals
 
 INT64 = st.integers(-(2**63) + 1, 2**63 - 1)
@@ -62,7 +75,7 @@ CONTRACT = st.builds(
     resolvable=st.booleans(),
 )
 TIER = st.builds(Tier, st.integers(0, 2**60), PPM, PPM, PPM, PPM)
-RULEBOOK = st.builds(
+RULES = st.builds(
     Rulebook,
     name=NAME,
     numeraire=st.sampled_from(["USD", "BTC"]),
@@ -104,6 +117,18 @@ RULEBOOK = st.builds(
     recalibration_fall_ppm=PPM,
     recalibration_every_ns=NS,
 )
+
+
+@st.composite
+def scaled(draw: st.DrawFn) -> Rulebook:
+    """Rules, some of whose margin classes have initial rates on the whole, or that rise with open interest."""
+    rules = draw(RULES)
+    whole = tuple(name for name in rules.margin_classes if draw(st.booleans()))
+    caps = {name: OpenInterest(draw(INT64), draw(INT64)) for name in rules.margin_classes if draw(st.booleans())}
+    return replace(rules, whole_initial=whole, open_interest=caps)
+
+
+RULEBOOK = scaled()
 LIMIT = st.builds(
     Limit,
     name=NAME,

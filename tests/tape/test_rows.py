@@ -10,7 +10,7 @@ from novate.core import commands as core
 from novate.core.reasons import Reason
 from novate.core.registers import Registers
 from novate.core.rows import CASH, FUNDING, MARK, TRADE
-from novate.core.terms import Asset, Tier
+from novate.core.terms import Asset, OpenInterest, Tier
 from tests.tape.known import RULES, decode, registers, trade, trades
 
 BAD_TRADES = [
@@ -132,6 +132,11 @@ def test_rulebook_in_percent_and_in_another_asset() -> None:
     assert isinstance(command, core.AdoptRulebook)
     assert command.rulebook.slippage_ppm == 15_000
     assert command.rulebook.margin_classes["coin"] == (Tier(0, 100_000, 50_000), Tier(15 * 10**11, 10**6, 10**6))
+    value["margin_classes"]["coin"] |= {"whole_initial": True, "open_interest": {"lower": 1, "upper": "2.5"}}
+    command = decode(value).command
+    assert isinstance(command, core.AdoptRulebook)
+    assert command.rulebook.whole_initial == ("coin",)
+    assert command.rulebook.open_interest == {"coin": OpenInterest(10**12, 25 * 10**11)}
     tiers[1]["initial"] = "10.00001%"
     with pytest.raises(tape.Refused, match=r"\$.margin_classes.coin.tiers\[1\].initial.*finer than ppm"):
         decode(value)

@@ -105,6 +105,7 @@ def _show_list(rulebooks: "Sequence[Rulebook]", json: bool) -> None:
                 "date": each.header.date.isoformat(),
                 "mechanism": each.header.mechanism,
                 "evaluation": each.header.evaluation,
+                "adopted_as": each.adopted_as,
                 "sources": each.header.sources,
                 "covers": each.header.covers,
                 "not_covered": each.header.not_covered,
@@ -114,10 +115,18 @@ def _show_list(rulebooks: "Sequence[Rulebook]", json: bool) -> None:
         print_json({"rulebooks": rows})
         return
     cells = [
-        [each.name, each.header.venue, f"{each.header.date}", each.header.evaluation, "\n".join(each.header.sources)]
+        [
+            each.name,
+            each.header.venue,
+            f"{each.header.date}",
+            each.header.evaluation,
+            each.adopted_as or "no",
+            "\n".join(each.header.sources),
+        ]
         for each in rulebooks
     ]
-    print_table(output(), Table("Rulebooks", ("name", "venue", "date", "evaluation", "sources"), cells, ("date",)))
+    columns = ("name", "venue", "date", "evaluation", "a house adopts", "sources")
+    print_table(output(), Table("Rulebooks", columns, cells, ("date",)))
 
 
 def _show_answer(rulebook: "Rulebook", found: "Answer", json: bool) -> None:
@@ -141,7 +150,8 @@ def _show_answer(rulebook: "Rulebook", found: "Answer", json: bool) -> None:
         title = f"Worst: {found.worst}" if found.worst else "What asks for most"
         print_table(console, Table(title, ("largest contributors", "loss"), losses, ("loss",)))
     if rulebook.header.evaluation == "calculator":
-        console.print("a calculator in floats: no house may margin by it", highlight=False)
+        house = f"a house adopts it as {rulebook.adopted_as}" if rulebook.adopted_as else "no house may margin by it"
+        console.print(f"a calculator in floats: {house}", highlight=False)
     for line in (*found.notes, f"not covered: {rulebook.header.not_covered}"):
         console.print(line, highlight=False)
 

@@ -18,11 +18,12 @@ from novate.core.gate import check_gates
 from novate.core.kernels.lots import set_lots
 from novate.core.levels import check_levels
 from novate.core.money import EXPOSURE_MAX, PPM, VALUE_MAX
+from novate.core.open_interest import fold_initial_scaled, scaled_under
 from novate.core.overdrafts import check_overdrafts
 from novate.core.reasons import Reason
 from novate.core.relief import in_draft, reliefs
 from novate.core.terms import TRADING, Account, Cap, Layer, Member, Role, Rulebook
-from novate.core.tiers import accumulate_tiers, check_tiers
+from novate.core.tiers import accumulate_tiers, check_classes
 
 INVALID = Reason.TERMS_INVALID
 NAME_LENGTH_MAX = 128
@@ -166,12 +167,14 @@ def decide_adopt_rulebook(book: Book, command: AdoptRulebook, time_ns: int) -> l
     due = book.registers.settlement_due_ns
     if due is None or book.rulebook.settlement_interval_ns != rulebook.settlement_interval_ns:
         due = (time_ns // rulebook.settlement_interval_ns + 1) * rulebook.settlement_interval_ns
-    adopted = RulebookAdopted(rulebook, due, rates_under(book, rulebook))
+    adopted, scaled = RulebookAdopted(rulebook, due, rates_under(book, rulebook)), scaled_under(book, rulebook)
     if book.registers.rulebook is None:
-        return [adopted]
+        return [adopted, *scaled]
     changed = in_draft(book)
     fold_rulebook_adopted(changed, adopted)
-    return [adopted, *reliefs(book, changed)]
+    for fact in scaled:
+        fold_initial_scaled(changed, fact)
+    return [adopted, *scaled, *reliefs(book, changed)]
 
 
 def check_rulebook(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
@@ -227,9 +230,7 @@ def check_terms(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
     layers = rulebook.waterfall
     if not layers or layers[-1] is not Layer.GAINS_HAIRCUT or len(dict.fromkeys(layers)) != len(layers):
         wrong.append(("waterfall", "each layer once, the last of them gains_haircut: a cycle must always add up"))
-    for name, tiers in rulebook.margin_classes.items():
-        wrong += [(f"margin_classes.{name}", message) for message in check_tiers(tiers)]
-    return wrong
+    return wrong + check_classes(rulebook)
 
 
 def check_open(book: Book, rulebook: Rulebook) -> list[tuple[str, str]]:
@@ -271,7 +272,9 @@ def fold_rulebook_adopted(book: Book, fact: RulebookAdopted) -> None:
     """Put the rulebook in force and lay out its margin classes."""
     book.registers.rulebook = fact.rulebook
     book.registers.settlement_due_ns = fact.settlement_due_ns
-    rows = [row for tiers in fact.rulebook.margin_classes.values() for row in accumulate_tiers(tiers)]
+    book.registers.open_interest = {}
+    classes, whole = fact.rulebook.margin_classes, fact.rulebook.whole_initial
+    rows = [row for name, own in classes.items() for row in accumulate_tiers(own, whole_initial=name in whole)]
     book.tiers = np.array(rows, layout.TIER)
     for rate in fact.rates:
         set_rate(book, rate)
@@ -281,7 +284,10 @@ def fold_rulebook_adopted(book: Book, fact: RulebookAdopted) -> None:
 
 
 def set_tiers(book: Book, first: int) -> None:
-    """Point contracts from ``first`` on to their margin class; a class that is not in the rulebook has no tiers."""
+    """Point contracts from ``first`` on to their margin class; a class that is not in the rulebook has no tiers.
+
+    Contracts whose initial rates rise with their open interest have rows of their own, after those of all classes.
+    """
     rulebook = book.registers.rulebook
     if rulebook is None:
         return
@@ -290,7 +296,14 @@ def set_tiers(book: Book, first: int) -> None:
     for name, tiers in rulebook.margin_classes.items():
         starts[name] = (start, len(tiers))
         start += len(tiers)
+    end, own = len(book.tiers), []
     for index, terms in enumerate(book.registers.contracts[first:], first):
         row = book.contracts[index]
-        row["tier_start"], row["tier_count"] = starts.get(terms.margin_class, (0, 0))
+        start, count = starts.get(terms.margin_class, (0, 0))
+        if terms.margin_class in rulebook.open_interest:
+            own.append(book.tiers[start : start + count])
+            start, end = end, end + count
+        row["tier_start"], row["tier_count"] = start, count
         row["band_ppm"] = rulebook.price_bands.get(terms.margin_class, 0)
+    if own:
+        book.tiers = np.concatenate([book.tiers, *own])

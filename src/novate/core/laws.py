@@ -10,6 +10,7 @@ from novate.core.kernels.portfolio import first_uncovered, same_sheet
 from novate.core.kernels.settle import first_unbalanced, recount
 from novate.core.ledger import balance_of
 from novate.core.margin import JUDGED_ACCESS, judge_many
+from novate.core.open_interest import rows_at, rows_of
 from novate.core.relief import is_sound
 from novate.core.sheet_columns import columns_of
 from novate.core.terms import TREASURY, Role
@@ -38,6 +39,7 @@ def check_whole(book: Book) -> None:
     house_is_flat(book)
     sub_accounts_have_no_money(book)
     lot_terms_are_current(book)
+    scaled_tiers_are_current(book)
     sheet_covers(book)
     reliefs_are_due(book)
     limits_recount(book)
@@ -165,6 +167,16 @@ def lot_terms_are_current(book: Book) -> None:
     stale = np.flatnonzero(kept != book.lot_terms[: book.contract_count])
     if len(stale):
         raise LawBroken(f"{book.registers.contracts[int(stale[0])].symbol}: its cached lot terms are not current")
+
+
+def scaled_tiers_are_current(book: Book) -> None:
+    """The tiers of every contract whose initial rates rise are those of the rules at its open interest on record."""
+    scaled = book.registers.rulebook.open_interest if book.registers.rulebook else {}
+    for contract, terms in enumerate(book.registers.contracts):
+        if terms.margin_class in scaled:
+            fresh = rows_at(book, contract, book.registers.open_interest.get(contract, 0))
+            if not np.array_equal(book.tiers[rows_of(book, contract)], fresh):
+                raise LawBroken(f"{terms.symbol}: its tiers are not those of its open interest on record")
 
 
 def sheet_covers(book: Book) -> None:

@@ -188,6 +188,7 @@ class Registers(msgspec.Struct):
     halts: dict[int, Halt] = {}
     restricted: dict[int, int] = {}
     relieved: dict[int, Relief] = {}
+    open_interest: dict[int, int] = {}
     give_ups: dict[int, PendingGiveUp] = {}
     next_give_up: int = 0
     undone_trades: dict[str, list[int]] = {}

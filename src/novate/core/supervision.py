@@ -86,6 +86,14 @@ class TradingResumed(Fact, frozen=True):
     contract: int
 
 
+class InitialScaled(Fact, frozen=True):
+    """A contract's initial rates are those at this open interest from now: the value of all open lots, up to the value
+    from which on the rates are 100 %, in fine units of its settlement asset."""
+
+    contract: int
+    open_interest_fine: int
+
+
 class CallPaid(Fact, frozen=True):
     """Part of a call was paid: what a deposit added to equity, and what of the call is still open."""
 
@@ -148,6 +156,7 @@ SupervisionFact = (
     | LimitRemoved
     | TradingHalted
     | TradingResumed
+    | InitialScaled
     | CallPaid
     | AccountRestricted
     | AccountReleased

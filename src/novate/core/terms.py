@@ -151,6 +151,13 @@ class Overdraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time_ns: int
 
 
+class OpenInterest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Between what values of everyone's open positions initial rates rise, up to all of the value at ``upper_fine``."""
+
+    lower_fine: int
+    upper_fine: int
+
+
 class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The rules the house runs by. Adopted by command; a change never alters how an old fact folds.
 
@@ -163,6 +170,10 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     the bucket over. A trade that fills resting orders is asked for margin like any other (``checked``) or is always
     novated, at worst into breach (``guaranteed``). The waterfall must end with the gains haircut. ``price_bands`` maps
     a margin class to how far from the mark its contracts may trade, in ppm of the mark; others trade at any price.
+
+    In the classes of ``whole_initial`` the initial rate of the tier that a position reaches is asked on all of it, in
+    others each rate on the part in its tier; maintenance is always asked part by part. ``open_interest`` maps a class
+    of a venue to the values of its contracts' open positions between which their initial rates rise to 100 %.
 
     Levels of equity, from the top: below ``warning_ppm`` of the initial requirement an account is shown as warned (0 is
     off); below ``call_trigger_ppm`` of it a call is made, for what brings equity to ``call_target_ppm`` of it; below
@@ -201,6 +212,8 @@ class Rulebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slice_expiry_ns: int = 60_000_000_000
     slices_max: int = 3
     price_bands: dict[str, int] = {}
+    whole_initial: tuple[str, ...] = ()
+    open_interest: dict[str, OpenInterest] = {}
     warning_ppm: int = 0
     call_trigger_ppm: int = 1_000_000
     call_target_ppm: int = 1_000_000

@@ -23,6 +23,7 @@ from novate.core.kernels.legs import expire_rows
 from novate.core.kernels.lots import set_lots
 from novate.core.kernels.marks import mark_rows, set_marks
 from novate.core.money import E12, round_half_even
+from novate.core.open_interest import scaled_with
 from novate.core.reasons import Reason
 from novate.core.refusals import refusal_facts
 from novate.core.rows import FUNDED, FUNDING, MARK, MARKED, NEITHER, REFUSED
@@ -48,6 +49,7 @@ def decide_marks(book: Book, command: PublishMarks) -> list[Fact]:
     asset_facts, assets = _decide_asset_prices(book, command)
     if len(marked) or assets:
         facts.insert(0, MarksPublished(marked.tobytes(), tuple(assets)))
+    facts += scaled_with(book, marked)
     return facts + asset_facts + refusal_facts(refused, None, None)
 
 

@@ -329,7 +329,8 @@ def _bends(book: Book, contract: int, lots: int) -> dict[int, None]:
     size, least = abs(lots) * unit, int(held["reference_least_fine"])
     for floor in floors(book, contract):
         if held["inverse"] and not held["option"] and floor:
-            found |= _around(size // floor)
+            # The last value of one lot inside the bracket; values of lots are rounded, so lots are divided out first.
+            found |= _around(unit // (floor // abs(lots))) if lots and floor >= abs(lots) else {}
         elif not held["inverse"] and size:
             found |= _around(floor // size) | _around(-(floor // size))
     if least and unit and not held["inverse"]:

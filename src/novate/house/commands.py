@@ -126,15 +126,16 @@ class Commands(MoneyCommands, LifecycleCommands, SheetCommands):
     ) -> Outcome:
         """Put the rules in force; replaces the rulebook before. Rates are ``"0.05"`` or ``"5%"``.
 
-        ``margin_classes`` maps a class to its tiers: ``{"above": "0", "initial": "5%", "maintenance": "2.5%"}``, and
-        ``price_bands`` a class to how far from the mark it may trade. ``warning``, ``call_trigger``, ``call_target``
-        and ``release`` are levels of equity as parts of the initial requirement, ``reduce_only`` of maintenance. With
-        ``effective`` the rules wait for that time and are decided again when it comes. ``collateral_caps`` maps an
-        asset to ``{"account": …, "member": …, "house": …}``, each of them or none; ``withdrawal_gates`` maps a gated
-        asset to its dust limit. ``overdrafts`` maps an asset to ``{"amount": …, "time": …}``: how far and how
-        long its balances may stay below zero; beyond it other collateral is sold to the treasury at once, or by
-        ``orders``, and what those have not sold after ``conversion_due`` to the treasury. The three of recalibration
-        say how far and how soon a risk sheet may go from the one before it; 0 is no bound.
+        ``margin_classes`` maps a class to its tiers: ``{"above": "0", "initial": "5%", "maintenance": "2.5%"}``, or to
+        ``{"tiers": [...]}`` with ``asset``, ``whole_initial`` or ``open_interest`` as in docs/reference/tape.md;
+        ``price_bands`` maps a class to how far from the mark it may trade. ``warning``, ``call_trigger``,
+        ``call_target`` and ``release`` are levels of equity as parts of the initial requirement, ``reduce_only`` of
+        maintenance. With ``effective`` the rules wait for that time and are decided again when it comes.
+        ``collateral_caps`` maps an asset to ``{"account": …, "member": …, "house": …}``, each of them or none;
+        ``withdrawal_gates`` maps a gated asset to its dust limit. ``overdrafts`` maps an asset to ``{"amount": …,
+        "time": …}``: how far and how long its balances may stay below zero; beyond it other collateral is sold to the
+        treasury at once, or by ``orders``, and what those have not sold after ``conversion_due`` to the treasury. The
+        three of recalibration say how far and how soon a risk sheet may go from the one before it; 0 is no bound.
         """
         return self._ask("adopt_rulebook", locals())
 

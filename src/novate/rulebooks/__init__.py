@@ -1,7 +1,7 @@
 """Venue rulebooks: one engine, any venue's rules. Parameters are dated, sourced files; mechanisms are ``risk.venues``.
 
 ``load`` reads a rulebook by its name (a file of this package) or by the path of another, ``read_book`` a portfolio,
-``margin`` puts the two together.
+``margin`` puts the two together. ``margin_classes`` makes a rulebook one that a house can adopt.
 """
 
 import tomllib
@@ -18,7 +18,20 @@ from msgspec import Struct
 from novate.files import FileError, converted, table_of
 from novate.risk.errors import RiskError
 from novate.risk.factors import FactorHistory
-from novate.risk.venues import brackets, house_sheet, lognormal, open_interest, pm2, scan, shortfall, span, standard
+from novate.risk.venues import (
+    brackets,
+    house_sheet,
+    lognormal,
+    open_interest,
+    pm2,
+    scan,
+    shortfall,
+    span,
+    standard,
+)
+from novate.risk.venues import (
+    margin_classes as classes,
+)
 from novate.risk.venues.book import FIGURE_MAX, Book, NotCovered, checked
 from novate.risk.venues.requirement import Answer, Equity, Risk, answer
 
@@ -35,12 +48,17 @@ MECHANISMS: Final[dict[str, tuple[type[Struct], Callable[..., Risk]]]] = {
 """Name of a mechanism -> its parameters and its rule, from a book, the parameters and, of some, a history."""
 FROM_HISTORY: Final = ("filtered_shortfall",)
 """Mechanisms whose scenarios come from a history of prices."""
+IN_TIERS: Final[dict[str, Callable[..., classes.Classes]]] = {
+    "brackets": classes.of_brackets,
+    "open_interest": classes.of_open_interest,
+}
+"""Mechanisms that ask contract by contract, as the tiers of a house do."""
 SEE: Final = "docs/concepts/rulebooks-of-venues.md"
 
 
 class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A rulebook's file. ``date`` is that of the parameters, ``sources`` where they are published; ``evaluation`` says
-    whether the requirement is found in exact integers, or by a calculator in floats that no house may margin by."""
+    whether the requirement is found here in exact integers, or by a calculator in floats."""
 
     venue: str
     date: date
@@ -65,6 +83,13 @@ class Rulebook:
     def from_history(self) -> bool:
         """Whether a history of prices is part of what it margins by."""
         return self.header.mechanism in FROM_HISTORY
+
+    @property
+    def adopted_as(self) -> Literal["margin classes", "risk sheet"] | None:
+        """What a house adopts to margin by it; None where no house can."""
+        if self.header.mechanism in IN_TIERS:
+            return "margin classes"
+        return "risk sheet" if self.from_history else None
 
 
 def names() -> tuple[str, ...]:
@@ -110,6 +135,31 @@ def risk_of(book: Book, rulebook: Rulebook, history: FactorHistory | None = None
     if history is None:
         raise NotCovered("it margins by a history of prices: give one (--history FILE)")
     return requirement(book, rulebook.rules, history)
+
+
+def margin_classes(rulebook: Rulebook) -> classes.Classes:
+    """A rulebook as the ``margin_classes`` that ``ClearingHouse.adopt_rulebook`` takes: one for every underlying, under
+    its name.
+
+    Rates that are no whole parts per million are rounded up to the next, against the account; amounts are of the
+    house's numeraire. A house asks for no less than ``margin`` does, and for at most a millionth of the notional more,
+    besides what each rounds. The largest notional of a venue is no part of a class: a house limits positions by the
+    ``position_limit`` of a contract. A class whose initial margin rises with open interest is for a venue alone.
+
+    Raises ``RiskError`` for rules that no tiers can say.
+    """
+    if rulebook.header.mechanism in IN_TIERS:
+        return IN_TIERS[rulebook.header.mechanism](rulebook.rules)
+    if rulebook.from_history:
+        cure = "a house adopts its risk sheet, and margins whole portfolios by it"
+    else:
+        cure = f"tiers are rates of one contract's notional, long or short: choose of {', '.join(in_tiers())}"
+    raise RiskError(f"{rulebook.name}: no margin classes can say what {rulebook.header.mechanism} asks for: {cure}")
+
+
+def in_tiers() -> tuple[str, ...]:
+    """The rulebooks of this package that a house can adopt as margin classes, by name."""
+    return tuple(name for name in names() if load(name).header.mechanism in IN_TIERS)
 
 
 @cache

@@ -18,9 +18,7 @@ def rulebook_fields(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
         "numeraire": rulebook.numeraire,
         "form": rulebook.form,
         "collateral": {symbol: decimals.rate_text(haircut, PPM) for symbol, haircut in rulebook.collateral.items()},
-        "margin_classes": {
-            name: [_tier(tier, numeraire) for tier in tiers] for name, tiers in rulebook.margin_classes.items()
-        },
+        "margin_classes": {name: _class(rulebook, name, numeraire) for name in rulebook.margin_classes},
         "settlement_interval": decimals.duration_text(rulebook.settlement_interval_ns),
         "call_due": decimals.duration_text(rulebook.call_due_ns),
         "waterfall": [layer.value for layer in rulebook.waterfall],
@@ -58,6 +56,17 @@ def rulebook_fields(rulebook: Rulebook, registers: Registers) -> dict[str, Any]:
         "recalibration_fall": decimals.rate_text(rulebook.recalibration_fall_ppm, PPM),
         "recalibration_every": decimals.duration_text(rulebook.recalibration_every_ns),
     }
+
+
+def _class(rulebook: Rulebook, name: str, numeraire: Asset) -> Any:
+    tiers = [_tier(tier, numeraire) for tier in rulebook.margin_classes[name]]
+    caps, said = rulebook.open_interest.get(name), dict[str, Any]()
+    if name in rulebook.whole_initial:
+        said["whole_initial"] = True
+    if caps is not None:
+        values = {"lower": caps.lower_fine, "upper": caps.upper_fine}
+        said["open_interest"] = {end: decimals.text(fine, numeraire.fine_decimals) for end, fine in values.items()}
+    return {"tiers": tiers, **said} if said else tiers
 
 
 def _tier(tier: Tier, numeraire: Asset) -> dict[str, str]:

@@ -82,7 +82,7 @@ def rulebook_of(command: wire.AdoptRulebook, names: Names) -> terms.Rulebook:
         for symbol, haircut in command.collateral.items()
     }
     classes = {
-        name: _tiers(content, numeraire, names, f"$.margin_classes.{name}")
+        name: _class(content, numeraire, names, f"$.margin_classes.{name}")
         for name, content in command.margin_classes.items()
     }
     return terms.Rulebook(
@@ -90,7 +90,7 @@ def rulebook_of(command: wire.AdoptRulebook, names: Names) -> terms.Rulebook:
         numeraire=command.numeraire,
         form=command.form,
         collateral=collateral,
-        margin_classes=classes,
+        margin_classes={name: tiers for name, (tiers, _, _) in classes.items()},
         settlement_interval_ns=guarded(decimals.duration_ns, command.settlement_interval, "$.settlement_interval"),
         call_due_ns=guarded(decimals.duration_ns, command.call_due, "$.call_due"),
         waterfall=tuple(terms.Layer(layer) for layer in command.waterfall),
@@ -105,6 +105,8 @@ def rulebook_of(command: wire.AdoptRulebook, names: Names) -> terms.Rulebook:
             name: ppm(convert(band, NUMBER, f"$.price_bands.{name}"), f"$.price_bands.{name}")
             for name, band in command.price_bands.items()
         },
+        whole_initial=tuple(name for name, (_, whole, _) in classes.items() if whole),
+        open_interest={name: caps for name, (_, _, caps) in classes.items() if caps is not None},
         warning_ppm=ppm(command.warning, "$.warning"),
         call_trigger_ppm=ppm(command.call_trigger, "$.call_trigger"),
         call_target_ppm=ppm(command.call_target, "$.call_target"),
@@ -158,12 +160,22 @@ def _amount(content: Any, symbol: str, names: Names, path: str) -> int:
     return names.amount(convert(content, NUMBER, path), names.asset(symbol, path), path)
 
 
-def _tiers(content: Any, numeraire: terms.Asset, names: Names, path: str) -> tuple[terms.Tier, ...]:
-    asset, rows = numeraire, content
-    if isinstance(content, dict):
-        margin_class = convert(content, wire.MarginClass, path)
-        asset = names.terms.assets[names.asset(margin_class.asset, f"{path}.asset")]
-        path, rows = f"{path}.tiers", margin_class.tiers
+def _class(
+    content: Any, numeraire: terms.Asset, names: Names, path: str
+) -> tuple[tuple[terms.Tier, ...], bool, terms.OpenInterest | None]:
+    """A margin class: its tiers, whether initial rates are on the whole, and how open interest scales them."""
+    if not isinstance(content, dict):
+        return _tiers(content, numeraire, names, path), False, None
+    given = convert(content, wire.MarginClass, path)
+    asset = numeraire if given.asset is None else names.terms.assets[names.asset(given.asset, f"{path}.asset")]
+    scaled, place = given.open_interest, f"{path}.open_interest"
+    caps = scaled and terms.OpenInterest(
+        names.fine(scaled.lower, asset, f"{place}.lower"), names.fine(scaled.upper, asset, f"{place}.upper")
+    )
+    return _tiers(given.tiers, asset, names, f"{path}.tiers"), given.whole_initial, caps
+
+
+def _tiers(rows: Any, asset: terms.Asset, names: Names, path: str) -> tuple[terms.Tier, ...]:
     if not isinstance(rows, list):
         message = f'expected a list of tiers, got {shown(rows)}: write [{{"above": "0", "initial": …}}, …]'
         raise refuse(Reason.MALFORMED, path, message)

@@ -62,11 +62,20 @@ class Tier(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     maintenance_least: Number = 0
 
 
-class MarginClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The tiers of a class whose floors are amounts of ``asset`` rather than of the numeraire."""
+class OpenInterest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The values of open positions between which initial rates rise to 100 %."""
 
-    asset: str
+    lower: Number
+    upper: Number
+
+
+class MarginClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The tiers of a class, and what else is said of it; amounts are of ``asset``, or of the numeraire."""
+
     tiers: list[Any]
+    asset: str | None = None
+    whole_initial: bool = False
+    open_interest: OpenInterest | None = None
 
 
 class AdoptRulebook(Wire, frozen=True, tag="adopt_rulebook"):

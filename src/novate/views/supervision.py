@@ -15,6 +15,7 @@ class Names(Protocol):
     def account(self, index: int) -> str: ...
     def member(self, index: int) -> str: ...
     def contract(self, index: int) -> Any: ...
+    def fine(self, amount: int, contract: int) -> Any: ...
     def numeraire(self, amount: int) -> Any: ...
 
 
@@ -49,6 +50,9 @@ def supervision_rows(fact: Fact, named: Names) -> list[Row]:
             return [{"contract": named.contract(fact.contract).symbol, "cause": fact.cause}]
         case core.TradingResumed():
             return [{"contract": named.contract(fact.contract).symbol}]
+        case core.InitialScaled():
+            value = named.fine(fact.open_interest_fine, fact.contract)
+            return [{"contract": named.contract(fact.contract).symbol, "open_interest": value}]
         case core.CallPaid():
             paid, still = named.numeraire(fact.paid_fine), named.numeraire(fact.open_fine)
             return [{"account": named.account(fact.bucket), "paid": paid, "open": still}]

@@ -9,7 +9,7 @@ from hypothesis.stateful import rule
 
 from novate.core import commands as c
 from novate.core.sheet_terms import AddOn, CollateralRow, ContractRow, RiskSheet, ScenarioBlock
-from novate.core.terms import Asset, Cap, Kind, Limit, MarginMode, Overdraft
+from novate.core.terms import Asset, Cap, Kind, Limit, MarginMode, OpenInterest, Overdraft
 from tests.core.machine.stage import Stage
 from tests.core.sheets import results
 from tests.core.worlds import DAY, HOUR, MAJOR, future, rich_rulebook
@@ -32,6 +32,17 @@ levels = st.one_of(
     ),
 )
 """Levels of equity and bands of a rulebook; most have none."""
+SCALED = OpenInterest(0, 10**13), OpenInterest(10**11, 3 * 10**11), OpenInterest(0, 10**8)
+rising = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries(
+        {
+            "whole_initial": st.sampled_from([(), ("major",), ("alt", "option")]),
+            "open_interest": st.dictionaries(st.sampled_from(["major", "alt", "option"]), st.sampled_from(SCALED)),
+        }
+    ),
+)
+"""Initial rates on the whole of a position, or that rise with open interest: of a clearing house these are refused."""
 
 
 class Ruling(Stage):
@@ -44,6 +55,7 @@ class Ruling(Stage):
         other_form=st.booleans(),
         layers=st.integers(0, 4),
         levels=levels,
+        rising=rising,
         later=st.sampled_from([None, None, None, -1, 0, 1, HOUR, DAY]),
         reserved=st.sampled_from(["checked", "guaranteed"]),
     )
@@ -56,6 +68,7 @@ class Ruling(Stage):
         layers: int,
         reserved: Any,
         levels: dict[str, Any],
+        rising: dict[str, Any],
         later: int | None,
     ) -> None:
         now = self.book.rulebook
@@ -89,7 +102,7 @@ class Ruling(Stage):
         }
         named = {"name": "abc"[layers % 3]}
         effective = None if later is None else max(0, self.house.time_ns + later)
-        self.do(c.AdoptRulebook(rich_rulebook(form, **rules, **levels, **named), effective))
+        self.do(c.AdoptRulebook(rich_rulebook(form, **rules, **levels, **rising, **named), effective))
 
     @rule(choice=st.integers(0, 6), data=st.data())
     def supervise(self, choice: int, data: st.DataObject) -> None:

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+import msgspec
+
 from novate.core.book import Book
 from novate.core.layout import LIVE
 from novate.core.margin import Judgement
@@ -77,6 +79,26 @@ def bracketed(amount: int, tiers: tuple[Tier, ...], rate: str) -> int:
     )
 
 
+def on_the_whole(amount: int, tiers: tuple[Tier, ...], rate: str) -> int:
+    """The rate of the bracket that the amount reaches, on its floor and on what is above it, both rounded up."""
+    reached = [tier for tier in tiers if tier.floor_fine < amount][-1]
+    parts = (reached.floor_fine, amount - reached.floor_fine)
+    return sum(math.ceil(Fraction(part * getattr(reached, rate), PPM)) for part in parts)
+
+
+def initially(book: Book, contract: int, amount: int, rate: str) -> int:
+    """What an initial rate of the contract's brackets asks for, at its open interest on record."""
+    name, rules = book.registers.contracts[contract].margin_class, book.rulebook
+    tiers = rules.margin_classes[name]
+    if name in rules.open_interest:
+        caps, open_interest = rules.open_interest[name], book.registers.open_interest.get(contract, 0)
+        way = Fraction(open_interest - caps.lower_fine, caps.upper_fine - caps.lower_fine)
+        own = [getattr(tier, rate) for tier in tiers]
+        risen = [ppm + math.floor((PPM - ppm) * min(max(way, Fraction(0)), Fraction(1))) for ppm in own]
+        tiers = tuple(msgspec.structs.replace(tier, **{rate: ppm}) for tier, ppm in zip(tiers, risen, strict=True))
+    return (on_the_whole if name in rules.whole_initial and amount else bracketed)(amount, tiers, rate)
+
+
 def requirement(book: Book, contract: int, lots: int) -> tuple[int, int]:
     """``(initial, maintenance)`` of one position in its settlement asset.
 
@@ -90,10 +112,10 @@ def requirement(book: Book, contract: int, lots: int) -> tuple[int, int]:
         return 0, 0
     tiers = book.rulebook.margin_classes[terms.margin_class]
     size = abs(lots) * int(row["reference_fine"])
-    initial, maintenance = bracketed(size, tiers, "initial_ppm"), bracketed(size, tiers, "maintenance_ppm")
+    initial, maintenance = initially(book, contract, size, "initial_ppm"), bracketed(size, tiers, "maintenance_ppm")
     if terms.is_option and lots < 0:
         relief = abs(lots) * int(row["otm_fine"])
-        initial = max(initial - relief, bracketed(size, tiers, "initial_least_ppm"))
+        initial = max(initial - relief, initially(book, contract, size, "initial_least_ppm"))
         maintenance = max(maintenance - relief, bracketed(size, tiers, "maintenance_least_ppm"))
     elif terms.is_option or terms.capped:
         end = worst_end(book, contract, lots) if terms.capped else 0

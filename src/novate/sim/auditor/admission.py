@@ -128,7 +128,7 @@ def apply_rulebook_adopted(house: House, fact: RulebookAdopted) -> None:
     """The rules hold from now; those whose time had come are not to come any more."""
     if fact.scheduled:
         del house.scheduled["rulebook", fact.rulebook.name]
-    house.rules_in_force = fact.rulebook
+    house.rules_in_force, house.open_fine = fact.rulebook, {}
     house.settlement_due_ns = fact.settlement_due_ns
     for rate in fact.rates:
         apply_rate(house, rate)

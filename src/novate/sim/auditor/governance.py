@@ -6,7 +6,7 @@ Rulebooks and risk sheets wait together, each under its kind and name, in the or
 from collections.abc import Sequence
 
 from novate.core.commands import AdoptRulebook, CancelRiskSheet, CancelRulebook
-from novate.core.facts import Fact, Rejected
+from novate.core.facts import Fact, Rejected, RulebookAdopted
 from novate.core.reasons import Reason
 from novate.core.sheet_terms import RiskSheet
 from novate.core.supervision import (
@@ -23,6 +23,7 @@ from novate.sim.auditor.admission import adoption
 from novate.sim.auditor.house import Disagreement, House, Scheduled
 from novate.sim.auditor.numbering import rejected
 from novate.sim.auditor.reliefs import after_rules, after_sheet
+from novate.sim.auditor.scaling import with_rules
 from novate.sim.auditor.trades import lots_of
 
 
@@ -41,8 +42,7 @@ def decide_adopt(house: House, command: AdoptRulebook, answer: Sequence[Fact]) -
         return [RulebookScheduled(command.rulebook, effective_ns)]
     if misfit := does_not_fit(house, command.rulebook):
         raise Disagreement("rules", f"they are in force and do not fit: {misfit}")
-    adopted = adoption(house, command.rulebook)
-    return [adopted, *after_rules(house, adopted)]
+    return _in_force(house, adoption(house, command.rulebook))
 
 
 def decide_cancel(house: House, command: CancelRulebook | CancelRiskSheet) -> list[Fact]:
@@ -69,8 +69,13 @@ def first_due(house: House) -> list[Fact]:
         return [RiskSheetTookForce(rules.name, sheets.digest_of(rules)), *after_sheet(house, rules)]
     if misfit := does_not_fit(house, rules):
         return [RulebookLapsed(rules.name, Reason.RULEBOOK_INVALID, f"$.rulebook.{misfit}", "")]
-    adopted = adoption(house, rules, scheduled=True)
-    return [adopted, *after_rules(house, adopted)]
+    return _in_force(house, adoption(house, rules, scheduled=True))
+
+
+def _in_force(house: House, adopted: RulebookAdopted) -> list[Fact]:
+    """Rules, where the initial rates begin that open interest moves, and what that does to reliefs."""
+    scaled = with_rules(house, adopted.rulebook)
+    return [adopted, *scaled, *after_rules(house, adopted, scaled)]
 
 
 def does_not_fit(house: House, rules: Rulebook) -> str | None:

@@ -253,6 +253,7 @@ class House:
     sources: dict[str, int] = field(default_factory=dict)
     calls: dict[int, Call] = field(default_factory=dict)
     reliefs: dict[int, Relief] = field(default_factory=dict)
+    open_fine: dict[int, int] = field(default_factory=dict)
     orders: dict[int, Slice] = field(default_factory=dict)
     next_order: int = 0
     cases: dict[int, Case] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from novate.core.facts import (
 from novate.core.reasons import Reason
 from novate.core.rows import FUNDED, FUNDING, MARK, MARKED
 from novate.core.terms import Kind
-from novate.sim.auditor import exactness
+from novate.sim.auditor import exactness, scaling
 from novate.sim.auditor.admission import apply_rate, rates_of
 from novate.sim.auditor.house import House, Instrument
 from novate.sim.auditor.numbering import Rows, packed, rejected, unpacked
@@ -64,6 +64,7 @@ def decide_marks(house: House, command: PublishMarks) -> list[Fact]:
     rates, others = _asset_prices(house, command)
     if marked or rates:
         facts.insert(0, MarksPublished(packed(marked, MARKED), tuple(rates)))
+    facts += scaling.with_marks(house, [(row[4], row[2]) for row in marked])
     return facts + others + rows.facts()
 
 

@@ -12,10 +12,11 @@ from msgspec.structs import replace
 
 from novate.core.facts import Fact, RulebookAdopted
 from novate.core.sheet_terms import RiskSheet
-from novate.core.supervision import MaintenanceRelieved, ReliefEnded
+from novate.core.supervision import InitialScaled, MaintenanceRelieved, ReliefEnded
 from novate.sim.auditor.admission import apply_rate, apply_rulebook_adopted, rates_of
 from novate.sim.auditor.house import House, Relief
 from novate.sim.auditor.rounding import PPM, down, up
+from novate.sim.auditor.scaling import apply_scaled
 from novate.sim.auditor.worth import Verdict, judge
 
 INTEGER_LARGEST = 2**63 - 1
@@ -57,12 +58,14 @@ def is_sound(verdict: Verdict) -> bool:
 # ---- changes of rules -----------------------------------------------------------------------------------------------
 
 
-def after_rules(house: House, fact: RulebookAdopted) -> list[Fact]:
-    """What a rulebook does to reliefs."""
+def after_rules(house: House, fact: RulebookAdopted, scaled: list[InitialScaled]) -> list[Fact]:
+    """What a rulebook does to reliefs, with the initial rates that it begins with."""
 
     def change(draft: House) -> None:
         draft.monies, draft.scheduled = [copy(money) for money in house.monies], dict(house.scheduled)
         apply_rulebook_adopted(draft, fact)
+        for each in scaled:
+            apply_scaled(draft, each)
 
     return after(house, change) if house.rules_in_force is not None else []
 

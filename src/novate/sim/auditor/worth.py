@@ -7,6 +7,7 @@ from novate.core.terms import Contract, Kind, Tier
 from novate.sim.auditor.bucket import Bucket, Position
 from novate.sim.auditor.house import House, Instrument
 from novate.sim.auditor.rounding import E12, LARGEST, down, nearest, part_down, part_up, up, within
+from novate.sim.auditor.scaling import initial_tiers, on_all
 from novate.sim.auditor.scenarios import at_price, most_counted, requirement_by_sheet
 
 # ---- one lot --------------------------------------------------------------------------------------------------------
@@ -115,18 +116,21 @@ def requirement(house: House, contract: int, lots: int) -> tuple[int, int]:
 
     A long option that was paid for asks for nothing; a short one for rate *a* less the out-of-the-money amount, at
     least rate *b*. What can lose no more than a bound asks for no more: a futures-style long option for its value, a
-    capped contract for what lies between its mark and its worst end. A collateralised one asks for nothing.
+    capped contract for what lies between its mark and its worst end. A collateralised one asks for nothing. Initial
+    rates are those at the contract's open interest.
     """
     of = house.instruments[contract]
     if lots == 0 or of.terms.collateralised or (of.has_premium and lots > 0):
         return 0, 0
-    tiers = house.rules.margin_classes[of.terms.margin_class]
+    name = of.terms.margin_class
     size = abs(lots) * of.reference_fine
     asked = []
     for rate in ("initial", "maintenance"):
-        amount = bracketed(size, tiers, f"{rate}_ppm")
+        tiers = initial_tiers(house, contract) if rate == "initial" else house.rules.margin_classes[name]
+        found = on_all if rate == "initial" and name in house.rules.whole_initial else bracketed
+        amount = found(size, tiers, f"{rate}_ppm")
         if of.is_option and lots < 0:
-            amount = max(amount - abs(lots) * of.otm_fine, bracketed(size, tiers, f"{rate}_least_ppm"))
+            amount = max(amount - abs(lots) * of.otm_fine, found(size, tiers, f"{rate}_least_ppm"))
         elif of.is_option or of.terms.capped:
             end = worst_end(house, of, lots) if of.terms.capped else 0
             amount = min(amount, lots * (of.value_fine - end))

@@ -9,7 +9,7 @@ from novate.core import commands as c
 from novate.core.terms import Limit, Measure, Rulebook, Tier
 from novate.sim.book_picture import Picture
 from novate.sim.worlds import modelling
-from novate.sim.worlds.terms import HOUR, PPM, SECOND, draw_rulebook
+from novate.sim.worlds.terms import HOUR, PPM, SECOND, draw_rulebook, with_rising_initial
 
 if TYPE_CHECKING:
     from novate.sim.worlds.world import World
@@ -87,8 +87,9 @@ def rules(world: "World", seen: Picture) -> c.AnyCommand:
     form = None if random.random() < 0.2 else world.rulebook.form
     drawn = modelling.with_bounds(world, draw_rulebook(random, world.terms.assets, form))
     drawn = stricter(world.strictness, drawn) if world.strictness.random() < 0.4 else drawn
+    rises = world.rising.random() < 0.5
     if random.random() < 0.4:
-        return c.AdoptRulebook(drawn)
+        return c.AdoptRulebook(with_rising_initial(world.rising, drawn) if rises else drawn)
     time_ns = world.now_ns + random.choice([-1, 0, SECOND, SECOND, HOUR, 5 * HOUR, 5 * HOUR, 30 * HOUR])
     name = random.choice([*names, f"R{world.names}", f"R{world.names}", f"R{world.names}"])
     poorer = random.choice([drawn.margin_classes, drawn.margin_classes, drawn.collateral])
@@ -109,7 +110,7 @@ def rules(world: "World", seen: Picture) -> c.AnyCommand:
         withdrawal_gates=gates,
         overdrafts=overdrafts,
     )
-    return c.AdoptRulebook(to_come, time_ns)
+    return c.AdoptRulebook(with_rising_initial(world.rising, to_come) if rises else to_come, time_ns)
 
 
 def stricter(random: Random, rules: Rulebook) -> Rulebook:

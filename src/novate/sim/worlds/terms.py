@@ -5,7 +5,20 @@ from fractions import Fraction
 from random import Random
 from typing import Any, Final, Literal
 
-from novate.core.terms import LISTED_LAYERS, Asset, Cap, Contract, Kind, Layer, Overdraft, Rulebook, Tier
+from msgspec.structs import replace
+
+from novate.core.terms import (
+    LISTED_LAYERS,
+    Asset,
+    Cap,
+    Contract,
+    Kind,
+    Layer,
+    OpenInterest,
+    Overdraft,
+    Rulebook,
+    Tier,
+)
 
 SECOND = 10**9
 MINUTE = 60 * SECOND
@@ -232,6 +245,18 @@ def draw_rulebook(random: Random, assets: list[Asset], form: Form | None = None)
         transfer_causes=random.choice([("same_owner",), ("estate", "merger", "allocation"), ("same_owner", "merger")]),
         porting_due_ns=random.choice([0, 30 * MINUTE, 6 * HOUR]),
     )
+
+
+def with_rising_initial(random: Random, rules: Rulebook) -> Rulebook:
+    """The same rules, in some classes with initial rates on the whole of a position, or rising with open interest."""
+    unit = 10**8
+    whole = tuple(name for name in rules.margin_classes if random.random() < 0.25)
+    caps: dict[str, OpenInterest] = {}
+    for name in rules.margin_classes:
+        if rules.form == "venue" and random.random() < 0.4:
+            lower = random.choice([0, 0, 1_001, 10**5, 10**6]) * unit
+            caps[name] = OpenInterest(lower, lower + random.choice([1, 10**4, 333_333, 10**6, 10**8]) * unit)
+    return replace(rules, whole_initial=whole, open_interest=caps)
 
 
 def _cap(random: Random, asset: Asset) -> Cap:

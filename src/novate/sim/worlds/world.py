@@ -29,7 +29,7 @@ from novate.sim.worlds.afterwards import SENT_MAX
 from novate.sim.worlds.people import CHARACTERS, HONEST, Numbers, Person
 from novate.sim.worlds.prices import Market
 from novate.sim.worlds.script import Restart, Step
-from novate.sim.worlds.terms import HOUR, MINUTE, SECOND, START_NS, Listing, draw_terms
+from novate.sim.worlds.terms import HOUR, MINUTE, SECOND, START_NS, Listing, draw_terms, with_rising_initial
 from novate.sim.worlds.trading import draw_trade
 
 FIRST_ACCOUNT = 5
@@ -79,7 +79,10 @@ class World:
         self.sheet: RiskSheet | None = None
         self.sheets = 0
         self.strictness = Random(f"stricter rules of {seed}")
+        self.rising = Random(f"initial rates of {seed}")
         self.rulebook = modelling.with_caps(self) if self.modelled else self.rulebook
+        if self.rising.random() < 0.5:
+            self.rulebook = with_rising_initial(self.rising, self.rulebook)
 
     # ---- the first day ----------------------------------------------------------------------------------------------
 
