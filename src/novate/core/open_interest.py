@@ -13,8 +13,8 @@ from novate.core import layout
 from novate.core.book import Book
 from novate.core.kernels.lots import set_lot
 from novate.core.supervision import InitialScaled
-from novate.core.terms import Rulebook, Tier
-from novate.core.tiers import accumulate_tiers, scale_tiers
+from novate.core.terms import Rulebook
+from novate.core.tiers import accumulate_tiers, risen_rates, scale_tiers
 
 
 def scaled_with(book: Book, marked: np.ndarray) -> list[InitialScaled]:
@@ -41,28 +41,27 @@ def scalings(
     ``standing`` is the open interest by which the rates of a contract stand; 0 where it has none.
     """
     facts: list[InitialScaled] = []
+    open_lots = book.contracts["open_lots"]
     for contract, reference_fine in values:
-        caps = rulebook.open_interest.get(book.registers.contracts[contract].margin_class)
+        name = book.registers.contracts[contract].margin_class
+        caps = rulebook.open_interest.get(name)
         if caps is None:
             continue
-        open_interest = min(int(book.contracts[contract]["open_lots"]) * reference_fine, caps.upper_fine)
-        risen = tiers_at(book, rulebook, contract, open_interest)
-        if risen != tiers_at(book, rulebook, contract, standing.get(contract, 0)):
+        open_interest = min(int(open_lots[contract]) * reference_fine, caps.upper_fine)
+        stands = standing.get(contract, 0)
+        if max(open_interest, stands) <= caps.lower_fine:
+            continue
+        tiers = rulebook.margin_classes[name]
+        if risen_rates(tiers, caps, open_interest) != risen_rates(tiers, caps, stands):
             facts.append(InitialScaled(contract, open_interest))
     return facts
 
 
-def tiers_at(book: Book, rulebook: Rulebook, contract: int, open_interest_fine: int) -> tuple[Tier, ...]:
-    """The tiers of a contract, of a class that is scaled, at an open interest."""
-    name = book.registers.contracts[contract].margin_class
-    return scale_tiers(rulebook.margin_classes[name], rulebook.open_interest[name], open_interest_fine)
-
-
 def rows_at(book: Book, contract: int, open_interest_fine: int) -> np.ndarray:
-    """The same as rows of ``layout.TIER``, by the rules in force."""
-    whole = book.registers.contracts[contract].margin_class in book.rulebook.whole_initial
-    tiers = tiers_at(book, book.rulebook, contract, open_interest_fine)
-    return np.array(accumulate_tiers(tiers, whole_initial=whole), layout.TIER)
+    """The tiers of a contract, of a class that is scaled, at an open interest, as rows of ``layout.TIER``."""
+    name, rules = book.registers.contracts[contract].margin_class, book.rulebook
+    tiers = scale_tiers(rules.margin_classes[name], rules.open_interest[name], open_interest_fine)
+    return np.array(accumulate_tiers(tiers, whole_initial=name in rules.whole_initial), layout.TIER)
 
 
 def rows_of(book: Book, contract: int) -> slice:

@@ -52,20 +52,24 @@ def _falls(low: Tier, high: Tier) -> bool:
     return high.initial_ppm < low.initial_ppm or high.initial_least_ppm < low.initial_least_ppm
 
 
-def scale_tiers(tiers: tuple[Tier, ...], caps: OpenInterest, open_interest_fine: int) -> tuple[Tier, ...]:
-    """Tiers whose initial rates have gone as far towards 100 % as open interest from the lower value to the upper one.
-
-    Rates are cut off to a ppm, as dYdX does; no rate of maintenance moves.
-    """
-    above, width = open_interest_fine - caps.lower_fine, caps.upper_fine - caps.lower_fine
-    share = min(max(0, above), width)
+def risen_rates(tiers: tuple[Tier, ...], caps: OpenInterest, open_interest_fine: int) -> list[tuple[int, int]]:
+    """``(initial, initial_least)`` of each tier, gone as far towards 100 % as open interest from the lower value to the
+    upper one; cut off to a ppm, as dYdX does."""
+    width = caps.upper_fine - caps.lower_fine
+    share = min(max(0, open_interest_fine - caps.lower_fine), width)
 
     def risen(rate_ppm: int) -> int:
         return rate_ppm + (PPM - rate_ppm) * share // width
 
+    return [(risen(tier.initial_ppm), risen(tier.initial_least_ppm)) for tier in tiers]
+
+
+def scale_tiers(tiers: tuple[Tier, ...], caps: OpenInterest, open_interest_fine: int) -> tuple[Tier, ...]:
+    """Tiers with these initial rates; no rate of maintenance moves."""
+    rates = risen_rates(tiers, caps, open_interest_fine)
     return tuple(
-        replace(tier, initial_ppm=risen(tier.initial_ppm), initial_least_ppm=risen(tier.initial_least_ppm))
-        for tier in tiers
+        replace(tier, initial_ppm=initial_ppm, initial_least_ppm=least_ppm)
+        for tier, (initial_ppm, least_ppm) in zip(tiers, rates, strict=True)
     )
 
 
