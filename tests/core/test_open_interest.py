@@ -127,6 +127,15 @@ def test_nobody_is_liquidated_for_what_is_open(lots: int, cash: int, lower: int,
     assert before.initial_fine <= after.initial_fine <= lots * 100 * DOLLAR
 
 
+def test_a_gain_over_a_floor_may_call() -> None:
+    """30 lots at 100 are 3,000, up to and with which 10 % are asked for; 15 dollars above 25 % are, of all 3,015."""
+    house = traded("clearing_house", cash=400_00, lots=30, margin_classes=STEEP, whole_initial=("flat",))
+    m0 = house.account("m0")
+    assert judge(house.book, m0).initial_fine == 300 * DOLLAR
+    calls = {each.bucket: each for each in of(house.mark((0, 201)), f.MarginCalled)}
+    assert (calls[m0].equity_fine, calls[m0].initial_fine) == (415 * DOLLAR, 753_75 * DOLLAR // 100)
+
+
 FALLING = {"flat": (Tier(0, 200_000, 50_000), Tier(DOLLAR, 100_000, 50_000))}
 
 

@@ -112,6 +112,22 @@ def test_limits_halts_and_rules_to_come_are_set_and_read() -> None:
     assert "rulebook_cancelled" in names
 
 
+def test_the_open_interest_by_which_initial_rates_stand_can_be_read() -> None:
+    """60 lots of 50 are 3,000: half of the way from 2,000 to 4,000, so that 10 % are 55 %. Between marks it stands."""
+    rising = {"tiers": RULES["margin_classes"]["major"], "open_interest": {"lower": 2000, "upper": 4000}}
+    with opened() as house:
+        assert house.contract("BTC-PERP").scaled_at is None
+        for name in ("alice", "bob"):
+            house.deposit(name, "USD", 1000).expect()
+        house.adopt_rulebook("rising", **{**RULES, "form": "venue", "margin_classes": {"major": rising}}).expect()
+        house.trade("BTC-PERP", buyer="alice", seller="bob", lots=60, price=50_000).expect()
+        assert (house.contract("BTC-PERP").scaled_at, house.account("alice").initial) == (0, 300)
+        house.marks({"BTC-PERP": 50_000}).expect()
+        assert (house.contract("BTC-PERP").scaled_at, house.account("alice").initial) == (3000, 1650)
+        house.trade("BTC-PERP", buyer="bob", seller="alice", lots=60, price=50_000).expect()
+        assert house.contract("BTC-PERP").scaled_at == 3000
+
+
 def test_risk_sheets_in_force_and_to_come_are_read_without_their_scenarios() -> None:
     house = opened()
     assert house.risk_sheet() is None

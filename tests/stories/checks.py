@@ -11,7 +11,7 @@ from novate.core import layout
 from novate.core.margin import judge
 from novate.core.registers import Call
 from novate.core.relief import relief_at
-from novate.views.state import block_name
+from novate.views.rules import block_name
 from tests.stories.compare import account_of, compare
 from tests.stories.figures import moment
 from tests.stories.parse import Step, StoryError

@@ -142,9 +142,10 @@ def margin_classes(rulebook: Rulebook) -> classes.Classes:
     its name.
 
     Rates that are no whole parts per million are rounded up to the next, against the account; amounts are of the
-    house's numeraire. A house asks for no less than ``margin`` does, and for at most a millionth of the notional more,
-    besides what each rounds. The largest notional of a venue is no part of a class: a house limits positions by the
-    ``position_limit`` of a contract. A class whose initial margin rises with open interest is for a venue alone.
+    house's numeraire, in which contracts of these classes must settle. A house asks for no less than ``margin`` does,
+    and for at most a millionth of the notional more, besides what each rounds. The largest notional of a venue is no
+    part of a class: a house limits positions by the ``position_limit`` of a contract. A class whose initial margin
+    rises with open interest is for a venue alone.
 
     Raises ``RiskError`` for rules that no tiers can say.
     """

@@ -24,7 +24,7 @@ from novate.tape.encode import price_decimal
 from novate.tape.explain import SIDES
 from novate.views.lifecycle import lifecycle_rows
 from novate.views.overdrafts import overdraft_rows
-from novate.views.state import block_name
+from novate.views.rules import block_name
 from novate.views.supervision import supervision_rows
 from novate.views.transit_facts import transit_rows
 

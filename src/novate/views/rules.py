@@ -106,3 +106,8 @@ def limits(book: Book) -> list[Limit]:
             )
         )
     return found
+
+
+def block_name(sheet: RiskSheet | None, block: int) -> str:
+    """The name of a block of scenarios in the sheet in force, or its number where a later sheet has fewer."""
+    return sheet.blocks[block].name if sheet is not None and block < len(sheet.blocks) else f"block {block + 1}"

@@ -29,10 +29,10 @@ from novate.core.margin import Judgement, judge, judge_alone, locked_by
 from novate.core.money import charge
 from novate.core.orders import open_orders_of
 from novate.core.relief import relief_at
-from novate.core.sheet_terms import RiskSheet
 from novate.core.terms import CLIENTS, TRADING, Asset, Role
 from novate.tape.decimals import decimal
 from novate.tape.encode import price_decimal, quantity_decimal
+from novate.views.rules import block_name
 
 ACCESS: Final = {OPEN: "open", REDUCE_ONLY: "reduce_only", LIQUIDATING: "in_liquidation", RESTRICTED: "restricted"}
 CONTRACT_STATE: Final = {UNMARKED: "unmarked", LIVE: "live", HALTED: "halted", EXPIRED: "expired"}
@@ -146,7 +146,8 @@ class Account(msgspec.Struct, frozen=True):
 class Contract(msgspec.Struct, frozen=True):
     """One contract: its state, how it is margined (``style``), last mark, value of one lot, how much of it is open.
 
-    ``state`` is about its price; ``halted`` says why the operator stopped trading, and is None while it trades.
+    ``state`` is about its price; ``halted`` says why the operator stopped trading, and is None while it trades. Where
+    initial rates rise with open interest, ``scaled_at`` is the value of it by which they stand.
     """
 
     symbol: str
@@ -161,6 +162,7 @@ class Contract(msgspec.Struct, frozen=True):
     expiry_ns: int | None
     style: str
     halted: str | None = None
+    scaled_at: Decimal | None = None
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -325,16 +327,13 @@ def call(book: Book, index: int) -> MarginCall | None:
     return MarginCall(name, amount, asset.symbol, found.due_ns, largest, found.since_ns, worst)
 
 
-def block_name(sheet: RiskSheet | None, block: int) -> str:
-    """The name of a block of scenarios in the sheet in force, or its number where a later sheet has fewer."""
-    return sheet.blocks[block].name if sheet is not None and block < len(sheet.blocks) else f"block {block + 1}"
-
-
 def contract(book: Book, index: int) -> Contract:
     """One contract by its index."""
     terms, row = book.registers.contracts[index], book.contracts[index]
     marked = int(row["state"]) != UNMARKED
     places = book.registers.assets[int(row["asset"])].fine_decimals
+    rules, scaled_fine = book.registers.rulebook, book.registers.open_interest.get(index, 0)
+    scaled = rules is not None and terms.margin_class in rules.open_interest
     return Contract(
         symbol=terms.symbol,
         kind=terms.kind.value,
@@ -348,6 +347,7 @@ def contract(book: Book, index: int) -> Contract:
         expiry_ns=terms.expiry_ns,
         style=CONTRACT_STYLE[int(row["style"])],
         halted=halt.cause if (halt := book.registers.halts.get(index)) else None,
+        scaled_at=decimal(scaled_fine, places) if scaled else None,
     )
 
 
