@@ -58,7 +58,8 @@ class Option:
             raise RiskError(f"{self.name}: right {self.right!r}: expected call or put")
         if not (1 / MONEYNESS_MAX <= self.strike <= MONEYNESS_MAX and 0 < self.days <= DAYS_MAX):
             raise RiskError(
-                f"{self.name}: expected a strike as a part of the price, such as 0.9, and 1 to {DAYS_MAX:,.0f} days"
+                f"{self.name}: expected a strike as a part of the price, such as 0.9, and days above 0, at most "
+                f"{DAYS_MAX:,.0f}"
             )
         if not (math.isfinite(self.lots) and math.isfinite(self.weight)) or (self.lots == 0) == (self.weight == 0):
             raise RiskError(f"{self.name}: lots {self.lots}, weight {self.weight}: give one of them, a finite number")
