@@ -181,6 +181,7 @@ def test_a_rulebook_of_ones_own(tmp_path: Path) -> None:
         (("mechanism = ", "mechanics = "), "mechanics"),
         (("[parameters.markets]", "[parameters.market]"), "market"),
         (('"brackets"', '"bracket"'), "name one of"),
+        (('"calculator"', '"exact"'), r"\$\.evaluation: brackets is evaluated otherwise: write 'calculator'"),
         (("above = 150_000_000", "above = 0"), "begin at 0 and rise"),
         (("leverage = 40", "leverage = '40'"), "Expected `float`"),
         (("leverage = 40", "leverage = 0"), r"Expected `float` >= 1\.0 - at `\$\.markets"),

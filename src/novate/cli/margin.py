@@ -120,7 +120,7 @@ def _show_list(rulebooks: "Sequence[Rulebook]", json: bool) -> None:
             each.header.venue,
             f"{each.header.date}",
             each.header.evaluation,
-            each.adopted_as or "no",
+            each.adopted_as or "no, a calculator",
             "\n".join(each.header.sources),
         ]
         for each in rulebooks

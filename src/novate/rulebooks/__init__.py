@@ -48,6 +48,8 @@ MECHANISMS: Final[dict[str, tuple[type[Struct], Callable[..., Risk]]]] = {
 """Name of a mechanism -> its parameters and its rule, from a book, the parameters and, of some, a history."""
 FROM_HISTORY: Final = ("filtered_shortfall",)
 """Mechanisms whose scenarios come from a history of prices."""
+EXACT: Final = ("filtered_shortfall", "open_interest")
+"""Mechanisms that find a requirement in integers here; all others are calculators in floats."""
 IN_TIERS: Final[dict[str, Callable[..., classes.Classes]]] = {
     "brackets": classes.of_brackets,
     "open_interest": classes.of_open_interest,
@@ -173,6 +175,9 @@ def _rulebook(name: str, table: dict[str, Any], file: str) -> Rulebook:
     header = converted(table, Header, file, SEE)
     if header.mechanism not in MECHANISMS:
         raise FileError(f"{file}: $.mechanism: {header.mechanism!r} is unknown: name one of {', '.join(MECHANISMS)}")
+    evaluation = "exact" if header.mechanism in EXACT else "calculator"
+    if header.evaluation != evaluation:
+        raise FileError(f"{file}: $.evaluation: {header.mechanism} is evaluated otherwise: write {evaluation!r}")
     kind, _ = MECHANISMS[header.mechanism]
     if header.mechanism not in FROM_HISTORY:  # a model says itself what it takes: all years of a history are inf
         _check_finite(header.parameters, f"{file}: $.parameters")
