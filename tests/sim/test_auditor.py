@@ -339,6 +339,7 @@ BUGS: dict[str, Bug] = {
 LATE = {
     "cash that leaves though bids have set it aside": 242,
     "cash that leaves though bets have set it aside": 297,
+    "a relief that trades do not end": 246,
 }
 """The first world that comes to what few come to. Where the worlds have changed, the next one that does is found."""
 QUICK = (
