@@ -236,10 +236,22 @@ def reversal(smile: Smile) -> float:
 
 
 def test_real_smiles_turn_as_their_skew_says(market_file: Callable[[str], Path]) -> None:
-    """Four pairs of days; ``docs/concepts/pricing.md`` has the figures of all of them."""
+    """Four pairs of snapshots."""
     path = market_file("deribit_option_chains_2026jan.parquet")
     found = [each for currency in ("BTC", "ETH") for day in (8, 51) for each in errors_of_a_day(path, currency, day)]
     still, turned = 100 * np.mean(found, axis=0)
     assert len(found) >= 12
     assert still > 0.7
     assert turned < 0.55 * still
+
+
+@pytest.mark.long
+def test_the_page_of_pricing_says_what_all_real_smiles_did(market_file: Callable[[str], Path]) -> None:
+    """All 60 snapshots of either currency."""
+    path = market_file("deribit_option_chains_2026jan.parquet")
+    page = Path(__file__).resolve().parents[2] / "docs/concepts/pricing.md"
+    found = [each for currency in ("BTC", "ETH") for day in range(59) for each in errors_of_a_day(path, currency, day)]
+    still, turned = 100 * np.mean(found, axis=0)
+    nearer = f"{sum(after < before for before, after in found)} of the {len(found)}"
+    words = f"off by {still:.2f} vol points in the mean; rotated as well, by {turned:.2f}, and {nearer}"
+    assert words in page.read_text(encoding="utf-8")

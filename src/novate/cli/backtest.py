@@ -148,8 +148,8 @@ def _of_accounts(
     from novate.risk.backtest.accounts import Accounts, held
     from novate.risk.backtest.hypothetical import hypothetical
     from novate.risk.backtest.portfolios import backtest as tested
+    from novate.risk.factors import moves_by_difference
     from novate.risk.histories import in_common
-    from novate.risk.venues.house_sheet import ABSOLUTE
 
     def joint(names: Sequence[str]) -> "FactorHistory":
         each = [reading.history(known, name) for name in names]
@@ -165,7 +165,7 @@ def _of_accounts(
     else:
         listed = converted(table_of(Path(accounts)), Accounts, accounts, "docs/concepts/backtest.md")
         names = set(_chosen(known, listed.series(known.symbols), reading.absolute))
-        reading = replace(reading, absolute=(*reading.absolute, *(name for name in names if ABSOLUTE.fullmatch(name))))
+        reading = replace(reading, absolute=(*reading.absolute, *(name for name in names if moves_by_difference(name))))
         history = joint([name for name in known.symbols if name in names])
         holding = held(listed, history, f"accounts of {Path(accounts).name}")
     with busy("backtesting"):

@@ -112,15 +112,16 @@ class PriceFile:
         RiskError for an underlying that has no series, a hole, an absurd price, and series without days in common;
         Failure for an option that names what is not there.
         """
+        from novate.risk.factors import moves_by_difference
         from novate.risk.histories import in_common
-        from novate.risk.venues.house_sheet import ABSOLUTE, beside_held, now_ns, series_read, until_now
+        from novate.risk.venues.house_sheet import beside_held, now_ns, series_read, until_now
 
         held = (*book.held(), *(each.asset for each in book.collateral))
         meant = (*held, *beside_held(held, rules))
         known = _named(_until(self.known, now_ns(book)), meant, self.pairs)
         for name in self.reading.absolute:
             require_series(known, name)
-        differences = (*self.reading.absolute, *(name for name in known.symbols if ABSOLUTE.fullmatch(name)))
+        differences = (*self.reading.absolute, *(name for name in known.symbols if moves_by_difference(name)))
         read = series_read(book, rules, known.symbols) or known.symbols[:1]  # of nothing held any history will do
         reading = replace(self.reading, absolute=differences)
         each = [reading.history(known, name) for name in read]

@@ -10,6 +10,7 @@ An instrument is valued at levels, so nothing in a scenario needs a case of its 
 the factor "BTC vol 30d" at another level.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
@@ -22,6 +23,13 @@ from novate.risk.errors import RiskError
 
 MOVES_MIN: Final = 30
 """A series with fewer moves has no scale of its own that a move could be absurd against."""
+TENOR: Final = r"\d+(?:\.\d+)?d"
+"""What the name of a tenor ends in, as a pattern: "30d", "0.5d"."""
+
+
+def moves_by_difference(name: str) -> bool:
+    """Whether a series of this name is absolute whatever its price is: a basis, premium, funding rate or skew."""
+    return re.fullmatch(rf".+ ((basis|skew) {TENOR}|premium|funding)", name) is not None
 
 
 @dataclass(frozen=True, slots=True)

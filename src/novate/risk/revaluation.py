@@ -19,6 +19,7 @@ and delta that of the call at the strike in the scenario (``skew``). All are fla
 there is no such factor the basis, volatility or skew stays. k is ln(strike / forward).
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ from novate.core.terms import Kind
 from novate.risk.checks import Floats, require
 from novate.risk.days import YEAR_DAYS
 from novate.risk.errors import RiskError
+from novate.risk.factors import TENOR
 from novate.risk.instruments import Instrument, values_per_lot
 from novate.risk.skew import call_delta, rotated
 
@@ -68,7 +70,7 @@ class Levels:
         found = [
             (float(name[len(start) : -1]), at)
             for at, name in enumerate(self.factors)
-            if name.startswith(start) and name.endswith("d") and name[len(start) : -1].replace(".", "", 1).isdigit()
+            if name.startswith(start) and re.fullmatch(TENOR, name[len(start) :])
         ]
         found.sort()
         for (days, at), (before, _) in zip(found, [(0.0, -1), *found], strict=False):

@@ -20,7 +20,7 @@ from novate.core.terms import Contract, Kind
 from novate.risk.checks import Floats, require
 from novate.risk.days import DAY_NS, YEAR_DAYS
 from novate.risk.errors import RiskError
-from novate.risk.factors import FactorHistory
+from novate.risk.factors import TENOR, FactorHistory
 from novate.risk.instruments import Instrument
 from novate.risk.revaluation import Levels, between, results_of_one_lot, vol_levels
 from novate.risk.skew import call_delta, rotated
@@ -72,7 +72,7 @@ class Option:
 
 def curves_of(series: str, known: Iterable[str]) -> tuple[str, ...]:
     """Which of the known series are the volatility and the skew of one, by tenor."""
-    return tuple(name for name in known if re.fullmatch(rf"{re.escape(series)} (vol|skew) \d+(\.\d+)?d", name))
+    return tuple(name for name in known if re.fullmatch(rf"{re.escape(series)} (vol|skew) {TENOR}", name))
 
 
 def require_priced(option: Option, history: FactorHistory) -> None:

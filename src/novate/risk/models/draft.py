@@ -16,7 +16,7 @@ from novate.core.money import PPM
 from novate.core.sheet_terms import AddOn, CollateralRow, ContractRow, RiskSheet
 from novate.core.terms import Kind
 from novate.risk.errors import RiskError
-from novate.risk.factors import FactorHistory, levels_after
+from novate.risk.factors import TENOR, FactorHistory, levels_after
 from novate.risk.histories import require_up_to
 from novate.risk.instruments import Instrument
 from novate.risk.models.blocks import Block, Model, combined, require_ppm
@@ -259,7 +259,7 @@ def _check_read(
 
 def _curve(name: str) -> str:
     """The curve that a factor is a tenor of: "BTC vol" of "BTC vol 30d"; none of others."""
-    found = re.fullmatch(r"(.+ (?:basis|vol|skew)) \d+(?:\.\d*)?d", name)
+    found = re.fullmatch(rf"(.+ (?:basis|vol|skew)) {TENOR}", name)
     return found[1] if found else ""
 
 
@@ -270,7 +270,7 @@ def _reads(each: Instrument, name: str) -> bool:
     if each.contract.kind is Kind.PERPETUAL:
         return name in (f"{each.index} premium", f"{each.index} funding")
     curves = "basis|vol|skew" if each.contract.is_option else "basis"
-    return re.fullmatch(rf"{re.escape(each.index)} ({curves}) \d+(\.\d*)?d", name) is not None
+    return re.fullmatch(rf"{re.escape(each.index)} ({curves}) {TENOR}", name) is not None
 
 
 def _results(

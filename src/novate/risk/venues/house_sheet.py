@@ -21,7 +21,7 @@ from novate.core.sheet_terms import RiskSheet
 from novate.core.terms import Contract, Kind
 from novate.risk.days import DAY_NS
 from novate.risk.errors import RiskError
-from novate.risk.factors import Factor, FactorHistory
+from novate.risk.factors import TENOR, Factor, FactorHistory, moves_by_difference
 from novate.risk.histories import rows_known
 from novate.risk.instruments import Instrument
 from novate.risk.models.basis import Basis
@@ -36,9 +36,6 @@ from novate.risk.venues.book import Book, NotCovered, Option, Perpetual, Positio
 from novate.risk.venues.requirement import Share
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-ABSOLUTE: Final = re.compile(r".+ ((basis|skew) \d+(\.\d+)?d|premium|funding)")
-"""Names of series that move by differences whatever the price that they belong to does."""
-CURVE: Final = r"\d+(\.\d+)?d"
 
 
 class Depth(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -116,8 +113,8 @@ def _beside(each: Position) -> dict[str, str]:
     """What moves a position beside the price of its underlying: an example, and the pattern of its name."""
     if isinstance(each, Perpetual):
         return {"premium": "premium", "funding": "funding"}
-    dated = {"basis 90d": f"basis {CURVE}"}
-    smile = {"vol 30d": f"vol {CURVE}", "skew 30d": f"skew {CURVE}"}
+    dated = {"basis 90d": f"basis {TENOR}"}
+    smile = {"vol 30d": f"vol {TENOR}", "skew 30d": f"skew {TENOR}"}
     return dated | smile if isinstance(each, Option) else dated
 
 
@@ -257,7 +254,7 @@ def _levels(book: Book, rules: Rules, past: FactorHistory) -> dict[str, float]:
     """Levels now: prices are the book's, other series stand where they were last. A factor that only shocks move stands
     at 1, or at 0 where it moves by differences: what counts is by how much it moves."""
     shocked = {name for changes in rules.shocks.values() for name in changes}
-    now = {name: 0.0 if ABSOLUTE.fullmatch(name) else 1.0 for name in shocked}
+    now = {name: 0.0 if moves_by_difference(name) else 1.0 for name in shocked}
     now |= {factor.name: float(level) for factor, level in zip(past.factors, past.levels[-1], strict=True)}
     return now | _prices(book)
 
@@ -282,7 +279,7 @@ def _model(book: Book, rules: Rules, past: FactorHistory) -> FilteredShortfall:
         return model
     names = dict.fromkeys(name for moved in changes.values() for name in moved)
     factors = tuple(
-        known.get(name) or Factor(name, "absolute" if ABSOLUTE.fullmatch(name) else "relative") for name in names
+        known.get(name) or Factor(name, "absolute" if moves_by_difference(name) else "relative") for name in names
     )
     return replace(model, hypothetical=(hypothetical("shocks", factors, changes),))
 
@@ -301,7 +298,7 @@ def _basis(rule: Basis | None, past: FactorHistory) -> Basis | None:
         return None
     names = [factor.name for factor in past.factors]
     beside = {name: leader for name, leader in rule.beside.items() if name in names}
-    left_open = any(re.fullmatch(rf".+ (basis {CURVE}|premium)", name) for name in names)
+    left_open = any(re.fullmatch(rf".+ (basis {TENOR}|premium)", name) for name in names)
     return replace(rule, beside=beside) if beside or left_open else None
 
 
